@@ -1,0 +1,1 @@
+"""The chain image → embedding → clusters → labels as pure functions on arrays."""

@@ -1,0 +1,91 @@
+"""What a network says about one image: a vector, a foreground and a distance for every pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Space = Literal["euclidean", "cosine"]
+"""How two embedding vectors are compared: by their distance, or by the angle between them."""
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingMap:
+    """The result of one network pass over one frame, in the frame's own pixels.
+
+    Parameters
+    ----------
+    embedding : array of float16 or float32, shape (E, [Z,] Y, X)
+        A vector for every pixel.
+    foreground : array of float, shape ([Z,] Y, X)
+        Probability, 0 to 1, that a pixel belongs to any object.
+    distance : array of float, shape ([Z,] Y, X), optional
+        Distance to the object's border divided by its maximum in that object: 1 in an
+        object's middle, 0 in the background.
+    space : {"euclidean", "cosine"}
+        How vectors are compared.
+    delta_var, delta_dist : float
+        Margins the network was trained with, in embedding units: pixels lie within
+        ``delta_var`` of their object's mean, means of touching objects ``2 * delta_dist`` apart.
+    spacing : tuple of float, optional
+        Size of a pixel along each spatial axis; ones when it is not known.
+    frame : int, optional
+        Index along T of the frame this map belongs to; None without a time axis.
+
+    Raises
+    ------
+    ValueError
+        When shapes, space or spacing do not fit together.
+    """
+
+    embedding: NDArray[np.floating[Any]]
+    foreground: NDArray[np.floating[Any]]
+    distance: NDArray[np.floating[Any]] | None = None
+    space: Space = "euclidean"
+    delta_var: float = 0.5
+    delta_dist: float = 1.5
+    spacing: tuple[float, ...] | None = None
+    frame: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.embedding.ndim not in (3, 4):
+            raise ValueError(
+                "embedding must have axes (E, [Z,] Y, X), "
+                f"found an array of shape {self.embedding.shape}."
+            )
+        self._check_shape("foreground", self.foreground)
+        if self.distance is not None:
+            self._check_shape("distance", self.distance)
+        if self.space not in ("euclidean", "cosine"):
+            raise ValueError(f"space must be 'euclidean' or 'cosine', found {self.space!r}.")
+        if self.spacing is None:
+            object.__setattr__(self, "spacing", (1.0,) * self.ndim)
+        elif len(self.spacing) != self.ndim:
+            raise ValueError(
+                f"spacing must name {self.ndim} axes, one for each of {self.shape}, "
+                f"found {self.spacing}."
+            )
+
+    def _check_shape(self, name: str, array: NDArray[Any]) -> None:
+        if array.shape != self.shape:
+            raise ValueError(
+                f"{name} must have the embedding's pixels {self.shape}, found {array.shape}."
+            )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Pixels along ([Z,] Y, X)."""
+        return self.embedding.shape[1:]
+
+    @property
+    def ndim(self) -> int:
+        """Number of spatial axes, 2 or 3."""
+        return self.embedding.ndim - 1
+
+    @property
+    def embedding_dim(self) -> int:
+        """Components of a pixel's vector."""
+        return self.embedding.shape[0]

@@ -1,0 +1,18 @@
+"""How long computations report progress and learn that they should stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+Progress = Callable[[float], None]
+"""Called with the finished fraction, 0 to 1; raises :class:`Cancelled` to stop the caller."""
+
+
+class Cancelled(Exception):
+    """Raised by a progress callable when the user has asked to stop."""
+
+
+def report(progress: Progress | None, fraction: float) -> None:
+    """Tell ``progress``, when there is one, that ``fraction`` of the work is done."""
+    if progress is not None:
+        progress(min(max(fraction, 0.0), 1.0))
