@@ -1,0 +1,1 @@
+"""Interactive instance segmentation from pixel embeddings."""
