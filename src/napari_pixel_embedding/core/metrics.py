@@ -1,0 +1,389 @@
+"""How well a label image agrees with the truth: AP, SBD, |DiC| and panoptic quality.
+
+Every function takes label images, 0 is background, whose ids need not be consecutive. Scores
+of two images without any object are perfect (1.0), so that an empty field does not count as
+a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_pixel_embedding.core.validation import check_label_image, check_same_shape
+
+LabelImages = ArrayLike | Sequence[ArrayLike]
+"""One label image as an array, or several as a list or tuple of arrays."""
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Counts of a one-to-one matching of predicted to true objects.
+
+    Parameters
+    ----------
+    iou_threshold : float
+        Two objects can be matched when their intersection over union reaches it.
+    tp, fp, fn : int
+        Matched pairs, predicted objects without a partner, true objects without one.
+    sum_iou : float
+        Sum of the matched pairs' intersection over union.
+    """
+
+    iou_threshold: float
+    tp: int
+    fp: int
+    fn: int
+    sum_iou: float
+
+    @property
+    def precision(self) -> float:
+        """TP / (TP + FP)."""
+        return self._ratio(self.tp, self.tp + self.fp)
+
+    @property
+    def recall(self) -> float:
+        """TP / (TP + FN)."""
+        return self._ratio(self.tp, self.tp + self.fn)
+
+    @property
+    def f1(self) -> float:
+        """2 TP / (2 TP + FP + FN)."""
+        return self._ratio(2 * self.tp, 2 * self.tp + self.fp + self.fn)
+
+    @property
+    def average_precision(self) -> float:
+        """TP / (TP + FP + FN)."""
+        return self._ratio(self.tp, self.tp + self.fp + self.fn)
+
+    @property
+    def panoptic_quality(self) -> float:
+        """Sum of the matched IoU / (TP + FP/2 + FN/2)."""
+        return self._ratio(self.sum_iou, self.tp + 0.5 * self.fp + 0.5 * self.fn)
+
+    def _ratio(self, part: float, whole: float) -> float:
+        if whole > 0:
+            return part / whole
+        return 1.0 if self.tp + self.fp + self.fn == 0 else 0.0
+
+    def __add__(self, other: Matching) -> Matching:
+        """Pool the counts of two images."""
+        return Matching(
+            self.iou_threshold,
+            self.tp + other.tp,
+            self.fp + other.fp,
+            self.fn + other.fn,
+            self.sum_iou + other.sum_iou,
+        )
+
+
+def matching(y_true: ArrayLike, y_pred: ArrayLike, iou_threshold: float = 0.5) -> Matching:
+    """Match predicted to true objects one to one.
+
+    The matching is optimal: as many pairs as possible, and among those the largest sum of IoU.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of int, shape ([Z,] Y, X)
+        Label images, 0 is background.
+    iou_threshold : float
+        Over 0 to 1; an IoU equal to it is enough.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ, an array is no label image or the threshold is out of range.
+
+    Examples
+    --------
+    >>> found = matching([[1, 1, 1, 0, 2]], [[5, 5, 0, 0, 0]])
+    >>> found.tp, found.fp, found.fn
+    (1, 0, 1)
+    """
+    return _Overlap.of(y_true, y_pred).match(_check_threshold(iou_threshold))
+
+
+@overload
+def average_precision(
+    y_true: LabelImages, y_pred: LabelImages, iou_threshold: float = 0.5
+) -> float: ...
+
+
+@overload
+def average_precision(
+    y_true: LabelImages, y_pred: LabelImages, iou_threshold: Sequence[float] | NDArray[Any]
+) -> NDArray[np.float64]: ...
+
+
+def average_precision(
+    y_true: LabelImages,
+    y_pred: LabelImages,
+    iou_threshold: float | Sequence[float] | NDArray[Any] = 0.5,
+) -> float | NDArray[np.float64]:
+    """TP / (TP + FP + FN) over all objects of all images.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of int, or list of arrays
+        Label images ([Z,] Y, X), 0 is background. A list pools its images' objects: crowded
+        images weigh more than sparse ones.
+    iou_threshold : float or sequence of float
+        Over 0 to 1. The mean over ``np.arange(0.5, 1, 0.05)`` is COCO-like "0.5:0.95".
+
+    Returns
+    -------
+    float, or array with one value for each threshold
+
+    Raises
+    ------
+    ValueError
+        When lists or shapes differ, or something is no label image.
+
+    Examples
+    --------
+    >>> average_precision([[1, 1, 1, 0, 2]], [[5, 5, 0, 0, 0]])
+    0.5
+    >>> average_precision([[1, 1, 1, 0, 2]], [[5, 5, 0, 0, 0]], [0.5, 0.75])
+    array([0.5, 0. ])
+    """
+    thresholds = [_check_threshold(t) for t in np.atleast_1d(np.asarray(iou_threshold))]
+    pairs = _paired(y_true, y_pred)
+    pooled = [Matching(t, 0, 0, 0, 0.0) for t in thresholds]
+    for true, pred in pairs:
+        overlap = _Overlap.of(true, pred)
+        pooled = [total + overlap.match(total.iou_threshold) for total in pooled]
+    scores = np.array([total.average_precision for total in pooled])
+    return float(scores[0]) if np.ndim(iou_threshold) == 0 else scores
+
+
+def panoptic_quality(y_true: LabelImages, y_pred: LabelImages, iou_threshold: float = 0.5) -> float:
+    """Sum of the matched objects' IoU / (TP + FP/2 + FN/2), over all objects of all images.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of int, or list of arrays
+        Label images ([Z,] Y, X), 0 is background.
+    iou_threshold : float
+        Over 0 to 1.
+
+    References
+    ----------
+    Kirillov et al., Panoptic Segmentation, CVPR 2019.
+
+    Examples
+    --------
+    >>> round(panoptic_quality([[1, 1, 1, 0]], [[5, 5, 0, 0]]), 3)
+    0.667
+    """
+    threshold = _check_threshold(iou_threshold)
+    total = Matching(threshold, 0, 0, 0, 0.0)
+    for true, pred in _paired(y_true, y_pred):
+        total += _Overlap.of(true, pred).match(threshold)
+    return total.panoptic_quality
+
+
+def symmetric_best_dice(y_true: LabelImages, y_pred: LabelImages) -> float:
+    """Symmetric best Dice (SBD) of the CVPPP leaf segmentation challenge.
+
+    Every object of one image takes its best Dice with any object of the other; the mean over
+    objects is taken in both directions, and the lower one counts. 0 when only one of the two
+    images has objects.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of int, or list of arrays
+        Label images ([Z,] Y, X), 0 is background. A list gives the mean over its images.
+
+    References
+    ----------
+    Scharr et al., Leaf segmentation in plant phenotyping: a collation study, MVA 2016.
+
+    Examples
+    --------
+    >>> round(symmetric_best_dice([[1, 1, 1, 0, 2]], [[5, 5, 0, 0, 2]]), 2)
+    0.9
+    """
+    return _mean_over_images(y_true, y_pred, lambda overlap: overlap.symmetric_best_dice())
+
+
+def difference_in_count(y_true: LabelImages, y_pred: LabelImages) -> float:
+    """Absolute difference in the number of objects, |DiC|; a list gives the mean.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of int, or list of arrays
+        Label images ([Z,] Y, X), 0 is background.
+
+    Examples
+    --------
+    >>> difference_in_count([[1, 2, 3]], [[1, 1, 0]])
+    2.0
+    """
+    return _mean_over_images(y_true, y_pred, lambda o: float(abs(o.true_count - o.pred_count)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Overlap:
+    """Sizes of all objects of two label images and of their non-empty intersections."""
+
+    true_size: NDArray[np.int64]
+    pred_size: NDArray[np.int64]
+    true: NDArray[np.intp]
+    pred: NDArray[np.intp]
+    pixels: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, y_true: ArrayLike, y_pred: ArrayLike) -> _Overlap:
+        true, pred = check_label_image(y_true, "y_true"), check_label_image(y_pred, "y_pred")
+        check_same_shape(true, pred, ("y_true", "y_pred"))
+        true_index, true_size = _consecutive(true)
+        pred_index, pred_size = _consecutive(pred)
+        rows, columns, pixels = _count_pairs(true_index, pred_index, len(pred_size))
+        return cls(true_size, pred_size, rows, columns, pixels)
+
+    @property
+    def true_count(self) -> int:
+        return len(self.true_size)
+
+    @property
+    def pred_count(self) -> int:
+        return len(self.pred_size)
+
+    def match(self, threshold: float) -> Matching:
+        union = self.true_size[self.true] + self.pred_size[self.pred] - self.pixels
+        iou = self.pixels / union
+        enough = iou >= threshold
+        chosen = _assign(self.true[enough], self.pred[enough], iou[enough])
+        tp = len(chosen)
+        fp, fn = self.pred_count - tp, self.true_count - tp
+        return Matching(threshold, tp, fp, fn, float(chosen.sum()))
+
+    def symmetric_best_dice(self) -> float:
+        if self.true_count == 0 or self.pred_count == 0:
+            return float(self.true_count == self.pred_count)
+        dice = 2 * self.pixels / (self.true_size[self.true] + self.pred_size[self.pred])
+        best_true, best_pred = np.zeros(self.true_count), np.zeros(self.pred_count)
+        np.maximum.at(best_true, self.true, dice)
+        np.maximum.at(best_pred, self.pred, dice)
+        return float(min(best_true.mean(), best_pred.mean()))
+
+
+def _consecutive(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Objects numbered from 0 (background −1), flat, and their sizes."""
+    flat = labels.ravel()
+    if int(flat.max()) > max(4 * flat.size, 2**16):
+        flat = np.unique(flat, return_inverse=True)[1] + int(flat.min() > 0)
+    flat = flat.astype(np.intp, copy=False)
+    sizes = np.bincount(flat, minlength=1)
+    present = sizes > 0
+    present[0] = False
+    index = np.where(present, np.cumsum(present) - 1, -1)
+    return index[flat], sizes[present]
+
+
+def _count_pairs(
+    true: NDArray[np.intp], pred: NDArray[np.intp], pred_count: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
+    """Count the pixels of every pair of objects that meet."""
+    both = (true >= 0) & (pred >= 0)
+    keys = true[both] * pred_count + pred[both]
+    if pred_count and keys.size and int(keys.max()) <= 8 * true.size:
+        counts = np.bincount(keys)
+        pairs = np.flatnonzero(counts)
+        counts = counts[pairs]
+    else:
+        pairs, counts = np.unique(keys, return_counts=True)
+    rows, columns = np.divmod(pairs, max(pred_count, 1))
+    return rows, columns, counts
+
+
+def _assign(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], iou: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """IoU of an optimal one-to-one choice among candidate pairs.
+
+    Candidates that share no object with another are taken at once: over an IoU of 0.5 that is
+    all of them. The others fall into small groups, each solved by itself.
+    """
+    if rows.size == 0:
+        return np.empty(0)
+    lonely = (np.bincount(rows)[rows] == 1) & (np.bincount(columns)[columns] == 1)
+    chosen = [iou[lonely]]
+    rows, columns, iou = rows[~lonely], columns[~lonely], iou[~lonely]
+    for group in _groups(rows, columns):
+        chosen.append(_assign_group(rows[group], columns[group], iou[group]))
+    return np.concatenate(chosen)
+
+
+def _groups(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Split pairs into groups that share no row and no column."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if rows.size == 0:
+        return []
+    shift = int(rows.max()) + 1
+    nodes = shift + int(columns.max()) + 1
+    graph = coo_array((np.ones(rows.size), (rows, columns + shift)), shape=(nodes, nodes))
+    group = connected_components(graph, directed=False)[1][rows]
+    order = np.argsort(group, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
+
+
+def _assign_group(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], iou: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    from scipy.optimize import linear_sum_assignment
+
+    row_ids, row = np.unique(rows, return_inverse=True)
+    column_ids, column = np.unique(columns, return_inverse=True)
+    scores = np.zeros((len(row_ids), len(column_ids)))
+    scores[row, column] = iou
+    # a further pair outweighs any gain in IoU, as sums of IoU stay below the smaller side
+    gain = np.where(scores > 0, 1 + scores / (2 * min(scores.shape)), 0)
+    picked = scores[linear_sum_assignment(gain, maximize=True)]
+    return np.asarray(picked[picked > 0])
+
+
+def _paired(y_true: LabelImages, y_pred: LabelImages) -> list[tuple[Any, Any]]:
+    true, pred = _as_list(y_true, "y_true"), _as_list(y_pred, "y_pred")
+    if len(true) != len(pred):
+        raise ValueError(
+            f"y_true and y_pred must hold the same number of images, found {len(true)} and "
+            f"{len(pred)}."
+        )
+    if not true:
+        raise ValueError("y_true and y_pred must hold at least one image, found empty lists.")
+    return list(zip(true, pred, strict=True))
+
+
+def _as_list(images: LabelImages, name: str) -> list[Any]:
+    """Images of a list of arrays; anything else, nested lists of numbers too, is one image."""
+    if not isinstance(images, (list, tuple)):
+        return [images]
+    arrays = [hasattr(image, "shape") and image.shape != () for image in images]
+    if all(arrays):
+        return list(images)
+    if any(arrays):
+        raise ValueError(f"{name} must be an array or a list of arrays, found a mixture.")
+    return [images]
+
+
+def _mean_over_images(
+    y_true: LabelImages, y_pred: LabelImages, score: Callable[[_Overlap], float]
+) -> float:
+    pairs = _paired(y_true, y_pred)
+    return float(np.mean([score(_Overlap.of(true, pred)) for true, pred in pairs]))
+
+
+def _check_threshold(iou_threshold: float) -> float:
+    threshold = float(iou_threshold)
+    if not 0 < threshold <= 1:
+        raise ValueError(
+            f"iou_threshold must be over 0 and at most 1, found {threshold}. Common: 0.5, 0.75."
+        )
+    return threshold
