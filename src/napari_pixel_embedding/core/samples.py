@@ -1,0 +1,145 @@
+"""The bundled sample images: what there is, where it lies, and how it is loaded.
+
+Each sample is a small real image and a label image (0 is background). Origin, licence and citation of each
+stand in `sample_data/README.md`, which travels with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.io import ImageData
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One bundled sample.
+
+    Parameters
+    ----------
+    name : str
+        Name of the sample and stem of its two files.
+    title : str
+        What a menu shows.
+    ground_truth : bool
+        False where the labels were made by software: good for a look, not for a score.
+    """
+
+    name: str
+    title: str
+    ground_truth: bool = True
+
+
+SAMPLES = (
+    Sample("nuclei-field", "Nuclei, touching (2-D)"),
+    Sample("nuclei-small", "Nuclei, small (2-D)"),
+    Sample("nuclei-large", "Nuclei, large (2-D)"),
+    Sample("phase-contrast", "Cells in phase contrast (2-D)"),
+    Sample("embryo-3d", "Mouse embryo nuclei (3-D)"),
+    Sample("nuclei-timelapse", "Nuclei in a scratch assay (2-D + time)", ground_truth=False),
+)
+
+
+def list_samples() -> list[str]:
+    """Names of the bundled samples.
+
+    Examples
+    --------
+    >>> "nuclei-field" in list_samples()
+    True
+    """
+    return [sample.name for sample in SAMPLES]
+
+
+def get_sample(name: str) -> Sample:
+    """Return the description of the sample called `name`.
+
+    Raises
+    ------
+    ValueError
+        No sample has this name.
+    """
+    for sample in SAMPLES:
+        if sample.name == name:
+            return sample
+    raise ValueError(
+        f"expected the name of a bundled sample, found {name!r}; choose one of {list_samples()}"
+    )
+
+
+def samples_folder() -> Path:
+    """Return the folder that holds `images/` and `masks/`: in the installed package or in a checkout.
+
+    Raises
+    ------
+    FileNotFoundError
+        Neither place has it; the installation is incomplete.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package / "sample_data", package.parents[1] / "sample_data"):
+        if (folder / "images").is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"expected the folder sample_data in {package} or at the top of a checkout, found neither; "
+        "install napari-pixel-embedding again"
+    )
+
+
+def sample_paths(name: str) -> tuple[Path, Path]:
+    """Return the image's and the label image's path of a sample.
+
+    Raises
+    ------
+    ValueError
+        No sample has this name.
+    FileNotFoundError
+        The installation has no sample folder.
+
+    Examples
+    --------
+    >>> image, mask = sample_paths("embryo-3d")
+    >>> image.name, mask.parent.name
+    ('embryo-3d.tif', 'masks')
+    """
+    file, folder = f"{get_sample(name).name}.tif", samples_folder()
+    return folder / "images" / file, folder / "masks" / file
+
+
+def load_sample(name: str) -> tuple[ImageData, NDArray[np.integer]]:
+    """Load a bundled sample.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_samples()`.
+
+    Returns
+    -------
+    image : ImageData
+        The image with its axes (`YX`, `ZYX` or `TYX`) and, where it is known, its pixel size.
+    labels : ndarray of uint16
+        Label image of the same shape, 0 is background.
+
+    Raises
+    ------
+    ValueError
+        No sample has this name.
+    FileNotFoundError
+        The installation has no sample folder.
+
+    Examples
+    --------
+    >>> image, labels = load_sample("nuclei-field")
+    >>> image.axes, image.data.shape, int(labels.max())
+    ('YX', (520, 696), 119)
+    """
+    from napari_pixel_embedding.core.io import read_image, read_labels
+
+    image_path, mask_path = sample_paths(name)
+    return read_image(image_path), read_labels(mask_path)
