@@ -1,7 +1,7 @@
 """The bundled sample images: what there is, where it lies, and how it is loaded.
 
-Each sample is a small real image and a label image (0 is background). Origin, licence and citation of each
-stand in `sample_data/README.md`, which travels with them.
+Each sample is a small real image and a label image (0 is background). Origin, licence and citation
+of each stand in `sample_data/README.md`, which travels with them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def get_sample(name: str) -> Sample:
 
 
 def samples_folder() -> Path:
-    """Return the folder that holds `images/` and `masks/`: in the installed package or in a checkout.
+    """Return the folder with `images/` and `masks/`, in the installed package or in a checkout.
 
     Raises
     ------

@@ -1,0 +1,1 @@
+"""The napari plugin: panels, layers and threads around a session."""

@@ -1,0 +1,79 @@
+"""What *File › Open Sample › Pixel Embedding* offers: one function for each bundled sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari.types import LayerDataTuple
+
+    from napari_pixel_embedding.core.io import ImageData
+
+
+def sample_layers(name: str) -> list[LayerDataTuple]:
+    """Load a bundled sample as an image layer and, hidden, its label image.
+
+    Parameters
+    ----------
+    name : str
+        One of `core.samples.list_samples()`.
+
+    Returns
+    -------
+    list of tuple
+        `(data, attributes, layer type)` of the image and of the labels, with scale and units where
+        the pixel size is known.
+
+    Raises
+    ------
+    ValueError
+        No sample has this name.
+    """
+    from napari_pixel_embedding.core.samples import get_sample, load_sample
+
+    image, labels = load_sample(name)
+    kind = "ground truth" if get_sample(name).ground_truth else "labels made by software"
+    place = _placement(image)
+    return [
+        (image.data, {"name": name, **place}, "image"),
+        (labels, {"name": f"{name} {kind}", "visible": False, **place}, "labels"),
+    ]
+
+
+def _placement(image: ImageData) -> dict[str, Any]:
+    place: dict[str, Any] = {"axis_labels": tuple(image.axes.lower())}
+    if image.scale is not None:
+        place["scale"] = image.scale
+        if image.units is not None:
+            place["units"] = tuple("pixel" if axis == "T" else image.units for axis in image.axes)
+    return place
+
+
+def nuclei_field() -> list[LayerDataTuple]:
+    """Fluorescent nuclei, many of them touching."""
+    return sample_layers("nuclei-field")
+
+
+def nuclei_small() -> list[LayerDataTuple]:
+    """Small fluorescent nuclei."""
+    return sample_layers("nuclei-small")
+
+
+def nuclei_large() -> list[LayerDataTuple]:
+    """Large fluorescent nuclei in contact."""
+    return sample_layers("nuclei-large")
+
+
+def phase_contrast() -> list[LayerDataTuple]:
+    """Irregular, touching cells in phase contrast."""
+    return sample_layers("phase-contrast")
+
+
+def embryo_3d() -> list[LayerDataTuple]:
+    """Nuclei of a mouse embryo, as a stack."""
+    return sample_layers("embryo-3d")
+
+
+def nuclei_timelapse() -> list[LayerDataTuple]:
+    """Nuclei that close a scratch, over time."""
+    return sample_layers("nuclei-timelapse")
