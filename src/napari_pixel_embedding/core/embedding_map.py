@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Space = Literal["euclidean", "cosine"]
 """How two embedding vectors are compared: by their distance, or by the angle between them."""
@@ -88,4 +89,4 @@ class EmbeddingMap:
     @property
     def embedding_dim(self) -> int:
         """Components of a pixel's vector."""
-        return self.embedding.shape[0]
+        return int(self.embedding.shape[0])

@@ -1,0 +1,328 @@
+"""Training data: normalisation, targets, and augmented crops in batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_pixel_embedding.core.losses import IGNORE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+def normalise(
+    image: NDArray[Any], percentiles: tuple[float, float] = (1.0, 99.8)
+) -> NDArray[np.float32]:
+    """Scale each channel so that its percentiles become 0 and 1.
+
+    Parameters
+    ----------
+    image : array, shape (C, [Z,] Y, X)
+        Any numeric dtype. Pixels that are not finite are left out of the percentiles and
+        come back as 0. A constant channel comes back as zeros.
+    percentiles : (float, float)
+        Lower and upper percentile, 0 to 100.
+
+    Returns
+    -------
+    array of float32
+        Same shape, clipped to −1 … 3 so that a single hot pixel cannot dominate.
+    """
+    out = np.zeros(image.shape, np.float32)
+    for channel, scaled in zip(image, out, strict=True):
+        finite = np.isfinite(channel)
+        low, high = _percentiles(channel[finite], percentiles)
+        if high > low:
+            values = (channel[finite].astype(np.float64) - low) / (high - low)
+            scaled[finite] = np.clip(values, -1, 3)
+    return out
+
+
+def _percentiles(values: NDArray[Any], percentiles: tuple[float, float]) -> tuple[float, float]:
+    if values.size == 0:
+        return 0.0, 0.0
+    low, high = np.percentile(values.astype(np.float64, copy=False), percentiles)
+    if high == low:  # nearly constant, a few bright pixels: fall back to the whole range
+        low, high = float(values.min()), float(values.max())
+    return float(low), float(high)
+
+
+class Sample(NamedTuple):
+    """One annotated image, ready for cropping.
+
+    ``image`` (C, [Z,] Y, X) float32 normalised; ``labels`` ([Z,] Y, X) int32 with −1 where
+    nothing is known; ``distance`` like ``labels``, float32; ``neighbours`` (P, 2), pairs of
+    labels of objects that lie close together.
+    """
+
+    image: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    distance: NDArray[np.float32]
+    neighbours: NDArray[np.int64]
+
+
+def prepare_sample(image: NDArray[np.float32], labels: NDArray[Any]) -> Sample:
+    """Compute the targets of one normalised image (C, [Z,] Y, X) and its label image.
+
+    Distances and neighbours are computed once, on the whole image, so that objects cut off by
+    a crop keep their true distance.
+    """
+    if image.shape[1:] != labels.shape:
+        raise ValueError(
+            f"image and labels must have the same pixels, found {image.shape[1:]} and "
+            f"{labels.shape}."
+        )
+    labels = np.ascontiguousarray(labels, np.int32)
+    return Sample(image, labels, object_distance(labels), neighbouring_labels(labels))
+
+
+def object_distance(labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Distance of each pixel to its object's border, divided by its maximum in the object.
+
+    Parameters
+    ----------
+    labels : label image, shape ([Z,] Y, X)
+        0 is background; values below 0 count as background.
+
+    Returns
+    -------
+    array of float32
+        1 in the middle of an object, 0 in the background. The image border is no object border.
+    """
+    distance = np.zeros(labels.shape, np.float32)
+    for label, box in enumerate(ndimage.find_objects(np.maximum(labels, 0)), start=1):
+        if box is None:
+            continue
+        grown = tuple(
+            slice(max(s.start - 1, 0), min(s.stop + 1, n))
+            for s, n in zip(box, labels.shape, strict=True)
+        )
+        mask = labels[grown] == label
+        edt = ndimage.distance_transform_edt(mask) if not mask.all() else np.ones(mask.shape)
+        distance[grown][mask] = edt[mask] / edt.max()
+    return distance
+
+
+def neighbour_radius(labels: NDArray[np.int32]) -> float:
+    """Radius in pixels within which objects count as neighbours: max(5, ¼ median diameter)."""
+    sizes = np.bincount(labels[labels > 0].ravel())
+    sizes = sizes[sizes > 0]
+    if sizes.size == 0:
+        return 5.0
+    diameter = (
+        2 * np.sqrt(np.median(sizes) / np.pi)
+        if labels.ndim == 2
+        else 2 * np.cbrt(3 * np.median(sizes) / (4 * np.pi))
+    )
+    return float(max(5.0, diameter / 4))
+
+
+def neighbouring_labels(
+    labels: NDArray[np.int32], radius: float | None = None
+) -> NDArray[np.int64]:
+    """Pairs of objects at most ``radius`` pixels apart.
+
+    Parameters
+    ----------
+    labels : label image, shape ([Z,] Y, X)
+        0 is background; values below 0 count as background.
+    radius : float, optional
+        In pixels; :func:`neighbour_radius` of the labels by default.
+
+    Returns
+    -------
+    array of int64, shape (P, 2)
+        Each pair once, the smaller label first.
+    """
+    if radius is None:
+        radius = neighbour_radius(labels)
+    if not (labels > 0).any():
+        return np.zeros((0, 2), np.int64)
+    gap, nearest = ndimage.distance_transform_edt(labels <= 0, return_indices=True)
+    grown = np.where(gap <= radius / 2 + 0.5, labels[tuple(nearest)], 0)
+    touching = [_touching(grown, offset) for offset in _half_neighbourhood(labels.ndim)]
+    return np.unique(np.concatenate(touching), axis=0).astype(np.int64)
+
+
+def _half_neighbourhood(ndim: int) -> list[tuple[int, ...]]:
+    """One of each two opposite offsets of the 8- (26-) neighbourhood."""
+    offsets = list(product((-1, 0, 1), repeat=ndim))
+    return offsets[len(offsets) // 2 + 1 :]
+
+
+def _touching(labels: NDArray[np.int32], offset: tuple[int, ...]) -> NDArray[np.int32]:
+    first, second = _shifted(labels, offset), _shifted(labels, tuple(-o for o in offset))
+    border = (first != second) & (first > 0) & (second > 0)
+    return np.sort(np.stack([first[border], second[border]], axis=1), axis=1)
+
+
+def _shifted(labels: NDArray[np.int32], offset: tuple[int, ...]) -> NDArray[np.int32]:
+    """Cut ``labels`` to the pixels that have a pixel at ``offset``."""
+    window = zip(offset, labels.shape, strict=True)
+    return labels[tuple(slice(max(-o, 0), n - max(o, 0)) for o, n in window)]
+
+
+class Batch(NamedTuple):
+    """Augmented crops: image (B, C, [Z,] Y, X), labels and distance (B, [Z,] Y, X).
+
+    ``neighbours`` holds for each image the pairs of neighbouring labels, int64 (P, 2).
+    """
+
+    image: Tensor
+    labels: Tensor
+    distance: Tensor
+    neighbours: list[Tensor]
+
+    def to(self, device: torch.device) -> Batch:
+        """Move the pixels to ``device``; the pairs stay where they are read, on the CPU."""
+        return Batch(
+            self.image.to(device), self.labels.to(device), self.distance.to(device), self.neighbours
+        )
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How strongly crops are varied."""
+
+    scale: tuple[float, float] = (0.7, 1.4)
+    gamma: float = 0.3
+    noise: float = 0.05
+    brightness: float = 0.15
+
+
+def draw_batch(
+    samples: Sequence[Sample],
+    batch_size: int,
+    crop: int,
+    rng: np.random.Generator,
+    augmentation: Augmentation | None = None,
+) -> Batch:
+    """Draw augmented crops of ``crop`` pixels a side that contain known objects.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+        Drawn from with a chance that grows with the square root of their size.
+    batch_size, crop : int
+        Number of crops and pixels along each of their sides; stacks with fewer planes than
+        ``crop`` give the largest multiple of 16 planes that fits.
+    rng : numpy.random.Generator
+        Decides everything that is random.
+    augmentation : Augmentation, optional
+        None leaves the crops as they are.
+    """
+    weight = np.sqrt([sample.labels.size for sample in samples])
+    drawn = rng.choice(len(samples), batch_size, p=weight / weight.sum())
+    chosen = [samples[i] for i in drawn]
+    shape = _crop_shape(chosen, crop)
+    crops = [_crop(sample, shape, rng, augmentation) for sample in chosen]
+    return Batch(
+        image=torch.stack([c.image for c in crops]),
+        labels=torch.stack([c.labels for c in crops]),
+        distance=torch.stack([c.distance for c in crops]),
+        neighbours=[torch.from_numpy(sample.neighbours) for sample in chosen],
+    )
+
+
+def _crop_shape(samples: Sequence[Sample], crop: int) -> tuple[int, ...]:
+    ndim = samples[0].labels.ndim
+    if ndim == 2:
+        return (crop, crop)
+    planes = min(sample.labels.shape[0] for sample in samples)
+    return (max(min(planes // 16 * 16, crop), 16), crop, crop)
+
+
+class _Crop(NamedTuple):
+    image: Tensor
+    labels: Tensor
+    distance: Tensor
+
+
+def _crop(
+    sample: Sample,
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+    augmentation: Augmentation | None,
+) -> _Crop:
+    scale = 1.0 if augmentation is None else float(np.exp(rng.uniform(*np.log(augmentation.scale))))
+    reach = tuple(max(round(n / scale), 1) for n in shape)
+    image, labels, distance = _window(sample, _place(sample.labels, reach, rng), reach)
+    crop = _resize(image, labels, distance, shape)
+    if augmentation is None:
+        return crop
+    crop = _flip(crop, rng)
+    return crop._replace(image=_vary_intensity(crop.image, augmentation, rng))
+
+
+def _place(
+    labels: NDArray[np.int32], reach: tuple[int, ...], rng: np.random.Generator
+) -> tuple[int, ...]:
+    """Choose the first corner of a window; one that would hold no object moves to one."""
+    room = [max(n - r, 0) for n, r in zip(labels.shape, reach, strict=True)]
+    corner = [int(rng.integers(0, n + 1)) for n in room]
+    window = tuple(slice(c, c + r) for c, r in zip(corner, reach, strict=True))
+    if not (labels[window] > 0).any() and (labels > 0).any():
+        positions = np.flatnonzero(labels > 0)
+        centre = np.unravel_index(positions[rng.integers(positions.size)], labels.shape)
+        corner = [
+            int(np.clip(c - r // 2, 0, n)) for c, r, n in zip(centre, reach, room, strict=True)
+        ]
+    return tuple(corner)
+
+
+def _window(
+    sample: Sample, corner: tuple[int, ...], reach: tuple[int, ...]
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
+    """Cut a window out of a sample; beyond its border the image is mirrored and unknown."""
+    window = tuple(slice(c, c + r) for c, r in zip(corner, reach, strict=True))
+    image = sample.image[(slice(None), *window)]
+    labels, distance = sample.labels[window], sample.distance[window]
+    missing = [(0, r - n) for r, n in zip(reach, labels.shape, strict=True)]
+    if any(after for _, after in missing):
+        image = np.pad(image, [(0, 0), *missing], mode="symmetric")
+        labels = np.pad(labels, missing, constant_values=IGNORE)
+        distance = np.pad(distance, missing)
+    return image, labels, distance
+
+
+def _resize(
+    image: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    distance: NDArray[np.float32],
+    shape: tuple[int, ...],
+) -> _Crop:
+    smooth = "bilinear" if len(shape) == 2 else "trilinear"
+    pixels = torch.from_numpy(np.concatenate([image, distance[None]]))[None]
+    known = torch.from_numpy(np.ascontiguousarray(labels, np.float64))[None, None]
+    if tuple(labels.shape) != shape:
+        pixels = F.interpolate(pixels, size=shape, mode=smooth, align_corners=False)
+        known = F.interpolate(known, size=shape, mode="nearest-exact")
+    return _Crop(pixels[0, :-1], known[0, 0].to(torch.int64), pixels[0, -1])
+
+
+def _flip(crop: _Crop, rng: np.random.Generator) -> _Crop:
+    """Flip along random axes and turn by multiples of 90° in the plane."""
+    ndim = crop.labels.ndim
+    flips = [-1 - axis for axis in range(ndim) if rng.random() < 0.5]
+    turns = int(rng.integers(4))
+    return _Crop(*(torch.rot90(torch.flip(t, flips), turns, (-2, -1)).contiguous() for t in crop))
+
+
+def _vary_intensity(image: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
+    """Vary gamma, brightness, contrast and noise of a normalised image."""
+    gamma = float(np.exp(rng.uniform(-augmentation.gamma, augmentation.gamma)))
+    image = image.sign() * image.abs().pow(gamma)
+    image = image * float(1 + rng.uniform(-augmentation.brightness, augmentation.brightness))
+    image = image + float(rng.uniform(-augmentation.brightness, augmentation.brightness))
+    noise = rng.standard_normal(tuple(image.shape), np.float32)
+    return image + float(rng.uniform(0, augmentation.noise)) * torch.from_numpy(noise)

@@ -1,0 +1,128 @@
+"""How well a model does on annotated images."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.inference import segment
+from napari_pixel_embedding.core.metrics import (
+    average_precision,
+    difference_in_count,
+    panoptic_quality,
+    symmetric_best_dice,
+)
+from napari_pixel_embedding.core.progress import report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.progress import Progress
+    from napari_pixel_embedding.core.training import Validation
+
+IOU_THRESHOLDS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores over a set of images, objects of all images pooled for the average precision.
+
+    Parameters
+    ----------
+    ap50, ap75, ap : float
+        TP / (TP + FP + FN) at an IoU of 0.5, of 0.75, and its mean over 0.5:0.05:0.95.
+    sbd, dic, pq : float
+        Symmetric best Dice and difference in count, each a mean over images, and panoptic
+        quality.
+    images : int
+        Number of images.
+    seconds : float
+        Mean wall time of an image.
+    """
+
+    ap50: float
+    ap75: float
+    ap: float
+    sbd: float
+    dic: float
+    pq: float
+    images: int
+    seconds: float
+
+
+def evaluate(
+    model: EmbeddingModel,
+    images: Sequence[NDArray[Any]],
+    labels: Sequence[NDArray[Any]],
+    *,
+    params: ClusterParams | None = None,
+    axes: str | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Scores:
+    """Segment images and score the result against their label images.
+
+    Parameters
+    ----------
+    model : EmbeddingModel
+        From :func:`load_model`.
+    images, labels : sequence of arrays
+        As many label images as images.
+    params : ClusterParams, optional
+        The model's own by default.
+    axes, device, progress
+        As in :func:`predict_embedding`.
+    """
+    if len(images) != len(labels) or not images:
+        raise ValueError(
+            "expected as many label images as images, at least one, "
+            f"found {len(images)} images and {len(labels)} label images."
+        )
+    started = time.perf_counter()
+    predicted = []
+    for done, image in enumerate(images, start=1):
+        predicted.append(segment(image, model, params=params, axes=axes, device=device))
+        report(progress, done / len(images))
+    seconds = (time.perf_counter() - started) / len(images)
+    return score(labels, predicted, seconds)
+
+
+def score(
+    y_true: Sequence[NDArray[Any]], y_pred: Sequence[NDArray[Any]], seconds: float = 0.0
+) -> Scores:
+    """Score predicted against true label images."""
+    y_true, y_pred = list(y_true), list(y_pred)
+    precisions = np.asarray(average_precision(y_true, y_pred, IOU_THRESHOLDS))
+    return Scores(
+        ap50=float(precisions[IOU_THRESHOLDS.index(0.5)]),
+        ap75=float(precisions[IOU_THRESHOLDS.index(0.75)]),
+        ap=float(precisions.mean()),
+        sbd=symmetric_best_dice(y_true, y_pred),
+        dic=difference_in_count(y_true, y_pred),
+        pq=panoptic_quality(y_true, y_pred),
+        images=len(y_true),
+        seconds=seconds,
+    )
+
+
+def ap_validation(
+    images: Sequence[NDArray[Any]],
+    labels: Sequence[NDArray[Any]],
+    *,
+    axes: str | None = None,
+    device: str = "auto",
+) -> Validation:
+    """Make a validation for :func:`train`: the mean AP over IoU 0.5 to 0.95 on these images."""
+
+    def validate(model: EmbeddingModel) -> float:
+        predicted = [segment(image, model, axes=axes, device=device) for image in images]
+        return float(np.mean(average_precision(list(labels), predicted, IOU_THRESHOLDS)))
+
+    return validate

@@ -1,0 +1,169 @@
+"""Networks that give every pixel an embedding vector, a foreground and a distance.
+
+``EmbeddingUNet`` is a U-Net (Ronneberger et al., MICCAI 2015) with three heads. ``WNet``
+puts a second U-Net behind a first one, which regresses the distance map and whose normalised
+features are added to the image (Wu, Chen & Merhof, ECCV workshops 2020).
+
+Batch normalisation instead of group normalisation keeps the output of a pixel independent
+of the tile it was computed in, once the halo covers the receptive field, and trains a
+third faster on a CPU.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CONV: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+_UPCONV: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
+_NORM: dict[int, type[nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_POOL: dict[int, Callable[..., Tensor]] = {2: F.max_pool2d, 3: F.max_pool3d}
+
+
+class NetworkOutput(NamedTuple):
+    """Raw outputs of a network for a batch.
+
+    ``embedding`` has axes (B, E, [Z,] Y, X); ``foreground`` (logits) and ``distance``
+    (B, [Z,] Y, X).
+    """
+
+    embedding: Tensor
+    foreground: Tensor
+    distance: Tensor
+
+
+class EmbeddingUNet(nn.Module):
+    """A U-Net with heads for embedding, foreground and distance.
+
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the image.
+    embedding_dim : int
+        Components of the embedding vector.
+    base_width : int
+        Feature channels at full resolution; every pooling doubles them.
+    depth : int
+        Number of poolings. A network with ``l`` poolings tells at most ``4**l``
+        same-looking objects apart (Rumberger et al., ICCV 2021).
+    ndim : {2, 3}
+        Number of spatial axes.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        embedding_dim: int = 16,
+        base_width: int = 16,
+        depth: int = 4,
+        ndim: int = 2,
+    ) -> None:
+        super().__init__()
+        self.backbone = UNetBackbone(in_channels, base_width, depth, ndim)
+        self.embedding = _head(base_width, embedding_dim, ndim)
+        self.foreground = _head(base_width, 1, ndim)
+        self.distance = _head(base_width, 1, ndim)
+
+    def forward(self, image: Tensor) -> NetworkOutput:
+        """Map an image (B, C, [Z,] Y, X), sides multiples of ``2**depth``, to its outputs."""
+        features = self.backbone(image)
+        return NetworkOutput(
+            self.embedding(features),
+            self.foreground(features).squeeze(1),
+            self.distance(features).squeeze(1),
+        )
+
+
+class WNet(nn.Module):
+    """Two U-Nets: the first learns distances, the second embeds with the first one's features.
+
+    Parameters are those of :class:`EmbeddingUNet`, for each of the two U-Nets.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        embedding_dim: int = 16,
+        base_width: int = 16,
+        depth: int = 4,
+        ndim: int = 2,
+    ) -> None:
+        super().__init__()
+        self.distance_backbone = UNetBackbone(in_channels, base_width, depth, ndim)
+        self.backbone = UNetBackbone(in_channels + base_width, base_width, depth, ndim)
+        self.embedding = _head(base_width, embedding_dim, ndim)
+        self.foreground = _head(base_width, 1, ndim)
+        self.distance = _head(base_width, 1, ndim)
+
+    def forward(self, image: Tensor) -> NetworkOutput:
+        """Map an image (B, C, [Z,] Y, X), sides multiples of ``2**depth``, to its outputs."""
+        distance_features = self.distance_backbone(image)
+        normalised = F.normalize(distance_features, dim=1, eps=1e-4)
+        features = self.backbone(torch.cat([image, normalised], dim=1))
+        return NetworkOutput(
+            self.embedding(features),
+            self.foreground(distance_features).squeeze(1),
+            self.distance(distance_features).squeeze(1),
+        )
+
+
+class UNetBackbone(nn.Module):
+    """Encoder and decoder with skip connections: image in, ``base_width`` features out."""
+
+    def __init__(self, in_channels: int, base_width: int, depth: int, ndim: int) -> None:
+        super().__init__()
+        self.ndim = ndim
+        widths = [base_width * 2**level for level in range(depth + 1)]
+        inputs = [in_channels, *widths[:-1]]
+        self.encoder = nn.ModuleList(
+            _block(i, o, ndim) for i, o in zip(inputs, widths, strict=True)
+        )
+        self.up = nn.ModuleList(
+            _UPCONV[ndim](wide, narrow, kernel_size=2, stride=2)
+            for narrow, wide in itertools.pairwise(widths)
+        )
+        self.decoder = nn.ModuleList(_block(2 * width, width, ndim) for width in widths[:-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, [Z,] Y, X) to features (B, base_width, [Z,] Y, X)."""
+        skips: list[Tensor] = []
+        for level, block in enumerate(self.encoder):
+            x = block(x if level == 0 else _POOL[self.ndim](x, 2))
+            skips.append(x)
+        skips.pop()
+        for up, block in zip(reversed(self.up), reversed(self.decoder), strict=True):
+            x = block(torch.cat([up(x), skips.pop()], dim=1))
+        return x
+
+
+ARCHITECTURES: dict[str, type[EmbeddingUNet] | type[WNet]] = {"unet": EmbeddingUNet, "wnet": WNet}
+"""The networks a model file may name; nothing else is ever built from a file."""
+
+
+def _block(in_channels: int, out_channels: int, ndim: int) -> nn.Sequential:
+    return nn.Sequential(
+        *_conv_norm_relu(in_channels, out_channels, ndim),
+        *_conv_norm_relu(out_channels, out_channels, ndim),
+    )
+
+
+def _head(in_channels: int, out_channels: int, ndim: int) -> nn.Sequential:
+    return nn.Sequential(
+        *_conv_norm_relu(in_channels, in_channels, ndim),
+        _CONV[ndim](in_channels, out_channels, kernel_size=1),
+    )
+
+
+def _conv_norm_relu(in_channels: int, out_channels: int, ndim: int) -> tuple[nn.Module, ...]:
+    return (
+        _CONV[ndim](in_channels, out_channels, kernel_size=3, padding=1, bias=False),
+        _NORM[ndim](out_channels),
+        nn.ReLU(inplace=True),
+    )

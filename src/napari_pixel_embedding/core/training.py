@@ -1,0 +1,514 @@
+"""Training a model from label images, and tuning one on a user's corrections."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_pixel_embedding.core.checkpoint import (
+    EmbeddingModel,
+    ModelConfig,
+    write_atomically,
+)
+from napari_pixel_embedding.core.data import (
+    Augmentation,
+    Batch,
+    Sample,
+    draw_batch,
+    normalise,
+    prepare_sample,
+)
+from napari_pixel_embedding.core.devices import autocast, resolve_device
+from napari_pixel_embedding.core.losses import (
+    DiscriminativeLoss,
+    NeighbourCosineLoss,
+    Objects,
+    distance_loss,
+    foreground_loss,
+    object_vectors,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.networks import NetworkOutput
+
+System = Literal["euclidean", "cosine", "wnet"]
+
+Validation = Callable[[EmbeddingModel], float]
+"""Scores a model; higher is better."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the loss terms and the kind of local constraint.
+
+    Parameters
+    ----------
+    foreground, distance, intra, inter, reg : float
+        Weight of each term.
+    neighbours_only : bool
+        Push only neighbouring objects apart in the Euclidean loss too, as the cosine loss
+        always does. On wherever coordinates are part of the embedding.
+    cosine_form : {"squared", "absolute", "signed"}
+        See :class:`~.losses.NeighbourCosineLoss`.
+    min_pixels : int
+        Objects smaller than this in a crop do not count for the embedding.
+    """
+
+    foreground: float = 1.0
+    distance: float = 4.0
+    intra: float = 1.0
+    inter: float = 1.0
+    reg: float = 0.001
+    neighbours_only: bool = False
+    cosine_form: Literal["squared", "absolute", "signed"] = "squared"
+    min_pixels: int = 10
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained.
+
+    Every field that a user may choose carries its label, range and tooltip in its metadata.
+    Of the others, ``ema_decay`` averages the weights over steps, and ``fixed_statistics`` keeps
+    the normalisation's running statistics, which a few crops of one image would spoil.
+    """
+
+    steps: int = field(
+        default=4000,
+        metadata={
+            "label": "Steps",
+            "min": 1,
+            "max": 1_000_000,
+            "tooltip": "Batches to learn from.",
+        },
+    )
+    batch_size: int = field(
+        default=4,
+        metadata={"label": "Batch size", "min": 1, "max": 64, "tooltip": "Crops in a batch."},
+    )
+    crop: int = field(
+        default=256,
+        metadata={
+            "label": "Crop (pixels)",
+            "min": 32,
+            "max": 1024,
+            "tooltip": "Side of the square a crop is cut to; several objects must fit in.",
+        },
+    )
+    learning_rate: float = field(
+        default=1e-3,
+        metadata={
+            "label": "Learning rate",
+            "min": 1e-6,
+            "max": 1e-1,
+            "tooltip": "Highest step size; it falls to a hundredth along a cosine.",
+        },
+    )
+    warmup: float = field(
+        default=0.05,
+        metadata={
+            "label": "Warm-up",
+            "min": 0.0,
+            "max": 0.9,
+            "tooltip": "Share of the steps that learn foreground and distance alone.",
+        },
+    )
+    validate_every: int = field(
+        default=250,
+        metadata={
+            "label": "Validate every",
+            "min": 1,
+            "max": 1_000_000,
+            "tooltip": "Steps between two scores on the validation images.",
+        },
+    )
+    seed: int = field(
+        default=0,
+        metadata={
+            "label": "Seed",
+            "min": 0,
+            "max": 2**31 - 1,
+            "tooltip": "Decides all that is random; the same seed draws the same crops.",
+        },
+    )
+    ema_decay: float = 0.998
+    weight_decay: float = 1e-4
+    fixed_statistics: bool = False
+    loss: LossConfig = field(default_factory=LossConfig)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+def check_ranges(config: Any) -> None:
+    """Raise ValueError for a value outside of the range that its field's metadata names."""
+    for name, spec in config.__dataclass_fields__.items():
+        low, high = spec.metadata.get("min"), spec.metadata.get("max")
+        value = getattr(config, name)
+        if low is not None and not low <= value <= high:
+            raise ValueError(f"{name} must be from {low} to {high}, found {value}.")
+
+
+@dataclass(frozen=True)
+class TrainProgress:
+    """Where training stands after a step.
+
+    Parameters
+    ----------
+    step, steps : int
+        Steps done and steps in all.
+    losses : dict
+        Running mean of each term: total, foreground, distance, intra, inter.
+    validation_ap : float, optional
+        Score of the averaged weights, on the steps that were validated.
+    seconds_left : float, optional
+        Estimate from the steps so far.
+    model : EmbeddingModel, optional
+        The best model so far, on the CPU: on validated steps and on the last one.
+    """
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    validation_ap: float | None = None
+    seconds_left: float | None = None
+    model: EmbeddingModel | None = None
+
+
+def model_config_for(system: System, **changes: Any) -> ModelConfig:
+    """Describe a fresh model of one of the three systems.
+
+    Parameters
+    ----------
+    system : {"euclidean", "cosine", "wnet"}
+        Euclidean discriminative embedding (De Brabandere et al., 2017), cosine embedding with
+        local constraints (Chen et al., 2019), or the latter on distance features (Wu et al.,
+        2020).
+    **changes
+        Other fields of :class:`ModelConfig`.
+    """
+    presets: dict[str, dict[str, Any]] = {
+        "euclidean": {"architecture": "unet", "space": "euclidean"},
+        "cosine": {"architecture": "unet", "space": "cosine"},
+        "wnet": {"architecture": "wnet", "space": "cosine", "base_width": 12},
+    }
+    if system not in presets:
+        raise ValueError(f"system must be one of {', '.join(presets)}, found {system!r}.")
+    return ModelConfig(**{**presets[system], **changes})
+
+
+def prepare_samples(
+    images: Sequence[NDArray[Any]], labels: Sequence[NDArray[Any]], config: ModelConfig
+) -> list[Sample]:
+    """Normalise images (C, [Z,] Y, X) or ([Z,] Y, X) and compute the targets of their labels."""
+    if len(images) != len(labels) or not images:
+        raise ValueError(
+            "expected as many label images as images, at least one, "
+            f"found {len(images)} images and {len(labels)} label images."
+        )
+    return [
+        prepare_sample(normalise(_with_channels(i, config), config.percentiles), m)
+        for i, m in zip(images, labels, strict=True)
+    ]
+
+
+def _with_channels(image: NDArray[Any], config: ModelConfig) -> NDArray[Any]:
+    image = image[None] if image.ndim == config.ndim else image
+    if image.ndim != config.ndim + 1 or len(image) != config.in_channels:
+        raise ValueError(
+            f"expected an image with {config.in_channels} channel(s) and axes {config.axes}, "
+            f"found shape {image.shape}."
+        )
+    return image
+
+
+def train(
+    model: EmbeddingModel,
+    samples: Sequence[Sample],
+    config: TrainConfig | None = None,
+    *,
+    validation: Validation | None = None,
+    device: str = "auto",
+    checkpoint: Path | None = None,
+) -> Generator[TrainProgress, None, None]:
+    """Train a model and report after every step.
+
+    Parameters
+    ----------
+    model : EmbeddingModel
+        Where to start from; it is copied, not changed.
+    samples : sequence of Sample
+        From :func:`prepare_samples`.
+    config : TrainConfig, optional
+        How to train.
+    validation : callable, optional
+        Scores the exponentially averaged model every ``config.validate_every`` steps; the best
+        is kept. Without it the last averaged model is the result.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    checkpoint : Path, optional
+        A file that training is resumed from when it exists, and that is written at every
+        validation.
+
+    Yields
+    ------
+    TrainProgress
+        After every step. ``close()`` on the generator stops training at once.
+
+    Raises
+    ------
+    ValueError
+        When the samples hold no object, or the checkpoint is of another model.
+    FloatingPointError
+        When the loss is no longer a number.
+    """
+    config = config or TrainConfig()
+    if not any((sample.labels > 0).any() for sample in samples):
+        raise ValueError(
+            "expected label images with at least one object, found none: annotate some."
+        )
+    where = resolve_device(device)
+    trainer = _Trainer(model, config, where)
+    if checkpoint is not None and checkpoint.exists():
+        trainer.resume(checkpoint)
+    started, first = time.monotonic(), trainer.step
+    while trainer.step < config.steps:
+        losses = trainer.train_step(samples)
+        last = trainer.step == config.steps
+        score = None
+        if last or trainer.step % config.validate_every == 0:
+            score = trainer.keep_best(validation)
+            if checkpoint is not None:
+                trainer.save(checkpoint)
+        done = trainer.step - first
+        yield TrainProgress(
+            step=trainer.step,
+            steps=config.steps,
+            losses=losses,
+            validation_ap=score,
+            seconds_left=(time.monotonic() - started) / done * (config.steps - trainer.step),
+            model=trainer.best_model() if last or score is not None else None,
+        )
+
+
+class _Trainer:
+    """Weights, their average, the optimiser and the best so far: the state of one training."""
+
+    def __init__(self, model: EmbeddingModel, config: TrainConfig, device: torch.device) -> None:
+        self.model_config = model.config
+        self.config = config
+        self.device = device
+        self.network = copy.deepcopy(model.network).to(device)
+        if self.model_config.ndim == 2:
+            self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network).eval()
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.rng = np.random.default_rng(config.seed)
+        self.step = 0
+        self.best_score = -math.inf
+        self.best_weights = _copy_weights(self.average)
+        self.running: dict[str, float] = {}
+
+    def train_step(self, samples: Sequence[Sample]) -> dict[str, float]:
+        """Learn from one batch; return the running mean of the loss terms."""
+        config = self.config
+        self.rng = np.random.default_rng((config.seed, self.step))  # resuming draws the same crops
+        batch = draw_batch(samples, config.batch_size, config.crop, self.rng, config.augmentation)
+        batch = batch.to(self.device)
+        for group in self.optimiser.param_groups:
+            group["lr"] = _cosine_rate(config, self.step)
+        self._train_mode()
+        with autocast(self.device):
+            output = self.network(batch.image.contiguous(memory_format=_memory_format(batch.image)))
+        terms = loss_terms(output, batch, self.model_config, config.loss)
+        warm = self.step >= config.warmup * config.steps
+        total = weighted_sum(terms, config.loss, with_embedding=warm)
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimiser.step()
+        self.step += 1
+        self._update_average()
+        return self._update_running({"total": total, **terms})
+
+    def _train_mode(self) -> None:
+        self.network.train()
+        if self.config.fixed_statistics:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
+                    module.eval()
+
+    def _update_average(self) -> None:
+        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
+        averaged = self.average.state_dict()
+        for name, value in self.network.state_dict().items():
+            if value.dtype.is_floating_point:
+                averaged[name].lerp_(value, 1 - decay)
+            else:
+                averaged[name].copy_(value)
+
+    def _update_running(self, terms: dict[str, Tensor]) -> dict[str, float]:
+        values = {name: float(term.detach()) for name, term in terms.items()}
+        if not math.isfinite(values["total"]):
+            raise FloatingPointError(
+                f"the loss is {values['total']} after {self.step} steps: lower the learning rate. "
+                "The best model so far is kept."
+            )
+        keep = 0.95
+        self.running = {
+            name: keep * self.running.get(name, value) + (1 - keep) * value
+            for name, value in values.items()
+        }
+        return dict(self.running)
+
+    def keep_best(self, validation: Validation | None) -> float | None:
+        """Score the averaged weights and keep them when they are the best so far."""
+        if validation is None:
+            self.best_weights = _copy_weights(self.average)
+            return None
+        score = validation(EmbeddingModel(self.average, self.model_config))
+        self.average.to(self.device)
+        if score >= self.best_score:
+            self.best_score = score
+            self.best_weights = _copy_weights(self.average)
+        return score
+
+    def best_model(self) -> EmbeddingModel:
+        """Copy the best weights so far into a model of its own, on the CPU."""
+        network = self.model_config.build_network()
+        network.load_state_dict(self.best_weights)
+        return EmbeddingModel(network.eval(), self.model_config)
+
+    def save(self, path: Path) -> None:
+        """Write everything that :meth:`resume` needs, as safetensors, atomically."""
+        from safetensors.torch import save
+
+        groups = {
+            "network": _copy_weights(self.network),
+            "average": _copy_weights(self.average),
+            "best": self.best_weights,
+            "moment1": self._moments("exp_avg"),
+            "moment2": self._moments("exp_avg_sq"),
+        }
+        tensors = {f"{g}/{k}": v for g, group in groups.items() for k, v in group.items()}
+        state = {
+            "config": self.model_config.to_json(),
+            "step": str(self.step),
+            "best_score": repr(self.best_score),
+        }
+        write_atomically(path, save(tensors, state))
+
+    def resume(self, path: Path) -> None:
+        """Continue where :meth:`save` left off."""
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            state = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if state.get("config") != self.model_config.to_json():
+            raise ValueError(
+                f"{path.name} belongs to a training with another model configuration: "
+                "remove it to start anew, or name another checkpoint."
+            )
+        self.step = int(state["step"])
+        self.best_score = float(state["best_score"])
+        groups = _grouped(tensors)
+        self.network.load_state_dict(groups["network"])
+        self.average.load_state_dict(groups["average"])
+        self.best_weights = groups["best"]
+        for name, parameter in self.network.named_parameters():
+            self.optimiser.state[parameter] = {
+                "step": torch.tensor(float(self.step)),
+                "exp_avg": groups["moment1"][name].to(parameter),
+                "exp_avg_sq": groups["moment2"][name].to(parameter),
+            }
+
+    def _moments(self, name: str) -> dict[str, Tensor]:
+        state = self.optimiser.state
+        return {
+            key: state[parameter][name].detach().cpu().contiguous()
+            for key, parameter in self.network.named_parameters()
+            if parameter in state
+        }
+
+
+def loss_terms(
+    output: NetworkOutput, batch: Batch, model: ModelConfig, config: LossConfig
+) -> dict[str, Tensor]:
+    """All terms of the loss of a batch, in float32: foreground, distance, intra, inter, reg."""
+    objects = Objects.from_labels(batch.labels, config.min_pixels)
+    vectors = object_vectors(output.embedding.float(), objects)
+    if model.coordinate_scale is not None:
+        vectors = _add_coordinates(vectors, objects, batch.labels.shape[1:], model.coordinate_scale)
+    embedding_loss: DiscriminativeLoss | NeighbourCosineLoss
+    if model.space == "euclidean":
+        embedding_loss = DiscriminativeLoss(model.delta_var, model.delta_dist)
+        local = config.neighbours_only or model.coordinate_scale is not None
+    else:
+        embedding_loss, local = NeighbourCosineLoss(config.cosine_form), True
+    pairs = objects.neighbour_pairs(batch.neighbours) if local else objects.all_pairs()
+    terms = embedding_loss(vectors, objects, pairs)
+    return {
+        "foreground": foreground_loss(output.foreground.float(), batch.labels),
+        "distance": distance_loss(output.distance.float(), batch.distance, batch.labels),
+        "intra": terms.intra,
+        "inter": terms.inter,
+        # Where position is part of the vector, its length says nothing about the network.
+        "reg": terms.reg if model.coordinate_scale is None else terms.reg * 0.0,
+    }
+
+
+def _add_coordinates(
+    vectors: Tensor, objects: Objects, shape: Sequence[int], scale: float
+) -> Tensor:
+    """Add position / scale to the first components of the pixels' vectors (N, E)."""
+    position = torch.unravel_index(objects.pixels % math.prod(shape), tuple(shape))
+    coordinates = torch.stack(position, 1).to(vectors.dtype) / scale
+    ndim = len(shape)
+    return torch.cat([vectors[:, :ndim] + coordinates, vectors[:, ndim:]], dim=1)
+
+
+def weighted_sum(
+    terms: dict[str, Tensor], config: LossConfig, with_embedding: bool = True
+) -> Tensor:
+    """Add up the terms with the configured weights; the embedding's own only when asked for."""
+    names = ["foreground", "distance", *(["intra", "inter", "reg"] if with_embedding else [])]
+    return torch.stack([getattr(config, name) * terms[name] for name in names]).sum()
+
+
+def _cosine_rate(config: TrainConfig, step: int) -> float:
+    """Learning rate at a step: a short rise, then a cosine down to a hundredth."""
+    rise = min((step + 1) / 50, 1.0)
+    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    return config.learning_rate * rise * fall
+
+
+def _memory_format(image: Tensor) -> torch.memory_format:
+    return torch.channels_last if image.ndim == 4 else torch.contiguous_format
+
+
+def _copy_weights(network: nn.Module) -> dict[str, Tensor]:
+    return {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
+
+
+def _grouped(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    groups: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        group, key = name.split("/", 1)
+        groups.setdefault(group, {})[key] = tensor
+    return groups
