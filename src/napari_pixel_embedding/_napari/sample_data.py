@@ -41,11 +41,12 @@ def sample_layers(name: str) -> list[LayerDataTuple]:
 
 
 def _placement(image: ImageData) -> dict[str, Any]:
-    place: dict[str, Any] = {"axis_labels": tuple(image.axes.lower())}
+    axes = image.axes or ""
+    place: dict[str, Any] = {"axis_labels": tuple(axes.lower())}
     if image.scale is not None:
-        place["scale"] = image.scale
-        if image.units is not None:
-            place["units"] = tuple("pixel" if axis == "T" else image.units for axis in image.axes)
+        place["scale"] = (1.0,) * axes.count("T") + image.scale
+    if image.units is not None:
+        place["units"] = tuple("pixel" if axis == "T" else image.units for axis in axes)
     return place
 
 

@@ -142,4 +142,4 @@ def load_sample(name: str) -> tuple[ImageData, NDArray[np.integer]]:
     from napari_pixel_embedding.core.io import read_image, read_labels
 
     image_path, mask_path = sample_paths(name)
-    return read_image(image_path), read_labels(mask_path)
+    return read_image(image_path), read_labels(mask_path).data

@@ -1,0 +1,34 @@
+"""Settings and fixtures that every test shares."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import napari
+
+os.environ["NAPARI_CONFIG"] = ""  # neither read nor write the user's settings
+os.environ["NAPARI_STRICT_QT"] = "raise"  # a widget left behind fails its test
+os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
+os.environ.setdefault("QT_API", "pyqt6")
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., napari.Viewer]) -> Iterator[napari.Viewer]:
+    """A viewer that waits for running workers before it closes."""
+    yield make_napari_viewer()
+    wait_for_workers()
+
+
+def wait_for_workers() -> None:
+    """Ask napari's workers to quit, wait for them, and let their last signals arrive."""
+    from napari.qt.threading import WorkerBase
+    from qtpy.QtCore import QCoreApplication
+
+    WorkerBase.await_workers(60_000)
+    QCoreApplication.processEvents()
