@@ -1,0 +1,67 @@
+"""The core functions that a session's workers call, each of them replaceable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.clustering import ClusterIndex
+    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.projection import ColorBasis
+    from napari_pixel_embedding.core.training import TrainProgress
+
+
+def _core(module: str, name: str) -> Callable[..., Any]:
+    """Stand for a core function that is imported when it is first called, in the worker."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(import_module(f"napari_pixel_embedding.core.{module}"), name)(
+            *args, **kwargs
+        )
+
+    return call
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What a session can do with its arrays: the core's own functions unless told otherwise.
+
+    Nothing is imported before it is called, so a window opens without torch. Signatures are
+    those of the functions of the same name in :mod:`napari_pixel_embedding.core`.
+    """
+
+    load_model: Callable[..., EmbeddingModel] = field(default=_core("checkpoint", "load_model"))
+    save_model: Callable[..., Any] = field(default=_core("checkpoint", "save_model"))
+    predict_frames: Callable[..., Iterator[EmbeddingMap]] = field(
+        default=_core("inference", "predict_frames")
+    )
+    build_cluster_index: Callable[..., ClusterIndex] = field(
+        default=_core("clustering", "build_cluster_index")
+    )
+    no_corrections: Callable[..., NDArray[Any]] = field(
+        default=_core("corrections", "no_corrections")
+    )
+    record_edit: Callable[..., NDArray[Any]] = field(default=_core("corrections", "record_edit"))
+    apply_corrections: Callable[..., NDArray[Any]] = field(
+        default=_core("corrections", "apply_corrections")
+    )
+    save_corrections: Callable[..., Any] = field(default=_core("corrections", "save_corrections"))
+    load_corrections: Callable[..., NDArray[Any]] = field(
+        default=_core("corrections", "load_corrections")
+    )
+    fit_color_basis: Callable[..., ColorBasis] = field(
+        default=_core("projection", "fit_color_basis")
+    )
+    embedding_to_rgb: Callable[..., NDArray[Any]] = field(
+        default=_core("projection", "embedding_to_rgb")
+    )
+    fine_tune: Callable[..., Iterator[TrainProgress]] = field(
+        default=_core("fine_tuning", "fine_tune")
+    )

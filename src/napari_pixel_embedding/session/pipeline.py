@@ -1,0 +1,275 @@
+"""What a session's workers do: pure functions from one frozen request to one frozen answer."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
+    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.projection import ColorBasis
+    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.session.engine import Engine
+    from napari_pixel_embedding.session.jobs import Report
+    from napari_pixel_embedding.session.state import ImageInput
+
+_NETWORK_SHARE = 0.9
+"""Part of the progress bar that belongs to the network; the rest is the cluster index."""
+
+
+def guess_axes(image: ImageInput, spatial: str, in_channels: int) -> str | None:
+    """Say what an image's axes are, for a model with these spatial axes and channels.
+
+    One axis more than the model has is time (a 2-D model takes a stack slice by slice), unless
+    it has the length of the model's channels.
+
+    Returns
+    -------
+    str or None
+        A letter an axis; None when the core shall word what is wrong.
+
+    Examples
+    --------
+    >>> from napari_pixel_embedding.session.state import ImageInput
+    >>> guess_axes(ImageInput(np.zeros((9, 64, 64))), "YX", 1)
+    'TYX'
+    """
+    if image.axes is not None:
+        return image.axes
+    shape, colour = image.shape, "C" if image.rgb else ""
+    extra = len(shape) - len(colour) - len(spatial)
+    channels = in_channels > 1 and not image.rgb
+    if extra == 1:
+        return ("C" if channels and shape[0] == in_channels else "T") + spatial + colour
+    if extra == 2 and channels and shape[1] == in_channels:
+        return "TC" + spatial
+    return spatial + colour if extra == 0 else None
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """Progress of a run: what is being done, and the finished fraction of the whole."""
+
+    text: str
+    fraction: float
+
+
+@dataclass(frozen=True, eq=False)
+class RunRequest:
+    """Everything a run needs."""
+
+    image: ImageInput
+    model: str | EmbeddingModel
+    device: str
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """A model's answer for a whole image: one map and one index for every frame."""
+
+    image: ImageInput
+    model: EmbeddingModel
+    axes: str
+    maps: tuple[EmbeddingMap, ...]
+    indices: tuple[ClusterIndex, ...]
+
+
+def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
+    """Load the model, run it on every frame, and index what it says.
+
+    Raises
+    ------
+    ValueError
+        When the file, the image and its axes do not fit together.
+    """
+    report(Stage("Loading the model …", 0.0))
+    model = request.model
+    if isinstance(model, str):
+        model = engine.load_model(model)
+    config, image = model.config, request.image
+    axes = guess_axes(image, config.axes, config.in_channels)
+    maps = _predict(engine, model, request, axes, report)
+    indices = []
+    for done, emap in enumerate(maps):
+        done_share = (1 - _NETWORK_SHARE) * done / len(maps)
+        report(Stage(f"Finding clusters{_of(done, maps)} …", _NETWORK_SHARE + done_share))
+        indices.append(engine.build_cluster_index(emap))
+    axes = axes or _axes_of(maps, config.axes, image)
+    return RunResult(image, model, axes, maps, tuple(indices))
+
+
+_MEANING = ("space", "delta_var", "delta_dist", "embedding_dim", "axes", "cluster")
+
+
+def same_family(old: EmbeddingModel | None, new: EmbeddingModel) -> bool:
+    """Whether sliders and colours of one model still mean the same with another."""
+    if old is None:
+        return False
+    return all(getattr(old.config, n) == getattr(new.config, n) for n in _MEANING)
+
+
+def _predict(
+    engine: Engine, model: EmbeddingModel, request: RunRequest, axes: str | None, report: Report
+) -> tuple[EmbeddingMap, ...]:
+    maps = engine.predict_frames(
+        model,
+        request.image.data,
+        axes=axes,
+        device=request.device,
+        spacing=_spatial_spacing(request.image, model.config.axes),
+        progress=lambda f: report(Stage("Running the network …", _NETWORK_SHARE * f)),
+    )
+    return tuple(maps)
+
+
+def _spatial_spacing(image: ImageInput, spatial: str) -> tuple[float, ...] | None:
+    if image.spacing is None or len(image.spacing) < len(spatial):
+        return None
+    return image.spacing[-len(spatial) :]
+
+
+def _axes_of(maps: Sequence[EmbeddingMap], spatial: str, image: ImageInput) -> str:
+    """Axes that the core guessed, as far as the labels' shape depends on them."""
+    frames = "T" if maps[0].frame is not None else ""
+    return frames + spatial + ("C" if image.rgb else "")
+
+
+def _of(done: int, maps: Sequence[EmbeddingMap]) -> str:
+    return f", frame {done + 1} of {len(maps)}" if len(maps) > 1 else ""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelRequest:
+    """Everything that labels depend on; ``clusters`` are given where they need no new cut."""
+
+    indices: tuple[ClusterIndex, ...]
+    params: ClusterParams
+    clusters: NDArray[Any] | None
+    corrections: NDArray[Any] | None
+    frames: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Labelling:
+    """Clusters as cut, labels with the corrections on top, and how many objects there are."""
+
+    clusters: NDArray[Any]
+    labels: NDArray[Any]
+    object_count: int
+    corrected_count: int
+
+
+def label(engine: Engine, request: LabelRequest) -> Labelling:
+    """Cut every frame's index and put the corrections on top."""
+    clusters = request.clusters
+    if clusters is None:
+        cuts = [index.cut(request.params) for index in request.indices]
+        clusters = np.stack(cuts) if request.frames else cuts[0]
+    labels = clusters
+    if request.corrections is not None:
+        labels = per_frame(request.frames, engine.apply_corrections, clusters, request.corrections)
+    corrected = 0 if request.corrections is None else _count(request.corrections, request.frames)
+    return Labelling(clusters, labels, _count(labels, request.frames), corrected)
+
+
+def per_frame(
+    frames: bool, function: Callable[..., NDArray[Any]], *arrays: NDArray[Any]
+) -> NDArray[Any]:
+    """Apply a function to arrays, frame by frame where their first axis is time.
+
+    Object ids belong to a frame, so nothing that goes by id may see two frames at once.
+    """
+    if not frames:
+        return function(*arrays)
+    return np.stack([function(*parts) for parts in zip(*arrays, strict=True)])
+
+
+def _count(labels: NDArray[Any], frames: bool) -> int:
+    """Objects with a positive id, summed over frames."""
+    parts = labels if frames else [labels]
+    return sum(_count_ids(part) for part in parts)
+
+
+def _count_ids(labels: NDArray[Any]) -> int:
+    highest = int(labels.max(initial=0))
+    if highest <= 0:
+        return 0
+    seen = np.zeros(highest + 1, bool)
+    seen[np.maximum(labels, 0).ravel() if labels.dtype.kind == "i" else labels.ravel()] = True
+    return int(np.count_nonzero(seen[1:]))
+
+
+def record_edit(
+    engine: Engine,
+    corrections: NDArray[Any] | None,
+    before: NDArray[Any],
+    after: NDArray[Any],
+    frames: bool,
+) -> NDArray[Any]:
+    """Corrections with the difference of two label images added, frame by frame.
+
+    Frames without a difference are left as they are.
+    """
+    if corrections is None:
+        corrections = engine.no_corrections(after.shape)
+    if not frames:
+        return engine.record_edit(corrections, before, after)
+    parts = [
+        engine.record_edit(*part) if not np.array_equal(part[1], part[2]) else part[0]
+        for part in zip(corrections, before, after, strict=True)
+    ]
+    return np.stack(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Colors:
+    """Embeddings as colours, uint8 ([T,] [Z,] Y, X, 3), and the basis they were made with."""
+
+    basis: ColorBasis
+    rgb: NDArray[Any]
+
+
+def color(
+    engine: Engine, maps: Sequence[EmbeddingMap], basis: ColorBasis | None, frames: bool
+) -> Colors:
+    """Colour all frames with one basis, fitted to the middle one where none is given."""
+    if basis is None:
+        basis = engine.fit_color_basis(maps[len(maps) // 2])
+    pictures = [engine.embedding_to_rgb(emap, basis) for emap in maps]
+    return Colors(basis, np.stack(pictures) if frames else pictures[0])
+
+
+@dataclass(frozen=True, eq=False)
+class TuneRequest:
+    """Everything that fine-tuning needs."""
+
+    model: EmbeddingModel
+    image: ImageInput
+    axes: str
+    corrections: NDArray[Any]
+    config: Any
+    device: str
+
+
+def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
+    """Report every step of a fine-tuning; closes it when a report stops the work."""
+    steps = engine.fine_tune(
+        request.model,
+        [request.image.data],
+        [request.corrections],
+        request.config,
+        axes=request.axes,
+        device=request.device,
+    )
+    with closing(cast("Generator[TrainProgress, None, None]", steps)):
+        for progress in steps:
+            report(progress)

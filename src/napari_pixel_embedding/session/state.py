@@ -1,0 +1,143 @@
+"""The state of one viewer's work, as one evented dataclass."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from psygnal import SignalGroupDescriptor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
+    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.projection import ColorBasis
+    from napari_pixel_embedding.core.training import TrainProgress
+
+
+@dataclass(frozen=True, eq=False)
+class ImageInput:
+    """An image as it was chosen: its array, and how to read it.
+
+    Parameters
+    ----------
+    data : array_like
+        Anything with a shape: numpy, dask, zarr. Read by the worker only.
+    axes : str, optional
+        One letter an axis, such as "YX" or "TYX"; None to go by the model, see
+        :func:`~napari_pixel_embedding.session.pipeline.guess_axes`.
+    name : str
+        What the image is called.
+    spacing : tuple of float, optional
+        Size of a pixel along each of its axes but the channels.
+    rgb : bool
+        Whether the last axis holds red, green, blue (and alpha).
+    """
+
+    data: Any
+    axes: str | None = None
+    name: str = "image"
+    spacing: tuple[float, ...] | None = None
+    rgb: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return tuple(self.data.shape)
+
+
+_BY_IDENTITY = (
+    "image",
+    "model_source",
+    "corrections",
+    "model",
+    "embedding_maps",
+    "cluster_indices",
+    "clusters",
+    "labels",
+    "color_basis",
+    "embedding_rgb",
+    "training",
+    "tuned_model",
+)
+
+
+@dataclass
+class Session:
+    """What the user wants, and what came of it.
+
+    Only :class:`~napari_pixel_embedding.session.controller.SessionController` writes it. Arrays
+    are replaced, never written into, and compared by identity; ``events`` has a signal for
+    every field.
+
+    Parameters
+    ----------
+    image : ImageInput, optional
+        Intention: the image that results belong to.
+    model_source : str or EmbeddingModel
+        Intention: bundled name, path, or loaded model that the next run uses.
+    device : str
+        Intention: "auto", "cpu", "cuda" or "mps".
+    cluster_params : ClusterParams, optional
+        Intention: how clusters are cut; None before the first result.
+    corrections : array of int32, shape ([T,] [Z,] Y, X), optional
+        Intention: −1 not corrected, 0 fixed background, k locked instance k.
+    colors_wanted : bool
+        Intention: whether ``embedding_rgb`` is kept up to date.
+    model : EmbeddingModel, optional
+        The model that the embedding maps come from.
+    axes : str
+        The axes the image was read with.
+    embedding_maps, cluster_indices : tuple
+        One of each for every frame along T; one in all without that axis.
+    clusters, labels : array, shape ([T,] [Z,] Y, X), optional
+        Label images, 0 is background: as cut, and with the corrections on top.
+    object_count, corrected_count : int
+        Objects in ``labels``, and how many of them are locked.
+    color_basis, embedding_rgb : optional
+        How embeddings become colours, and the colours, uint8 ([T,] [Z,] Y, X, 3).
+    running, tuning : bool
+        Whether a network runs, whether one learns.
+    progress : float
+        Finished fraction of the run, 0 to 1.
+    status : str
+        One line on what happens or happened last.
+    error : str, optional
+        What went wrong last, for people; None once something else was begun.
+    training : tuple of TrainProgress
+        Steps of the present or last fine-tuning, without their models.
+    tuned_model : EmbeddingModel, optional
+        The best model of that fine-tuning, until it is used or discarded.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(
+        equality_operators=dict.fromkeys(_BY_IDENTITY, operator.is_)
+    )
+
+    image: ImageInput | None = None
+    model_source: str | EmbeddingModel = ""
+    device: str = "auto"
+    cluster_params: ClusterParams | None = None
+    corrections: NDArray[Any] | None = None
+    colors_wanted: bool = False
+
+    model: EmbeddingModel | None = None
+    axes: str = ""
+    embedding_maps: tuple[EmbeddingMap, ...] = ()
+    cluster_indices: tuple[ClusterIndex, ...] = ()
+    clusters: NDArray[Any] | None = None
+    labels: NDArray[Any] | None = None
+    object_count: int = 0
+    corrected_count: int = 0
+    color_basis: ColorBasis | None = None
+    embedding_rgb: NDArray[Any] | None = None
+    running: bool = False
+    tuning: bool = False
+    progress: float = 0.0
+    status: str = ""
+    error: str | None = None
+    training: tuple[TrainProgress, ...] = field(default=())
+    tuned_model: EmbeddingModel | None = None

@@ -1,0 +1,159 @@
+"""A core that needs no network: bright pixels are foreground, the bandwidth cuts by column."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.session import Engine
+
+
+@dataclass(frozen=True)
+class FakeParams:
+    bandwidth: float = 1.0
+    min_size: int = 0
+
+    def __post_init__(self):
+        if self.bandwidth <= 0:
+            raise ValueError(f"bandwidth must be above 0, found {self.bandwidth}.")
+
+
+@dataclass(frozen=True)
+class FakeConfig:
+    name: str = "fake"
+    axes: str = "YX"
+    in_channels: int = 1
+    space: str = "euclidean"
+    delta_var: float = 0.5
+    delta_dist: float = 1.5
+    embedding_dim: int = 2
+    cluster: tuple = ()
+
+    def cluster_params(self):
+        return FakeParams()
+
+
+@dataclass(frozen=True, eq=False)
+class FakeModel:
+    config: FakeConfig = FakeConfig()
+
+
+@dataclass(frozen=True)
+class FakeStep:
+    step: int
+    steps: int
+    losses: dict = field(default_factory=dict)
+    validation_ap: float | None = None
+    model: Any = None
+
+
+class FakeIndex:
+    """One object per bright run of columns; from bandwidth 2 on, all of them are one."""
+
+    def __init__(self, emap):
+        self.bright = np.asarray(emap.foreground) > 0.5
+
+    def cut(self, params):
+        labels = np.zeros(self.bright.shape, np.uint16)
+        starts = np.diff(self.bright.any(axis=0).astype(int), prepend=0) == 1
+        ids = np.cumsum(starts) if params.bandwidth < 2 else 1
+        labels[:] = np.where(self.bright, ids, 0)
+        return labels
+
+
+def load_model(source):
+    if source == "corrupt":
+        raise ValueError("corrupt is damaged: expected safetensors, found text. Copy it again.")
+    return FakeModel(FakeConfig(name=source))
+
+
+def predict_frames(model, image, *, axes, device, spacing, progress):
+    image = np.asarray(image)
+    frames = list(image) if axes.startswith("T") else [image]
+    for number, frame in enumerate(frames):
+        progress(number / len(frames))
+        yield EmbeddingMap(
+            embedding=np.zeros((2, *frame.shape), np.float32),
+            foreground=(frame > 0).astype(np.float32),
+            spacing=spacing,
+            frame=number if axes.startswith("T") else None,
+        )
+
+
+def no_corrections(shape):
+    return np.full(shape, -1, np.int32)
+
+
+def record_edit(corrections, before, after):
+    changed = before != after
+    gained = np.unique(after[changed])
+    locked = changed | (np.isin(after, gained) & (after > 0))
+    return np.where(locked, after, corrections).astype(np.int32)
+
+
+def apply_corrections(clusters, corrections):
+    return np.where(corrections >= 0, corrections, clusters).astype(np.uint16)
+
+
+def fine_tune(model, images, corrections, config, *, axes, device):
+    for step in range(1, 4):
+        best = FakeModel(FakeConfig(name="tuned")) if step >= 2 else None
+        yield FakeStep(step, 3, {"total": 1 / step}, None, best)
+
+
+def fit_color_basis(emap):
+    return object()
+
+
+def embedding_to_rgb(emap, basis):
+    return np.zeros((*emap.shape, 3), np.uint8)
+
+
+def fake_engine(**changes) -> Engine:
+    files: dict[str, Any] = {}
+    functions = {
+        "load_model": load_model,
+        "save_model": lambda model, path: files.update({path: model}),
+        "predict_frames": predict_frames,
+        "build_cluster_index": FakeIndex,
+        "no_corrections": no_corrections,
+        "record_edit": record_edit,
+        "apply_corrections": apply_corrections,
+        "save_corrections": lambda path, corrections: files.update({path: corrections}),
+        "load_corrections": files.__getitem__,
+        "fit_color_basis": fit_color_basis,
+        "embedding_to_rgb": embedding_to_rgb,
+        "fine_tune": fine_tune,
+    }
+    return Engine(**{**functions, **changes})
+
+
+class QueueExecutor:
+    """Keeps jobs until the test runs them, and their answers until the test delivers them."""
+
+    def __init__(self):
+        self.jobs = deque()
+        self.answers = deque()
+
+    def submit(self, job):
+        self.jobs.append(job)
+
+    def work(self):
+        """Run the oldest waiting job; its answers wait too."""
+        self.jobs.popleft().run(self.answers.append)
+
+    def deliver(self):
+        """Hand over all answers that wait."""
+        while self.answers:
+            self.answers.popleft()()
+
+    def settle(self):
+        """Work and deliver until nothing is left."""
+        while self.jobs or self.answers:
+            if self.jobs:
+                self.work()
+            self.deliver()
