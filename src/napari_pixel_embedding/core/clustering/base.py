@@ -1,0 +1,207 @@
+"""Base regions: small connected pieces of objects that every cut is made of."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_pixel_embedding.core.clustering import block_kernels as kernels
+from napari_pixel_embedding.core.clustering import pixel_kernels
+from napari_pixel_embedding.core.clustering.blocks import (
+    CONFIDENT,
+    WEAK,
+    Blocks,
+    Pixels,
+    inner_grid,
+    make_blocks,
+)
+from napari_pixel_embedding.core.clustering.tree import Regions
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding.core.clustering.tuning import Tuning
+
+Labels = NDArray[np.int32]
+
+
+def base_regions(
+    pixels: Pixels, step: tuple[int, int, int], unit: float, tuning: Tuning
+) -> tuple[NDArray[np.unsignedinteger], Regions]:
+    """Divide the foreground into base regions.
+
+    Confident pixels first; weak ones join the region that they touch, and what touches none
+    forms regions of its own.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        The embedding map.
+    step : tuple of int
+        Pixels in a block along Z, Y, X.
+    unit : float
+        Length in embedding space that the tuning's multiples refer to.
+    tuning : Tuning
+        Constants.
+
+    Returns
+    -------
+    base : array of uint16 or uint32, shape (Z, Y, X)
+        Number of the region plus one; 0 is background.
+    regions : Regions
+        The regions and which of them touch.
+    """
+    base = np.zeros(pixels.level.shape, np.int32)
+    parts = [_label_level(pixels, CONFIDENT, step, unit, tuning, base)]
+    pixel_kernels.spread(pixels.level, base)
+    left = (pixels.level == WEAK) & (base == 0)
+    if left.any():
+        rest = np.zeros_like(base)
+        level = np.where(left, pixels.level, 0).astype(np.uint8)
+        parts.append(_label_level(pixels.with_level(level), WEAK, step, unit, tuning, rest))
+        base[left] = rest[left] + parts[0].count
+    regions = _concatenate(parts)
+    return base.astype(np.uint16 if regions.count < 2**16 else np.uint32), regions
+
+
+def _label_level(
+    pixels: Pixels,
+    level: int,
+    step: tuple[int, int, int],
+    unit: float,
+    tuning: Tuning,
+    base: NDArray[np.int32],
+) -> Regions:
+    blocks = make_blocks(pixels, level, step)
+    labels, count = _label_blocks(blocks, pixels, unit, tuning)
+    heights = _heights(blocks)
+    regions = _regions(blocks, labels, count, heights, pixels.cosine)
+    pixel_kernels.paint(
+        pixels.embedding,
+        pixels.inverse_norm,
+        pixels.level,
+        level,
+        inner_grid(blocks, pixels.flat),
+        step,
+        labels,
+        blocks.position,
+        blocks.grid.ravel(),
+        regions.means,
+        blocks.touching,
+        base,
+    )
+    return regions
+
+
+def _label_blocks(
+    blocks: Blocks, pixels: Pixels, unit: float, tuning: Tuning
+) -> tuple[Labels, int]:
+    """Give every block a region: seeds, then mean shift, then what is left over."""
+    grid, cosine = blocks.grid.ravel(), pixels.cosine
+    labels = np.full(blocks.weight.size, -1, np.int32)
+    spread = kernels.flatness(blocks.position, grid, blocks.vectors, blocks.variance, blocks.near)
+    order = _ascending(spread)
+    radius = _base_radius(spread, unit, tuning)
+    count = _grow_from_seeds(blocks, labels, unit, cosine, tuning)
+
+    def shift(radius: float, cores: int, smallest: int) -> None:
+        nonlocal count
+        count = kernels.mean_shift(
+            order, blocks.position, grid, blocks.vectors, blocks.weight, blocks.touching,
+            blocks.near, np.float32(radius), cores, smallest, cosine, labels, count,
+        )  # fmt: skip
+
+    def fill(rings: int) -> None:
+        means, _ = kernels.region_means(labels, blocks.vectors, blocks.weight, count, cosine)
+        kernels.fill(blocks.position, grid, blocks.vectors, means, blocks.touching, rings, labels)
+
+    for factor in tuning.leftover_factors:
+        shift(factor * radius, cores=2, smallest=1)
+    fill(math.ceil(tuning.ring / max(blocks.step)))
+    shift(tuning.leftover_factors[-1] * radius, cores=0, smallest=tuning.speck)
+    fill(labels.size)
+    shift(np.inf, cores=0, smallest=1)
+    return labels, count
+
+
+def _base_radius(spread: NDArray[np.float32], unit: float, tuning: Tuning) -> float:
+    if spread.size == 0:
+        return unit
+    noise = math.sqrt(np.percentile(spread, 30))
+    return min(max(tuning.base_factor * noise, tuning.base_floor * unit), tuning.base_cap * unit)
+
+
+def _grow_from_seeds(
+    blocks: Blocks, labels: Labels, unit: float, cosine: bool, tuning: Tuning
+) -> int:
+    if blocks.distance is None or labels.size == 0:
+        return 0
+    grid, heights = blocks.grid.ravel(), _heights(blocks)
+    seeds = np.flatnonzero(
+        kernels.find_seeds(
+            _ascending(heights)[::-1],
+            heights,
+            blocks.position,
+            grid,
+            blocks.touching,
+            tuning.seed_floor,
+            tuning.seed_softness,
+        )
+    )
+    delay = (tuning.border_pull * unit * (1 - np.clip(heights, 0, 1))).astype(np.float32)
+    kernels.grow_seeds(
+        seeds, blocks.position, grid, blocks.vectors, blocks.weight, delay, blocks.faces,
+        np.float32(tuning.seed_radius * unit), cosine, labels,
+    )  # fmt: skip
+    return seeds.size
+
+
+def _heights(blocks: Blocks) -> NDArray[np.float32]:
+    """Smoothed distance of each block; zeros where the network gives none."""
+    if blocks.distance is None:
+        return np.zeros(blocks.weight.size, np.float32)
+    return kernels.smooth(blocks.position, blocks.grid.ravel(), blocks.distance, blocks.near)
+
+
+def _regions(
+    blocks: Blocks, labels: Labels, count: int, heights: NDArray[np.float32], cosine: bool
+) -> Regions:
+    means, weight = kernels.region_means(labels, blocks.vectors, blocks.weight, count, cosine)
+    peak = np.zeros(count, np.float32)
+    np.maximum.at(peak, labels, heights)
+    pair, saddle, valley = kernels.contacts(
+        labels, blocks.position, blocks.grid.ravel(), blocks.vectors, means, heights,
+        blocks.touching,
+    )  # fmt: skip
+    order = np.argsort(pair, kind="stable")
+    pair = pair[order]
+    start = np.flatnonzero(np.diff(pair, prepend=-1))
+    if start.size > 0:
+        saddle = np.minimum.reduceat(saddle[order], start)
+        valley = np.maximum.reduceat(valley[order], start)
+    edges = np.stack(np.divmod(pair[start], max(count, 1)), axis=1).astype(np.int32)
+    return Regions(means, weight, peak, edges, saddle, valley)
+
+
+def _concatenate(parts: list[Regions]) -> Regions:
+    if len(parts) == 1:
+        return parts[0]
+    first, second = parts
+    return Regions(
+        np.concatenate([first.means, second.means]),
+        np.concatenate([first.weight, second.weight]),
+        np.concatenate([first.peak, second.peak]),
+        np.concatenate([first.edges, second.edges + np.int32(first.count)]),
+        np.concatenate([first.saddle, second.saddle]),
+        np.concatenate([first.valley, second.valley]),
+    )
+
+
+def _ascending(values: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Order of non-negative values, to three digits.
+
+    The upper bits of a positive float sort as it does, and numpy sorts 16-bit numbers by radix.
+    """
+    key = np.maximum(values, 0).view(np.int32) >> 15
+    return np.argsort(key.astype(np.uint16), kind="stable")

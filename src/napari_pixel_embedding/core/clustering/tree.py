@@ -1,0 +1,242 @@
+"""The order in which regions merge as the bandwidth grows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_pixel_embedding.core.clustering.jit import jit
+from napari_pixel_embedding.core.clustering.metric import Array, Real, set_mean, squared
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """The base regions: what a cut can join, but never split.
+
+    Parameters
+    ----------
+    means : array of float32, shape (R, E)
+        Mean vectors.
+    weight : array of float32, shape (R,)
+        Number of pixels.
+    peak : array of float32, shape (R,)
+        Highest distance value in the region.
+    edges : array of int32, shape (M, 2)
+        Touching regions, the smaller number first.
+    saddle : array of float32, shape (M,)
+        How far, at the best of their contacts, the farther side is from its own mean.
+    valley : array of float32, shape (M,)
+        Highest distance value on the way from one to the other.
+    """
+
+    means: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    peak: NDArray[np.float32]
+    edges: NDArray[np.int32]
+    saddle: NDArray[np.float32]
+    valley: NDArray[np.float32]
+
+    @property
+    def count(self) -> int:
+        """Number of regions."""
+        return self.weight.size
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """Merges in the order of the radius at which they happen.
+
+    Parameters
+    ----------
+    heights : array of float32, shape (M,)
+        Radius of each merge, never decreasing: so the cuts are nested.
+    absorbed, into : array of int32, shape (M,)
+        Regions that stand for the two clusters; the second stands for both from then on.
+    """
+
+    heights: NDArray[np.float32]
+    absorbed: NDArray[np.int32]
+    into: NDArray[np.int32]
+
+
+def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float32]) -> Tree:
+    """Merge touching regions, the lowest edge first, up to radius ``r_max``.
+
+    Parameters
+    ----------
+    regions : Regions
+        Base regions and their edges.
+    r_max : Real
+        Radius at which to stop: a full tree would cost quadratic time and never be cut there.
+    cosine : bool
+        Whether means are directions.
+    valleys : array of float32, shape (5,)
+        Seed threshold, softness, hold, and the veto's slope and limit in embedding units;
+        a threshold of 0 says that there is no distance map.
+
+    Returns
+    -------
+    Tree
+        The merges.
+    """
+    heights, absorbed, into = _link(
+        regions.means,
+        regions.weight,
+        regions.peak,
+        regions.edges,
+        regions.saddle,
+        regions.valley,
+        np.float32(r_max),
+        cosine,
+        valleys,
+    )
+    return Tree(np.maximum.accumulate(heights), absorbed, into)
+
+
+@jit
+def members(absorbed: Array, into: Array, weight: Array) -> tuple[Array, Array]:
+    """Give the cluster of each region after some merges.
+
+    Returns the region that stands for the cluster of each region, and for each of those the
+    heaviest region in its cluster.
+    """
+    cluster = np.arange(weight.size)
+    for k in range(absorbed.size - 1, -1, -1):
+        cluster[absorbed[k]] = cluster[into[k]]
+    heaviest = np.full(weight.size, -1, np.int64)
+    for r in range(weight.size):
+        best = heaviest[cluster[r]]
+        if best < 0 or weight[r] > weight[best]:
+            heaviest[cluster[r]] = r
+    return cluster, heaviest
+
+
+@jit
+def _height(
+    a: int, b: int, saddle: Real, valley: Real, means: Array, peak: Array, valleys: Array
+) -> np.float32:
+    """Radius at which two touching clusters merge.
+
+    The farther of their means and their saddle; less where no valley of the distance map lies
+    between them, more where one does.
+    """
+    apart = max(np.sqrt(squared(means[a], means[b])), saddle)
+    threshold, softness, hold, slope, limit = valleys
+    if threshold == 0:
+        return np.float32(apart)
+    low = min(peak[a], peak[b])
+    depth = max(low - valley, 0.0) / (low + softness) / threshold
+    if depth < 1:
+        return np.float32(apart * (hold + (1 - hold) * depth))
+    return np.float32(apart + min(slope * (depth - 1), limit))
+
+
+@jit
+def _link(
+    region_means: Array,
+    region_weight: Array,
+    region_peak: Array,
+    region_edges: Array,
+    region_saddle: Array,
+    region_valley: Array,
+    r_max: Real,
+    cosine: bool,
+    valleys: Array,
+) -> tuple[Array, Array, Array]:
+    means, weight, peak = region_means.copy(), region_weight.copy(), region_peak.copy()
+    ends, saddle, valley = region_edges.copy(), region_saddle.copy(), region_valley.copy()
+    count, size = weight.size, ends.shape[0]
+    # Each region has a chain of edge sides: side 2 * e + k is end k of edge e.
+    first = np.full(count, -1, np.int32)
+    after = np.full(2 * size, -1, np.int32)
+    version = np.zeros(size, np.int64)  # negative: the edge is gone
+    heap = [(np.float32(0.0), 0, 0)][:0]
+    for e in range(size):
+        for k in range(2):
+            after[2 * e + k] = first[ends[e, k]]
+            first[ends[e, k]] = 2 * e + k
+        height = _height(ends[e, 0], ends[e, 1], saddle[e], valley[e], means, peak, valleys)
+        if height <= r_max:
+            heap.append((height, e, 0))
+    heapify(heap)
+    heights = np.empty(count, np.float32)
+    absorbed, into = np.empty(count, np.int32), np.empty(count, np.int32)
+    mark = np.full(count, -1, np.int32)
+    total = np.empty(means.shape[1], np.float32)
+    merges = 0
+    while len(heap) > 0:
+        height, e, seen = heappop(heap)
+        if version[e] != seen:
+            continue
+        a, b = ends[e, 0], ends[e, 1]
+        if weight[b] > weight[a]:
+            a, b = b, a
+        heights[merges], absorbed[merges], into[merges] = height, b, a
+        merges += 1
+        version[e] = -1
+        total[:] = means[a] * weight[a] + means[b] * weight[b]
+        weight[a] += weight[b]
+        set_mean(total, weight[a], cosine, means[a])
+        peak[a] = max(peak[a], peak[b])
+        _join(a, b, first, after, ends, version, mark, saddle, valley)
+        side = first[a]
+        while side >= 0:
+            n = side // 2
+            version[n] += 1
+            height = _height(a, ends[n, 1 - side % 2], saddle[n], valley[n], means, peak, valleys)
+            if height <= r_max:
+                heappush(heap, (height, n, int(version[n])))
+            side = after[side]
+    return heights[:merges], absorbed[:merges], into[:merges]
+
+
+@jit
+def _join(
+    a: int,
+    b: int,
+    first: Array,
+    after: Array,
+    ends: Array,
+    version: Array,
+    mark: Array,
+    saddle: Array,
+    valley: Array,
+) -> None:
+    """Hand the edges of ``b`` to ``a``; of two edges to one neighbour the better way remains."""
+    side, last = first[a], -1
+    while side >= 0:
+        following = after[side]
+        if version[side // 2] < 0:
+            if last < 0:
+                first[a] = following
+            else:
+                after[last] = following
+        else:
+            mark[ends[side // 2, 1 - side % 2]] = side // 2
+            last = side
+        side = following
+    side = first[b]
+    while side >= 0:
+        following, e = after[side], side // 2
+        other = ends[e, 1 - side % 2]
+        if version[e] >= 0:
+            if mark[other] >= 0:
+                kept = mark[other]
+                saddle[kept] = min(saddle[kept], saddle[e])
+                valley[kept] = max(valley[kept], valley[e])
+                version[e] = -1
+            else:
+                ends[e, side % 2] = a
+                after[side] = first[a]
+                first[a] = side
+        side = following
+    side = first[a]
+    while side >= 0:
+        mark[ends[side // 2, 1 - side % 2]] = -1
+        side = after[side]
