@@ -99,7 +99,7 @@ def check_label_image(
             f"{name} must be a label image with ids from 1 and 0 for background, found the "
             f"id {array.min()}. Set negative pixels to 0 first."
         )
-    return array
+    return _signed(array, name) if array.dtype == np.uint64 else array
 
 
 def check_same_shape(
@@ -198,6 +198,15 @@ def _whole_numbers(array: NDArray[Any], name: str) -> NDArray[np.integer[Any]]:
         raise ValueError(
             f"{name} must be a label image of whole numbers, found {array[bad].flat[0]} "
             f"(dtype {array.dtype}). Was an intensity or probability image passed instead?"
+        )
+    return array.astype(np.int64)
+
+
+def _signed(array: NDArray[Any], name: str) -> NDArray[np.integer[Any]]:
+    """Ids as int64: numpy turns uint64 into floats as soon as it meets signed integers."""
+    if array.max() >= 2**63:
+        raise ValueError(
+            f"{name} must have ids below 2**63, found {array.max()}. Renumber the objects from 1."
         )
     return array.astype(np.int64)
 

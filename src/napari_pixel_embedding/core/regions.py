@@ -1,0 +1,160 @@
+"""Regions and ids of label images: boxes, connected pieces, parts grown from seeds, free ids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.validation import check_label_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Smallest box around the true pixels, of which there must be one."""
+    box = []
+    for axis in range(mask.ndim):
+        others = tuple(a for a in range(mask.ndim) if a != axis)
+        hits = np.flatnonzero(mask.any(axis=others))
+        box.append(slice(int(hits[0]), int(hits[-1]) + 1))
+    return tuple(box)
+
+
+def connected_pieces(
+    labels: NDArray[np.integer[Any]],
+) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]], NDArray[np.int64]]:
+    """Give the connected pieces of equal id numbers from 1, and tell each one's id and size."""
+    from skimage import measure
+
+    label: Any = measure.label
+    pieces = label(labels, background=0, connectivity=1)
+    owner = np.zeros(int(pieces.max()) + 1, labels.dtype)
+    owner[pieces.ravel()] = labels.ravel()
+    return pieces, owner[1:], np.bincount(pieces.ravel())[1:]
+
+
+def sizes_of(ids: NDArray[np.integer[Any]], labels: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Pixels of each of the sorted ``ids``."""
+    members = labels[np.isin(labels, ids)]
+    return np.bincount(np.searchsorted(ids, members), minlength=len(ids))
+
+
+def seed_markers(
+    inside: NDArray[np.bool_], seeds: Sequence[Sequence[int]] | NDArray[Any], id: int
+) -> NDArray[np.int32]:
+    """Seeds as a label image 1, 2, … within the instance, in their order."""
+    markers = np.zeros(inside.shape, np.int32)
+    if isinstance(seeds, np.ndarray) and seeds.shape == inside.shape:
+        drawn = np.where(inside, check_label_image(seeds, "seeds"), 0)
+        names = np.unique(drawn[drawn > 0])
+        markers[drawn > 0] = 1 + np.searchsorted(names, drawn[drawn > 0])
+    else:
+        for number, seed in enumerate(seeds, start=1):
+            position = _position(seed, inside.shape)
+            if not inside[position]:
+                raise ValueError(
+                    f"Seeds must lie on the instance {id}, found one at {position} outside it. "
+                    "Click on the instance itself."
+                )
+            markers[position] = number
+    found = np.unique(markers[markers > 0])
+    if len(found) < 2 or len(found) < int(markers.max()):
+        raise ValueError(
+            f"Cutting the instance {id} needs two or more seeds on pixels of their own, found "
+            f"{len(found)}. Click on each of the parts."
+        )
+    return markers
+
+
+def _position(seed: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
+    position = tuple(round(float(x)) for x in seed)
+    if len(position) != len(shape) or not all(
+        0 <= x < n for x, n in zip(position, shape, strict=True)
+    ):
+        raise ValueError(f"A seed must be a pixel within the shape {shape}, found {position}.")
+    return position
+
+
+def grow_from(markers: NDArray[np.int32], inside: NDArray[np.bool_]) -> NDArray[np.integer[Any]]:
+    """Share the pixels inside out among the markers, cutting at necks where there are any.
+
+    Every marker first climbs to the middle of its lobe: a click near the border would else be
+    overrun from the neighbouring lobe. Markers that meet on their way share a lobe, and every
+    pixel goes to the nearest one.
+    """
+    from scipy import ndimage
+    from skimage import segmentation
+
+    depth = ndimage.distance_transform_edt(np.pad(inside, 1))[(slice(1, -1),) * inside.ndim]
+    climbed = _climb(markers, ndimage.gaussian_filter(depth, 1) * inside)
+    parts: Any = markers
+    if climbed is not None:
+        watershed: Any = segmentation.watershed
+        parts = watershed(-depth, climbed, mask=inside)
+    if (parts[inside] == 0).any():
+        nearest = ndimage.distance_transform_edt(
+            parts == 0, return_distances=False, return_indices=True
+        )
+        parts = parts[tuple(nearest)]
+    return np.asarray(parts)
+
+
+def _climb(
+    markers: NDArray[np.int32], depth: NDArray[np.floating[Any]]
+) -> NDArray[np.int32] | None:
+    """Markers with their steepest paths to a maximum of depth; None when two of them meet."""
+    result = markers.copy()
+    for number in range(1, int(markers.max()) + 1):
+        start = np.argmax(np.where(markers == number, depth, -1))
+        for step in _steepest_path(depth, np.unravel_index(start, depth.shape)):
+            if result[step] not in (0, number):
+                return None
+            result[step] = number
+    return result
+
+
+def _steepest_path(
+    depth: NDArray[np.floating[Any]], start: tuple[np.intp, ...]
+) -> Iterator[tuple[int, ...]]:
+    here = tuple(int(x) for x in start)
+    while True:
+        yield here
+        low = [max(x - 1, 0) for x in here]
+        window = depth[tuple(slice(a, x + 2) for a, x in zip(low, here, strict=True))]
+        best = np.unravel_index(np.argmax(window), window.shape)
+        there = tuple(a + int(b) for a, b in zip(low, best, strict=True))
+        if depth[there] <= depth[here]:
+            return
+        here = there
+
+
+def free_ids(used: NDArray[np.integer[Any]], count: int) -> NDArray[np.int64]:
+    """``count`` ids above all ``used`` ones, or in their gaps where 16 bits would not do."""
+    top = int(used.max(initial=0))
+    if top + count < 2**16 or top >= 2**16:
+        return np.arange(top + 1, top + 1 + count, dtype=np.int64)
+    gaps = np.setdiff1d(np.arange(1, 2**16), used)[:count]
+    beyond = np.arange(2**16, 2**16 + count - len(gaps))
+    return np.concatenate([gaps, beyond]).astype(np.int64)
+
+
+def compact(labels: NDArray[np.integer[Any]]) -> NDArray[Any]:
+    """Return a copy in uint16, or uint32 when ids need it."""
+    largest = int(labels.max())
+    if largest >= 2**32:
+        raise ValueError(f"Label images hold ids below {2**32}, found {largest}. Renumber them.")
+    return labels.astype(np.uint16 if largest < 2**16 else np.uint32)
+
+
+def check_present(labels: NDArray[np.integer[Any]], ids: Sequence[int]) -> None:
+    """Raise ValueError when an id is background or not in ``labels``."""
+    missing = [k for k in ids if k <= 0 or not (labels == k).any()]
+    if missing:
+        raise ValueError(
+            f"Expected instances of the label image, found no {', '.join(map(str, missing))}. "
+            "Pick an object that is shown; 0 is background."
+        )
