@@ -37,12 +37,13 @@ def imported(source: str, package: str) -> set[str]:
 
 
 def broken(names: set[str], part: str) -> set[str]:
-    return {
-        name
-        for name in names
-        for rule in FORBIDDEN[part]
-        if name == rule or name.startswith(f"{rule}.")
-    }
+    """Those of the imported names that lie in a package the part must not import."""
+    return {name for name in names if parents(name) & FORBIDDEN[part]}
+
+
+def parents(name: str) -> set[str]:
+    words = name.split(".")
+    return {".".join(words[: end + 1]) for end in range(len(words))}
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)

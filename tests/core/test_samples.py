@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +16,9 @@ from napari_pixel_embedding.core.samples import (
     sample_paths,
     samples_folder,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_folder_holds_exactly_the_listed_samples() -> None:

@@ -1,0 +1,58 @@
+## make test   set up .venv and run the whole test suite
+## make demo   set up .venv and open napari on a sample, segmented (without a screen: write demo.png)
+## make lint types manifest   the other checks;  make install   only the set-up
+## ARGS="..." is passed on to pytest and to the demo.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname))
+
+export PYTHON
+export QT_API = pyqt6
+
+.PHONY: help install system test demo lint types manifest
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+install: $(READY)
+
+system:
+	@scripts/system-libraries.sh
+
+# Repeated only when what is installed changes; the system's libraries are looked at each time.
+$(READY): pyproject.toml constraints.txt | system
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, found " + sys.version.split()[0] + "; choose one with make PYTHON=python3.12")'
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[gui,test,dev]' -c constraints.txt
+	@touch $@
+
+# pytest-xvfb starts a virtual screen by itself.
+test: $(READY)
+	@if [ -n "$(SCREEN)" ] || command -v Xvfb >/dev/null; then \
+	    $(BIN)/python -m pytest $(ARGS); \
+	else \
+	    $(BIN)/python -m pytest --no-xvfb --ignore=tests/_napari $(ARGS); \
+	    echo "The window tests did not run: there is neither a screen nor Xvfb (see above)."; exit 1; \
+	fi
+
+demo: $(READY)
+	@if [ -n "$(SCREEN)" ]; then \
+	    $(BIN)/pixel-embedding demo $(ARGS); \
+	elif command -v xvfb-run >/dev/null; then \
+	    xvfb-run -a -s "-screen 0 1920x1080x24" $(BIN)/pixel-embedding demo --screenshot demo.png $(ARGS); \
+	else \
+	    echo "The demo needs a screen or xvfb-run: there is neither (see above)."; exit 1; \
+	fi
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+manifest: $(READY)
+	$(BIN)/npe2 validate --imports src/napari_pixel_embedding/napari.yaml
