@@ -12,18 +12,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.checkpoint import (
-        ModelConfig,
-        list_models,
-        load_model,
-        save_model,
-    )
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model, save_model
     from napari_pixel_embedding.core.clustering import (
         ClusterIndex,
         ClusterParams,
         build_cluster_index,
     )
+    from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.evaluation import Scores, evaluate
+    from napari_pixel_embedding.core.fine_tuning import fine_tune
     from napari_pixel_embedding.core.inference import predict_embedding, predict_frames, segment
     from napari_pixel_embedding.core.metrics import (
         average_precision,
@@ -31,56 +29,81 @@ if TYPE_CHECKING:
         panoptic_quality,
         symmetric_best_dice,
     )
+    from napari_pixel_embedding.core.model_config import ModelConfig, list_models
     from napari_pixel_embedding.core.projection import embedding_to_rgb
     from napari_pixel_embedding.core.training import (
-        FineTuneConfig,
-        TrainConfig,
         TrainProgress,
-        fine_tune,
+        model_config_for,
+        prepare_samples,
         train,
+    )
+    from napari_pixel_embedding.workflows import (
+        evaluate_folder,
+        fine_tune_files,
+        segment_files,
+        train_from_folder,
     )
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "core.checkpoint": ("EmbeddingModel", "load_model", "save_model"),
+    "core.clustering": ("ClusterIndex", "ClusterParams", "build_cluster_index"),
+    "core.embedding_map": ("EmbeddingMap",),
+    "core.evaluation": ("Scores", "evaluate"),
+    "core.configs": ("FineTuneConfig", "TrainConfig"),
+    "core.fine_tuning": ("fine_tune",),
+    "core.model_config": ("ModelConfig", "list_models"),
+    "core.inference": ("predict_embedding", "predict_frames", "segment"),
+    "core.metrics": (
+        "average_precision",
+        "difference_in_count",
+        "panoptic_quality",
+        "symmetric_best_dice",
+    ),
+    "core.projection": ("embedding_to_rgb",),
+    "core.training": (
+        "TrainProgress",
+        "model_config_for",
+        "prepare_samples",
+        "train",
+    ),
+    "workflows": ("evaluate_folder", "fine_tune_files", "segment_files", "train_from_folder"),
+}
+_HOME = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ClusterIndex",
     "ClusterParams",
     "EmbeddingMap",
+    "EmbeddingModel",
     "FineTuneConfig",
     "ModelConfig",
+    "Scores",
     "TrainConfig",
     "TrainProgress",
     "average_precision",
     "build_cluster_index",
     "difference_in_count",
     "embedding_to_rgb",
+    "evaluate",
+    "evaluate_folder",
     "fine_tune",
+    "fine_tune_files",
     "list_models",
     "load_model",
+    "model_config_for",
     "panoptic_quality",
     "predict_embedding",
     "predict_frames",
+    "prepare_samples",
     "save_model",
     "segment",
+    "segment_files",
     "symmetric_best_dice",
     "train",
+    "train_from_folder",
 ]
-
-_MODULES = {
-    "checkpoint": ("ModelConfig", "list_models", "load_model", "save_model"),
-    "clustering": ("ClusterIndex", "ClusterParams", "build_cluster_index"),
-    "embedding_map": ("EmbeddingMap",),
-    "inference": ("predict_embedding", "predict_frames", "segment"),
-    "metrics": (
-        "average_precision",
-        "difference_in_count",
-        "panoptic_quality",
-        "symmetric_best_dice",
-    ),
-    "projection": ("embedding_to_rgb",),
-    "training": ("FineTuneConfig", "TrainConfig", "TrainProgress", "fine_tune", "train"),
-}
-_HOME = {name: f"{__name__}.core.{module}" for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> object:

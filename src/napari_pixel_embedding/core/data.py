@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.configs import Augmentation
 
 
 def normalise(
@@ -188,16 +189,6 @@ class Batch(NamedTuple):
         return Batch(
             self.image.to(device), self.labels.to(device), self.distance.to(device), self.neighbours
         )
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How strongly crops are varied."""
-
-    scale: tuple[float, float] = (0.7, 1.4)
-    gamma: float = 0.3
-    noise: float = 0.05
-    brightness: float = 0.15
 
 
 def draw_batch(

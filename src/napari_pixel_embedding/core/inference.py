@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,19 +13,19 @@ from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_
 from napari_pixel_embedding.core.data import normalise
 from napari_pixel_embedding.core.devices import autocast, resolve_device
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.frames import channels_first, select_frame, with_axes
 from napari_pixel_embedding.core.progress import report
-from napari_pixel_embedding.core.validation import as_numeric_image, resolve_axes
+from napari_pixel_embedding.core.tiling import plan_tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.checkpoint import ModelConfig
+    from napari_pixel_embedding.core.model_config import ModelConfig
     from napari_pixel_embedding.core.progress import Progress
 
 _TILE = {2: (1024, 1024), 3: (32, 256, 256)}
-_LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709
 
 
 def predict_embedding(
@@ -83,10 +82,10 @@ def predict_embedding(
     >>> emap.shape
     (256, 256)
     """
-    image, axes = _with_axes(model.config, image, axes)
+    image, axes = with_axes(model.config, image, axes)
     if "T" in axes:
-        image, axes = _select_frame(image, axes, frame)
-    channels = _channels_first(image, axes, model.config)
+        image, axes = select_frame(image, axes, frame)
+    channels = channels_first(image, axes, model.config)
     maps = _predict(
         model, normalise(channels, model.config.percentiles), tile_shape, halo, device, progress
     )
@@ -110,7 +109,7 @@ def predict_frames(
     EmbeddingMap
         One a frame.
     """
-    image, axes = _with_axes(model.config, image, axes)
+    image, axes = with_axes(model.config, image, axes)
     frames: list[int | None] = list(range(image.shape[axes.index("T")])) if "T" in axes else [None]
     for done, frame in enumerate(frames):
         part = None if progress is None else _part(progress, done, len(frames))
@@ -153,22 +152,11 @@ def segment(
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
-    image, axes = _with_axes(model.config, image, axes)
+    image, axes = with_axes(model.config, image, axes)
     params = params or model.config.cluster_params()
     maps = predict_frames(model, image, axes=axes, device=device, progress=progress)
     frames = [build_cluster_index(emap).cut(params) for emap in maps]
     return np.stack(frames) if "T" in axes else frames[0]
-
-
-def iterate_frames(
-    config: ModelConfig, image: Any, axes: str | None = None
-) -> Iterator[NDArray[np.float32]]:
-    """Yield each frame of an image as the network takes it: (C, [Z,] Y, X), normalised."""
-    image, axes = _with_axes(config, image, axes)
-    count = image.shape[axes.index("T")] if "T" in axes else None
-    for frame in range(count or 1):
-        one, rest = _select_frame(image, axes, frame) if count is not None else (image, axes)
-        yield normalise(_channels_first(one, rest, config), config.percentiles)
 
 
 def predict_foreground(
@@ -180,35 +168,6 @@ def predict_foreground(
 
 def _part(progress: Progress, done: int, count: int) -> Progress:
     return lambda fraction: progress((done + fraction) / count)
-
-
-def _with_axes(config: ModelConfig, image: Any, axes: str | None) -> tuple[NDArray[Any], str]:
-    array = as_numeric_image(image)
-    return array, resolve_axes(array.shape, axes, config.axes, config.in_channels)
-
-
-def _select_frame(image: NDArray[Any], axes: str, frame: int | None) -> tuple[NDArray[Any], str]:
-    along = axes.index("T")
-    count = image.shape[along]
-    if frame is None:
-        raise ValueError(
-            f"the image has {count} frames along T: say which with frame=0 … {count - 1}, "
-            "or use predict_frames for all of them."
-        )
-    if not 0 <= frame < count:
-        raise ValueError(f"frame must be from 0 to {count - 1}, found {frame}.")
-    return image.take(frame, axis=along), axes.replace("T", "")
-
-
-def _channels_first(image: NDArray[Any], axes: str, config: ModelConfig) -> NDArray[Any]:
-    """Bring an image to (C, [Z,] Y, X), with the model's number of channels."""
-    order = ("C" if "C" in axes else "") + config.axes
-    image = image.transpose([axes.index(letter) for letter in order])
-    if "C" not in axes:
-        return image[None]
-    if len(image) != config.in_channels and config.in_channels == 1:
-        return np.tensordot(_LUMINANCE, image[:3].astype(np.float32), axes=1)[None]
-    return image[: config.in_channels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,88 +245,6 @@ def _run(network: torch.nn.Module, tile: torch.Tensor) -> NDArray[np.float32]:
         output.distance.float().clamp(0, 1),
     ]
     return torch.cat(parts).cpu().numpy()
-
-
-@dataclass(frozen=True)
-class TilePlan:
-    """Where the tiles of an image lie and how they are blended."""
-
-    padded_shape: tuple[int, ...]
-    tile_shape: tuple[int, ...]
-    halo: tuple[int, ...]
-    origins: tuple[tuple[int, ...], ...]
-
-    def weight(self, origin: tuple[int, ...]) -> NDArray[np.float32]:
-        """Share of the tile at ``origin`` in each of its pixels, shape ``tile_shape``.
-
-        The shares of all tiles add up to 1 in every pixel of the image.
-        """
-        weight = np.ones(self.tile_shape, np.float32)
-        for axis, start in enumerate(origin):
-            ramp = self._shares(axis, start)
-            weight *= ramp.reshape([-1 if a == axis else 1 for a in range(len(origin))])
-        return weight
-
-    def _shares(self, axis: int, start: int) -> NDArray[np.float32]:
-        starts = sorted({origin[axis] for origin in self.origins})
-        tile, size = self.tile_shape[axis], self.padded_shape[axis]
-        total = np.zeros(size, np.float32)
-        for other in starts:
-            total[other : other + tile] += self._ramp(axis, other)
-        return self._ramp(axis, start) / total[start : start + tile]
-
-    def _ramp(self, axis: int, start: int) -> NDArray[np.float32]:
-        """1 in a tile's core, falling over the halo; no fall at the image's own border."""
-        tile, size, halo = self.tile_shape[axis], self.padded_shape[axis], self.halo[axis]
-        position = np.arange(tile, dtype=np.float32) + 0.5
-        before = position if start > 0 else np.full(tile, np.inf)
-        after = tile - position if start + tile < size else np.full(tile, np.inf)
-        reach = (np.minimum(before, after) - halo / 2) / max(halo, 1)
-        ramp: NDArray[np.float32] = np.clip(reach, 1e-6, 1).astype(np.float32)
-        return ramp
-
-
-def plan_tiles(
-    shape: Sequence[int],
-    stride: int,
-    tile_shape: Sequence[int],
-    halo: Sequence[int] | None = None,
-) -> TilePlan:
-    """Cover an image with tiles whose origins and sizes are multiples of ``stride``.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        Spatial shape of the image, ([Z,] Y, X).
-    stride : int
-        ``2**depth`` of the network: only tiles on this grid see the same poolings as the whole
-        image does.
-    tile_shape, halo : sequence of int
-        Wanted sizes; four strides of halo by default.
-    """
-    halo = (4 * stride,) * len(shape) if halo is None else halo
-    if len(tile_shape) != len(shape) or len(halo) != len(shape):
-        raise ValueError(
-            f"tile_shape and halo must name the {len(shape)} spatial axes, "
-            f"found {tuple(tile_shape)} and {tuple(halo)}."
-        )
-    padded = tuple(_round_up(n, stride) for n in shape)
-    tile = tuple(min(_round_up(t, stride), p) for t, p in zip(tile_shape, padded, strict=True))
-    overlap = tuple(
-        min(_round_up(h, stride), (t // stride - 1) // 2 * stride)
-        for h, t in zip(halo, tile, strict=True)
-    )
-    starts = [_starts(p, t, h) for p, t, h in zip(padded, tile, overlap, strict=True)]
-    return TilePlan(padded, tile, overlap, tuple(product(*starts)))
-
-
-def _starts(size: int, tile: int, halo: int) -> list[int]:
-    step = tile - 2 * halo
-    return [*range(0, size - tile, step), size - tile]
-
-
-def _round_up(value: int, multiple: int) -> int:
-    return max(-(-value // multiple), 1) * multiple
 
 
 def _pad(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -21,6 +21,8 @@ from torch.nn import functional as F
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_pixel_embedding.core.model_config import ModelConfig
+
 _CONV: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _UPCONV: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 _NORM: dict[int, type[nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
@@ -145,6 +147,13 @@ class UNetBackbone(nn.Module):
 
 ARCHITECTURES: dict[str, type[EmbeddingUNet] | type[WNet]] = {"unet": EmbeddingUNet, "wnet": WNet}
 """The networks a model file may name; nothing else is ever built from a file."""
+
+
+def build_network(config: ModelConfig) -> nn.Module:
+    """Build the network a configuration describes, with fresh weights."""
+    return ARCHITECTURES[config.architecture](
+        config.in_channels, config.embedding_dim, config.base_width, config.depth, config.ndim
+    )
 
 
 def _block(in_channels: int, out_channels: int, ndim: int) -> nn.Sequential:

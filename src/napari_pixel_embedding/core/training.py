@@ -1,4 +1,4 @@
-"""Training a model from label images, and tuning one on a user's corrections."""
+"""Training a model from label images."""
 
 from __future__ import annotations
 
@@ -6,160 +6,33 @@ import copy
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_pixel_embedding.core.checkpoint import (
-    EmbeddingModel,
-    ModelConfig,
-    write_atomically,
-)
-from napari_pixel_embedding.core.data import (
-    Augmentation,
-    Batch,
-    Sample,
-    draw_batch,
-    normalise,
-    prepare_sample,
-)
+from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+from napari_pixel_embedding.core.configs import TrainConfig
+from napari_pixel_embedding.core.data import Sample, draw_batch, prepare_sample
 from napari_pixel_embedding.core.devices import autocast, resolve_device
-from napari_pixel_embedding.core.losses import (
-    DiscriminativeLoss,
-    NeighbourCosineLoss,
-    Objects,
-    distance_loss,
-    foreground_loss,
-    object_vectors,
-)
+from napari_pixel_embedding.core.files import open_atomically
+from napari_pixel_embedding.core.frames import annotated_frames
+from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.networks import build_network
+from napari_pixel_embedding.core.objective import loss_terms, weighted_sum
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.networks import NetworkOutput
 
 System = Literal["euclidean", "cosine", "wnet"]
 
 Validation = Callable[[EmbeddingModel], float]
 """Scores a model; higher is better."""
-
-
-@dataclass(frozen=True)
-class LossConfig:
-    """Weights of the loss terms and the kind of local constraint.
-
-    Parameters
-    ----------
-    foreground, distance, intra, inter, reg : float
-        Weight of each term.
-    neighbours_only : bool
-        Push only neighbouring objects apart in the Euclidean loss too, as the cosine loss
-        always does. On wherever coordinates are part of the embedding.
-    cosine_form : {"squared", "absolute", "signed"}
-        See :class:`~.losses.NeighbourCosineLoss`.
-    min_pixels : int
-        Objects smaller than this in a crop do not count for the embedding.
-    """
-
-    foreground: float = 1.0
-    distance: float = 4.0
-    intra: float = 1.0
-    inter: float = 1.0
-    reg: float = 0.001
-    neighbours_only: bool = False
-    cosine_form: Literal["squared", "absolute", "signed"] = "squared"
-    min_pixels: int = 10
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a model is trained.
-
-    Every field that a user may choose carries its label, range and tooltip in its metadata.
-    Of the others, ``ema_decay`` averages the weights over steps, and ``fixed_statistics`` keeps
-    the normalisation's running statistics, which a few crops of one image would spoil.
-    """
-
-    steps: int = field(
-        default=4000,
-        metadata={
-            "label": "Steps",
-            "min": 1,
-            "max": 1_000_000,
-            "tooltip": "Batches to learn from.",
-        },
-    )
-    batch_size: int = field(
-        default=4,
-        metadata={"label": "Batch size", "min": 1, "max": 64, "tooltip": "Crops in a batch."},
-    )
-    crop: int = field(
-        default=256,
-        metadata={
-            "label": "Crop (pixels)",
-            "min": 32,
-            "max": 1024,
-            "tooltip": "Side of the square a crop is cut to; several objects must fit in.",
-        },
-    )
-    learning_rate: float = field(
-        default=1e-3,
-        metadata={
-            "label": "Learning rate",
-            "min": 1e-6,
-            "max": 1e-1,
-            "tooltip": "Highest step size; it falls to a hundredth along a cosine.",
-        },
-    )
-    warmup: float = field(
-        default=0.05,
-        metadata={
-            "label": "Warm-up",
-            "min": 0.0,
-            "max": 0.9,
-            "tooltip": "Share of the steps that learn foreground and distance alone.",
-        },
-    )
-    validate_every: int = field(
-        default=250,
-        metadata={
-            "label": "Validate every",
-            "min": 1,
-            "max": 1_000_000,
-            "tooltip": "Steps between two scores on the validation images.",
-        },
-    )
-    seed: int = field(
-        default=0,
-        metadata={
-            "label": "Seed",
-            "min": 0,
-            "max": 2**31 - 1,
-            "tooltip": "Decides all that is random; the same seed draws the same crops.",
-        },
-    )
-    ema_decay: float = 0.998
-    weight_decay: float = 1e-4
-    fixed_statistics: bool = False
-    loss: LossConfig = field(default_factory=LossConfig)
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
-
-
-def check_ranges(config: Any) -> None:
-    """Raise ValueError for a value outside of the range that its field's metadata names."""
-    for name, spec in config.__dataclass_fields__.items():
-        low, high = spec.metadata.get("min"), spec.metadata.get("max")
-        value = getattr(config, name)
-        if low is not None and not low <= value <= high:
-            raise ValueError(f"{name} must be from {low} to {high}, found {value}.")
 
 
 @dataclass(frozen=True)
@@ -211,28 +84,34 @@ def model_config_for(system: System, **changes: Any) -> ModelConfig:
 
 
 def prepare_samples(
-    images: Sequence[NDArray[Any]], labels: Sequence[NDArray[Any]], config: ModelConfig
+    images: Sequence[NDArray[Any]],
+    labels: Sequence[NDArray[Any]],
+    config: ModelConfig,
+    axes: str | None = None,
 ) -> list[Sample]:
-    """Normalise images (C, [Z,] Y, X) or ([Z,] Y, X) and compute the targets of their labels."""
+    """Normalise annotated images and compute the targets of their labels.
+
+    Parameters
+    ----------
+    images : sequence of arrays
+        As :func:`predict_embedding` takes them; each frame along T becomes a sample.
+    labels : sequence of arrays, shape ([T,] [Z,] Y, X)
+        Label images, 0 is background, −1 is ignored.
+    config : ModelConfig
+        Of the model that is to learn from them.
+    axes : str, optional
+        Axes of every image.
+    """
     if len(images) != len(labels) or not images:
         raise ValueError(
             "expected as many label images as images, at least one, "
             f"found {len(images)} images and {len(labels)} label images."
         )
     return [
-        prepare_sample(normalise(_with_channels(i, config), config.percentiles), m)
-        for i, m in zip(images, labels, strict=True)
+        prepare_sample(frame, target)
+        for image, label_image in zip(images, labels, strict=True)
+        for frame, target in annotated_frames(config, image, label_image, axes)
     ]
-
-
-def _with_channels(image: NDArray[Any], config: ModelConfig) -> NDArray[Any]:
-    image = image[None] if image.ndim == config.ndim else image
-    if image.ndim != config.ndim + 1 or len(image) != config.in_channels:
-        raise ValueError(
-            f"expected an image with {config.in_channels} channel(s) and axes {config.axes}, "
-            f"found shape {image.shape}."
-        )
-    return image
 
 
 def train(
@@ -390,7 +269,7 @@ class _Trainer:
 
     def best_model(self) -> EmbeddingModel:
         """Copy the best weights so far into a model of its own, on the CPU."""
-        network = self.model_config.build_network()
+        network = build_network(self.model_config)
         network.load_state_dict(self.best_weights)
         return EmbeddingModel(network.eval(), self.model_config)
 
@@ -411,7 +290,8 @@ class _Trainer:
             "step": str(self.step),
             "best_score": repr(self.best_score),
         }
-        write_atomically(path, save(tensors, state))
+        with open_atomically(path) as file:
+            file.write(save(tensors, state))
 
     def resume(self, path: Path) -> None:
         """Continue where :meth:`save` left off."""
@@ -445,50 +325,6 @@ class _Trainer:
             for key, parameter in self.network.named_parameters()
             if parameter in state
         }
-
-
-def loss_terms(
-    output: NetworkOutput, batch: Batch, model: ModelConfig, config: LossConfig
-) -> dict[str, Tensor]:
-    """All terms of the loss of a batch, in float32: foreground, distance, intra, inter, reg."""
-    objects = Objects.from_labels(batch.labels, config.min_pixels)
-    vectors = object_vectors(output.embedding.float(), objects)
-    if model.coordinate_scale is not None:
-        vectors = _add_coordinates(vectors, objects, batch.labels.shape[1:], model.coordinate_scale)
-    embedding_loss: DiscriminativeLoss | NeighbourCosineLoss
-    if model.space == "euclidean":
-        embedding_loss = DiscriminativeLoss(model.delta_var, model.delta_dist)
-        local = config.neighbours_only or model.coordinate_scale is not None
-    else:
-        embedding_loss, local = NeighbourCosineLoss(config.cosine_form), True
-    pairs = objects.neighbour_pairs(batch.neighbours) if local else objects.all_pairs()
-    terms = embedding_loss(vectors, objects, pairs)
-    return {
-        "foreground": foreground_loss(output.foreground.float(), batch.labels),
-        "distance": distance_loss(output.distance.float(), batch.distance, batch.labels),
-        "intra": terms.intra,
-        "inter": terms.inter,
-        # Where position is part of the vector, its length says nothing about the network.
-        "reg": terms.reg if model.coordinate_scale is None else terms.reg * 0.0,
-    }
-
-
-def _add_coordinates(
-    vectors: Tensor, objects: Objects, shape: Sequence[int], scale: float
-) -> Tensor:
-    """Add position / scale to the first components of the pixels' vectors (N, E)."""
-    position = torch.unravel_index(objects.pixels % math.prod(shape), tuple(shape))
-    coordinates = torch.stack(position, 1).to(vectors.dtype) / scale
-    ndim = len(shape)
-    return torch.cat([vectors[:, :ndim] + coordinates, vectors[:, ndim:]], dim=1)
-
-
-def weighted_sum(
-    terms: dict[str, Tensor], config: LossConfig, with_embedding: bool = True
-) -> Tensor:
-    """Add up the terms with the configured weights; the embedding's own only when asked for."""
-    names = ["foreground", "distance", *(["intra", "inter", "reg"] if with_embedding else [])]
-    return torch.stack([getattr(config, name) * terms[name] for name in names]).sum()
 
 
 def _cosine_rate(config: TrainConfig, step: int) -> float:

@@ -1,0 +1,406 @@
+"""The ``pixel-embedding`` command: segment, train, finetune, evaluate, demo."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import contextmanager
+from dataclasses import MISSING, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import napari_pixel_embedding as npe
+from napari_pixel_embedding import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from napari_pixel_embedding.core.training import TrainProgress
+
+OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    0 when all went well, 1 when something failed (said in one line on stderr), 2 for arguments
+    that do not fit, 130 when interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (ValueError, OSError, FloatingPointError) as error:
+        _say(f"pixel-embedding: error: {' '.join(str(error).split())}")
+        return FAILED
+    except KeyboardInterrupt:
+        _say("pixel-embedding: interrupted; finished files are complete.")
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pixel-embedding",
+        description="Segment dense objects in microscopy images with pixel embeddings.",
+        epilog="Each command explains itself: pixel-embedding segment --help",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_segment(commands)
+    _add_train(commands)
+    _add_finetune(commands)
+    _add_evaluate(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, summary: str, example: str) -> Any:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"Example: {example}",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_segment(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "segment",
+        _segment,
+        "Find the objects in images and write a label image for each.",
+        "pixel-embedding segment plate1/ --output labels/",
+    )
+    parser.add_argument("images", nargs="+", type=Path, help="image files or folders")
+    parser.add_argument(
+        "--output", type=Path, help="folder for NAME_labels.tif (default: beside each image)"
+    )
+    parser.add_argument("--axes", help="axes of the images, such as YX, YXC, TYX or ZYX")
+    _add_model(parser)
+    _add_device(parser)
+    _add_cluster_params(parser)
+
+
+def _segment(options: argparse.Namespace) -> int:
+    from napari_pixel_embedding.workflows import segment_files
+
+    model = npe.load_model(options.model)
+    params = _cluster_params(options, model.config.cluster_params())
+    failures = 0
+    results = segment_files(
+        options.images,
+        options.output,
+        model=model,
+        params=params,
+        axes=options.axes,
+        device=options.device,
+    )
+    for result in _bar(results, "images", _count_images(options.images)):
+        if result.error is None:
+            _say(f"{result.labels}: {result.objects} objects in {result.seconds:.1f} s")
+        else:
+            failures += 1
+            _say(f"pixel-embedding: error: {result.image}: {' '.join(result.error.split())}")
+    return FAILED if failures else OK
+
+
+def _count_images(paths: Sequence[Path]) -> int:
+    from napari_pixel_embedding.core.files import list_images
+
+    return len(list_images(paths))
+
+
+def _add_train(commands: Any) -> None:
+    from napari_pixel_embedding.core.configs import TrainConfig
+
+    parser = _command(
+        commands,
+        "train",
+        _train,
+        "Train a model on a folder with images/ and masks/ of the same names. "
+        "An interrupted training goes on when the same command is given again.",
+        "pixel-embedding train my_data/ --output my_model.safetensors",
+    )
+    parser.add_argument("folder", type=Path, help="folder that holds images/ and masks/")
+    parser.add_argument("--output", type=Path, required=True, help="model file to write")
+    parser.add_argument(
+        "--system",
+        choices=["euclidean", "cosine", "wnet"],
+        default="euclidean",
+        help="Euclidean discriminative embedding, cosine embedding with local constraints, or "
+        "the latter on distance features",
+    )
+    parser.add_argument(
+        "--validation", type=Path, help="another such folder (default: every tenth pair)"
+    )
+    parser.add_argument(
+        "--coordinates",
+        type=float,
+        metavar="PIXELS",
+        help="add position divided by this many pixels to the embedding, about half an "
+        "object's radius; makes the Euclidean system learn faster",
+    )
+    parser.add_argument("--embedding-dim", type=int, default=16, help="components of a vector")
+    parser.add_argument("--base-width", type=int, help="features at full resolution")
+    parser.add_argument("--name", help="name of the model (default: the output's name)")
+    parser.add_argument("--description", default="", help="a line about the model")
+    parser.add_argument("--licence", default="", help="licence of the model")
+    _add_selection(parser)
+    _add_device(parser)
+    _add_config(parser, TrainConfig)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from napari_pixel_embedding.core.configs import TrainConfig
+    from napari_pixel_embedding.workflows import train_from_folder
+
+    sizes = {} if options.base_width is None else {"base_width": options.base_width}
+    run = train_from_folder(
+        options.folder,
+        options.output,
+        system=options.system,
+        config=_config(options, TrainConfig),
+        validation=options.validation,
+        names=_selected(options),
+        device=options.device,
+        name=options.name or options.output.stem,
+        description=options.description,
+        licence=options.licence,
+        embedding_dim=options.embedding_dim,
+        coordinate_scale=options.coordinates,
+        **sizes,
+    )
+    _follow(run)
+    _say(f"{options.output}: trained.")
+    return OK
+
+
+def _add_finetune(commands: Any) -> None:
+    from napari_pixel_embedding.core.configs import FineTuneConfig
+
+    parser = _command(
+        commands,
+        "finetune",
+        _finetune,
+        "Tune a model on a few corrected images. Corrections are label images; pixels of value "
+        "−1 are not corrected and are ignored.",
+        "pixel-embedding finetune --image a.tif --corrections a_labels.tif --output mine",
+    )
+    parser.add_argument("--image", nargs="+", type=Path, required=True, help="image files")
+    parser.add_argument(
+        "--corrections", nargs="+", type=Path, required=True, help="one label image for each"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="model file to write")
+    parser.add_argument("--axes", help="axes of the images, such as YX, YXC, TYX or ZYX")
+    _add_model(parser)
+    _add_device(parser)
+    _add_config(parser, FineTuneConfig)
+
+
+def _finetune(options: argparse.Namespace) -> int:
+    from napari_pixel_embedding.core.configs import FineTuneConfig
+    from napari_pixel_embedding.workflows import fine_tune_files
+
+    run = fine_tune_files(
+        options.image,
+        options.corrections,
+        options.output,
+        model=options.model,
+        config=_config(options, FineTuneConfig),
+        axes=options.axes,
+        device=options.device,
+    )
+    _follow(run)
+    _say(f"{options.output}: tuned.")
+    return OK
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "Score a model on a folder with images/ and masks/ of the same names.",
+        "pixel-embedding evaluate dsb2018/dev --index dsb2018/index.csv --where type=fluo",
+    )
+    parser.add_argument("folder", type=Path, help="folder that holds images/ and masks/")
+    _add_selection(parser)
+    _add_model(parser)
+    _add_device(parser)
+    _add_cluster_params(parser)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from napari_pixel_embedding.workflows import evaluate_folder
+
+    model = npe.load_model(options.model)
+    with _percent_bar("evaluate") as progress:
+        scores = evaluate_folder(
+            options.folder,
+            model=model,
+            params=_cluster_params(options, model.config.cluster_params()),
+            names=_selected(options),
+            device=options.device,
+            progress=progress,
+        )
+    for name, value in (
+        ("images", scores.images),
+        ("AP@0.5", f"{scores.ap50:.3f}"),
+        ("AP@0.75", f"{scores.ap75:.3f}"),
+        ("AP@0.5:0.95", f"{scores.ap:.3f}"),
+        ("SBD", f"{scores.sbd:.3f}"),
+        ("|DiC|", f"{scores.dic:.2f}"),
+        ("PQ", f"{scores.pq:.3f}"),
+        ("seconds an image", f"{scores.seconds:.2f}"),
+    ):
+        sys.stdout.write(f"{name:18}{value}\n")
+    return OK
+
+
+def _add_demo(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "demo",
+        _demo,
+        "Open napari on a sample, segmented by the bundled model.",
+        "pixel-embedding demo",
+    )
+    parser.add_argument("--sample", default="nuclei-field", help="which sample to open")
+    parser.add_argument(
+        "--screenshot",
+        type=Path,
+        help="drive the window through one round of work, write a picture of it, and leave",
+    )
+
+
+def _demo(options: argparse.Namespace) -> int:
+    import importlib.util
+
+    if importlib.util.find_spec("napari") is None:
+        raise ValueError("expected napari, found none: pip install 'napari-pixel-embedding[gui]'")
+    demo = importlib.import_module("napari_pixel_embedding._napari.demo")
+    return int(demo.run_demo(screenshot=options.screenshot, sample=options.sample) or OK)
+
+
+def _add_model(parser: Any) -> None:
+    parser.add_argument(
+        "--model",
+        default="nuclei-fluo",
+        help=f"a bundled model ({', '.join(npe.list_models())}) or a .safetensors file",
+    )
+
+
+def _add_device(parser: Any) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+
+def _add_selection(parser: Any) -> None:
+    parser.add_argument("--index", type=Path, help="a CSV table with a column 'name'")
+    parser.add_argument(
+        "--where",
+        nargs="+",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="use only the pairs whose row in the table has these values",
+    )
+
+
+def _selected(options: argparse.Namespace) -> list[str] | None:
+    from napari_pixel_embedding.workflows import names_where
+
+    if options.index is None:
+        if options.where:
+            raise ValueError("--where needs --index, the table to look in.")
+        return None
+    unequal = [text for text in options.where if "=" not in text]
+    if unequal:
+        raise ValueError(f"--where expects COLUMN=VALUE, found {unequal[0]!r}.")
+    return names_where(options.index, dict(text.split("=", 1) for text in options.where))
+
+
+def _add_cluster_params(parser: Any) -> None:
+    """Add an option for each cluster parameter; what is not given is the model's own."""
+    from napari_pixel_embedding.core.clustering import ClusterParams
+
+    group = parser.add_argument_group("clustering (default: the model's own)")
+    for spec in fields(ClusterParams):
+        group.add_argument(
+            _flag(spec.name),
+            type=type(spec.default),
+            default=argparse.SUPPRESS,
+            help=_escaped(spec.metadata["tooltip"]),
+        )
+
+
+def _cluster_params(options: argparse.Namespace, defaults: Any) -> Any:
+    given = {f.name: getattr(options, f.name) for f in fields(defaults) if f.name in options}
+    return replace(defaults, **given)
+
+
+def _add_config(parser: Any, config: type[Any]) -> None:
+    """Add an option for each field of ``config`` that describes itself in its metadata."""
+    for spec in fields(config):
+        if spec.metadata and spec.default is not MISSING:
+            parser.add_argument(
+                _flag(spec.name),
+                type=type(spec.default),
+                default=spec.default,
+                help=_escaped(spec.metadata["tooltip"]),
+            )
+
+
+def _config(options: argparse.Namespace, config: type[Any]) -> Any:
+    return config(**{f.name: getattr(options, f.name) for f in fields(config) if f.name in options})
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _follow(run: Iterator[TrainProgress]) -> None:
+    """Show a training as a bar with its losses and its latest score."""
+    from tqdm import tqdm
+
+    bar = None
+    score = ""
+    for state in run:
+        bar = bar or tqdm(total=state.steps, initial=state.step - 1, unit="step", file=sys.stderr)
+        if state.validation_ap is not None:
+            score = f" AP {state.validation_ap:.3f}"
+        terms = ("total", "foreground", "distance", "intra", "inter")
+        bar.set_postfix_str(" ".join(f"{t} {state.losses[t]:.3f}" for t in terms) + score, False)
+        bar.update()
+    if bar is not None:
+        bar.close()
+
+
+def _bar(items: Iterable[Any], unit: str, total: int) -> Iterable[Any]:
+    from tqdm import tqdm
+
+    bar: Iterable[Any] = tqdm(items, total=total, unit=unit, file=sys.stderr)
+    return bar
+
+
+@contextmanager
+def _percent_bar(label: str) -> Iterator[Any]:
+    from tqdm import tqdm
+
+    with tqdm(total=100, desc=label, unit="%", file=sys.stderr) as bar:
+        yield lambda fraction: bar.update(round(100 * fraction) - bar.n)
+
+
+def _say(text: str) -> None:
+    """Write a line to stderr without breaking a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

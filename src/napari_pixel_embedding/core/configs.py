@@ -1,0 +1,193 @@
+"""What a user may choose about training, in plain values that load nothing heavy.
+
+Each field that a user may choose carries its label, range and tooltip in its metadata; the
+window's forms, the command line's options and the documentation are made from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+def _describe(
+    label: str, low: float, high: float, tooltip: str, step: float | None = None
+) -> dict[str, Any]:
+    described: dict[str, Any] = {"label": label, "min": low, "max": high, "tooltip": tooltip}
+    return described if step is None else {**described, "step": step}
+
+
+def check_ranges(config: Any) -> None:
+    """Raise ValueError for a value outside of the range that its field's metadata names."""
+    for name, spec in config.__dataclass_fields__.items():
+        low, high = spec.metadata.get("min"), spec.metadata.get("max")
+        value = getattr(config, name)
+        if low is not None and not low <= value <= high:
+            raise ValueError(f"{name} must be from {low} to {high}, found {value}.")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How strongly crops are varied."""
+
+    scale: tuple[float, float] = (0.7, 1.4)
+    gamma: float = 0.3
+    noise: float = 0.05
+    brightness: float = 0.15
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the loss terms and the kind of local constraint.
+
+    Parameters
+    ----------
+    foreground, distance, intra, inter, reg : float
+        Weight of each term.
+    neighbours_only : bool
+        Push only neighbouring objects apart in the Euclidean loss too, as the cosine loss
+        always does. On wherever coordinates are part of the embedding.
+    cosine_form : {"squared", "absolute", "signed"}
+        See :class:`~.losses.NeighbourCosineLoss`.
+    min_pixels : int
+        Objects smaller than this in a crop do not count for the embedding.
+    """
+
+    foreground: float = 1.0
+    distance: float = 4.0
+    intra: float = 1.0
+    inter: float = 1.0
+    reg: float = 0.001
+    neighbours_only: bool = False
+    cosine_form: Literal["squared", "absolute", "signed"] = "squared"
+    min_pixels: int = 10
+
+
+_BATCH_SIZE = "Crops that are learnt from in one step."
+_SEED = "Decides all that is random: the same seed draws the same crops."
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained.
+
+    ``ema_decay`` averages the weights over steps; ``fixed_statistics`` keeps the
+    normalisation's running statistics, which a few crops of one image would spoil.
+    """
+
+    steps: int = field(
+        default=4000, metadata=_describe("Steps", 1, 1_000_000, "Batches to learn from.")
+    )
+    batch_size: int = field(default=4, metadata=_describe("Batch size", 1, 64, _BATCH_SIZE))
+    crop: int = field(
+        default=256,
+        metadata=_describe(
+            "Crop (pixels)",
+            32,
+            1024,
+            "Side of the square that is cut out of an image; several objects must fit in.",
+            step=16,
+        ),
+    )
+    learning_rate: float = field(
+        default=1e-3,
+        metadata=_describe(
+            "Learning rate",
+            1e-6,
+            1e-1,
+            "Size of the first steps; it falls to a hundredth along a cosine.",
+            step=1e-4,
+        ),
+    )
+    warmup: float = field(
+        default=0.05,
+        metadata=_describe(
+            "Warm-up",
+            0.0,
+            0.9,
+            "Share of the steps that learn foreground and distance alone.",
+            step=0.05,
+        ),
+    )
+    validate_every: int = field(
+        default=250,
+        metadata=_describe(
+            "Validate every", 1, 1_000_000, "Steps between two scores on validation images."
+        ),
+    )
+    seed: int = field(default=0, metadata=_describe("Seed", 0, 2**31 - 1, _SEED))
+    ema_decay: float = 0.998
+    weight_decay: float = 1e-4
+    fixed_statistics: bool = False
+    loss: LossConfig = field(default_factory=LossConfig)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+
+_GENTLE = Augmentation(scale=(0.85, 1.2), gamma=0.2, noise=0.03, brightness=0.1)
+
+
+@dataclass(frozen=True)
+class FineTuneConfig:
+    """How a model is tuned on corrections."""
+
+    steps: int = field(
+        default=150,
+        metadata=_describe(
+            "Steps", 1, 100_000, "Batches to learn from; 150 take about a minute on a laptop."
+        ),
+    )
+    learning_rate: float = field(
+        default=3e-4,
+        metadata=_describe(
+            "Learning rate",
+            1e-6,
+            1e-2,
+            "Higher learns faster and forgets more of what the model knew.",
+            step=1e-4,
+        ),
+    )
+    batch_size: int = field(default=2, metadata=_describe("Batch size", 1, 32, _BATCH_SIZE))
+    crop: int = field(
+        default=192,
+        metadata=_describe(
+            "Crop (pixels)",
+            32,
+            1024,
+            "Side of the square that is learnt from at once; several objects must fit in.",
+            step=16,
+        ),
+    )
+    trust_background: float = field(
+        default=0.1,
+        metadata=_describe(
+            "Trust background",
+            0.0,
+            0.5,
+            "Uncorrected pixels to which the model gives less foreground than this are learnt as "
+            "background, so that a few corrected objects do not turn everything into "
+            "foreground. 0 learns from corrections alone.",
+            step=0.05,
+        ),
+    )
+    seed: int = field(default=0, metadata=_describe("Seed", 0, 2**31 - 1, _SEED))
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+
+    def training(self) -> TrainConfig:
+        """Translate to a training: no warm-up, gentle augmentation, fixed statistics."""
+        return TrainConfig(
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            crop=self.crop,
+            seed=self.seed,
+            warmup=0.0,
+            validate_every=20,
+            ema_decay=0.95,
+            fixed_statistics=True,
+            augmentation=_GENTLE,
+        )

@@ -1,0 +1,88 @@
+"""From an image with axes of any order to frames as a network takes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.data import normalise
+from napari_pixel_embedding.core.validation import as_numeric_image, resolve_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.model_config import ModelConfig
+
+_LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709
+
+
+def iterate_frames(
+    config: ModelConfig, image: Any, axes: str | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """Yield each frame of an image as the network takes it: (C, [Z,] Y, X), normalised."""
+    image, axes = with_axes(config, image, axes)
+    count = image.shape[axes.index("T")] if "T" in axes else None
+    for frame in range(count or 1):
+        one, rest = select_frame(image, axes, frame) if count is not None else (image, axes)
+        yield normalise(channels_first(one, rest, config), config.percentiles)
+
+
+def annotated_frames(
+    config: ModelConfig, image: Any, labels: Any, axes: str | None = None
+) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
+    """Pair each frame of an image, as the network takes it, with its label image.
+
+    Parameters
+    ----------
+    image : array_like
+        Axes as ``axes`` says.
+    labels : array_like of int, shape ([T,] [Z,] Y, X)
+        0 is background, −1 not known.
+
+    Raises
+    ------
+    ValueError
+        When the labels have other pixels than the image.
+    """
+    frames = list(iterate_frames(config, image, axes))
+    pixels = frames[0].shape[1:]
+    labels = np.asarray(labels)
+    if labels.shape != (len(frames), *pixels) and (len(frames) > 1 or labels.shape != pixels):
+        expected = pixels if len(frames) == 1 else (len(frames), *pixels)
+        raise ValueError(f"expected labels of the image's shape {expected}, found {labels.shape}.")
+    per_frame = labels.reshape(len(frames), *pixels).astype(np.int32)
+    return list(zip(frames, per_frame, strict=True))
+
+
+def with_axes(config: ModelConfig, image: Any, axes: str | None) -> tuple[NDArray[Any], str]:
+    """Read an image as an array and settle what its axes are."""
+    array = as_numeric_image(image)
+    return array, resolve_axes(array.shape, axes, config.axes, config.in_channels)
+
+
+def select_frame(image: NDArray[Any], axes: str, frame: int | None) -> tuple[NDArray[Any], str]:
+    """Take one frame along T, and the axes that are left."""
+    along = axes.index("T")
+    count = image.shape[along]
+    if frame is None:
+        raise ValueError(
+            f"the image has {count} frames along T: say which with frame=0 … {count - 1}, "
+            "or use predict_frames for all of them."
+        )
+    if not 0 <= frame < count:
+        raise ValueError(f"frame must be from 0 to {count - 1}, found {frame}.")
+    return image.take(frame, axis=along), axes.replace("T", "")
+
+
+def channels_first(image: NDArray[Any], axes: str, config: ModelConfig) -> NDArray[Any]:
+    """Bring an image to (C, [Z,] Y, X), with the model's number of channels."""
+    order = ("C" if "C" in axes else "") + config.axes
+    image = image.transpose([axes.index(letter) for letter in order])
+    if "C" not in axes:
+        return image[None]
+    if len(image) != config.in_channels and config.in_channels == 1:
+        return np.tensordot(_LUMINANCE, image[:3].astype(np.float32), axes=1)[None]
+    return image[: config.in_channels]

@@ -1,0 +1,71 @@
+"""What a training minimises: the heads' losses on one batch and their weighted sum."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_pixel_embedding.core.losses import (
+    DiscriminativeLoss,
+    NeighbourCosineLoss,
+    Objects,
+    distance_loss,
+    foreground_loss,
+    object_vectors,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from napari_pixel_embedding.core.configs import LossConfig
+    from napari_pixel_embedding.core.data import Batch
+    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.networks import NetworkOutput
+
+
+def loss_terms(
+    output: NetworkOutput, batch: Batch, model: ModelConfig, config: LossConfig
+) -> dict[str, Tensor]:
+    """All terms of the loss of a batch, in float32: foreground, distance, intra, inter, reg."""
+    objects = Objects.from_labels(batch.labels, config.min_pixels)
+    vectors = object_vectors(output.embedding.float(), objects)
+    if model.coordinate_scale is not None:
+        vectors = _add_coordinates(vectors, objects, batch.labels.shape[1:], model.coordinate_scale)
+    embedding_loss: DiscriminativeLoss | NeighbourCosineLoss
+    if model.space == "euclidean":
+        embedding_loss = DiscriminativeLoss(model.delta_var, model.delta_dist)
+        local = config.neighbours_only or model.coordinate_scale is not None
+    else:
+        embedding_loss, local = NeighbourCosineLoss(config.cosine_form), True
+    pairs = objects.neighbour_pairs(batch.neighbours) if local else objects.all_pairs()
+    terms = embedding_loss(vectors, objects, pairs)
+    return {
+        "foreground": foreground_loss(output.foreground.float(), batch.labels),
+        "distance": distance_loss(output.distance.float(), batch.distance, batch.labels),
+        "intra": terms.intra,
+        "inter": terms.inter,
+        # Where position is part of the vector, its length says nothing about the network.
+        "reg": terms.reg if model.coordinate_scale is None else terms.reg * 0.0,
+    }
+
+
+def _add_coordinates(
+    vectors: Tensor, objects: Objects, shape: Sequence[int], scale: float
+) -> Tensor:
+    """Add position / scale to the first components of the pixels' vectors (N, E)."""
+    position = torch.unravel_index(objects.pixels % math.prod(shape), tuple(shape))
+    coordinates = torch.stack(position, 1).to(vectors.dtype) / scale
+    ndim = len(shape)
+    return torch.cat([vectors[:, :ndim] + coordinates, vectors[:, ndim:]], dim=1)
+
+
+def weighted_sum(
+    terms: dict[str, Tensor], config: LossConfig, with_embedding: bool = True
+) -> Tensor:
+    """Add up the terms with the configured weights; the embedding's own only when asked for."""
+    names = ["foreground", "distance", *(["intra", "inter", "reg"] if with_embedding else [])]
+    return torch.stack([getattr(config, name) * terms[name] for name in names]).sum()

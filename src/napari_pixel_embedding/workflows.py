@@ -1,0 +1,334 @@
+"""Whole tasks on files: what the command line does, for scripts.
+
+Each function takes paths, reports as it goes and leaves complete files behind.
+"""
+
+from __future__ import annotations
+
+import csv
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model, save_model
+from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
+from napari_pixel_embedding.core.evaluation import Scores, ap_validation, evaluate
+from napari_pixel_embedding.core.files import find_pairs, list_images
+from napari_pixel_embedding.core.fine_tuning import fine_tune
+from napari_pixel_embedding.core.inference import segment
+from napari_pixel_embedding.core.io import read_image, read_labels, write_labels
+from napari_pixel_embedding.core.training import (
+    TrainProgress,
+    model_config_for,
+    prepare_samples,
+    train,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+
+    from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.files import Pair
+    from napari_pixel_embedding.core.io import ImageData
+    from napari_pixel_embedding.core.progress import Progress
+    from napari_pixel_embedding.core.training import System
+
+    PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class SegmentedFile:
+    """What became of one image file.
+
+    Parameters
+    ----------
+    image : Path
+        The image.
+    labels : Path, optional
+        The label image that was written; None when it failed.
+    objects : int
+        Number of objects found.
+    seconds : float
+        Wall time.
+    error : str, optional
+        Why it failed.
+    """
+
+    image: Path
+    labels: Path | None
+    objects: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+
+def segment_files(
+    images: PathLike | Sequence[PathLike],
+    output: PathLike | None = None,
+    *,
+    model: str | EmbeddingModel = "nuclei-fluo",
+    params: ClusterParams | None = None,
+    axes: str | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Iterator[SegmentedFile]:
+    """Segment image files and write ``NAME_labels.tif`` for each.
+
+    A file that fails does not stop the others.
+
+    Parameters
+    ----------
+    images : path or sequence of paths
+        Files or folders.
+    output : path, optional
+        Folder to write to; beside each image by default.
+    model, params, axes, device, progress
+        As in :func:`segment`; the axes stored in a file are used where ``axes`` is None.
+
+    Yields
+    ------
+    SegmentedFile
+        One an image, in order, as soon as it is written.
+    """
+    if not isinstance(model, EmbeddingModel):
+        model = load_model(model)
+    for path in list_images(images):
+        folder = path.parent if output is None else Path(output)
+        target = folder / f"{path.stem}_labels.tif"
+        try:
+            yield _segment_file(path, target, model, params, axes, device, progress)
+        except (ValueError, OSError) as error:
+            yield SegmentedFile(path, None, error=str(error))
+
+
+def _segment_file(
+    path: Path,
+    target: Path,
+    model: EmbeddingModel,
+    params: ClusterParams | None,
+    axes: str | None,
+    device: str,
+    progress: Progress | None,
+) -> SegmentedFile:
+    started = time.perf_counter()
+    image = read_image(path)
+    axes = axes or _model_axes(image, model)
+    labels = segment(image.data, model, params=params, axes=axes, device=device, progress=progress)
+    label_axes = "".join(a for a in axes or model.config.axes if a != "C")
+    write_labels(target, labels, label_axes, image.scale, image.units)
+    frames = labels if "T" in label_axes else labels[None]
+    objects = sum(len(set(frame[frame > 0].tolist())) for frame in frames)
+    return SegmentedFile(path, target, objects, time.perf_counter() - started)
+
+
+def _model_axes(image: ImageData, model: EmbeddingModel) -> str | None:
+    """Axes of an image for a model; planes are taken one by one where the model is 2-D."""
+    if image.axes is not None and "Z" in image.axes and model.config.axes == "YX":
+        return image.axes.replace("Z", "T") if "T" not in image.axes else image.axes
+    return image.axes
+
+
+def evaluate_folder(
+    folder: PathLike,
+    *,
+    model: str | EmbeddingModel = "nuclei-fluo",
+    params: ClusterParams | None = None,
+    names: Iterable[str] | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Scores:
+    """Score a model on the image and mask pairs of a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``images/NAME.*`` and ``masks/NAME.*``.
+    model, params, device, progress
+        As in :func:`evaluate`.
+    names : iterable of str, optional
+        Only these pairs, see :func:`names_where`.
+    """
+    if not isinstance(model, EmbeddingModel):
+        model = load_model(model)
+    images, labels = _read_pairs(_select(find_pairs(folder), names))
+    return evaluate(model, images, labels, params=params, device=device, progress=progress)
+
+
+def names_where(table: PathLike, where: Mapping[str, str]) -> list[str]:
+    """Names in the rows of a CSV table whose columns have the given values.
+
+    Parameters
+    ----------
+    table : path
+        A CSV file with a column ``name``.
+    where : mapping
+        Wanted value of each column, such as ``{"type": "fluo"}``.
+    """
+    with Path(table).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = set(rows[0]) if rows else set()
+    if missing := sorted({"name", *where} - columns):
+        raise ValueError(
+            f"expected the columns {', '.join(missing)} in {table}, "
+            f"found {', '.join(sorted(columns)) or 'none'}."
+        )
+    return [row["name"] for row in rows if all(row[key] == value for key, value in where.items())]
+
+
+def _select(pairs: Sequence[Pair], names: Iterable[str] | None) -> list[Pair]:
+    if names is None:
+        return list(pairs)
+    wanted = set(names)
+    chosen = [pair for pair in pairs if pair.image.stem in wanted]
+    if not chosen:
+        raise ValueError(
+            f"none of the {len(wanted)} names asked for is among the {len(pairs)} pairs."
+        )
+    return chosen
+
+
+def _read_pairs(pairs: Sequence[Pair]) -> tuple[list[Any], list[Any]]:
+    images = [read_image(pair.image).data for pair in pairs]
+    labels = [read_labels(pair.mask).data for pair in pairs]
+    return images, labels
+
+
+@dataclass(frozen=True)
+class TrainingPairs:
+    """Pairs to learn from and pairs to choose the best step by."""
+
+    train: list[Pair]
+    validation: list[Pair]
+
+
+def split_pairs(pairs: Sequence[Pair], every: int = 10) -> TrainingPairs:
+    """Hold back every tenth pair for validation; none when there are fewer than five pairs."""
+    if len(pairs) < 5:
+        return TrainingPairs(list(pairs), [])
+    held_back = list(pairs[:: min(every, len(pairs))])
+    return TrainingPairs([p for p in pairs if p not in held_back], held_back)
+
+
+def train_from_folder(
+    folder: PathLike,
+    output: PathLike,
+    *,
+    system: System = "euclidean",
+    config: TrainConfig | None = None,
+    validation: PathLike | None = None,
+    names: Iterable[str] | None = None,
+    max_validation: int = 24,
+    device: str = "auto",
+    **model_options: Any,
+) -> Generator[TrainProgress, None, None]:
+    """Train a model on the image and mask pairs of a folder.
+
+    The best model so far is written to ``output`` at every validation. What is needed to go on
+    after an interruption is kept beside it, with the suffix ``.training``, until the last step.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``images/NAME.*`` and ``masks/NAME.*``.
+    output : path
+        A ``.safetensors`` file.
+    system : {"euclidean", "cosine", "wnet"}
+        See :func:`~.core.training.model_config_for`.
+    config : TrainConfig, optional
+        How to train.
+    validation : path, optional
+        Another such folder; every tenth pair of ``folder`` is held back by default.
+    names : iterable of str, optional
+        Only these pairs, of both folders; see :func:`names_where`.
+    max_validation : int
+        At most so many validation images, spread evenly.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    **model_options
+        Fields of :class:`~.core.checkpoint.ModelConfig`.
+    """
+    names = None if names is None else list(names)
+    pairs = _select(find_pairs(folder), names)
+    if validation is None:
+        split = split_pairs(pairs)
+    else:
+        split = TrainingPairs(pairs, _select(find_pairs(validation), names))
+    model_config = model_config_for(system, **_shape_options(split.train[0]), **model_options)
+    config = config or TrainConfig()
+    samples = prepare_samples(*_read_pairs(split.train), model_config)
+    model_config = replace(
+        model_config,
+        provenance={
+            "system": system,
+            "training_images": len(split.train),
+            "steps": config.steps,
+            "batch_size": config.batch_size,
+            "crop": config.crop,
+            **model_config.provenance,
+        },
+    )
+    output = Path(output)
+    checkpoint = output.with_suffix(".training")
+    run = train(
+        EmbeddingModel.untrained(model_config, config.seed),
+        samples,
+        config,
+        validation=_validation(split.validation, max_validation, device),
+        device=device,
+        checkpoint=checkpoint,
+    )
+    for state in run:
+        if state.model is not None:
+            save_model(state.model, output)
+        yield state
+    checkpoint.unlink(missing_ok=True)
+
+
+def _validation(pairs: Sequence[Pair], at_most: int, device: str) -> Any:
+    if not pairs:
+        return None
+    images, labels = _read_pairs(pairs[:: -(-len(pairs) // at_most)])
+    return ap_validation(images, labels, device=device)
+
+
+def _shape_options(pair: Pair) -> dict[str, Any]:
+    """Spatial axes and channels of a model for images like this one."""
+    image = read_image(pair.image)
+    axes = image.axes or "ZYX"[-image.data.ndim :]
+    channels = min(image.data.shape[axes.index("C")], 3) if axes.endswith("C") else 1
+    if "C" in axes and not axes.endswith("C"):
+        channels = image.data.shape[axes.index("C")]
+    return {"axes": "ZYX" if "Z" in axes else "YX", "in_channels": channels}
+
+
+def fine_tune_files(
+    images: Sequence[PathLike],
+    corrections: Sequence[PathLike],
+    output: PathLike,
+    *,
+    model: str | EmbeddingModel = "nuclei-fluo",
+    config: FineTuneConfig | None = None,
+    axes: str | None = None,
+    device: str = "auto",
+) -> Generator[TrainProgress, None, None]:
+    """Tune a model on image files and their corrected label images.
+
+    Parameters
+    ----------
+    images, corrections : sequence of paths
+        As many corrections as images: label images in which −1 is not corrected, or plain
+        label images in which every object and the background counts.
+    output : path
+        Where the tuned model goes, a ``.safetensors`` file.
+    model, config, axes, device
+        As in :func:`fine_tune`.
+    """
+    if not isinstance(model, EmbeddingModel):
+        model = load_model(model)
+    arrays = [read_image(path).data for path in images]
+    targets = [read_image(path).data for path in corrections]
+    for state in fine_tune(model, arrays, targets, config, axes=axes, device=device):
+        if state.model is not None:
+            save_model(state.model, output)
+        yield state
