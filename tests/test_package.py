@@ -1,0 +1,41 @@
+"""The public names: complete, lazy, and the same for people and for type checkers."""
+
+from __future__ import annotations
+
+import ast
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import napari_pixel_embedding as package
+
+
+@pytest.mark.parametrize("name", package.__all__)
+def test_public_name_leads_to_what_is_called_so(name: str) -> None:
+    value = getattr(package, name)
+    assert value.__name__ == name
+    assert value.__doc__
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    (block,) = (
+        node
+        for node in ast.parse(Path(package.__file__).read_text(encoding="utf-8")).body
+        if isinstance(node, ast.If)
+    )
+    typed = [alias.name for node in block.body for alias in getattr(node, "names", [])]
+    assert sorted(typed) == sorted(package.__all__)
+
+
+def test_names_are_listed_before_they_are_imported() -> None:
+    assert set(package.__all__) <= set(dir(package))
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'segmnt'"):
+        _ = package.segmnt
+
+
+def test_version_is_the_distribution_version() -> None:
+    assert package.__version__ == version("napari-pixel-embedding")
