@@ -1,0 +1,226 @@
+"""Embeddings made visible: three colours for E components, and what resembles a pixel."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+
+_CHUNK = 1 << 16
+"""Pixels worked on at a time: small enough to stay in a processor's cache."""
+
+
+@dataclass(frozen=True, eq=False)
+class ColorBasis:
+    """How vectors become colours; kept, it gives other frames the same colours.
+
+    Parameters
+    ----------
+    mean : array of float32, shape (E,)
+        Mean vector of the sampled foreground.
+    components : array of float32, shape (3, E)
+        Unit vectors of largest variance, one for each of red, green and blue; zeros where the
+        embedding has fewer directions.
+    low, high : array of float32, shape (3,)
+        Projections shown as 0 and as full colour: the sample's 1st and 99th percentile.
+    """
+
+    mean: NDArray[np.float32]
+    components: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        dim = len(self.mean)
+        shapes = [a.shape for a in (self.mean, self.components, self.low, self.high)]
+        if shapes != [(dim,), (3, dim), (3,), (3,)]:
+            raise ValueError(
+                "A colour basis has a mean (E,), components (3, E), low (3,) and high (3,), "
+                f"found the shapes {shapes}."
+            )
+
+
+def fit_color_basis(emap: EmbeddingMap, sample: int = 20000, seed: int = 0) -> ColorBasis:
+    """Fit the colours to an embedding: principal components of its foreground.
+
+    A component's largest entry is made positive, so that colours do not flip between runs.
+
+    Parameters
+    ----------
+    emap : EmbeddingMap
+    sample : int
+        Number of foreground pixels to look at, at least 2. Without foreground all pixels count.
+    seed : int
+        Of the random choice of pixels; the same seed gives the same colours.
+
+    Raises
+    ------
+    ValueError
+        When ``sample`` is under 2.
+    """
+    if sample < 2:
+        raise ValueError(f"sample must be at least 2 pixels, found {sample}. Try 20000.")
+    vectors = _sample_vectors(emap, sample, seed)
+    if len(vectors) == 0:
+        vectors = np.zeros((1, emap.embedding_dim))
+    mean = vectors.mean(axis=0)
+    components = _principal_components(vectors - mean)
+    low, high = np.percentile((vectors - mean) @ components.T, (1, 99), axis=0)
+    flat = high - low <= 1e-6 * max(float(np.abs(vectors).max()), 1e-30)
+    components[flat], low[flat], high[flat] = 0.0, -1.0, 1.0
+    return ColorBasis(*(a.astype(np.float32) for a in (mean, components, low, high)))
+
+
+def embedding_to_rgb(emap: EmbeddingMap, basis: ColorBasis | None = None) -> NDArray[np.uint8]:
+    """Show an embedding in colours: like vectors in like colours, the background black.
+
+    Parameters
+    ----------
+    emap : EmbeddingMap
+    basis : ColorBasis, optional
+        From :func:`fit_color_basis` on another frame or an earlier model, for colours that mean
+        the same; by default fitted to this one. A component the embedding lacks is shown as 0.5.
+
+    Returns
+    -------
+    array of uint8, shape ([Z,] Y, X, 3)
+        Scaled by the foreground; pixels with NaN or Inf are black.
+
+    Raises
+    ------
+    ValueError
+        When the basis was fitted to vectors of another length.
+
+    Examples
+    --------
+    >>> from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    >>> vectors = np.array([[[0.0, 1.0]]], dtype=np.float32)
+    >>> embedding_to_rgb(EmbeddingMap(vectors, np.ones((1, 2), np.float32)))[0, :, 0]
+    array([  0, 255], dtype=uint8)
+    """
+    if basis is None:
+        basis = fit_color_basis(emap)
+    if len(basis.mean) != emap.embedding_dim:
+        raise ValueError(
+            f"The colour basis is for vectors of {len(basis.mean)} components, found an embedding "
+            f"of {emap.embedding_dim}. Fit a new basis with fit_color_basis."
+        )
+    matrix = (basis.components / (basis.high - basis.low)[:, None]).astype(np.float32)
+    offset = (basis.low / (basis.high - basis.low)).astype(np.float32)
+    foreground = emap.foreground.reshape(-1)
+    rgb = np.empty((foreground.size, 3), np.uint8)
+    for part, vectors in _vectors(emap):
+        with np.errstate(invalid="ignore", over="ignore"):
+            colors = matrix @ (vectors - basis.mean[:, None]) - offset[:, None]
+            colors *= 255 * np.clip(foreground[part], 0, 1)
+        limit = 255 * np.nan_to_num(np.clip(foreground[part], 0, 1))
+        rgb[part] = np.rint(np.clip(_finite(colors), 0, limit)).T
+    return rgb.reshape(*emap.shape, 3)
+
+
+def similarity_to_pixel(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.float32]:
+    """How far every pixel's vector is from one pixel's.
+
+    Parameters
+    ----------
+    emap : EmbeddingMap
+    index : sequence of int
+        The pixel, ([z,] y, x).
+
+    Returns
+    -------
+    array of float32, shape ([Z,] Y, X)
+        Distance in embedding units, or 1 − cos in cosine space: what a bandwidth is compared
+        with. Inf where a vector has NaN or Inf.
+
+    Raises
+    ------
+    ValueError
+        When the pixel lies outside the image or its own vector is not finite.
+    """
+    position = _pixel(index, emap.shape)
+    flat = int(np.ravel_multi_index(position, emap.shape))
+    result = np.empty(int(np.prod(emap.shape)), np.float32)
+    vector = emap.embedding.reshape(emap.embedding_dim, -1)[:, flat, None]
+    picked = _unit(vector.astype(np.float32), emap)
+    if not np.isfinite(picked).all():
+        raise ValueError(f"The pixel {position} has no finite vector. Pick another one.")
+    for part, vectors in _vectors(emap):
+        with np.errstate(invalid="ignore", over="ignore"):
+            if emap.space == "cosine":
+                distance = 1 - picked[:, 0] @ vectors
+            else:
+                vectors = vectors - picked
+                distance = np.sqrt(np.einsum("en,en->n", vectors, vectors))
+        result[part] = np.where(np.isfinite(distance), np.maximum(distance, 0), np.inf)
+    result[flat] = 0.0
+    return result.reshape(emap.shape)
+
+
+def _vectors(emap: EmbeddingMap) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Parts of the pixels and their vectors (E, n), of length one in cosine space."""
+    flat = emap.embedding.reshape(emap.embedding_dim, -1)
+    for start in range(0, flat.shape[1], _CHUNK):
+        part = slice(start, min(start + _CHUNK, flat.shape[1]))
+        yield part, _unit(flat[:, part].astype(np.float32, copy=False), emap)
+
+
+def _unit(vectors: NDArray[np.float32], emap: EmbeddingMap) -> NDArray[np.float32]:
+    if emap.space != "cosine":
+        return vectors
+    with np.errstate(invalid="ignore", over="ignore"):
+        length = np.sqrt(np.einsum("en,en->n", vectors, vectors))
+        return np.asarray(vectors / np.maximum(length, np.float32(1e-12)))
+
+
+def _finite(colors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Black where any colour of a pixel is NaN or Inf."""
+    bad = ~np.isfinite(colors).all(axis=0)
+    if bad.any():
+        colors[:, bad] = 0.0
+    return colors
+
+
+def _sample_vectors(emap: EmbeddingMap, sample: int, seed: int) -> NDArray[np.float64]:
+    """Return finite vectors (n, E) of random foreground pixels, or of any where there are none."""
+    flat = emap.embedding.reshape(emap.embedding_dim, -1)
+    pixels = np.flatnonzero(emap.foreground > 0.5)
+    if pixels.size < 2:
+        pixels = np.arange(flat.shape[1])
+    if pixels.size > sample:
+        chosen = np.random.default_rng(seed).choice(pixels.size, sample, replace=False)
+        pixels = pixels[np.sort(chosen)]
+    vectors = _unit(flat[:, pixels].astype(np.float32), emap).T.astype(np.float64)
+    return vectors[np.isfinite(vectors).all(axis=1)]
+
+
+def _principal_components(centred: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Directions of largest variance (3, E), zeros where there are no more."""
+    dim = centred.shape[1]
+    scale = max(float(np.abs(centred).max()), 1e-30)
+    vectors = np.linalg.eigh((centred / scale).T @ (centred / scale))[1][:, ::-1].T[:3]
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1)[:, None], axis=1)
+    result = np.zeros((3, dim))
+    result[: len(vectors)] = vectors * np.where(largest < 0, -1.0, 1.0)
+    return result
+
+
+def _pixel(index: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
+    position: tuple[Any, ...] = tuple(operator.index(i) for i in index)
+    inside = len(position) == len(shape) and all(
+        0 <= i < n for i, n in zip(position, shape, strict=True)
+    )
+    if not inside:
+        raise ValueError(
+            f"index must be a pixel ([z,] y, x) within the shape {shape}, found {position}."
+        )
+    return position
