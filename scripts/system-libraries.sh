@@ -38,6 +38,9 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "Installing system libraries: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
-if ! { apt-get update -q && apt-get install -qy --no-install-recommends "${missing[@]}"; }; then
-    echo "apt-get could not install them; going on without ${missing[*]}."
-fi
+install() { apt-get install -qy --no-install-recommends "$@"; }
+apt-get update -q || true
+# One by one where together fails: a package that is called otherwise here stops no other.
+install "${missing[@]}" || for package in "${missing[@]}"; do
+    install "$package" || echo "apt-get could not install $package; going on without it."
+done

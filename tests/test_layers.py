@@ -100,7 +100,7 @@ def import_all(part: str) -> str:
         (f"import {PACKAGE}", {"torch", "numba", "skimage", "napari", "dask", "psygnal"} | QT),
         (import_all("core"), {"psygnal", "napari", "dask"} | QT),
         (import_all("session"), {"napari", "dask", "torch", "numba"} | QT),
-        (import_all("_napari"), {"torch", "numba", "sklearn"}),
+        (import_all("_napari"), {"torch", "sklearn"}),  # napari itself loads numba and skimage
     ],
     ids=["package", "core", "session", "_napari"],
 )
