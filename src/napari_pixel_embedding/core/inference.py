@@ -14,6 +14,7 @@ from napari_pixel_embedding.core.data import normalise
 from napari_pixel_embedding.core.devices import autocast, resolve_device
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.frames import channels_first, select_frame, with_axes
+from napari_pixel_embedding.core.networks import for_inference
 from napari_pixel_embedding.core.progress import report
 from napari_pixel_embedding.core.tiling import plan_tiles
 
@@ -218,7 +219,7 @@ def _predict(
     plan = plan_tiles(shape, config.stride, tile_shape or _TILE[config.ndim], halo)
     padded = _pad(image, plan.padded_shape)
     where = resolve_device(device)
-    network = model.network.to(where).eval()
+    network = for_inference(model.network, where)
     blended = np.zeros((config.embedding_dim + 2, *plan.padded_shape), np.float32)
     report(progress, 0.0)
     for done, origin in enumerate(plan.origins, start=1):

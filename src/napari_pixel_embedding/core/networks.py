@@ -11,12 +11,14 @@ third faster on a CPU.
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +156,28 @@ def build_network(config: ModelConfig) -> nn.Module:
     return ARCHITECTURES[config.architecture](
         config.in_channels, config.embedding_dim, config.base_width, config.depth, config.ndim
     )
+
+
+def for_inference(network: nn.Module, device: torch.device) -> nn.Module:
+    """Copy a network to ``device`` with normalisations folded into convolutions.
+
+    The copy gives the same outputs up to rounding, in about half the time on a CPU.
+    """
+    copied = copy.deepcopy(network).eval()
+    for module in copied.modules():
+        if isinstance(module, nn.Sequential):
+            _fold(module)
+    copied = copied.to(device)
+    is_flat = any(isinstance(module, nn.Conv2d) for module in copied.modules())
+    return copied.to(memory_format=torch.channels_last) if is_flat else copied  # type: ignore[call-overload]
+
+
+def _fold(layers: nn.Sequential) -> None:
+    for position in range(len(layers) - 1):
+        convolution, norm = layers[position], layers[position + 1]
+        if isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d):
+            layers[position] = fuse_conv_bn_eval(convolution, norm)  # type: ignore[type-var]
+            layers[position + 1] = nn.Identity()
 
 
 def _block(in_channels: int, out_channels: int, ndim: int) -> nn.Sequential:

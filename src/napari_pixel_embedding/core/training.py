@@ -166,10 +166,9 @@ def train(
     started, first = time.monotonic(), trainer.step
     while trainer.step < config.steps:
         losses = trainer.train_step(samples)
-        last = trainer.step == config.steps
-        score = None
-        if last or trainer.step % config.validate_every == 0:
-            score = trainer.keep_best(validation)
+        score, milestone = None, trainer.step % config.validate_every == 0
+        if milestone or trainer.step == config.steps:
+            milestone, score = True, trainer.keep_best(validation)
             if checkpoint is not None:
                 trainer.save(checkpoint)
         done = trainer.step - first
@@ -179,7 +178,7 @@ def train(
             losses=losses,
             validation_ap=score,
             seconds_left=(time.monotonic() - started) / done * (config.steps - trainer.step),
-            model=trainer.best_model() if last or score is not None else None,
+            model=trainer.best_model() if milestone else None,
         )
 
 
@@ -261,7 +260,6 @@ class _Trainer:
             self.best_weights = _copy_weights(self.average)
             return None
         score = validation(EmbeddingModel(self.average, self.model_config))
-        self.average.to(self.device)
         if score >= self.best_score:
             self.best_score = score
             self.best_weights = _copy_weights(self.average)
