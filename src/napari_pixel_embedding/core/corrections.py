@@ -16,10 +16,10 @@ from napari_pixel_embedding.core.regions import (
     check_present,
     compact,
     connected_pieces,
+    contains,
     free_ids,
     grow_from,
     seed_markers,
-    sizes_of,
 )
 from napari_pixel_embedding.core.validation import check_label_image, check_same_shape
 
@@ -90,7 +90,7 @@ def record_edit(corrections: ArrayLike, before: ArrayLike, after: ArrayLike) -> 
     result[changed] = values
     gained = np.unique(values[values > 0])
     if gained.size:
-        whole = np.isin(new, gained)
+        whole = contains(new, gained)
         result[whole] = new[whole]
     return result
 
@@ -352,17 +352,16 @@ def _without_rests(
     labels: NDArray[np.integer[Any]], corrected: NDArray[np.bool_]
 ) -> NDArray[np.integer[Any]]:
     """Clusters on the uncorrected pixels, rests and slivers of those that lost pixels removed."""
-    result = np.where(corrected, 0, labels)
+    result = labels * ~corrected
     touched = np.unique(labels[corrected])
     touched = touched[touched > 0]
-    if touched.size == 0:
-        return result
-    rest = np.isin(result, touched)
+    members = contains(labels, touched)
+    rest = members & ~corrected
     if not rest.any():
         return result
+    whole = np.bincount(np.searchsorted(touched, labels[members]), minlength=len(touched))
     box = bounding_box(rest)
-    pieces, owner, sizes = connected_pieces(np.where(rest, result, 0)[box])
-    whole = sizes_of(touched, labels)
+    pieces, owner, sizes = connected_pieces((result * rest)[box])
     keep = _kept_pieces(np.searchsorted(touched, owner), sizes, whole)
     part = result[box]
     part[(pieces > 0) & ~np.concatenate([[True], keep])[pieces]] = 0
@@ -384,12 +383,12 @@ def _renamed(
     labels: NDArray[np.integer[Any]], locked: NDArray[np.int32]
 ) -> NDArray[np.integer[Any]]:
     """Give clusters that carry a locked id a free one."""
-    clash = labels[np.isin(labels, locked)]
-    if clash.size == 0 or not (clash := np.unique(clash[clash > 0])).size:
+    renamed = contains(labels, locked)
+    clash = np.unique(labels[renamed])
+    if clash.size == 0:
         return labels
     used = np.union1d(np.unique(labels).astype(np.int64), locked)
     names = free_ids(used, len(clash))
     result = labels.astype(np.int64)
-    renamed = np.isin(labels, clash)
     result[renamed] = names[np.searchsorted(clash, labels[renamed])]
     return result
