@@ -1,0 +1,244 @@
+"""The drop-down lists of the segment panel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy
+
+from napari_pixel_embedding._napari.layers import METADATA_KEY
+from napari_pixel_embedding._napari.widgets import text
+from napari_pixel_embedding.core.model_config import list_models
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+
+_AXES = {
+    (2, False): ("YX",),
+    (3, False): ("TYX", "ZYX", "CYX"),
+    (4, False): ("TZYX", "TCYX", "CZYX", "ZCYX"),
+    (5, False): ("TZCYX", "TCZYX"),
+    (2, True): ("YXC",),
+    (3, True): ("TYXC", "ZYXC"),
+    (4, True): ("TZYXC",),
+}
+_MEANING = {"T": "time or slice by slice", "Z": "a volume", "C": "channels"}
+_FILE = "Open file …"
+
+
+class Choice(QComboBox):
+    """A drop-down list that never asks for more width than there is."""
+
+    def __init__(self, tooltip: str) -> None:
+        super().__init__()
+        self.setToolTip(tooltip)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setMinimumContentsLength(8)
+
+    def refill(self, items: list[tuple[str, Any]], chosen: Any) -> None:
+        """Show other items without reporting a change; ``chosen`` stays if it is among them."""
+        self.blockSignals(True)
+        self.clear()
+        for title, value in items:
+            self.addItem(title, value)
+        same = (i for i, (_, value) in enumerate(items) if _is_same(value, chosen))
+        self.setCurrentIndex(next(same, 0))
+        self.blockSignals(False)
+
+
+class ImageChooser(QObject):
+    """An image layer and what its axes are; follows the viewer's active layer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose layers are offered.
+
+    Attributes
+    ----------
+    changed : Signal
+        Another layer was chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.layers = Choice("The image to segment. It follows the layer you select.")
+        self.axes_choice = Choice(
+            "What the axes of the image are. Automatic goes by the model: a 2-D model takes a "
+            "stack slice by slice."
+        )
+        self.hint = text()
+        self.layers.currentIndexChanged.connect(self._chosen)
+        events = viewer.layers.events
+        for event in (events.inserted, events.removed, events.renamed):
+            event.connect(self._refill)
+        viewer.layers.selection.events.active.connect(self._follow_active)
+        self._refill()
+        self._follow_active()
+
+    def close(self) -> None:
+        """Stop following the viewer."""
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed, events.renamed):
+            event.disconnect(self._refill)
+        self._viewer.layers.selection.events.active.disconnect(self._follow_active)
+
+    @property
+    def layer(self) -> Image | None:
+        """The chosen layer, if there is any image layer."""
+        return self.layers.currentData()
+
+    @property
+    def axes(self) -> str | None:
+        """The chosen axes; None for automatic."""
+        chosen: str | None = self.axes_choice.currentData()
+        return chosen
+
+    def choose(self, layer: Image) -> None:
+        """Choose a layer."""
+        for index in range(self.layers.count()):
+            if self.layers.itemData(index) is layer:
+                self.layers.setCurrentIndex(index)
+
+    def _refill(self, event: Any = None) -> None:
+        before = self.layer
+        images = [layer for layer in self._viewer.layers if _is_input(layer)]
+        items = [(layer.name, layer) for layer in images] or [("no image layer", None)]
+        self.layers.refill(items, before)
+        self.layers.setEnabled(bool(images))
+        if self.layer is not before or not images:
+            self._chosen()
+
+    def _chosen(self, _: int = 0) -> None:
+        layer = self.layer
+        known = () if layer is None else _AXES.get((layer.ndim, bool(layer.rgb)), ())
+        items = [("Automatic", None), *((_axes_title(axes), axes) for axes in known)]
+        self.axes_choice.refill(items, None)
+        self.axes_choice.setEnabled(len(items) > 2)
+        self._show_hint()
+        self.changed.emit()
+
+    def _follow_active(self, event: Any = None) -> None:
+        active = self._viewer.layers.selection.active
+        if active is not None and _is_input(active):
+            self.choose(active)
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        self.hint.setText(self._hint())
+        self.hint.setVisible(bool(self.hint.text()))
+
+    def _hint(self) -> str:
+        active, layer = self._viewer.layers.selection.active, self.layer
+        if layer is None:
+            return "Open an image: File > Open Sample > Pixel Embedding has some."
+        foreign = isinstance(active, Labels) and METADATA_KEY not in active.metadata
+        if foreign:
+            return f"“{active.name}” is a labels layer; the image “{layer.name}” is segmented."
+        if layer.multiscale:
+            return "A multiscale image: its finest level is segmented."
+        return ""
+
+
+def _is_same(value: Any, chosen: Any) -> bool:
+    return value is chosen or (isinstance(value, str) and value == chosen)
+
+
+def _is_input(layer: Any) -> bool:
+    return isinstance(layer, Image) and "colors" not in layer.metadata.get(METADATA_KEY, {})
+
+
+def _axes_title(axes: str) -> str:
+    letters = axes.removesuffix("YX") if not axes.endswith("YXC") else axes.removesuffix("YXC")
+    meanings = [_MEANING[letter] for letter in letters]
+    if axes.endswith("YXC"):
+        meanings.append("colours")
+    return f"{axes} ({', '.join(meanings)})" if meanings else f"{axes} (one plane)"
+
+
+class ModelChooser(Choice):
+    """Bundled models, model files, and the tuned model in use.
+
+    Attributes
+    ----------
+    changed : Signal
+        Another model was chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("The model to run: a bundled one, or a .safetensors file of yours.")
+        self._sources: list[tuple[str, Any]] = [(name, name) for name in list_models()]
+        self._last: Any = self._sources[0][1] if self._sources else None
+        self._fill(self._last)
+        self.activated.connect(self._activated)
+
+    @property
+    def source(self) -> str | EmbeddingModel | None:
+        """Name, path or model that is chosen; None when there is none."""
+        source: str | EmbeddingModel | None = self._last
+        return source
+
+    def add(self, title: str, source: str | EmbeddingModel) -> None:
+        """Offer one more model, and choose it."""
+        self._sources = [item for item in self._sources if item[0] != title]
+        self._sources.append((title, source))
+        self._last = source
+        self._fill(source)
+        self.changed.emit()
+
+    def show_source(self, source: str | EmbeddingModel) -> None:
+        """Show the model that the session was told to use."""
+        if isinstance(source, str):
+            return
+        if source is not self._last:
+            self.add(source.config.name, source)
+
+    def add_file(self, path: str) -> None:
+        """Offer a model file, and choose it."""
+        self.add(path.replace("\\", "/").rsplit("/", 1)[-1], path)
+
+    def _fill(self, chosen: Any) -> None:
+        placeholder = [] if self._sources else [("no bundled model", None)]
+        self.refill([*self._sources, *placeholder, (_FILE, _FILE)], chosen)
+
+    def _activated(self, index: int) -> None:
+        source = self.itemData(index)
+        if source != _FILE:
+            self._last = source
+            self.changed.emit()
+            return
+        self._fill(self._last)
+        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.safetensors)")
+        if path:
+            self.add_file(path)
+
+
+class DeviceChooser(Choice):
+    """Where networks run."""
+
+    def __init__(self) -> None:
+        super().__init__("Where the network runs. Automatic takes a graphics card if it can.")
+        self.refill(
+            [
+                ("Automatic", "auto"),
+                ("CPU", "cpu"),
+                ("CUDA (NVIDIA)", "cuda"),
+                ("MPS (Apple)", "mps"),
+            ],
+            "auto",
+        )
+
+    @property
+    def device(self) -> str:
+        """The chosen device."""
+        chosen: str = self.currentData()
+        return chosen

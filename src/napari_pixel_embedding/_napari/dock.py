@@ -1,0 +1,12 @@
+"""The dock widgets that the manifest names; each takes part in its viewer's one workspace.
+
+They are classes, for napari looks at a class's ``__init__`` to see that a widget wants the viewer.
+"""
+
+from __future__ import annotations
+
+from napari_pixel_embedding._napari.correct_panel import CorrectPanel as correct_widget
+from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel as embedding_widget
+from napari_pixel_embedding._napari.segment_panel import SegmentPanel as segment_widget
+
+__all__ = ["correct_widget", "embedding_widget", "segment_widget"]

@@ -1,0 +1,100 @@
+"""A form made from a parameters dataclass: labels, ranges and tooltips are its fields' metadata."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import Container, create_widget
+from qtpy.QtCore import Signal  # type: ignore[attr-defined]
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+from superqt.utils import qthrottled
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TICK_MS = 30
+
+
+class ParamsForm(QWidget):
+    """Edits some fields of a frozen dataclass, each with a label, a range and a tooltip.
+
+    Parameters
+    ----------
+    params : dataclass
+        Whose fields and present values are shown.
+    names : sequence of str, optional
+        Fields to show, in this order; all that have a label by default.
+    sliders : bool
+        Sliders that report while they move, at most every 30 ms; number boxes otherwise.
+
+    Attributes
+    ----------
+    changed : Signal of dict
+        Fields the user has changed since the last report, with their values.
+    """
+
+    changed = Signal(dict)
+
+    def __init__(
+        self, params: Any, names: Sequence[str] | None = None, *, sliders: bool = False
+    ) -> None:
+        super().__init__()
+        labelled = {f.name: f for f in fields(params) if "label" in f.metadata}
+        self._pending: dict[str, Any] = {}
+        self._report = qthrottled(self._emit, timeout=_TICK_MS, parent=self)
+        self._widgets = {
+            name: _widget(labelled[name].metadata, getattr(params, name), sliders)
+            for name in (labelled if names is None else names)
+        }
+        for name, widget in self._widgets.items():
+            widget.changed.connect(lambda value, name=name: self._take(name, value))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._container = Container(widgets=list(self._widgets.values()), labels=True)
+        self._container.margins = (0, 0, 0, 0)
+        layout.addWidget(self._container.native)
+
+    def values(self) -> dict[str, Any]:
+        """Return what the form shows, by field name."""
+        return {name: widget.value for name, widget in self._widgets.items()}
+
+    def widget(self, name: str) -> Any:
+        """Return the magicgui widget of one field."""
+        return self._widgets[name]
+
+    def show_params(self, params: Any) -> None:
+        """Show other values, without reporting a change."""
+        for name, widget in self._widgets.items():
+            value = getattr(params, name)
+            if name not in self._pending and widget.value != value:
+                with widget.changed.blocked():
+                    widget.max = max(widget.max, value)
+                    widget.min = min(widget.min, value)
+                    widget.value = value
+
+    def set_range(self, name: str, low: float, high: float) -> None:
+        """Change the range of one field, without reporting a change."""
+        widget = self._widgets[name]
+        low, high = min(low, widget.value), max(high, widget.value)
+        with widget.changed.blocked():
+            widget.range = (low, high)
+
+    def _take(self, name: str, value: Any) -> None:
+        self._pending[name] = value
+        self._report()
+
+    def _emit(self) -> None:
+        changes, self._pending = self._pending, {}
+        if changes:
+            self.changed.emit(changes)
+
+
+def _widget(metadata: Any, value: Any, sliders: bool) -> Any:
+    """Make the widget of one field from its metadata and the type of its value."""
+    kind = "FloatSlider" if isinstance(value, float) else "Slider"
+    if not sliders:
+        kind = "FloatSpinBox" if isinstance(value, float) else "SpinBox"
+    options = {key: metadata[key] for key in ("min", "max", "step") if key in metadata}
+    options["tooltip"] = metadata.get("tooltip", "")
+    return create_widget(value=value, label=metadata["label"], widget_type=kind, options=options)

@@ -1,0 +1,52 @@
+"""Runs a session's jobs in threads; the only file of the plugin that knows about threads."""
+
+from __future__ import annotations
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, Qt, Signal  # type: ignore[attr-defined]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_pixel_embedding.session import Job
+
+_WORKERS = 4
+"""One each for a run, the labels, the colours and fine-tuning: none waits for another."""
+
+
+class ThreadExecutor(QObject):
+    """Runs jobs in threads and delivers their answers in the thread it was made in.
+
+    Threads of Python's own are used rather than Qt's: they know nothing of widgets, and a
+    window that closes has nothing of theirs to destroy.
+
+    Parameters
+    ----------
+    parent : QObject, optional
+        Owner in Qt's sense.
+    """
+
+    _answered = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="pixel-embedding")
+        self._answered.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+
+    def submit(self, job: Job[Any]) -> None:
+        """Run ``job`` in a thread as soon as one is free."""
+        self._pool.submit(job.run, self._post)
+
+    def close(self) -> None:
+        """Take no more jobs and wait for those under way, which should have been cancelled."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _post(self, answer: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the window is gone, and so is who asked
+            self._answered.emit(answer)
+
+    def _deliver(self, answer: Callable[[], None]) -> None:
+        answer()

@@ -1,0 +1,147 @@
+"""Choose image and model, run, and cut clusters live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar
+
+from napari_pixel_embedding._napari.choosers import DeviceChooser, ImageChooser, ModelChooser
+from napari_pixel_embedding._napari.form import ParamsForm
+from napari_pixel_embedding._napari.widgets import Panel, allow, button, group, text
+from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+_RUN = "Run the model on the image. Corrections stay."
+_CANCEL = "Stop the run; what was there before stays."
+_SLIDERS = "The labels layer follows while you drag."
+
+
+class SegmentPanel(Panel):
+    """Image, model and device; Run and Cancel; the sliders of a cut."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer)
+        self.images = ImageChooser(self.workspace.viewer)
+        self.models = ModelChooser()
+        self.devices = DeviceChooser()
+        self.run_button = button("Run", _RUN, self.run)
+        self.cancel_button = button("Cancel", _CANCEL, self.controller.cancel)
+        self.progress = QProgressBar()
+        self.status = text()
+        self.form = ParamsForm(ClusterParams(), sliders=True)
+        self.count = QLabel()
+        self._lay_out()
+        self._follow_session()
+        self.images.changed.connect(self._refresh)
+        self.models.changed.connect(self._refresh)
+        self.form.changed.connect(lambda changes: self.controller.set_cluster_params(**changes))
+        self._refresh()
+        self._show_params()
+
+    def run(self) -> None:
+        """Run the chosen model on the chosen image."""
+        layer, source = self.images.layer, self.models.source
+        if layer is not None and not self.workspace.layers.use_image(layer, self.images.axes):
+            return
+        self.controller.set_device(self.devices.device)
+        if source is not None:
+            self.controller.set_model(source)
+        self.controller.run()
+
+    def retire(self) -> None:
+        """Stop following the viewer too."""
+        self.images.close()
+        super().retire()
+
+    # ------------------------------------------------------------------------------- layout
+
+    def _lay_out(self) -> None:
+        box, column = group("Image and model")
+        grid = QGridLayout()
+        grid.setColumnStretch(1, 1)
+        rows = (
+            ("Image", self.images.layers),
+            ("Axes", self.images.axes_choice),
+            ("Model", self.models),
+            ("Device", self.devices),
+        )
+        for row, (label, widget) in enumerate(rows):
+            grid.addWidget(QLabel(label), row, 0)
+            grid.addWidget(widget, row, 1)
+        column.addLayout(grid)
+        column.addWidget(self.images.hint)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.run_button)
+        buttons.addWidget(self.cancel_button)
+        column.addLayout(buttons)
+        column.addWidget(self.progress)
+        column.addWidget(self.status)
+        self.column.addWidget(box)
+        self._lay_out_sliders()
+        self.column.addStretch()
+
+    def _lay_out_sliders(self) -> None:
+        self.objects, column = group("Objects")
+        column.addWidget(self.form)
+        column.addWidget(self.count)
+        self.column.addWidget(self.objects)
+        self.progress.setToolTip("How far the run is.")
+        self.count.setToolTip("Objects in the labels layer, and how many of them you corrected.")
+
+    # ------------------------------------------------------------------- following the session
+
+    def _follow_session(self) -> None:
+        events = self.session.events
+        for signal in (events.running, events.progress, events.status, events.error):
+            self.follow(signal, self._refresh)
+        for signal in (events.object_count, events.corrected_count, events.labels):
+            self.follow(signal, self._show_count)
+        for signal in (events.cluster_params, events.model, events.embedding_maps):
+            self.follow(signal, self._show_params)
+        self.follow(events.model_source, self.models.show_source)
+
+    def _refresh(self, *_: Any) -> None:
+        session = self.session
+        allow(self.run_button, _RUN, self._hindrance())
+        allow(self.cancel_button, _CANCEL, None if session.running else "Nothing is running.")
+        self.progress.setValue(round(100 * session.progress))
+        self.status.setText(session.error or session.status)
+        self.status.setStyleSheet("color: #e05a4a;" if session.error else "")
+        self.status.setVisible(bool(self.status.text()))
+
+    def _hindrance(self) -> str | None:
+        if self.session.running:
+            return "A run is under way: wait for it, or cancel it."
+        if self.images.layer is None:
+            return "Open an image first: File > Open Sample > Pixel Embedding has some."
+        if self.models.source is None:
+            return "Choose a model first."
+        return None
+
+    def _show_count(self, *_: Any) -> None:
+        session = self.session
+        if session.labels is None:
+            self.count.setText("")
+            return
+        corrected = f", {session.corrected_count:,} corrected" if session.corrected_count else ""
+        plural = "" if session.object_count == 1 else "s"
+        self.count.setText(f"{session.object_count:,} object{plural}{corrected}")
+
+    def _show_params(self, *_: Any) -> None:
+        session = self.session
+        missing = None if session.embedding_maps else "Run a model first."
+        allow(self.objects, _SLIDERS, missing)
+        if session.model is not None:
+            config = session.model.config
+            self.form.set_range("bandwidth", *bandwidth_range(config.space, config.delta_var))
+            self.form.set_range("min_size", 0, _largest_min_size(config.object_diameter))
+        if session.cluster_params is not None:
+            self.form.show_params(session.cluster_params)
+
+
+def _largest_min_size(diameter: float | None) -> int:
+    """End of the minimum size slider: fine enough to choose with, beyond a typical object."""
+    return 1000 if diameter is None else max(200, min(10_000, round(2 * diameter**2)))

@@ -1,0 +1,97 @@
+"""The few pieces that all panels are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from napari_pixel_embedding._napari.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari import Viewer
+
+_WIDTH = 340
+
+
+class Panel(QScrollArea):
+    """One dock widget: scrolls where it is too high, follows the session until it is closed.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Whose workspace (session, controller and layers) the panel shares.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.workspace = Workspace.of(napari_viewer)
+        self.controller = self.workspace.controller
+        self.session = self.workspace.session
+        self._followed: list[tuple[Any, Callable[..., Any]]] = []
+        self._docked = False
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setMinimumWidth(_WIDTH)
+        body = QWidget()
+        self.column = QVBoxLayout(body)
+        self.column.setContentsMargins(6, 6, 6, 6)
+        self.column.setSpacing(8)
+        self.setWidget(body)
+        self.workspace.join(self)
+
+    def follow(self, signal: Any, slot: Callable[..., Any]) -> None:
+        """Call ``slot`` on every emission of ``signal`` until the panel is closed."""
+        signal.connect(slot)
+        self._followed.append((signal, slot))
+
+    def retire(self) -> None:
+        """Stop following, and leave the workspace; the last panel to leave closes it."""
+        for signal, slot in self._followed:
+            signal.disconnect(slot)
+        self._followed.clear()
+        self.workspace.leave(self)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Retire when napari takes the panel out of its dock: the dock was closed."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            was_docked, self._docked = self._docked, self.parent() is not None
+            if was_docked and not self._docked:
+                self.retire()
+                self.deleteLater()
+        return super().event(event)
+
+
+def group(title: str) -> tuple[QGroupBox, QVBoxLayout]:
+    """Make a titled box and the column inside it."""
+    box = QGroupBox(title)
+    column = QVBoxLayout(box)
+    column.setContentsMargins(8, 10, 8, 8)
+    column.setSpacing(6)
+    return box, column
+
+
+def text(content: str = "") -> QLabel:
+    """Make a label that wraps its lines and never asks for more width than there is."""
+    label = QLabel(content)
+    label.setWordWrap(True)
+    label.setMinimumWidth(10)
+    return label
+
+
+def button(title: str, tooltip: str, clicked: Callable[[], Any]) -> QPushButton:
+    """Make a button that calls a method."""
+    made = QPushButton(title)
+    made.setToolTip(tooltip)
+    made.clicked.connect(lambda: clicked())
+    return made
+
+
+def allow(widget: QWidget, tooltip: str, hindrance: str | None) -> None:
+    """Enable a widget, or disable it with a tooltip that says what hinders it."""
+    widget.setEnabled(hindrance is None)
+    widget.setToolTip(tooltip if hindrance is None else f"{tooltip}\n\n{hindrance}")

@@ -1,0 +1,99 @@
+"""What the docks of one viewer share: session, controller, threads and layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QCoreApplication, QObject
+
+from napari_pixel_embedding._napari.layers import ResultLayers
+from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor
+from napari_pixel_embedding.session import Session, SessionController
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from qtpy.QtWidgets import QWidget
+
+
+class Workspace(QObject):
+    """One viewer's session with everything around it.
+
+    It belongs to the panels: each of them holds it, the last one to leave closes it, and a new
+    panel finds it through the panels that are docked in the same window. So there is no
+    registry of viewers anywhere, and nothing to clean up after a viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Not a proxy.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.session = Session()
+        self.executor = ThreadExecutor(self)
+        self.controller = SessionController(self.session, self.executor)
+        self.layers = ResultLayers(viewer, self.controller)
+        self._panels: set[int] = set()
+        self._closed = False
+        self.session.events.error.connect(self._notify)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self.close)
+
+    @classmethod
+    def of(cls, viewer: Any) -> Workspace:
+        """Find the workspace of the panels docked in a viewer, or make one.
+
+        Parameters
+        ----------
+        viewer : napari.Viewer
+            Or the proxy of it that plugins are given.
+        """
+        viewer = _unwrapped(viewer)
+        for widget in viewer.window.dock_widgets.values():
+            workspace = getattr(widget, "workspace", None)
+            if isinstance(workspace, cls) and not workspace.closed:
+                return workspace
+        return cls(viewer)
+
+    @property
+    def closed(self) -> bool:
+        """Whether its last panel has left."""
+        return self._closed
+
+    def join(self, panel: QWidget) -> None:
+        """Count one more panel; it leaves by itself when Qt destroys it."""
+        key = id(panel)
+        self._panels.add(key)
+        panel.destroyed.connect(lambda: self._leave(key))
+
+    def leave(self, panel: QWidget) -> None:
+        """Count one panel less; close with the last one."""
+        self._leave(id(panel))
+
+    def close(self) -> None:
+        """Stop and wait for all work, and stop following the viewer; layers stay."""
+        if self._closed:
+            return
+        self._closed = True
+        self.session.events.error.disconnect(self._notify)
+        self.controller.close()
+        self.executor.close()
+        self.layers.close()
+
+    def _leave(self, key: int) -> None:
+        self._panels.discard(key)
+        if not self._panels:
+            self.close()
+
+    def _notify(self, message: str | None) -> None:
+        if message is not None:
+            show_error(message)
+
+
+def _unwrapped(viewer: Any) -> Any:
+    """Return the viewer behind napari's proxy: layers compare by identity only without it."""
+    return getattr(viewer, "__wrapped__", viewer)
