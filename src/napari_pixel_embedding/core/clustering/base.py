@@ -109,7 +109,7 @@ def _label_blocks(
         nonlocal count
         count = kernels.mean_shift(
             order, blocks.position, grid, blocks.vectors, blocks.weight, blocks.touching,
-            blocks.near, np.float32(radius), cores, smallest, cosine, labels, count,
+            np.float32(radius), cores, smallest, cosine, labels, count,
         )  # fmt: skip
 
     def fill(rings: int) -> None:
@@ -117,7 +117,7 @@ def _label_blocks(
         kernels.fill(blocks.position, grid, blocks.vectors, means, blocks.touching, rings, labels)
 
     for factor in tuning.leftover_factors:
-        shift(factor * radius, cores=2, smallest=1)
+        shift(factor * radius, tuning.cores, tuning.core_set)
     fill(math.ceil(tuning.ring / max(blocks.step)))
     shift(tuning.leftover_factors[-1] * radius, cores=0, smallest=tuning.speck)
     fill(labels.size)

@@ -63,12 +63,13 @@ def find_seeds(
     seed = np.zeros(count, np.bool_)
     for i in order:
         parent[i] = i
+        high = i
         for offset in touching:
             j = grid[position[i] + offset]
-            if j < 0 or parent[j] < 0:
+            if j < 0 or parent[j] < 0 or parent[j] == high:
                 continue
-            high, low = _root(parent, i), _root(parent, j)
-            if high == low:
+            low = _root(parent, j)
+            if low == high:
                 continue
             if values[low] > values[high]:
                 high, low = low, high
@@ -187,7 +188,6 @@ def mean_shift(
     vectors: Array,
     weight: Array,
     touching: Array,
-    near: Array,
     radius: Real,
     cores: int,
     smallest: int,
@@ -197,9 +197,10 @@ def mean_shift(
 ) -> int:
     """Cluster the free blocks by connected greedy mean shift; give the new number of regions.
 
-    A set is kept if it has ``smallest`` blocks, ``cores`` of them with all their near neighbours
-    in it. The blocks of a set that is not kept are no seeds any more: otherwise a long sliver
-    would be walked once for each of its blocks.
+    A set is kept if it has ``smallest`` blocks, ``cores`` of them with all their neighbours in it.
+    The blocks of a set that is not kept are no seeds any more: otherwise a long sliver would be
+    walked once for each of its blocks. The mean is first found on the 64 blocks nearest to the
+    seed, so that the whole set is walked once or twice only.
     """
     state = np.zeros(position.size, np.int32)
     tried = np.zeros(position.size, np.bool_)
@@ -212,16 +213,28 @@ def mean_shift(
             continue
         mean[:] = vectors[seed]
         size = 0
-        for _ in range(8):
+        for n in range(8):
             tick += 1
+            limit = position.size if n > 1 else 64
             size = _grow(
-                seed, radius, mean, tick, state, queue, labels, position, grid, vectors, touching
+                seed,
+                radius,
+                mean,
+                tick,
+                state,
+                queue,
+                limit,
+                labels,
+                position,
+                grid,
+                vectors,
+                touching,
             )
             moved = _recentre(queue[:size], vectors, weight, cosine, total, mean)
-            if moved <= 0.05 * radius:
+            if size < smallest or (moved <= 0.05 * radius and (n > 1 or size < limit)):
                 break
         inside = queue[:size]
-        if size >= smallest and _has_cores(inside, tick, state, position, grid, near, cores):
+        if size >= smallest and _has_cores(inside, tick, state, position, grid, touching, cores):
             labels[inside] = count
             count += 1
         else:
@@ -237,6 +250,7 @@ def _grow(
     tick: int,
     state: Array,
     queue: Array,
+    limit: int,
     labels: Array,
     position: Array,
     grid: Array,
@@ -245,12 +259,12 @@ def _grow(
 ) -> int:
     queue[0], state[seed] = seed, tick
     size, head = 1, 0
-    while head < size:
+    while head < size and size < limit:
         at = position[queue[head]]
         head += 1
         for offset in touching:
             j = grid[at + offset]
-            if j < 0 or labels[j] >= 0 or abs(state[j]) == tick:
+            if j < 0 or labels[j] >= 0 or abs(state[j]) == tick or size == limit:
                 continue
             if squared(vectors[j], mean) <= radius * radius:
                 state[j] = tick
@@ -279,13 +293,19 @@ def _recentre(
 
 @jit
 def _has_cores(
-    inside: Array, tick: int, state: Array, position: Array, grid: Array, near: Array, cores: int
+    inside: Array,
+    tick: int,
+    state: Array,
+    position: Array,
+    grid: Array,
+    touching: Array,
+    cores: int,
 ) -> bool:
     for i in inside:
         if cores <= 0:
             return True
         core = True
-        for offset in near:
+        for offset in touching:
             j = grid[position[i] + offset]
             if j == -1 or (j >= 0 and state[j] != tick):
                 core = False

@@ -200,7 +200,7 @@ def _neighbours(
     shape: tuple[int, ...], step: tuple[int, int, int], pixels: Pixels
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     sizes = np.multiply(step, pixels.spacing)
-    fine = sizes <= 1.5 * sizes.min()
+    fine = sizes <= 1.5 * sizes[1 if pixels.flat else 0 :].min()
     reach = [(0,) if pixels.flat else (-1, 0, 1), (-1, 0, 1), (-1, 0, 1)]
     moves = np.array([move for move in itertools.product(*reach) if any(move)])
     offsets = (moves @ [shape[1] * shape[2], shape[2], 1]).astype(np.int32)

@@ -360,7 +360,7 @@ def _block_side(pixels: Any, unit: float, tuning: Tuning) -> int:
 
     if np.count_nonzero(pixels.level) < tuning.small_image:
         return 1
-    diameter = object_diameter(pixels, unit)
+    diameter = object_diameter(pixels, tuning.jump * unit)
     if math.isnan(diameter) or diameter < tuning.medium_object:
         return 1
     return 2 if diameter < tuning.large_object else 4

@@ -55,24 +55,26 @@ def average(
     weight = np.zeros(count, np.float32)
     distances = np.zeros(count, np.float32)
     single = step[0] * step[1] * step[2] == 1
+    columns, block = np.empty(width, np.int32), np.empty(width, np.int32)
     for z in range(depth):
         for y in range(height):
             blocks = grid[z // step[0], y // step[1]]
+            size = 0
             for x in range(width):
                 if level[z, y, x] == wanted:
                     b = blocks[x // step[2]]
+                    columns[size], block[size] = x, b
+                    size += 1
                     weight[b] += 1
                     if distance.size > 0:
                         distances[b] += distance[z, y, x]
             for e in range(channels):
                 row = embedding[e, z, y]
-                for x in range(width):
-                    if level[z, y, x] == wanted:
-                        b = blocks[x // step[2]]
-                        value = row[x] * inverse[z, y, x]
-                        vectors[b, e] += value
-                        if not single:
-                            squares[b] += np.float64(value) * value
+                for n in range(size):
+                    value = row[columns[n]] * inverse[z, y, columns[n]]
+                    vectors[block[n], e] += value
+                    if not single:
+                        squares[block[n]] += np.float64(value) * value
     variance = np.zeros(count, np.float32)
     total = np.empty(channels, np.float32)
     for b in range(count):
@@ -141,7 +143,10 @@ def paint(
     mode among the regions around it.
     """
     depth, height, width = level.shape
-    single = step[0] * step[1] * step[2] == 1
+    mixed = np.zeros(labels.size, np.bool_)
+    if step[0] * step[1] * step[2] > 1:
+        for b in range(labels.size):
+            mixed[b] = _mixed(b, labels, position, grid, touching)
     for z in range(depth):
         for y in range(height):
             blocks = inner[z // step[0], y // step[1]]
@@ -150,7 +155,7 @@ def paint(
                     continue
                 b = blocks[x // step[2]]
                 base[z, y, x] = labels[b] + 1
-                if single or not _mixed(b, labels, position, grid, touching):
+                if not mixed[b]:
                     continue
                 nearest = _pixel_distance(embedding, inverse, z, y, x, means[labels[b]])
                 for offset in touching:
@@ -185,12 +190,9 @@ def spread(level: Array, base: Array) -> None:
     """Grow labels over the weak pixels that touch them, evenly in all directions."""
     depth, height, width = level.shape
     flat_level, flat_base = level.ravel(), base.ravel()
-    queue = np.empty(flat_base.size, np.int32)
-    size, head = 0, 0
-    for i in range(flat_base.size):
-        if flat_base[i] > 0:
-            queue[size] = i
-            size += 1
+    queue = np.flatnonzero(flat_base)
+    size, head = queue.size, 0
+    queue = np.append(queue, np.empty(np.count_nonzero(flat_level == 1), np.int64))
     while head < size:
         i = queue[head]
         head += 1

@@ -25,6 +25,9 @@ class Tuning:
         ``base_cap`` units.
     leftover_factors : tuple of float
         Multiples of the base radius at which free blocks are tried in turn.
+    cores, core_set : int
+        A set must have so many blocks with all neighbours in it, and so many blocks: border
+        slivers have not.
     ring : float
         Pixels that regions grow over what mean shift left free.
     speck : int
@@ -44,6 +47,8 @@ class Tuning:
         Units added for each seed threshold by which the valley is too deep.
     border_pull : float
         Units that a block of distance 0 waits longer than one of distance 1 to join a seed.
+    jump : float
+        Steps of the embedding along a row that end an object, in units.
     medium_object, large_object : float
         Object diameters in pixels from which blocks are 2 and 4 pixels wide.
     small_image : int
@@ -56,6 +61,8 @@ class Tuning:
     base_cap: float = 1.2
     base_floor: float = 0.1
     leftover_factors: tuple[float, ...] = (1.0, 1.5, 2.0)
+    cores: int = 2
+    core_set: int = 6
     ring: float = 3.0
     speck: int = 4
     seed_radius: float = 2.0
@@ -65,6 +72,7 @@ class Tuning:
     veto: float = 4.0
     veto_slope: float = 2.0
     border_pull: float = 0.0
+    jump: float = 2.0
     medium_object: float = 20.0
     large_object: float = 48.0
     small_image: int = 100_000
