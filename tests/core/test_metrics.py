@@ -137,12 +137,12 @@ def test_an_iou_equal_to_the_threshold_matches_only_once():
 
 
 def test_the_larger_number_of_pairs_wins_over_the_larger_iou():
-    # object 1 could take the better half, but then object 2 would have no partner
-    true = np.array([[1, 1, 1, 1, 1, 2, 2, 2]])
-    pred = np.array([[3, 3, 4, 4, 4, 4, 4, 4]])
-    found = matching(true, pred, 0.3)
+    # 1 fits 3 best (0.75), but only 1 with 4 and 2 with 3 give both a partner
+    true = np.array([[1, 1, 1, 1, 1, 1, 1, 2, 2, 2]])
+    pred = np.array([[4, 3, 3, 3, 3, 3, 3, 3, 0, 0]])
+    found = matching(true, pred, 0.1)
     assert found.tp == 2
-    assert found.sum_iou == pytest.approx(2 / 5 + 3 / 6)
+    assert found.sum_iou == pytest.approx(1 / 7 + 1 / 9)
 
 
 def test_lists_pool_ap_and_average_the_rest():
