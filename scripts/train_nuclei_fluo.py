@@ -34,27 +34,27 @@ from napari_pixel_embedding.workflows import names_where
 ARCHITECTURE = model_config_for(
     "euclidean", name="nuclei-fluo", embedding_dim=8, coordinate_scale=5.0
 )
-TRAINING = TrainConfig(steps=7000, batch_size=4, crop=256, learning_rate=1e-3)
+TRAINING = TrainConfig(steps=5000, batch_size=4, crop=256, learning_rate=1e-3)
 
 CARD = """# nuclei-fluo
 
 Nuclei in two-dimensional fluorescence images of one channel, from well apart to touching.
 
-| | |
-|---|---|
-| system | Euclidean discriminative embedding (De Brabandere et al., 2017), hinged between neighbours only, position added to two of its {dim} components |
-| network | U-Net, {parameters:.2f} M parameters |
-| trained on | {images} fluorescence images of BBBC038v1 (2018 Data Science Bowl), Caicedo et al., Nature Methods 16, 1247–1253 (2019), with the masks corrected by the community; CC0 |
-| training | {steps} steps of {batch} crops of {crop}² pixels, AdamW, averaged weights |
-| scored on | {dev_images} other fluorescence images of the same set, no tile of the same field among the training images |
-| AP@0.5 / 0.75 / 0.5:0.95 | {ap50:.3f} / {ap75:.3f} / {ap:.3f} |
-| SBD, \\|DiC\\|, PQ | {sbd:.3f}, {dic:.2f}, {pq:.3f} |
-| object size | median diameter {diameter:.0f} pixels, most between 7 and 50; resample images of other scales |
-| licence | CC0-1.0 |
+- **System**: Euclidean discriminative embedding (De Brabandere et al., 2017), {dim} components,
+  hinged between neighbours only; position is added to two of the components.
+- **Network**: U-Net, {parameters:.2f} M parameters.
+- **Trained on**: {images} fluorescence images of BBBC038v1 (2018 Data Science Bowl; Caicedo et al.,
+  Nature Methods 16, 1247–1253, 2019) with masks corrected by the community; CC0.
+- **Training**: {steps} steps of {batch} crops of {crop}² pixels, AdamW, averaged weights.
+- **Scored on**: {dev_images} other fluorescence images of the same set; no tile of a field that
+  has tiles among the training images.
+- **AP** at an IoU of 0.5, of 0.75, and over 0.5:0.95: {ap50:.3f}, {ap75:.3f}, {ap:.3f}.
+- **SBD, |DiC|, PQ**: {sbd:.3f}, {dic:.2f}, {pq:.3f}.
+- **Object size**: median diameter {diameter:.0f} pixels, most from 7 to 50; resample other scales.
+- **Licence**: CC0-1.0.
 
 Intended for counting, measuring and correcting by hand, not for diagnosis. It has not seen bright
-field, phase contrast, stained tissue or three-dimensional stacks: fine-tune it for those, and check
-the result by eye.
+field, phase contrast, stained tissue or stacks: fine-tune it for those, and check by eye.
 """
 
 
