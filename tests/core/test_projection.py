@@ -175,3 +175,13 @@ def test_bad_input_is_refused_in_words():
         fit_color_basis(emap, sample=1)
     with pytest.raises(ValueError, match="found the shapes"):
         ColorBasis(np.zeros(3), np.zeros((2, 3)), np.zeros(3), np.ones(3))
+
+
+def test_positions_among_the_components_wrap_so_that_neighbours_keep_differing() -> None:
+    position = np.repeat(np.arange(0.0, 600.0, 3.0), 4)[None, None]  # objects 3 apart, far across
+    embedding = np.concatenate([position, np.zeros_like(position)]).astype(np.float32)
+    emap = EmbeddingMap(embedding, np.ones(position.shape[1:], np.float32), position_channels=1)
+    rgb = embedding_to_rgb(emap)[0].astype(int)
+    step = np.abs(np.diff(rgb[::4], axis=0)).sum(axis=1)
+    assert step.min() > 60
+    assert (np.ptp(rgb.reshape(-1, 4, 3), axis=1) == 0).all()

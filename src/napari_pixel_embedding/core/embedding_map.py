@@ -35,6 +35,8 @@ class EmbeddingMap:
         Size of a pixel along each spatial axis; ones when it is not known.
     frame : int, optional
         Index along T of the frame this map belongs to; None without a time axis.
+    position_channels : int
+        How many of the first components are a position that a learnt offset was added to.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class EmbeddingMap:
     delta_dist: float = 1.5
     spacing: tuple[float, ...] | None = None
     frame: int | None = None
+    position_channels: int = 0
 
     def __post_init__(self) -> None:
         if self.embedding.ndim not in (3, 4):
@@ -60,6 +63,11 @@ class EmbeddingMap:
         self._check_shape("foreground", self.foreground)
         if self.distance is not None:
             self._check_shape("distance", self.distance)
+        if not 0 <= self.position_channels <= self.embedding_dim:
+            raise ValueError(
+                f"position_channels must be from 0 to {self.embedding_dim}, "
+                f"found {self.position_channels}."
+            )
         if self.space not in ("euclidean", "cosine"):
             raise ValueError(f"space must be 'euclidean' or 'cosine', found {self.space!r}.")
         if self.spacing is None:

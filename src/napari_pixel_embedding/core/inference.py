@@ -192,6 +192,7 @@ def _as_embedding_map(
         delta_dist=config.delta_dist,
         spacing=spacing,
         frame=frame,
+        position_channels=0 if config.coordinate_scale is None else config.ndim,
     )
 
 

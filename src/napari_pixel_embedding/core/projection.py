@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 """Pixels worked on at a time: small enough to stay in a processor's cache."""
 
+_OBJECTS_AROUND = 4
+"""Touching objects, ``2 * delta_dist`` apart, until the colours of a position come around again."""
+
 
 @dataclass(frozen=True, eq=False)
 class ColorBasis:
@@ -25,9 +28,9 @@ class ColorBasis:
 
     Parameters
     ----------
-    mean : array of float32, shape (E,)
-        Mean vector of the sampled foreground.
-    components : array of float32, shape (3, E)
+    mean : array of float32, shape (F,)
+        Mean of the sampled foreground's vectors, each position in them wrapped to two numbers.
+    components : array of float32, shape (3, F)
         Unit vectors of largest variance, one for each of red, green and blue; zeros where the
         embedding has fewer directions.
     low, high : array of float32, shape (3,)
@@ -44,7 +47,7 @@ class ColorBasis:
         shapes = [a.shape for a in (self.mean, self.components, self.low, self.high)]
         if shapes != [(dim,), (3, dim), (3,), (3,)]:
             raise ValueError(
-                "A colour basis has a mean (E,), components (3, E), low (3,) and high (3,), "
+                "A colour basis has a mean (F,), components (3, F), low (3,) and high (3,), "
                 f"found the shapes {shapes}."
             )
 
@@ -52,7 +55,9 @@ class ColorBasis:
 def fit_color_basis(emap: EmbeddingMap, sample: int = 20000, seed: int = 0) -> ColorBasis:
     """Fit the colours to an embedding: principal components of its foreground.
 
-    A component's largest entry is made positive, so that colours do not flip between runs.
+    A component's largest entry is made positive, so that colours do not flip between runs. A
+    position among the vector's components is wrapped around a circle first: neighbours then
+    differ in colour on a large image too, instead of all colours fading from corner to corner.
 
     Parameters
     ----------
@@ -71,7 +76,7 @@ def fit_color_basis(emap: EmbeddingMap, sample: int = 20000, seed: int = 0) -> C
         raise ValueError(f"sample must be at least 2 pixels, found {sample}. Try 20000.")
     vectors = _sample_vectors(emap, sample, seed)
     if len(vectors) == 0:
-        vectors = np.zeros((1, emap.embedding_dim))
+        vectors = np.zeros((1, emap.embedding_dim + emap.position_channels))
     mean = vectors.mean(axis=0)
     components = _principal_components(vectors - mean)
     low, high = np.percentile((vectors - mean) @ components.T, (1, 99), axis=0)
@@ -109,10 +114,11 @@ def embedding_to_rgb(emap: EmbeddingMap, basis: ColorBasis | None = None) -> NDA
     """
     if basis is None:
         basis = fit_color_basis(emap)
-    if len(basis.mean) != emap.embedding_dim:
+    expected = emap.embedding_dim + emap.position_channels
+    if len(basis.mean) != expected:
         raise ValueError(
             f"The colour basis is for vectors of {len(basis.mean)} components, found an embedding "
-            f"of {emap.embedding_dim}. Fit a new basis with fit_color_basis."
+            f"of {expected}. Fit a new basis with fit_color_basis."
         )
     matrix = (basis.components / (basis.high - basis.low)[:, None]).astype(np.float32)
     offset = (basis.low / (basis.high - basis.low)).astype(np.float32)
@@ -120,7 +126,7 @@ def embedding_to_rgb(emap: EmbeddingMap, basis: ColorBasis | None = None) -> NDA
     rgb = np.empty((foreground.size, 3), np.uint8)
     for part, vectors in _vectors(emap):
         with np.errstate(invalid="ignore", over="ignore"):
-            colors = matrix @ (vectors - basis.mean[:, None]) - offset[:, None]
+            colors = matrix @ (_wrapped(vectors, emap) - basis.mean[:, None]) - offset[:, None]
             colors *= 255 * np.clip(foreground[part], 0, 1)
         limit = 255 * np.nan_to_num(np.clip(foreground[part], 0, 1))
         rgb[part] = np.rint(np.clip(_finite(colors), 0, limit)).T
@@ -182,6 +188,16 @@ def _unit(vectors: NDArray[np.float32], emap: EmbeddingMap) -> NDArray[np.float3
         return np.asarray(vectors / np.maximum(length, np.float32(1e-12)))
 
 
+def _wrapped(vectors: NDArray[np.float32], emap: EmbeddingMap) -> NDArray[np.float32]:
+    """Replace each position by a point on a circle, true to scale: (E, n) to (F, n)."""
+    count = emap.position_channels
+    if count == 0:
+        return vectors
+    radius = np.float32(_OBJECTS_AROUND * 2 * emap.delta_dist / (2 * np.pi))
+    angle = vectors[:count] / radius
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle), vectors[count:]])
+
+
 def _finite(colors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Black where any colour of a pixel is NaN or Inf."""
     bad = ~np.isfinite(colors).all(axis=0)
@@ -199,7 +215,8 @@ def _sample_vectors(emap: EmbeddingMap, sample: int, seed: int) -> NDArray[np.fl
     if pixels.size > sample:
         chosen = np.random.default_rng(seed).choice(pixels.size, sample, replace=False)
         pixels = pixels[np.sort(chosen)]
-    vectors = _unit(flat[:, pixels].astype(np.float32), emap).T.astype(np.float64)
+    vectors = _wrapped(_unit(flat[:, pixels].astype(np.float32), emap), emap)
+    vectors = vectors.T.astype(np.float64)
     return vectors[np.isfinite(vectors).all(axis=1)]
 
 
