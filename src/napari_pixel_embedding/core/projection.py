@@ -215,8 +215,8 @@ def _sample_vectors(emap: EmbeddingMap, sample: int, seed: int) -> NDArray[np.fl
     if pixels.size > sample:
         chosen = np.random.default_rng(seed).choice(pixels.size, sample, replace=False)
         pixels = pixels[np.sort(chosen)]
-    vectors = _wrapped(_unit(flat[:, pixels].astype(np.float32), emap), emap)
-    vectors = vectors.T.astype(np.float64)
+    features = _wrapped(_unit(flat[:, pixels].astype(np.float32), emap), emap)
+    vectors = features.T.astype(np.float64)
     return vectors[np.isfinite(vectors).all(axis=1)]
 
 
