@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_pixel_embedding.core.clustering import block_kernels as kernels
-from napari_pixel_embedding.core.clustering import pixel_kernels
+from napari_pixel_embedding.core.clustering import pixel_kernels, seed_kernels
 from napari_pixel_embedding.core.clustering.blocks import (
     CONFIDENT,
     WEAK,
@@ -139,7 +139,7 @@ def _grow_from_seeds(
         return 0
     grid, heights = blocks.grid.ravel(), _heights(blocks)
     seeds = np.flatnonzero(
-        kernels.find_seeds(
+        seed_kernels.find_seeds(
             _ascending(heights)[::-1],
             heights,
             blocks.position,
@@ -150,7 +150,7 @@ def _grow_from_seeds(
         )
     )
     delay = (tuning.border_pull * unit * (1 - np.clip(heights, 0, 1))).astype(np.float32)
-    kernels.grow_seeds(
+    seed_kernels.grow_seeds(
         seeds, blocks.position, grid, blocks.vectors, blocks.weight, delay, blocks.faces,
         np.float32(tuning.seed_radius * unit), cosine, labels,
     )  # fmt: skip
@@ -161,15 +161,14 @@ def _heights(blocks: Blocks) -> NDArray[np.float32]:
     """Smoothed distance of each block; zeros where the network gives none."""
     if blocks.distance is None:
         return np.zeros(blocks.weight.size, np.float32)
-    return kernels.smooth(blocks.position, blocks.grid.ravel(), blocks.distance, blocks.near)
+    return seed_kernels.smooth(blocks.position, blocks.grid.ravel(), blocks.distance, blocks.near)
 
 
 def _regions(
     blocks: Blocks, labels: Labels, count: int, heights: NDArray[np.float32], cosine: bool
 ) -> Regions:
     means, weight = kernels.region_means(labels, blocks.vectors, blocks.weight, count, cosine)
-    peak = np.zeros(count, np.float32)
-    np.maximum.at(peak, labels, heights)
+    peak = kernels.region_peaks(labels, heights, count)
     pair, saddle, valley = kernels.contacts(
         labels, blocks.position, blocks.grid.ravel(), blocks.vectors, means, heights,
         blocks.touching,

@@ -28,159 +28,6 @@ def flatness(position: Array, grid: Array, vectors: Array, variance: Array, near
 
 
 @jit
-def smooth(position: Array, grid: Array, values: Array, near: Array) -> Array:
-    """Mean of a block's value and its neighbours'; background counts as zero."""
-    result = np.empty(position.size, np.float32)
-    for i in range(position.size):
-        total, count = values[i], 1
-        for offset in near:
-            j = grid[position[i] + offset]
-            if j >= 0:
-                total += values[j]
-            if j != -2:
-                count += 1
-        result[i] = total / count
-    return result
-
-
-@jit
-def find_seeds(
-    order: Array,
-    values: Array,
-    position: Array,
-    grid: Array,
-    touching: Array,
-    floor: Real,
-    softness: Real,
-) -> Array:
-    """Blocks that are maxima of ``values`` with a valley deeper than ``floor`` around them.
-
-    Floods from the highest block down; where two floods meet, the lower peak is a seed if the
-    meeting point lies deep enough below it. ``order`` is by decreasing value.
-    """
-    count = position.size
-    parent = np.full(count, -1, np.int32)
-    seed = np.zeros(count, np.bool_)
-    for i in order:
-        parent[i] = i
-        high = i
-        for offset in touching:
-            j = grid[position[i] + offset]
-            if j < 0 or parent[j] < 0 or parent[j] == high:
-                continue
-            low = _root(parent, j)
-            if low == high:
-                continue
-            if values[low] > values[high]:
-                high, low = low, high
-            if values[low] - values[i] > floor * (values[low] + softness):
-                seed[low] = True
-            parent[low] = high
-    for i in range(count):
-        if parent[i] == i and values[i] > 0:
-            seed[i] = True
-    return seed
-
-
-@jit
-def _root(parent: Array, i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
-
-
-@jit
-def grow_seeds(
-    seeds: Array,
-    position: Array,
-    grid: Array,
-    vectors: Array,
-    weight: Array,
-    delay: Array,
-    faces: Array,
-    radius: Real,
-    cosine: bool,
-    labels: Array,
-) -> None:
-    """Grow regions from seeds, the block nearest to its region's running mean first.
-
-    Writes region numbers into ``labels`` where they are negative. A block waits ``delay`` longer
-    than its distance says; blocks beyond ``radius`` stay free.
-    """
-    levels = 512
-    scale = levels / (radius + delay.max() + 1e-30)
-    head, tail = np.full(levels, -1, np.int32), np.full(levels, -1, np.int32)
-    pool = seeds.size + position.size * faces.size
-    block, region = np.empty(pool, np.int32), np.empty(pool, np.int32)
-    after = np.empty(pool, np.int32)
-    total = np.zeros((seeds.size, vectors.shape[1]), np.float32)
-    mass = np.zeros(seeds.size, np.float32)
-    mean = np.zeros((seeds.size, vectors.shape[1]), np.float32)
-    best = np.full(position.size, np.inf, np.float32)
-    used, lowest = 0, 0
-    for r in range(seeds.size):
-        i = seeds[r]
-        total[r] += vectors[i] * weight[i]
-        mass[r] += weight[i]
-        for offset in faces:
-            j = grid[position[i] + offset]
-            if j >= 0:
-                total[r] += vectors[j] * weight[j]
-                mass[r] += weight[j]
-        set_mean(total[r], mass[r], cosine, mean[r])
-        total[r] = mean[r] * mass[r]
-        block[used], region[used] = i, r
-        _append(used, 0, head, tail, after)
-        used += 1
-    while lowest < levels:
-        item = head[lowest]
-        if item < 0:
-            lowest += 1
-            continue
-        head[lowest] = after[item]
-        i, r = block[item], region[item]
-        if labels[i] >= 0:
-            continue
-        if i != seeds[r]:
-            key = np.sqrt(squared(vectors[i], mean[r])) + delay[i]
-            bucket = int(key * scale)
-            if bucket > lowest + 1:
-                if bucket < levels:
-                    _append(item, bucket, head, tail, after)
-                continue
-        labels[i] = r
-        mass[r] += weight[i]
-        for k in range(total.shape[1]):
-            total[r, k] += vectors[i, k] * weight[i]
-        set_mean(total[r], mass[r], cosine, mean[r])
-        for offset in faces:
-            j = grid[position[i] + offset]
-            if j < 0 or labels[j] >= 0:
-                continue
-            away = np.sqrt(squared(vectors[j], mean[r]))
-            key = away + delay[j]
-            if away > radius or key >= best[j]:
-                continue
-            best[j] = key
-            block[used], region[used] = j, r
-            bucket = min(int(key * scale), levels - 1)
-            _append(used, bucket, head, tail, after)
-            lowest = min(lowest, bucket)
-            used += 1
-
-
-@jit
-def _append(item: int, bucket: int, head: Array, tail: Array, after: Array) -> None:
-    after[item] = -1
-    if head[bucket] < 0:
-        head[bucket] = item
-    else:
-        after[tail[bucket]] = item
-    tail[bucket] = item
-
-
-@jit
 def mean_shift(
     order: Array,
     position: Array,
@@ -198,9 +45,9 @@ def mean_shift(
     """Cluster the free blocks by connected greedy mean shift; give the new number of regions.
 
     A set is kept if it has ``smallest`` blocks, ``cores`` of them with all their neighbours in it.
-    The blocks of a set that is not kept are no seeds any more: otherwise a long sliver would be
-    walked once for each of its blocks. The mean is first found on the 64 blocks nearest to the
-    seed, so that the whole set is walked once or twice only.
+    Seeds must be able to be such blocks, and the blocks of a set that is not kept are no seeds
+    any more: otherwise a long sliver would be walked once for each of its blocks. The mean is
+    first found on the 64 blocks nearest to the seed, so the whole set is walked once or twice.
     """
     state = np.zeros(position.size, np.int32)
     tried = np.zeros(position.size, np.bool_)
@@ -210,6 +57,8 @@ def mean_shift(
     tick = 0
     for seed in order:
         if labels[seed] >= 0 or tried[seed]:
+            continue
+        if cores > 0 and not _free_around(seed, labels, position, grid, touching):
             continue
         mean[:] = vectors[seed]
         size = 0
@@ -240,6 +89,15 @@ def mean_shift(
         else:
             tried[inside] = True
     return count
+
+
+@jit
+def _free_around(i: int, labels: Array, position: Array, grid: Array, touching: Array) -> bool:
+    for offset in touching:
+        j = grid[position[i] + offset]
+        if j == -1 or (j >= 0 and labels[j] >= 0):
+            return False
+    return True
 
 
 @jit
@@ -401,3 +259,12 @@ def contacts(
                 valley[n] = min(values[i], values[j])
                 n += 1
     return pair, saddle, valley
+
+
+@jit
+def region_peaks(labels: Array, values: Array, count: int) -> Array:
+    """Highest value in each region."""
+    peak = np.zeros(count, np.float32)
+    for i in range(labels.size):
+        peak[labels[i]] = max(peak[labels[i]], values[i])
+    return peak
