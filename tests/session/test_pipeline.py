@@ -27,6 +27,16 @@ def test_axes_are_guessed_from_shape_and_model(shape, rgb, spatial, channels, ex
     assert pipeline.guess_axes(image, spatial, channels) == expected
 
 
+@pytest.mark.parametrize(
+    ("hint", "spatial", "expected"),
+    [("tyx", "YX", "TYX"), ("zyx", "YX", "TYX"), ("zyx", "ZYX", "ZYX"), ("cyx", "YX", "CYX"),
+     ("012", "YX", "TYX"), ("yyx", "YX", "TYX"), ("yx", "YX", "TYX")],
+)
+def test_names_of_axes_count_when_they_make_sense(hint, spatial, expected):
+    image = ImageInput(np.zeros((5, 4, 4)), axes_hint=hint)
+    assert pipeline.guess_axes(image, spatial, 1) == expected
+
+
 def test_chosen_axes_are_not_guessed():
     image = ImageInput(np.zeros((2, 4, 4)), axes="ZYX")
     assert pipeline.guess_axes(image, "YX", 2) == "ZYX"

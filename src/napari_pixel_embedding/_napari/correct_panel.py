@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 _HELP = (
-    "Repair objects in the labels layer with napari's brush (2), eraser (1) or fill (4); 5 picks "
-    "the object under the cursor. What you paint stays through every slider move and run, and "
-    "is what fine-tuning learns from."
+    "Repair objects in the labels layer with napari's brush, eraser or fill. "
+    "What you paint stays, and is what fine-tuning learns from."
+)
+_KEYS = (
+    "With the labels layer selected: 2 is the brush, 1 the eraser, 4 the fill bucket; 5 picks the "
+    "object under the cursor; Ctrl+Z undoes. Corrections stay through slider moves and runs."
 )
 _NEW = "Take the brush with a fresh colour, to paint an object the model has missed."
 _CLEAR = "Forget all corrections; the labels become the clusters again."
@@ -40,7 +43,7 @@ class CorrectPanel(Panel):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.count = QLabel()
-        self.new_button = button("Paint a new object", _NEW, self.paint_new)
+        self.new_button = button("New object", _NEW, self.paint_new)
         self.clear_button = button("Clear …", _CLEAR, self.clear)
         self.save_button = button("Save …", _SAVE, self.save)
         self.load_button = button("Load …", _LOAD, self.load)
@@ -61,9 +64,10 @@ class CorrectPanel(Panel):
 
     def _lay_out(self) -> None:
         box, column = group("Corrections")
-        column.addWidget(text(_HELP))
-        column.addWidget(self.count)
-        column.addWidget(self.new_button)
+        help_text = text(_HELP)
+        help_text.setToolTip(_KEYS)
+        column.addWidget(help_text)
+        column.addLayout(_row(self.count, self.new_button))
         column.addLayout(_row(self.save_button, self.load_button, self.clear_button))
         self.column.addWidget(box)
         box, self._tuning = group("Fine-tune")
@@ -72,6 +76,8 @@ class CorrectPanel(Panel):
         self._tuning.addWidget(self._form_hint)
         self._tuning.addLayout(_row(self.start_button, self.stop_button))
         self.progress.setToolTip("How far the fine-tuning is.")
+        self.progress.setFormat("step %v of %m")
+        self.count.setToolTip("Objects that you painted or repaired in this image.")
         self._tuning.addWidget(self.progress)
         self._tuning.addWidget(self.status)
         self._tuning.addLayout(_row(self.use_button, self.discard_button))
@@ -90,6 +96,7 @@ class CorrectPanel(Panel):
         self._form_hint.hide()
         self._tuning.insertWidget(self._form_place, self.forms[0])
         self._tuning.insertWidget(self._form_place + 1, more)
+        self.share_height()
 
     def _add_plot(self) -> None:
         """Build the plot with the first curve to draw: pyqtgraph takes a moment to load."""
@@ -97,6 +104,7 @@ class CorrectPanel(Panel):
 
         self.plot = LossPlot()
         self._tuning.insertWidget(self._tuning.indexOf(self.status), self.plot)
+        self.share_height()
 
     # ------------------------------------------------------------------------------ buttons
 
@@ -153,7 +161,7 @@ class CorrectPanel(Panel):
             events.tuning,
             events.running,
             events.tuned_model,
-            events.status,
+            events.tuning_status,
         ):
             self.follow(signal, self._refresh)
         self.follow(events.training, self._show_training)
@@ -163,11 +171,11 @@ class CorrectPanel(Panel):
         if session.model is not None and not self.forms:
             self._add_form()
         corrected = session.corrected_count if session.corrections is not None else 0
-        self.count.setText(f"<b>{corrected:,}</b> corrected object{'' if corrected == 1 else 's'}")
+        self.count.setText(f"<b>{corrected:,}</b> corrected")
         self._allow_corrections(session.labels is not None, session.corrections is not None)
         self._allow_tuning(corrected)
-        self.status.setText(session.status)
-        self.status.setVisible(session.tuning or bool(session.training))
+        self.status.setText(session.tuning_status)
+        self.status.setVisible(bool(session.training) and not session.tuning)
         self.progress.setVisible(session.tuning)
 
     def _allow_corrections(self, labelled: bool, any_corrected: bool) -> None:

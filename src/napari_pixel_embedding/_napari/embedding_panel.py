@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout
 
-from napari_pixel_embedding._napari.widgets import Panel, allow, button, group, text
+from napari_pixel_embedding._napari.widgets import Panel, allow, button, group
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -20,21 +20,18 @@ class EmbeddingPanel(Panel):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         box, column = group("Embedding as colours")
-        self.shown = QCheckBox("Show the embedding layer")
+        self.shown = QCheckBox("Show as a layer")
         self.shown.setToolTip(
-            "An RGB layer under the objects: the first three principal components of the "
-            "embedding, darkened where the model sees background."
+            "An RGB layer under the objects: three principal components of the embedding, dark "
+            "where the model sees background. Pixels of one colour become one object; the "
+            "colours stay the same for one model."
         )
         self.shown.toggled.connect(self.controller.show_colors)
         self.refit = button("Re-fit colours", _REFIT, self.controller.refit_colors)
-        column.addWidget(self.shown)
-        column.addWidget(
-            text(
-                "Pixels of one colour have similar vectors and become one object; two colours "
-                "side by side become two. Colours stay the same for one model."
-            )
-        )
-        column.addWidget(self.refit)
+        row = QHBoxLayout()
+        row.addWidget(self.shown, 1)
+        row.addWidget(self.refit)
+        column.addLayout(row)
         self.column.addWidget(box)
         self.column.addStretch()
         self.follow(self.session.events.colors_wanted, self._refresh)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container, create_widget
+from magicgui.widgets import create_widget
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QGridLayout, QLabel, QWidget
 from superqt.utils import qthrottled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TICK_MS = 30
+_READOUT_WIDTH = 54
 
 
 class ParamsForm(QWidget):
@@ -49,11 +50,19 @@ class ParamsForm(QWidget):
         }
         for name, widget in self._widgets.items():
             widget.changed.connect(lambda value, name=name: self._take(name, value))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        self._container = Container(widgets=list(self._widgets.values()), labels=True)
-        self._container.margins = (0, 0, 0, 0)
-        layout.addWidget(self._container.native)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(1, 1)
+        for row, widget in enumerate(self._widgets.values()):
+            label = QLabel(widget.label)
+            label.setToolTip(widget.tooltip)
+            grid.addWidget(label, row, 0)
+            grid.addWidget(widget.native, row, 1)
+            widget.native.setMinimumWidth(_READOUT_WIDTH)
+            _narrow(widget)
 
     def values(self) -> dict[str, Any]:
         """Return what the form shows, by field name."""
@@ -88,6 +97,12 @@ class ParamsForm(QWidget):
         changes, self._pending = self._pending, {}
         if changes:
             self.changed.emit(changes)
+
+
+def _narrow(widget: Any) -> None:
+    """Give a slider the room that its readout would take."""
+    for readout in widget.native.findChildren(QAbstractSpinBox):
+        readout.setFixedWidth(_READOUT_WIDTH)
 
 
 def _widget(metadata: Any, value: Any, sliders: bool) -> Any:

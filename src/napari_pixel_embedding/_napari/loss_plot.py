@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_pixel_embedding._napari.widgets import text
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.training import TrainProgress
@@ -18,7 +20,7 @@ _COLORS = {
     "inter": "#d65db1",
 }
 _AP = "#ffd84d"
-_HEIGHT = 150
+_HEIGHT = 130
 
 
 class LossPlot(QWidget):
@@ -29,14 +31,14 @@ class LossPlot(QWidget):
         self.setToolTip("Loss terms after every step (lower is better), and the score, if any.")
         self._plot = pg.PlotWidget(background="#1e1f24")
         self._plot.setFixedHeight(_HEIGHT)
+        self._plot.setMinimumWidth(10)
         self._plot.setMenuEnabled(False)
         self._plot.hideButtons()
-        self._plot.setLabel("bottom", "step")
         self._plot.showGrid(y=True, alpha=0.2)
         self._plot.setLimits(xMin=0, yMin=0)
         self._curves = {name: self._plot.plot(pen=_pen(name)) for name in _COLORS}
         self._scores = self._plot.plot(pen=None, symbol="o", symbolSize=7, symbolBrush=_AP)
-        self._legend = QLabel()
+        self._legend = text()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)

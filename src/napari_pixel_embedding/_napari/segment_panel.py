@@ -108,6 +108,7 @@ class SegmentPanel(Panel):
         allow(self.run_button, _RUN, self._hindrance())
         allow(self.cancel_button, _CANCEL, None if session.running else "Nothing is running.")
         self.progress.setValue(round(100 * session.progress))
+        self.progress.setVisible(session.running)
         self.status.setText(session.error or session.status)
         self.status.setStyleSheet("color: #e05a4a;" if session.error else "")
         self.status.setVisible(bool(self.status.text()))

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QGroupBox, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QGroupBox,
+    QLabel,
+    QMainWindow,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_pixel_embedding._napari.workspace import Workspace
 
@@ -13,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari import Viewer
+    from qtpy.QtGui import QShowEvent
 
 _WIDTH = 340
+_TITLE = 24
 
 
 class Panel(QScrollArea):
@@ -33,6 +44,9 @@ class Panel(QScrollArea):
         self.session = self.workspace.session
         self._followed: list[tuple[Any, Callable[..., Any]]] = []
         self._docked = False
+        self._sharing = QTimer(self)
+        self._sharing.setSingleShot(True)
+        self._sharing.timeout.connect(self.share_height)
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -55,6 +69,26 @@ class Panel(QScrollArea):
             signal.disconnect(slot)
         self._followed.clear()
         self.workspace.leave(self)
+
+    def sizeHint(self) -> QSize:
+        """Ask for as much height as the content has, so that nothing need be scrolled."""
+        body = self.widget()
+        return QSize(_WIDTH, body.sizeHint().height() if body is not None else 0)
+
+    def share_height(self) -> None:
+        """Divide the column of docked panels by what each of them asks for."""
+        window = self.window()
+        if not isinstance(window, QMainWindow):
+            return
+        docked = [(d, d.widget()) for d in window.findChildren(QDockWidget)]
+        wanted = {d: p.sizeHint().height() for d, p in docked if isinstance(p, Panel)}
+        heights = [_TITLE + height for height in wanted.values()]
+        window.resizeDocks(list(wanted), heights, Qt.Orientation.Vertical)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Ask for the height that the content has when first shown."""
+        super().showEvent(event)
+        self._sharing.start()
 
     def event(self, event: QEvent | None) -> bool:
         """Retire when napari takes the panel out of its dock: the dock was closed."""

@@ -372,7 +372,7 @@ class SessionController:
         """Forget the tuned model; the present one stays."""
         self._messages.clear()
         if self._tuning.take_model() is not None:
-            self.session.status = "The tuned model was discarded."
+            self.session.tuning_status = "The tuned model was discarded."
 
     def save_model(self, path: str | os.PathLike[str]) -> bool:
         """Write the tuned model, or else the one in use, to a file; says whether it went well."""

@@ -29,8 +29,9 @@ _NETWORK_SHARE = 0.9
 def guess_axes(image: ImageInput, spatial: str, in_channels: int) -> str | None:
     """Say what an image's axes are, for a model with these spatial axes and channels.
 
-    One axis more than the model has is time (a 2-D model takes a stack slice by slice), unless
-    it has the length of the model's channels.
+    Chosen axes count first, then names of axes that make sense; planes are frames to a 2-D
+    model, which takes a stack slice by slice. Without names, one axis more than the model has
+    is time, unless it has the length of the model's channels.
 
     Returns
     -------
@@ -46,6 +47,9 @@ def guess_axes(image: ImageInput, spatial: str, in_channels: int) -> str | None:
     if image.axes is not None:
         return image.axes
     shape, colour = image.shape, "C" if image.rgb else ""
+    hint = image.axes_hint.upper() + colour
+    if len(hint) == len(shape) == len(set(hint)) and set(hint) <= set("TCZYX"):
+        return hint if "Z" in spatial or "T" in hint else hint.replace("Z", "T")
     extra = len(shape) - len(colour) - len(spatial)
     channels = in_channels > 1 and not image.rgb
     if extra == 1:

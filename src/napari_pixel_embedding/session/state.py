@@ -35,6 +35,9 @@ class ImageInput:
         Size of a pixel along each of its axes but the channels.
     rgb : bool
         Whether the last axis holds red, green, blue (and alpha).
+    axes_hint : str
+        What the axes are called where the image comes from; counts only when it is made of the
+        letters T, C, Z, Y, X and ``axes`` is None.
     """
 
     data: Any
@@ -42,6 +45,7 @@ class ImageInput:
     name: str = "image"
     spacing: tuple[float, ...] | None = None
     rgb: bool = False
+    axes_hint: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -103,8 +107,8 @@ class Session:
         Whether a network runs, whether one learns.
     progress : float
         Finished fraction of the run, 0 to 1.
-    status : str
-        One line on what happens or happened last.
+    status, tuning_status : str
+        One line each on what the run, and the fine-tuning, does or did last.
     error : str, optional
         What went wrong last, for people; None once something else was begun.
     training : tuple of TrainProgress
@@ -138,6 +142,7 @@ class Session:
     tuning: bool = False
     progress: float = 0.0
     status: str = ""
+    tuning_status: str = ""
     error: str | None = None
     training: tuple[TrainProgress, ...] = field(default=())
     tuned_model: EmbeddingModel | None = None

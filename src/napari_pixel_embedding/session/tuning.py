@@ -49,7 +49,7 @@ class FineTuning:
         if request is None:
             return
         session.training, session.tuned_model, session.tuning = (), None, True
-        session.status = "Preparing to fine-tune …"
+        session.tuning_status = "Preparing to fine-tune …"
         self._line.start(
             partial(pipeline.tune, self._engine, request),
             done=self._done,
@@ -80,7 +80,7 @@ class FineTuning:
             self._session.tuning = False
             best = self._session.tuned_model is not None
             kept = "the best model so far is kept" if best else "too early for a model to keep"
-            self._session.status = f"Fine-tuning stopped: {kept}."
+            self._session.tuning_status = f"Fine-tuning stopped: {kept}."
 
     def take_model(self) -> EmbeddingModel | None:
         """Stop learning and hand out the tuned model; the session has none any more."""
@@ -93,13 +93,13 @@ class FineTuning:
         if progress.model is not None:
             session.tuned_model = progress.model
         session.training = (*session.training, replace(progress, model=None))
-        session.status = f"Fine-tuning, step {progress.step} of {progress.steps} …"
+        session.tuning_status = f"Fine-tuning, step {progress.step} of {progress.steps} …"
 
     def _done(self, _: None) -> None:
         self._session.tuning = False
-        self._session.status = "Fine-tuning finished: use the tuned model, save or discard it."
+        self._session.tuning_status = "Fine-tuning finished: use the tuned model, save or discard it."
 
     def _failed(self, error: Exception) -> None:
         self._session.tuning = False
-        self._session.status = "Fine-tuning was ended by an error; the model in use is unchanged."
+        self._session.tuning_status = "Fine-tuning was ended by an error; the model in use is unchanged."
         self._messages.fail("fine-tuning", error)

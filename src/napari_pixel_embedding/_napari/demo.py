@@ -1,0 +1,206 @@
+"""The plugin at work on a sample: for a first look, and for a picture without a screen."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import napari
+import numpy as np
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari_pixel_embedding._napari.correct_panel import CorrectPanel
+    from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel
+    from napari_pixel_embedding._napari.segment_panel import SegmentPanel
+
+_PLUGIN = "napari-pixel-embedding"
+_WIDGETS = ("Segment (pixel embedding)", "Embedding view", "Correct and fine-tune")
+_PATIENCE_S = 300
+_TUNING_STEPS = 20
+
+
+class DemoFailed(RuntimeError):
+    """A step of the demonstration did not do what it should; the message says which."""
+
+
+def run_demo(screenshot: Path | None = None, sample: str = "nuclei-field") -> int:
+    """Open napari on a sample with all panels, and segment it with the bundled model.
+
+    Parameters
+    ----------
+    screenshot : Path, optional
+        With it, everything is shown without a hand: the slider moves, two cells are repaired,
+        a fine-tuning starts; then the picture is written and the window closes. Without it,
+        the window stays open after the segmentation.
+    sample : str
+        Key of a sample in *File > Open Sample > Pixel Embedding*.
+
+    Returns
+    -------
+    int
+        Exit status, 0 when all went well.
+
+    Raises
+    ------
+    DemoFailed
+        With ``screenshot``, when a step fails.
+    """
+    viewer = napari.Viewer(title="napari-pixel-embedding", show=True)
+    demo = Demo(viewer)
+    demo.open(sample)
+    demo.segment()
+    if screenshot is None:
+        napari.run()
+        return 0
+    try:
+        demo.perform()
+        viewer.window.screenshot(str(screenshot), canvas_only=False, flash=False)
+    finally:
+        viewer.close()
+    return 0
+
+
+class Demo:
+    """Drives the panels of one viewer as a user would.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        An empty one.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = viewer
+        self.segment_panel: SegmentPanel = self._dock(_WIDGETS[0])
+        self.embedding_panel: EmbeddingPanel = self._dock(_WIDGETS[1])
+        self.correct_panel: CorrectPanel = self._dock(_WIDGETS[2])
+        self._session = self.segment_panel.session
+        self._arrange()
+
+    def _dock(self, name: str) -> Any:
+        return self._viewer.window.add_plugin_dock_widget(_PLUGIN, name)[1]
+
+    def _arrange(self) -> None:
+        """Put the long panel beside the two short ones, in a window that fills the screen."""
+        window = self.correct_panel.window()
+        docks = [_dock_of(self.embedding_panel), _dock_of(self.correct_panel)]
+        if isinstance(window, QMainWindow):
+            window.showMaximized()
+            window.splitDockWidget(
+                _dock_of(self.segment_panel), docks[1], Qt.Orientation.Horizontal
+            )
+            self.segment_panel.share_height()
+
+    # ------------------------------------------------------------------------------- steps
+
+    def open(self, sample: str) -> None:
+        """Open the sample and choose its image."""
+        layers = self._viewer.open_sample(_PLUGIN, sample)
+        self._viewer.layers.selection.active = layers[0]
+        self._turn()
+
+    def segment(self) -> None:
+        """Press Run and wait for the labels."""
+        self.segment_panel.run_button.click()
+        self._wait("segment", lambda: self._session.labels is not None)
+
+    def perform(self) -> None:
+        """Show everything once: colours, slider, brush, fine-tuning."""
+        self.show_colors()
+        self.move_slider()
+        self.repair_two()
+        self.fine_tune()
+
+    def show_colors(self) -> None:
+        """Turn the embedding layer on, beside the image and its objects."""
+        self.embedding_panel.shown.setChecked(True)
+        self._wait("colour the embedding", lambda: self._session.embedding_rgb is not None)
+        self._viewer.grid.enabled = True
+        self._viewer.grid.stride = -2
+        self._viewer.reset_view()
+
+    def move_slider(self) -> None:
+        """Drag the bandwidth to its end and back, and see the objects change in number."""
+        slider = self.segment_panel.form.widget("bandwidth")
+        start, counts = slider.value, set()
+        for value in (*np.linspace(start, slider.min, 8), *np.linspace(slider.min, start, 8)):
+            slider.value = float(value)
+            self._wait_for_bandwidth(float(slider.value))
+            counts.add(self._session.object_count)
+        if len(counts) < 2:
+            raise DemoFailed(f"moving the bandwidth changed nothing: always {counts} objects")
+
+    def _wait_for_bandwidth(self, value: float) -> None:
+        def arrived() -> bool:
+            params = self._session.cluster_params
+            return params is not None and abs(params.bandwidth - value) < 1e-6
+
+        self._wait("follow the slider", arrived)
+        self._turn(0.1)
+
+    def repair_two(self) -> None:
+        """Paint over two objects with napari's own brush, as for a correction."""
+        layer = self.segment_panel.workspace.layers.labels_layer
+        if layer is None:
+            raise DemoFailed("there is no labels layer to paint on")
+        for wanted, position in enumerate(_two_objects(layer.data), start=1):
+            layer.brush_size = 12
+            layer.paint(position, int(layer.data[position]) or int(layer.data.max()) + 1)
+            layer.fill(position, int(layer.data.max()) + 1)
+            self._wait("record a correction", partial(self._has_corrected, wanted))
+
+    def _has_corrected(self, count: int) -> bool:
+        return bool(self._session.corrected_count >= count)
+
+    def fine_tune(self) -> None:
+        """Start a short fine-tuning and wait for its first model."""
+        panel = self.correct_panel
+        panel.forms[0].widget("steps").value = _TUNING_STEPS
+        panel.start_button.click()
+        self._wait("fine-tune", lambda: self._session.tuned_model is not None)
+        self._turn(0.2)
+
+    # ----------------------------------------------------------------------------- waiting
+
+    def _wait(self, what: str, done: Callable[[], bool]) -> None:
+        """Let the window live until something is done."""
+        end = time.monotonic() + _PATIENCE_S
+        while not done():
+            if self._session.error is not None:
+                raise DemoFailed(f"could not {what}: {self._session.error}")
+            if time.monotonic() > end:
+                raise DemoFailed(f"could not {what} within {_PATIENCE_S} s")
+            self._turn(0.01)
+        self._turn()
+
+    def _turn(self, seconds: float = 0.0) -> None:
+        end = time.monotonic() + seconds
+        QApplication.processEvents()
+        while time.monotonic() < end:
+            time.sleep(0.005)
+            QApplication.processEvents()
+
+
+def _dock_of(panel: Any) -> QDockWidget:
+    dock = panel.parent()
+    if not isinstance(dock, QDockWidget):
+        raise DemoFailed(f"{type(panel).__name__} is not docked")
+    return dock
+
+
+def _two_objects(labels: Any) -> list[tuple[int, ...]]:
+    """Find a pixel inside each of the two objects nearest to the middle of a label image."""
+    pixels = np.argwhere(labels > 0)
+    if len(pixels) == 0:
+        raise DemoFailed("the model found no object to repair")
+    middle = np.array(labels.shape) / 2
+    pixels = pixels[np.argsort(((pixels - middle) ** 2).sum(axis=1))]
+    ids = labels[tuple(pixels.T)]
+    _, first = np.unique(ids, return_index=True)
+    return [tuple(int(n) for n in pixels[i]) for i in sorted(first)[:2]]
