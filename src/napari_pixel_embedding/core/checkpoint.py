@@ -48,6 +48,19 @@ class EmbeddingModel:
         return cls(network.eval(), config)
 
 
+def model_path(path: str | os.PathLike[str]) -> Path:
+    """Complete the path that a model is to be saved to; ValueError for another suffix."""
+    path = Path(path)
+    if path.suffix == "":
+        path = path.with_suffix(".safetensors")
+    if path.suffix != ".safetensors":
+        raise ValueError(
+            f"a model is saved as .safetensors, found the suffix {path.suffix!r}: "
+            f"name it {path.stem}.safetensors."
+        )
+    return path
+
+
 def save_model(model: EmbeddingModel, path: str | os.PathLike[str]) -> Path:
     """Write a model to ``path``, a ``.safetensors`` file; never leaves a half-written one.
 
@@ -63,11 +76,7 @@ def save_model(model: EmbeddingModel, path: str | os.PathLike[str]) -> Path:
     """
     from safetensors.torch import save
 
-    path = Path(path)
-    if path.suffix == "":
-        path = path.with_suffix(".safetensors")
-    if path.suffix != ".safetensors":
-        raise ValueError(f"a model is saved as .safetensors, found the suffix {path.suffix!r}.")
+    path = model_path(path)
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.network.state_dict().items()}
     content = save(tensors, {"format": FORMAT, "config": model.config.to_json()})
     with open_atomically(path) as file:

@@ -197,6 +197,7 @@ def draw_batch(
     crop: int,
     rng: np.random.Generator,
     augmentation: Augmentation | None = None,
+    stride: int = 16,
 ) -> Batch:
     """Draw augmented crops of ``crop`` pixels a side that contain known objects.
 
@@ -206,16 +207,18 @@ def draw_batch(
         Drawn from with a chance that grows with the square root of their size.
     batch_size, crop : int
         Number of crops and pixels along each of their sides; stacks with fewer planes than
-        ``crop`` give the largest multiple of 16 planes that fits.
+        ``crop`` give the largest multiple of ``stride`` planes that fits.
     rng : numpy.random.Generator
         Decides everything that is random.
     augmentation : Augmentation, optional
         None leaves the crops as they are.
+    stride : int
+        Sides are rounded up to multiples of it, which the network needs.
     """
     weight = np.sqrt([sample.labels.size for sample in samples])
     drawn = rng.choice(len(samples), batch_size, p=weight / weight.sum())
     chosen = [samples[i] for i in drawn]
-    shape = _crop_shape(chosen, crop)
+    shape = _crop_shape(chosen, crop, stride)
     crops = [_crop(sample, shape, rng, augmentation) for sample in chosen]
     return Batch(
         image=torch.stack([c.image for c in crops]),
@@ -225,12 +228,12 @@ def draw_batch(
     )
 
 
-def _crop_shape(samples: Sequence[Sample], crop: int) -> tuple[int, ...]:
-    ndim = samples[0].labels.ndim
-    if ndim == 2:
-        return (crop, crop)
+def _crop_shape(samples: Sequence[Sample], crop: int, stride: int) -> tuple[int, ...]:
+    side = -(-crop // stride) * stride
+    if samples[0].labels.ndim == 2:
+        return (side, side)
     planes = min(sample.labels.shape[0] for sample in samples)
-    return (max(min(planes // 16 * 16, crop), 16), crop, crop)
+    return (max(min(planes // stride * stride, side), stride), side, side)
 
 
 class _Crop(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 
 import torch
 
@@ -33,7 +34,7 @@ def resolve_device(device: str = "auto") -> torch.device:
     available = available_devices()
     if device == "auto":
         return torch.device(available[0])
-    if device.split(":")[0] not in available:
+    if not re.fullmatch(rf"({'|'.join(available)})(:\d+)?", device):
         raise ValueError(
             f"device must be auto or one of {', '.join(available)} on this machine, "
             f"found {device!r}."

@@ -53,8 +53,17 @@ def annotated_frames(
     if labels.shape != (len(frames), *pixels) and (len(frames) > 1 or labels.shape != pixels):
         expected = pixels if len(frames) == 1 else (len(frames), *pixels)
         raise ValueError(f"expected labels of the image's shape {expected}, found {labels.shape}.")
-    per_frame = labels.reshape(len(frames), *pixels).astype(np.int32)
+    per_frame = _small_ids(labels).reshape(len(frames), *pixels)
     return list(zip(frames, per_frame, strict=True))
+
+
+def _small_ids(labels: NDArray[Any]) -> NDArray[np.int32]:
+    """Label image as int32; sparse, large ids are numbered anew, what tables are made by."""
+    if labels.max() <= max(labels.size, 2**16):
+        return labels.astype(np.int32)
+    unique, inverse = np.unique(labels, return_inverse=True)
+    ids = np.where(unique > 0, np.cumsum(unique > 0), np.where(unique < 0, -1, 0))
+    return ids.astype(np.int32)[inverse.reshape(labels.shape)]
 
 
 def with_axes(config: ModelConfig, image: Any, axes: str | None) -> tuple[NDArray[Any], str]:

@@ -7,6 +7,7 @@ JSON. Nothing in it is ever executed. Pickled files (``.pt``, ``.pth``) are refu
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FORMAT = "napari-pixel-embedding/1"
 MAX_HEADER_BYTES = 2 * 2**20
 MAX_FILE_BYTES = 4 * 2**30
+_PICKLED = frozenset({".pt", ".pth", ".pkl"})
 _BUNDLED = Path(__file__).parent.parent / "models"
 
 
@@ -90,13 +92,18 @@ class ModelConfig:
         _check_choice("space", self.space, ("euclidean", "cosine"))
         for name, highest in _SIZE_LIMITS.items():
             _check_size(name, getattr(self, name), highest)
-        if self.coordinate_scale is not None and not self.coordinate_scale > 0:
-            raise ValueError(
-                f"coordinate_scale must be above 0 pixels or None, found {self.coordinate_scale}."
-            )
+        if self.coordinate_scale is not None:
+            _check_positive("coordinate_scale", self.coordinate_scale)
         low, high = self.percentiles
         if not 0 <= low < high <= 100:
             raise ValueError(f"percentiles must rise within 0 to 100, found {self.percentiles}.")
+        if self.coordinate_scale is not None and self.embedding_dim < self.ndim:
+            raise ValueError(
+                f"coordinates of axes {self.axes} need an embedding_dim of at least {self.ndim}, "
+                f"found {self.embedding_dim}."
+            )
+        _check_positive("delta_var", self.delta_var)
+        _check_positive("delta_dist", self.delta_dist)
         self.cluster_params()
 
     @property
@@ -145,6 +152,11 @@ def _check_size(name: str, value: object, highest: int) -> None:
         raise ValueError(f"{name} must be a whole number from 1 to {highest}, found {value!r}.")
 
 
+def _check_positive(name: str, value: object) -> None:
+    if not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError(f"{name} must be a number above 0, found {value!r}.")
+
+
 def list_models() -> list[str]:
     """Names of the bundled models, to be given to :func:`load_model`."""
     return sorted(path.stem for path in _BUNDLED.glob("*.safetensors"))
@@ -167,7 +179,7 @@ def read_config(path: str | os.PathLike[str]) -> ModelConfig:
         )
     try:
         return ModelConfig.from_json(metadata.get("config", ""))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ModelFileError(
             f"{path.name} has a configuration that cannot be read: {error}"
         ) from error
@@ -194,22 +206,21 @@ def _read_metadata(path: Path) -> Mapping[str, str]:
         raise ModelFileError(f"{path.name} has {size} bytes; at most {MAX_FILE_BYTES} are read.")
     with path.open("rb") as file:
         start = file.read(8)
-        _refuse_programs(path, start)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
+        if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8) or path.suffix in _PICKLED:
+            _refuse_programs(path, start)
             raise damaged(path, f"a header of {length} bytes in a file of {size}")
         text = file.read(length)
     try:
         header = json.loads(text)
         metadata = header.get("__metadata__", {})
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise damaged(path, "a header that is not JSON") from error
     return metadata if isinstance(metadata, dict) else {}
 
 
 def _refuse_programs(path: Path, start: bytes) -> None:
-    pickled = start.startswith((b"PK\x03\x04", b"\x80")) or path.suffix in {".pt", ".pth", ".pkl"}
-    if pickled:
+    if start.startswith((b"PK\x03\x04", b"\x80")) or path.suffix in _PICKLED:
         raise ModelFileError(
             f"{path.name} is a pickled file, which can run any program when it is opened: "
             "expected a .safetensors model saved by this plugin. Ask its author for the weights "

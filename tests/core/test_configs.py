@@ -1,0 +1,37 @@
+"""What a user may choose about training."""
+
+from dataclasses import MISSING, fields
+
+import pytest
+
+from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
+
+DESCRIBED = [
+    (config, spec)
+    for config in (TrainConfig, FineTuneConfig)
+    for spec in fields(config)
+    if spec.metadata
+]
+
+
+@pytest.mark.parametrize(
+    ("config", "spec"), DESCRIBED, ids=[f"{c.__name__}.{s.name}" for c, s in DESCRIBED]
+)
+def test_a_choice_says_what_it_is_and_where_it_ends(config, spec):
+    assert spec.default is not MISSING
+    assert spec.metadata["label"] and spec.metadata["tooltip"].endswith(".")
+    low, high = spec.metadata["min"], spec.metadata["max"]
+    for value in (low, high):
+        assert getattr(config(**{spec.name: value}), spec.name) == value
+    for value in (low - 1, high + 1, float("nan")):
+        with pytest.raises(ValueError, match=f"{spec.name} must be from .* found {value}"):
+            config(**{spec.name: value})
+
+
+def test_fine_tuning_passes_on_what_was_chosen_and_keeps_statistics():
+    tuning = FineTuneConfig(steps=7, learning_rate=1e-5, batch_size=3, crop=64, seed=9)
+    config = tuning.training()
+    chosen = ("steps", "learning_rate", "batch_size", "crop", "seed")
+    assert [getattr(config, n) for n in chosen] == [getattr(tuning, n) for n in chosen]
+    assert config.fixed_statistics
+    assert config.warmup == 0

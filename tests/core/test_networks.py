@@ -1,0 +1,110 @@
+"""Networks: shapes, sizes, and what a folded copy must keep."""
+
+import pytest
+import torch
+from torch import nn
+
+from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.networks import EmbeddingUNet, WNet, build_network, for_inference
+
+CASES = [
+    (architecture, axes, channels)
+    for architecture in ("unet", "wnet")
+    for axes in ("YX", "ZYX")
+    for channels in (1, 3)
+]
+
+
+def tiny(architecture="unet", axes="YX", channels=1, **changes):
+    sizes = {"base_width": 4, "depth": 2, "embedding_dim": 5, **changes}
+    return ModelConfig(architecture=architecture, axes=axes, in_channels=channels, **sizes)
+
+
+def trained_statistics(network):
+    """Give normalisations the statistics and weights that a training would leave."""
+    generator = torch.Generator().manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
+            for values in (module.weight.data, module.running_var):
+                values.uniform_(0.5, 2.0, generator=generator)
+            for values in (module.bias.data, module.running_mean):
+                values.uniform_(-0.5, 0.5, generator=generator)
+    return network
+
+
+@pytest.mark.parametrize(("architecture", "axes", "channels"), CASES)
+def test_every_pixel_gets_a_vector_a_foreground_and_a_distance(architecture, axes, channels):
+    config = tiny(architecture, axes, channels)
+    pixels = (8, 12) if axes == "YX" else (4, 8, 12)
+    output = build_network(config)(torch.rand(2, channels, *pixels))
+    assert output.embedding.shape == (2, 5, *pixels)
+    assert output.foreground.shape == output.distance.shape == (2, *pixels)
+
+
+@pytest.mark.parametrize(("architecture", "axes", "channels"), CASES)
+def test_every_weight_learns_from_the_three_outputs(architecture, axes, channels):
+    network = build_network(tiny(architecture, axes, channels))
+    pixels = (8, 8) if axes == "YX" else (8, 8, 8)
+    output = network(torch.rand(2, channels, *pixels))
+    sum(part.square().mean() for part in output).backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
+
+
+def test_the_w_net_s_distance_comes_from_its_first_network_alone():
+    network = build_network(tiny("wnet"))
+    output = network(torch.rand(1, 1, 8, 8))
+    (output.distance.sum() + output.foreground.sum()).backward()
+    assert all(p.grad is None for p in network.backbone.parameters())
+    assert all(p.grad is not None for p in network.distance_backbone.parameters())
+
+
+def test_the_default_network_has_at_most_two_million_weights():
+    with torch.device("meta"):
+        network = build_network(ModelConfig())
+    assert sum(p.numel() for p in network.parameters()) <= 2_000_000
+
+
+@pytest.mark.parametrize("build", [EmbeddingUNet, WNet])
+def test_depth_and_width_are_taken(build):
+    network = build(in_channels=2, embedding_dim=3, base_width=4, depth=3, ndim=2)
+    assert len(network.backbone.encoder) == 4
+    assert network.backbone.encoder[-1][0].out_channels == 4 * 2**3
+    assert network.embedding[-1].out_channels == 3
+
+
+@pytest.mark.parametrize("architecture", ["unet", "wnet"])
+@pytest.mark.parametrize("axes", ["YX", "ZYX"])
+def test_folded_copy_gives_the_same_outputs(architecture, axes):
+    model = EmbeddingModel.untrained(tiny(architecture, axes))
+    network = trained_statistics(model.network)
+    folded = for_inference(network, torch.device("cpu"))
+    image = torch.randn(1, 1, *(8, 12, 16)[-len(axes) :])
+    with torch.inference_mode():
+        for expected, found in zip(network(image), folded(image), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_folding_leaves_the_original_alone():
+    network = trained_statistics(build_network(tiny()))
+    network.train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    folded = for_inference(network, torch.device("cpu"))
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in folded.modules())
+    assert not folded.training
+    assert network.training
+    after = network.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_a_pixel_s_output_does_not_depend_on_what_is_far_away():
+    network = trained_statistics(build_network(tiny())).eval()
+    near = torch.randn(1, 1, 64, 96)
+    far = near.clone()
+    far[..., 72:] = 50.0
+    with torch.inference_mode():
+        one, other = network(near), network(far)
+    torch.testing.assert_close(one.embedding[..., :32], other.embedding[..., :32])
+    assert not torch.allclose(one.embedding[..., 64:80], other.embedding[..., 64:80])
