@@ -1,4 +1,4 @@
-"""What *File › Open Sample › Pixel Embedding* offers: one function for each bundled sample."""
+"""What *File > Open Sample > Pixel Embedding* offers: one function for each bundled sample."""
 
 from __future__ import annotations
 
