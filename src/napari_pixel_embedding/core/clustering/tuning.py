@@ -65,10 +65,10 @@ class Tuning:
     core_set: int = 6
     ring: float = 3.0
     speck: int = 4
-    seed_radius: float = 2.0
+    seed_radius: float = 2.5
     seed_floor: float = 0.05
     seed_softness: float = 0.1
-    hold: float = 0.5
+    hold: float = 0.4
     veto: float = 4.0
     veto_slope: float = 2.0
     border_pull: float = 0.0
