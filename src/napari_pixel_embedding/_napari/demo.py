@@ -87,14 +87,17 @@ class Demo:
         return self._viewer.window.add_plugin_dock_widget(_PLUGIN, name)[1]
 
     def _arrange(self) -> None:
-        """Put the long panel beside the two short ones, in a window that fills the screen."""
+        """Fill the screen, with the long panel beside the two short ones."""
         window = self.correct_panel.window()
-        docks = [_dock_of(self.embedding_panel), _dock_of(self.correct_panel)]
         if isinstance(window, QMainWindow):
-            window.showMaximized()
-            window.splitDockWidget(
-                _dock_of(self.segment_panel), docks[1], Qt.Orientation.Horizontal
+            screen = window.screen()
+            if screen is not None:
+                window.setGeometry(screen.availableGeometry())
+            first, second, third = map(
+                _dock_of, (self.segment_panel, self.embedding_panel, self.correct_panel)
             )
+            window.splitDockWidget(first, third, Qt.Orientation.Horizontal)
+            window.splitDockWidget(first, second, Qt.Orientation.Vertical)
             self.segment_panel.share_height()
 
     # ------------------------------------------------------------------------------- steps
@@ -121,9 +124,13 @@ class Demo:
         """Turn the embedding layer on, beside the image and its objects."""
         self.embedding_panel.shown.setChecked(True)
         self._wait("colour the embedding", lambda: self._session.embedding_rgb is not None)
-        self._viewer.grid.enabled = True
-        self._viewer.grid.stride = -2
+        self._move_aside(self.embedding_panel.workspace.layers.colors_layer)
         self._viewer.reset_view()
+
+    def _move_aside(self, layer: Any) -> None:
+        """Move an image to the right of the others, so that both are seen."""
+        width = layer.data.shape[-2] * layer.scale[-1]
+        layer.translate = (*layer.translate[:-1], layer.translate[-1] + 1.03 * width)
 
     def move_slider(self) -> None:
         """Drag the bandwidth to its end and back, and see the objects change in number."""

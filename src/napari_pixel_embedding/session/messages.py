@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state import ImageInput, Session
 
 _logger = logging.getLogger(__name__)
-_EXPECTED = (ValueError, OSError)
+_EXPECTED = (ValueError, OSError, FloatingPointError)
 """Errors whose text is written for the user; any other is a defect and is logged in full."""
 
 

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QCoreApplication
+
+from napari_pixel_embedding._napari.correct_panel import CorrectPanel
+from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel
+from napari_pixel_embedding._napari.segment_panel import SegmentPanel
+
+PLUGIN = "napari-pixel-embedding"
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """Path of a model that takes milliseconds: bright is foreground, position is embedding.
+
+    Its weights are set by hand, so its objects are what they are in every test: the embedding
+    is the pixel's position by way of the coordinates, and a large bandwidth merges all.
+    """
+    import torch
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel, save_model
+    from napari_pixel_embedding.core.model_config import ModelConfig
+
+    config = ModelConfig(name="tiny", base_width=2, depth=1, embedding_dim=2, coordinate_scale=12.0)
+    model = EmbeddingModel.untrained(config)
+    with torch.no_grad():
+        for head, value in ((model.network.embedding, 0.0), (model.network.foreground, 4.0)):
+            head[-1].weight.zero_()
+            head[-1].bias.fill_(value)
+    return str(save_model(model, tmp_path_factory.mktemp("models") / "tiny.safetensors"))
+
+
+@pytest.fixture
+def image():
+    """Smooth noise, 64 × 96."""
+    return np.random.default_rng(0).normal(100, 20, (64, 96)).astype(np.float32)
+
+
+@pytest.fixture
+def dock(viewer, qtbot):
+    """Open a panel as the menu does; all of them share one workspace."""
+    opened = []
+
+    def open_panel(kind):
+        panel = kind(viewer)
+        viewer.window.add_dock_widget(panel, name=kind.__name__)
+        opened.append(panel)
+        return panel
+
+    yield open_panel
+    if opened:
+        opened[0].workspace.close()
+    QCoreApplication.processEvents()
+
+
+@pytest.fixture
+def segment_panel(dock):
+    return dock(SegmentPanel)
+
+
+@pytest.fixture
+def embedding_panel(dock):
+    return dock(EmbeddingPanel)
+
+
+@pytest.fixture
+def correct_panel(dock):
+    return dock(CorrectPanel)
+
+
+@pytest.fixture
+def run(qtbot, tiny_model):
+    """Press Run with the tiny model and wait for labels, or for an error."""
+
+    def press(panel, model=tiny_model):
+        session = panel.session
+        before = session.labels
+        if panel.models.source != model:
+            panel.models.add_file(model)
+        panel.run_button.click()
+        qtbot.waitUntil(
+            lambda: not session.running and (session.labels is not before or bool(session.error)),
+            timeout=60_000,
+        )
+        return session
+
+    return press

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QCoreApplication, QEvent
+
+from napari_pixel_embedding._napari import dock as docks
+from napari_pixel_embedding._napari.segment_panel import SegmentPanel
+
+PLUGIN = "napari-pixel-embedding"
+NAMES = ("Segment (pixel embedding)", "Embedding view", "Correct and fine-tune")
+
+
+def deleted():
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    QCoreApplication.processEvents()
+
+
+def workers():
+    return [t for t in threading.enumerate() if t.name.startswith("pixel-embedding")]
+
+
+def test_the_menu_opens_all_panels_with_one_workspace(viewer):
+    panels = [viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in NAMES]
+    kinds = [docks.segment_widget, docks.embedding_widget, docks.correct_widget]
+    assert [type(panel) for panel in panels] == kinds
+    assert len({id(panel.workspace) for panel in panels}) == 1
+    panels[0].workspace.close()
+
+
+def test_two_viewers_have_two_workspaces(make_napari_viewer):
+    first, second = (SegmentPanel(make_napari_viewer()) for _ in range(2))
+    assert first.workspace is not second.workspace
+    for panel in (first, second):
+        panel.workspace.close()
+        panel.deleteLater()
+    deleted()
+
+
+def test_the_last_panel_to_close_closes_the_workspace(viewer):
+    (first, panel), (second, _) = (
+        viewer.window.add_plugin_dock_widget(PLUGIN, name) for name in NAMES[:2]
+    )
+    workspace = panel.workspace
+    first.destroyOnClose()
+    deleted()
+    assert not workspace.closed
+    second.destroyOnClose()
+    deleted()
+    assert workspace.closed
+    viewer.add_image(np.zeros((4, 4)))  # nothing listens any more
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, NAMES[0])
+    assert panel.workspace is not workspace
+    panel.workspace.close()
+
+
+def test_closing_the_viewer_ends_the_work(make_napari_viewer, tiny_model, qtbot):
+    viewer = make_napari_viewer()
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, NAMES[0])
+    workspace, session = panel.workspace, panel.session
+    viewer.add_image(np.zeros((500, 64, 64), np.float32))
+    panel.models.add_file(tiny_model)
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: session.progress > 0, timeout=60_000)
+    viewer.close()
+    deleted()
+    assert workspace.closed
+    assert session.labels is None
+    assert workers() == []
+
+
+def test_opening_the_docks_loads_no_torch():
+    code = (
+        "import sys, napari\n"
+        "viewer = napari.Viewer(show=False)\n"
+        f"for name in {NAMES!r}:\n"
+        f"    viewer.window.add_plugin_dock_widget({PLUGIN!r}, name)\n"
+        "heavy = {'torch', 'sklearn', 'pyqtgraph'} & set(sys.modules)\n"
+        "viewer.close()\n"
+        "sys.exit(', '.join(sorted(heavy)) or 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_control_says_what_it_does(viewer, name):
+    from qtpy.QtWidgets import QAbstractButton, QComboBox, QProgressBar
+
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    for kind in (QAbstractButton, QComboBox, QProgressBar):
+        for widget in panel.widget().findChildren(kind):
+            assert widget.toolTip(), widget
+    assert panel.widget().minimumSizeHint().width() <= panel.minimumWidth()
+    panel.workspace.close()

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor
+from napari_pixel_embedding.session import JobLine
+
+
+@pytest.fixture
+def executor(qtbot):
+    made = ThreadExecutor()
+    yield made
+    made.close()
+
+
+def test_work_is_elsewhere_and_answers_are_here(executor, qtbot):
+    seen = {}
+
+    def work(report):
+        seen["work"] = threading.current_thread()
+        report("item")
+        return "result"
+
+    def note(name):
+        return lambda value: seen.update({name: (value, threading.current_thread())})
+
+    JobLine(executor).start(work, done=note("done"), failed=note("failed"), progress=note("item"))
+    qtbot.waitUntil(lambda: "done" in seen)
+    here = threading.current_thread()
+    assert seen["work"] is not here
+    assert seen["item"] == ("item", here)
+    assert seen["done"] == ("result", here)
+    assert "failed" not in seen
+
+
+def test_close_waits_for_cancelled_work_and_drops_its_answers(executor, qtbot):
+    began, go_on, heard = threading.Event(), threading.Event(), []
+
+    def work(report):
+        began.set()
+        assert go_on.wait(20)
+        report("too late")
+
+    line = JobLine(executor)
+    line.start(work, done=heard.append, failed=heard.append, progress=heard.append)
+    assert began.wait(20)
+    line.cancel()
+    go_on.set()
+    executor.close()
+    qtbot.wait(1)
+    assert heard == []
+
+
+def test_an_error_arrives(executor, qtbot):
+    heard = []
+
+    def work(report):
+        raise ValueError("wrong")
+
+    JobLine(executor).start(work, done=heard.append, failed=heard.append)
+    qtbot.waitUntil(lambda: bool(heard))
+    assert str(heard[0]) == "wrong"
