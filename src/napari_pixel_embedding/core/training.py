@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -132,7 +133,7 @@ def train(
     samples : sequence of Sample
         From :func:`prepare_samples`.
     config : TrainConfig, optional
-        How to train.
+        How to train; its crop is rounded up to a multiple of the network's stride.
     validation : callable, optional
         Scores the exponentially averaged model every ``config.validate_every`` steps; the best
         is kept. Without it the last averaged model is the result.
@@ -140,7 +141,7 @@ def train(
         "auto", "cpu", "cuda" or "mps".
     checkpoint : Path, optional
         A file that training is resumed from when it exists, and that is written at every
-        validation.
+        validation. Resuming gives the weights that going on would have given.
 
     Yields
     ------
@@ -150,9 +151,9 @@ def train(
     Raises
     ------
     ValueError
-        When the samples hold no object, or the checkpoint is of another model.
+        When the samples hold no object, or the checkpoint is damaged or of another model.
     FloatingPointError
-        When the loss is no longer a number.
+        When the loss or its gradient is no longer a number.
     """
     config = config or TrainConfig()
     if not any((sample.labels > 0).any() for sample in samples):
@@ -163,6 +164,10 @@ def train(
     trainer = _Trainer(model, config, where)
     if checkpoint is not None and checkpoint.exists():
         trainer.resume(checkpoint)
+    if trainer.step >= config.steps:
+        yield TrainProgress(
+            trainer.step, config.steps, trainer.running, None, 0.0, trainer.best_model()
+        )
     started, first = time.monotonic(), trainer.step
     while trainer.step < config.steps:
         losses = trainer.train_step(samples)
@@ -196,7 +201,6 @@ class _Trainer:
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        self.rng = np.random.default_rng(config.seed)
         self.step = 0
         self.best_score = -math.inf
         self.best_weights = _copy_weights(self.average)
@@ -205,9 +209,15 @@ class _Trainer:
     def train_step(self, samples: Sequence[Sample]) -> dict[str, float]:
         """Learn from one batch; return the running mean of the loss terms."""
         config = self.config
-        self.rng = np.random.default_rng((config.seed, self.step))  # resuming draws the same crops
-        batch = draw_batch(samples, config.batch_size, config.crop, self.rng, config.augmentation)
-        batch = batch.to(self.device)
+        rng = np.random.default_rng((config.seed, self.step))  # resuming draws the same crops
+        batch = draw_batch(
+            samples,
+            config.batch_size,
+            config.crop,
+            rng,
+            config.augmentation,
+            self.model_config.stride,
+        ).to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = _cosine_rate(config, self.step)
         self._train_mode()
@@ -218,7 +228,8 @@ class _Trainer:
         total = weighted_sum(terms, config.loss, with_embedding=warm)
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        gradient_norm = nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self._check_finite(float(total.detach()), float(gradient_norm))
         self.optimiser.step()
         self.step += 1
         self._update_average()
@@ -231,6 +242,13 @@ class _Trainer:
                 if isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
                     module.eval()
 
+    def _check_finite(self, loss: float, gradient_norm: float) -> None:
+        if not (math.isfinite(loss) and math.isfinite(gradient_norm)):
+            raise FloatingPointError(
+                f"the loss is {loss} and its gradient {gradient_norm} after {self.step} steps: "
+                "lower the learning rate. The best model so far is kept."
+            )
+
     def _update_average(self) -> None:
         decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
         averaged = self.average.state_dict()
@@ -242,11 +260,6 @@ class _Trainer:
 
     def _update_running(self, terms: dict[str, Tensor]) -> dict[str, float]:
         values = {name: float(term.detach()) for name, term in terms.items()}
-        if not math.isfinite(values["total"]):
-            raise FloatingPointError(
-                f"the loss is {values['total']} after {self.step} steps: lower the learning rate. "
-                "The best model so far is kept."
-            )
         keep = 0.95
         self.running = {
             name: keep * self.running.get(name, value) + (1 - keep) * value
@@ -279,6 +292,7 @@ class _Trainer:
             "network": _copy_weights(self.network),
             "average": _copy_weights(self.average),
             "best": self.best_weights,
+            "count": self._moments("step"),
             "moment1": self._moments("exp_avg"),
             "moment2": self._moments("exp_avg_sq"),
         }
@@ -287,34 +301,32 @@ class _Trainer:
             "config": self.model_config.to_json(),
             "step": str(self.step),
             "best_score": repr(self.best_score),
+            "running": json.dumps(self.running),
         }
         with open_atomically(path) as file:
             file.write(save(tensors, state))
 
     def resume(self, path: Path) -> None:
         """Continue where :meth:`save` left off."""
-        from safetensors import safe_open
-
-        with safe_open(path, "pt") as file:
-            state = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        if state.get("config") != self.model_config.to_json():
+        state, groups = _read_checkpoint(path)
+        if state["config"] != self.model_config.to_json():
             raise ValueError(
                 f"{path.name} belongs to a training with another model configuration: "
                 "remove it to start anew, or name another checkpoint."
             )
         self.step = int(state["step"])
         self.best_score = float(state["best_score"])
-        groups = _grouped(tensors)
+        self.running = json.loads(state.get("running", "{}"))
         self.network.load_state_dict(groups["network"])
         self.average.load_state_dict(groups["average"])
         self.best_weights = groups["best"]
         for name, parameter in self.network.named_parameters():
-            self.optimiser.state[parameter] = {
-                "step": torch.tensor(float(self.step)),
-                "exp_avg": groups["moment1"][name].to(parameter),
-                "exp_avg_sq": groups["moment2"][name].to(parameter),
-            }
+            if name in groups["moment1"]:  # a head that still waits for the warm-up has none
+                self.optimiser.state[parameter] = {
+                    "step": groups["count"][name],
+                    "exp_avg": groups["moment1"][name].to(parameter),
+                    "exp_avg_sq": groups["moment2"][name].to(parameter),
+                }
 
     def _moments(self, name: str) -> dict[str, Tensor]:
         state = self.optimiser.state
@@ -340,9 +352,22 @@ def _copy_weights(network: nn.Module) -> dict[str, Tensor]:
     return {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
 
 
-def _grouped(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+def _read_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Tensor]]]:
+    """Read what :meth:`_Trainer.save` wrote: its state and its groups of tensors."""
+    from safetensors import SafetensorError, safe_open
+
     groups: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        group, key = name.split("/", 1)
-        groups.setdefault(group, {})[key] = tensor
-    return groups
+    try:
+        with safe_open(path, "pt") as file:
+            state = file.metadata() or {}
+            for name in file.keys():
+                group, _, key = name.partition("/")
+                groups.setdefault(group, {})[key] = file.get_tensor(name)
+    except SafetensorError as error:
+        raise ValueError(f"{path.name} is damaged ({error}): remove it to start anew.") from error
+    if not {"config", "step", "best_score"} <= state.keys() or "moment1" not in groups:
+        raise ValueError(
+            f"{path.name} is no checkpoint of a training: name another file to keep it in."
+        )
+    same = {name: torch.tensor(float(state["step"])) for name in groups["moment1"]}
+    return state, {"count": same, **groups}

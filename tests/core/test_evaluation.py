@@ -1,0 +1,83 @@
+"""Scores of a model on annotated images."""
+
+import numpy as np
+import pytest
+
+from napari_pixel_embedding.core import evaluation
+from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS, ap_validation, evaluate, score
+
+PERFECT = {"ap50": 1, "ap75": 1, "ap": 1, "sbd": 1, "dic": 0, "pq": 1}
+
+
+@pytest.fixture
+def segmented(monkeypatch):
+    """Replace the segmentation by given label images; remember what it was asked."""
+
+    def make(labels):
+        answers, asked = iter(labels), []
+
+        def fake(image, model, **options):
+            asked.append((image, model, options))
+            return next(answers)
+
+        monkeypatch.setattr(evaluation, "segment", fake)
+        return asked
+
+    return make
+
+
+def values(scores):
+    return {name: getattr(scores, name) for name in PERFECT}
+
+
+def test_thresholds_go_from_a_half_to_95_percent():
+    assert IOU_THRESHOLDS == (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+
+
+def test_a_perfect_segmentation_scores_1(discs, segmented):
+    image, labels = discs()
+    asked = segmented([labels, labels.T])
+    told = []
+    scores = evaluate(
+        "model", [image, image.T], [labels, labels.T], axes="YX", progress=told.append
+    )
+    assert values(scores) == PERFECT
+    assert scores.images == 2
+    assert scores.seconds > 0
+    assert told == [0.5, 1]
+    assert [options["axes"] for _, _, options in asked] == ["YX", "YX"]
+
+
+def test_scores_by_hand(discs):
+    # 16 discs in truth; 12 are found exactly, 4 are missed, and there is a large wrong object.
+    _, labels = discs()
+    ids = np.unique(labels[labels > 0])
+    found = np.where(np.isin(labels, ids[:12]), labels, 0)
+    found[12:16, :] = np.where(labels[12:16] == 0, 999, found[12:16])
+    scores = score([labels], [found])
+    assert scores.ap50 == scores.ap75 == scores.ap == pytest.approx(12 / (12 + 1 + 4))
+    assert scores.dic == 3
+    assert scores.pq == pytest.approx(12 / (12 + 0.5 + 2))
+    assert scores.sbd == pytest.approx(12 / 16)
+
+
+def test_an_untrained_model_scores_little(discs, tiny_model):
+    image, labels = discs()
+    scores = evaluate(tiny_model(), [image], [labels], device="cpu")
+    assert 0 <= scores.ap <= scores.ap50 < 0.5
+
+
+def test_images_and_labels_must_pair_up(tiny_model):
+    with pytest.raises(ValueError, match="found 1 images and 0 label images"):
+        evaluate(tiny_model(), [np.zeros((4, 4))], [])
+    with pytest.raises(ValueError, match="found 0 images and 0 label images"):
+        evaluate(tiny_model(), [], [])
+
+
+def test_validation_is_the_mean_over_thresholds(discs, segmented):
+    image, labels = discs()
+    halves = np.where(labels > labels.max() // 2, labels, 0)
+    segmented([labels, halves])
+    validate = ap_validation([image, image], [labels, labels])
+    kept = np.unique(halves[halves > 0]).size / np.unique(labels[labels > 0]).size
+    assert validate("model") == pytest.approx((1 + kept) / 2)

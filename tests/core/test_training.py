@@ -1,0 +1,302 @@
+"""The training loop on images so small that a step takes milliseconds."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_pixel_embedding.core import training
+from napari_pixel_embedding.core.checkpoint import load_model, save_model
+from napari_pixel_embedding.core.configs import TrainConfig
+from napari_pixel_embedding.core.training import model_config_for, prepare_samples, train
+
+QUICK = TrainConfig(steps=6, batch_size=1, crop=32, warmup=0.4, validate_every=2, seed=3)
+TERMS = ["total", "foreground", "distance", "intra", "inter", "reg"]
+
+
+@pytest.fixture
+def samples(discs, tiny_model):
+    image, labels = discs()
+    return prepare_samples([image], [labels], tiny_model().config)
+
+
+def weights_of(model):
+    return {name: value.clone() for name, value in model.network.state_dict().items()}
+
+
+def different(one, other):
+    assert one.keys() == other.keys()
+    return [name for name in one if not torch.equal(one[name], other[name])]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"coordinate_scale": 4.0},
+        {"architecture": "wnet", "space": "cosine"},
+        {"axes": "ZYX", "in_channels": 2, "base_width": 2},
+    ],
+    ids=["euclidean", "wnet", "3-D"],
+)
+def test_losses_fall_on_a_toy_image(discs, tiny_model, changes):
+    model = tiny_model(**changes)
+    if model.config.axes == "YX":
+        image, labels = discs()
+    else:
+        image, labels = discs((16, 32, 32))
+        image = np.stack([image, image])
+    axes = "YX" if model.config.axes == "YX" else "CZYX"
+    toy = prepare_samples([image], [labels], model.config, axes)
+    config = TrainConfig(steps=30, batch_size=2, crop=32, learning_rate=0.03, warmup=0.0)
+    states = list(train(model, toy, config, device="cpu"))
+    assert states[-1].losses["total"] < 0.95 * states[0].losses["total"]
+    for name in ("foreground", "distance", "intra"):
+        assert states[-1].losses[name] < states[0].losses[name]
+
+
+def test_progress_tells_every_step(samples, tiny_model):
+    states = list(train(tiny_model(), samples, QUICK, device="cpu"))
+    assert [state.step for state in states] == [1, 2, 3, 4, 5, 6]
+    assert {state.steps for state in states} == {6}
+    assert [state.model is not None for state in states] == [False, True] * 3
+    assert {state.validation_ap for state in states} == {None}
+    for state in states:
+        assert sorted(state.losses) == sorted(TERMS)
+        assert all(math.isfinite(value) for value in state.losses.values())
+        assert state.seconds_left >= 0
+    assert states[-1].seconds_left == 0
+
+
+def test_the_last_step_gives_a_model_whenever_it_comes(samples, tiny_model):
+    config = replace(QUICK, steps=3, validate_every=1000)
+    states = list(train(tiny_model(), samples, config, device="cpu"))
+    assert [state.model is not None for state in states] == [False, False, True]
+
+
+def test_the_start_model_is_not_changed(samples, tiny_model):
+    model = tiny_model()
+    before = weights_of(model)
+    trained = list(train(model, samples, QUICK, device="cpu"))[-1].model
+    assert different(before, weights_of(model)) == []
+    assert not model.network.training and not trained.network.training
+    assert len(different(before, weights_of(trained))) > 10
+
+
+def test_only_foreground_and_distance_are_learnt_during_the_warm_up(samples, tiny_model):
+    model = tiny_model()
+    config = replace(QUICK, warmup=0.8, validate_every=1)
+    models = [state.model for state in train(model, samples, config, device="cpu")]
+    head = [name for name, _ in model.network.named_parameters() if name.startswith("embedding")]
+    changed = [different(weights_of(model), weights_of(m)) for m in models]
+    assert not set(head) & set(changed[4]) and "foreground.0.weight" in changed[4]
+    assert set(head) <= set(changed[5])
+
+
+def test_the_same_seed_gives_the_same_weights(samples, tiny_model):
+    def result(seed):
+        config = replace(QUICK, steps=2, seed=seed)
+        return weights_of(list(train(tiny_model(), samples, config, device="cpu"))[-1].model)
+
+    assert different(result(1), result(1)) == []
+    assert different(result(1), result(2)) != []
+
+
+@pytest.mark.parametrize("stop", [2, 4], ids=["in the warm-up", "after it"])
+@pytest.mark.parametrize("axes", ["YX", "ZYX"])
+def test_resuming_gives_the_weights_that_going_on_would_have_given(
+    tmp_path, discs, tiny_model, axes, stop
+):
+    model = tiny_model(axes=axes, base_width=2)
+    toy = prepare_samples(*([array] for array in discs((16, 32, 32)[-len(axes) :])), model.config)
+    whole = list(train(model, toy, QUICK, device="cpu"))
+    file = tmp_path / "run.training"
+    run = train(model, toy, QUICK, device="cpu", checkpoint=file)
+    for _ in range(stop + 1):
+        next(run)
+    run.close()  # one step after the checkpoint was written
+    rest = list(train(model, toy, QUICK, device="cpu", checkpoint=file))
+    assert [state.step for state in rest] == list(range(stop + 1, 7))
+    assert different(weights_of(rest[-1].model), weights_of(whole[-1].model)) == []
+    assert rest[-1].losses == whole[-1].losses
+
+
+def test_a_training_that_had_finished_gives_its_model_again(tmp_path, samples, tiny_model):
+    file = tmp_path / "run.training"
+    whole = list(train(tiny_model(), samples, QUICK, device="cpu", checkpoint=file))
+    (again,) = train(tiny_model(), samples, QUICK, device="cpu", checkpoint=file)
+    assert (again.step, again.losses) == (6, whole[-1].losses)
+    assert different(weights_of(again.model), weights_of(whole[-1].model)) == []
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path, samples, tiny_model):
+    file = tmp_path / "run.training"
+    list(train(tiny_model(), samples, replace(QUICK, steps=1), device="cpu", checkpoint=file))
+    with pytest.raises(ValueError, match=r"run.training belongs to a training with another model"):
+        next(train(tiny_model(depth=1), samples, QUICK, device="cpu", checkpoint=file))
+
+
+def test_files_that_are_no_checkpoints_are_refused(tmp_path, samples, tiny_model):
+    file = tmp_path / "run.training"
+    for content, found in (
+        (b"", "run.training is damaged"),
+        (b"\x10" * 99, "run.training is damaged"),
+        (save_model(tiny_model(), tmp_path / "m").read_bytes(), "is no checkpoint of a training"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=found):
+            next(train(tiny_model(), samples, QUICK, device="cpu", checkpoint=file))
+        assert file.read_bytes() == content
+
+
+def test_closing_stops_at_once(samples, tiny_model, monkeypatch):
+    drawn = []
+
+    def counting(*arguments):
+        drawn.append(arguments)
+        return original(*arguments)
+
+    original = training.draw_batch
+    monkeypatch.setattr(training, "draw_batch", counting)
+    run = train(tiny_model(), samples, QUICK, device="cpu")
+    next(run)
+    next(run)
+    run.close()
+    assert len(drawn) == 2
+    assert list(run) == []
+
+
+def scripted(scores):
+    """A validation that gives these scores and remembers the weights it was shown."""
+    shown = []
+
+    def validate(model):
+        shown.append(weights_of(model))
+        return scores[len(shown) - 1]
+
+    return validate, shown
+
+
+def test_the_best_by_validation_is_kept(samples, tiny_model):
+    validate, shown = scripted([0.2, 0.7, 0.4])
+    states = list(train(tiny_model(), samples, QUICK, validation=validate, device="cpu"))
+    assert [state.validation_ap for state in states] == [None, 0.2, None, 0.7, None, 0.4]
+    models = [state.model for state in states[1::2]]
+    assert [different(weights_of(m), shown[i]) for m, i in zip(models, [0, 1, 1], strict=True)] == [
+        []
+    ] * 3
+    assert different(shown[1], shown[2]) != []
+
+
+def test_the_best_is_still_known_after_resuming(tmp_path, samples, tiny_model):
+    file = tmp_path / "run.training"
+    first, shown = scripted([0.9])
+    run = train(tiny_model(), samples, QUICK, validation=first, device="cpu", checkpoint=file)
+    next(run), next(run)
+    run.close()
+    later, _ = scripted([0.1, 0.2])
+    rest = train(tiny_model(), samples, QUICK, validation=later, device="cpu", checkpoint=file)
+    assert different(weights_of(list(rest)[-1].model), shown[0]) == []
+
+
+@pytest.mark.parametrize("spoil", ["loss", "gradient"])
+def test_a_loss_that_is_no_number_ends_training_and_the_last_model_is_sound(
+    samples, tiny_model, monkeypatch, spoil
+):
+    real = training.weighted_sum
+
+    def spoilt(terms, *arguments, **options):
+        total = real(terms, *arguments, **options)
+        calls.append(total)
+        if len(calls) < 3:
+            return total
+        if spoil == "loss":
+            return total * float("nan")
+        return total + (total - total.detach()).sqrt()  # 0, with an infinite slope
+
+    calls = []
+    monkeypatch.setattr(training, "weighted_sum", spoilt)
+    states = []
+    with pytest.raises(FloatingPointError, match="after 2 steps: lower the learning rate"):
+        states.extend(collected(train(tiny_model(), samples, QUICK, device="cpu"), states))
+    weights = weights_of(states[-1].model)
+    assert [state.step for state in states] == [1, 2]
+    assert all(torch.isfinite(value).all() for value in weights.values())
+
+
+def collected(run, states):
+    for state in run:
+        states.append(state)
+    return []
+
+
+def test_fixed_statistics_stay(samples, tiny_model):
+    model = tiny_model()
+    for fixed in (True, False):
+        config = replace(QUICK, steps=2, fixed_statistics=fixed)
+        trained = list(train(model, samples, config, device="cpu"))[-1].model
+        changed = different(weights_of(model), weights_of(trained))
+        assert any("running" in name for name in changed) is not fixed
+        assert any(name.endswith("weight") for name in changed)
+
+
+def test_a_crop_that_does_not_fit_the_network_is_rounded_up(samples, tiny_model):
+    config = replace(QUICK, steps=1, crop=33)
+    assert list(train(tiny_model(depth=3), samples, config, device="cpu"))[-1].step == 1
+
+
+def test_images_without_objects_teach_nothing(tiny_model):
+    for value in (0, -1):
+        labels = np.full((40, 40), value)
+        empty = prepare_samples([np.random.rand(40, 40)], [labels], tiny_model().config)
+        with pytest.raises(ValueError, match="at least one object, found none"):
+            next(train(tiny_model(), empty, QUICK, device="cpu"))
+
+
+def test_learning_rate_rises_and_falls():
+    config = TrainConfig(steps=1000, learning_rate=0.1)
+    rates = [training._cosine_rate(config, step) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.1 / 50)
+    assert 0.098 < max(rates) <= 0.1
+    assert rates[-1] == pytest.approx(0.001, rel=0.01)
+    assert sorted(rates[60:], reverse=True) == rates[60:]
+
+
+def test_a_trained_model_can_be_saved_and_loaded(tmp_path, samples, tiny_model):
+    state = list(train(tiny_model(), samples, replace(QUICK, steps=1), device="cpu"))[-1]
+    loaded = load_model(save_model(state.model, tmp_path / "m"))
+    assert different(weights_of(loaded), weights_of(state.model)) == []
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        ("euclidean", ("unet", "euclidean")),
+        ("cosine", ("unet", "cosine")),
+        ("wnet", ("wnet", "cosine")),
+    ],
+)
+def test_systems(system, expected):
+    config = model_config_for(system, in_channels=2)
+    assert (config.architecture, config.space) == expected
+    assert config.in_channels == 2
+
+
+def test_unknown_system_is_refused():
+    with pytest.raises(ValueError, match="one of euclidean, cosine, wnet, found 'stardist'"):
+        model_config_for("stardist")
+
+
+def test_samples_are_made_of_every_frame(discs, tiny_model):
+    image, labels = discs()
+    config = tiny_model().config
+    made = prepare_samples([np.stack([image] * 3)], [np.stack([labels] * 3)], config, "TYX")
+    assert [sample.image.shape for sample in made] == [(1, 64, 64)] * 3
+
+
+@pytest.mark.parametrize(("images", "labels"), [(0, 0), (2, 1)])
+def test_images_and_labels_must_pair_up(tiny_model, images, labels):
+    arrays = [np.zeros((8, 8))] * 2
+    with pytest.raises(ValueError, match=f"found {images} images and {labels} label images"):
+        prepare_samples(arrays[:images], arrays[:labels], tiny_model().config)
