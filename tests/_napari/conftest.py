@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QCoreApplication
+from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_pixel_embedding._napari.correct_panel import CorrectPanel
 from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel
@@ -50,9 +50,10 @@ def dock(viewer, qtbot):
         return panel
 
     yield open_panel
-    if opened:
-        opened[0].workspace.close()
-    QCoreApplication.processEvents()
+    for panel in opened:
+        viewer.window.remove_dock_widget(panel)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert all(panel.workspace.closed for panel in opened)
 
 
 @pytest.fixture

@@ -29,8 +29,15 @@ def test_axes_are_guessed_from_shape_and_model(shape, rgb, spatial, channels, ex
 
 @pytest.mark.parametrize(
     ("hint", "spatial", "expected"),
-    [("tyx", "YX", "TYX"), ("zyx", "YX", "TYX"), ("zyx", "ZYX", "ZYX"), ("cyx", "YX", "CYX"),
-     ("012", "YX", "TYX"), ("yyx", "YX", "TYX"), ("yx", "YX", "TYX")],
+    [
+        ("tyx", "YX", "TYX"),
+        ("zyx", "YX", "TYX"),
+        ("zyx", "ZYX", "ZYX"),
+        ("cyx", "YX", "CYX"),
+        ("012", "YX", "TYX"),
+        ("yyx", "YX", "TYX"),
+        ("yx", "YX", "TYX"),
+    ],
 )
 def test_names_of_axes_count_when_they_make_sense(hint, spatial, expected):
     image = ImageInput(np.zeros((5, 4, 4)), axes_hint=hint)

@@ -60,6 +60,12 @@ class CorrectPanel(Panel):
         self._follow_session()
         self._refresh()
 
+    def retire(self) -> None:
+        """Take the plot down too: pyqtgraph's menus outlive a plot that was not closed."""
+        if self.plot is not None:
+            self.plot.close()
+        super().retire()
+
     # ------------------------------------------------------------------------------- layout
 
     def _lay_out(self) -> None:

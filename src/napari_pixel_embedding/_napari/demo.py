@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ def run_demo(screenshot: Path | None = None, sample: str = "nuclei-field") -> in
     screenshot : Path, optional
         With it, everything is shown without a hand: the slider moves, two cells are repaired,
         a fine-tuning starts; then the picture is written and the window closes. Without it,
-        the window stays open after the segmentation.
+        the window stays open once the sample is segmented.
     sample : str
         Key of a sample in *File > Open Sample > Pixel Embedding*.
 
@@ -53,12 +54,13 @@ def run_demo(screenshot: Path | None = None, sample: str = "nuclei-field") -> in
     """
     viewer = napari.Viewer(title="napari-pixel-embedding", show=True)
     demo = Demo(viewer)
-    demo.open(sample)
-    demo.segment()
     if screenshot is None:
+        with contextlib.suppress(DemoFailed):  # the window shows what went wrong, and stays
+            demo.begin(sample)
         napari.run()
         return 0
     try:
+        demo.begin(sample)
         demo.perform()
         viewer.window.screenshot(str(screenshot), canvas_only=False, flash=False)
     finally:
@@ -113,9 +115,14 @@ class Demo:
         self.segment_panel.run_button.click()
         self._wait("segment", lambda: self._session.labels is not None)
 
-    def perform(self) -> None:
-        """Show everything once: colours, slider, brush, fine-tuning."""
+    def begin(self, sample: str) -> None:
+        """Open the sample, segment it, and show its embedding as colours."""
+        self.open(sample)
+        self.segment()
         self.show_colors()
+
+    def perform(self) -> None:
+        """Show what a hand would do: slider, brush, fine-tuning."""
         self.move_slider()
         self.repair_two()
         self.fine_tune()
@@ -124,13 +131,14 @@ class Demo:
         """Turn the embedding layer on, beside the image and its objects."""
         self.embedding_panel.shown.setChecked(True)
         self._wait("colour the embedding", lambda: self._session.embedding_rgb is not None)
-        self._move_aside(self.embedding_panel.workspace.layers.colors_layer)
+        self._move_below(self.embedding_panel.workspace.layers.colors_layer)
         self._viewer.reset_view()
 
-    def _move_aside(self, layer: Any) -> None:
-        """Move an image to the right of the others, so that both are seen."""
-        width = layer.data.shape[-2] * layer.scale[-1]
-        layer.translate = (*layer.translate[:-1], layer.translate[-1] + 1.03 * width)
+    def _move_below(self, layer: Any) -> None:
+        """Move a colour image below the others, so that both are seen."""
+        height = layer.data.shape[-3] * layer.scale[-2]
+        *before, y, x = layer.translate
+        layer.translate = (*before, y + 1.03 * height, x)
 
     def move_slider(self) -> None:
         """Drag the bandwidth to its end and back, and see the objects change in number."""

@@ -58,6 +58,7 @@ class LossPlot(QWidget):
     def closeEvent(self, event: Any) -> None:
         """Take pyqtgraph's scene down in the order it wants."""
         self._plot.close()
+        self._plot.deleteLater()  # it has left this widget by closing
         super().closeEvent(event)
 
 

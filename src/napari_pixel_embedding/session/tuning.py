@@ -97,9 +97,13 @@ class FineTuning:
 
     def _done(self, _: None) -> None:
         self._session.tuning = False
-        self._session.tuning_status = "Fine-tuning finished: use the tuned model, save or discard it."
+        self._session.tuning_status = (
+            "Fine-tuning finished: use the tuned model, save or discard it."
+        )
 
     def _failed(self, error: Exception) -> None:
         self._session.tuning = False
-        self._session.tuning_status = "Fine-tuning was ended by an error; the model in use is unchanged."
+        self._session.tuning_status = (
+            "Fine-tuning was ended by an error; the model in use is unchanged."
+        )
         self._messages.fail("fine-tuning", error)

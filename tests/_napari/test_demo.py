@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QCoreApplication, QEvent
+
+from napari_pixel_embedding._napari.demo import Demo, DemoFailed
+
+
+@pytest.fixture
+def demo(viewer):
+    made = Demo(viewer)
+    yield made
+    for panel in (made.segment_panel, made.embedding_panel, made.correct_panel):
+        viewer.window.remove_dock_widget(panel)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def test_the_bundled_model_goes_through_the_whole_loop(viewer, demo):
+    demo.begin("nuclei-small")
+    session = demo.segment_panel.session
+    truth = viewer.layers["nuclei-small ground truth"].data
+    objects = len(np.unique(truth)) - 1
+    assert 0.7 * objects < session.object_count < 1.4 * objects
+    demo.perform()
+    assert session.error is None
+    assert session.corrected_count == 2
+    assert session.tuned_model.config.provenance["parent"] == "nuclei-fluo"
+    assert {layer.name for layer in viewer.layers} >= {
+        "nuclei-small objects",
+        "nuclei-small embedding",
+    }
+
+
+def test_a_failing_step_is_named(demo, tmp_path):
+    demo.open("nuclei-small")
+    broken = tmp_path / "broken.safetensors"
+    broken.write_text("no model")
+    demo.segment_panel.models.add_file(str(broken))
+    with pytest.raises(DemoFailed, match=r"could not segment: broken\.safetensors"):
+        demo.segment()
