@@ -107,9 +107,9 @@ def _segment(options: argparse.Namespace) -> int:
 
 
 def _count_images(paths: Sequence[Path]) -> int:
-    from napari_pixel_embedding.core.files import list_images
+    from napari_pixel_embedding.workflows import images_to_segment
 
-    return len(list_images(paths))
+    return len(images_to_segment(paths))
 
 
 def _add_train(commands: Any) -> None:
@@ -153,6 +153,7 @@ def _add_train(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from napari_pixel_embedding.core.checkpoint import model_path
     from napari_pixel_embedding.core.configs import TrainConfig
     from napari_pixel_embedding.workflows import train_from_folder
 
@@ -173,7 +174,7 @@ def _train(options: argparse.Namespace) -> int:
         **sizes,
     )
     _follow(run)
-    _say(f"{options.output}: trained.")
+    _say(f"{model_path(options.output)}: trained.")
     return OK
 
 
@@ -200,6 +201,7 @@ def _add_finetune(commands: Any) -> None:
 
 
 def _finetune(options: argparse.Namespace) -> int:
+    from napari_pixel_embedding.core.checkpoint import model_path
     from napari_pixel_embedding.core.configs import FineTuneConfig
     from napari_pixel_embedding.workflows import fine_tune_files
 
@@ -213,7 +215,7 @@ def _finetune(options: argparse.Namespace) -> int:
         device=options.device,
     )
     _follow(run)
-    _say(f"{options.output}: tuned.")
+    _say(f"{model_path(options.output)}: tuned.")
     return OK
 
 
@@ -391,7 +393,8 @@ def _bar(items: Iterable[Any], unit: str, total: int) -> Iterable[Any]:
 def _percent_bar(label: str) -> Iterator[Any]:
     from tqdm import tqdm
 
-    with tqdm(total=100, desc=label, unit="%", file=sys.stderr) as bar:
+    # With a delay, what fails at once leaves no empty bar behind.
+    with tqdm(total=100, desc=label, unit="%", file=sys.stderr, delay=0.01) as bar:
         yield lambda fraction: bar.update(round(100 * fraction) - bar.n)
 
 

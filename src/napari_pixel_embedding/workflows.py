@@ -9,9 +9,14 @@ import csv
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model, save_model
+from napari_pixel_embedding.core.checkpoint import (
+    EmbeddingModel,
+    load_model,
+    model_path,
+    save_model,
+)
 from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
 from napari_pixel_embedding.core.evaluation import Scores, ap_validation, evaluate
 from napari_pixel_embedding.core.files import find_pairs, list_images
@@ -29,11 +34,14 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.files import Pair
     from napari_pixel_embedding.core.io import ImageData
+    from napari_pixel_embedding.core.model_config import ModelConfig
     from napari_pixel_embedding.core.progress import Progress
-    from napari_pixel_embedding.core.training import System
+    from napari_pixel_embedding.core.training import System, Validation
 
     PathLike = str | os.PathLike[str]
 
@@ -75,7 +83,8 @@ def segment_files(
 ) -> Iterator[SegmentedFile]:
     """Segment image files and write ``NAME_labels.tif`` for each.
 
-    A file that fails does not stop the others.
+    A file that fails does not stop the others. What an earlier run wrote into a folder is not
+    segmented again.
 
     Parameters
     ----------
@@ -93,13 +102,28 @@ def segment_files(
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
-    for path in list_images(images):
+    for path in images_to_segment(images):
         folder = path.parent if output is None else Path(output)
         target = folder / f"{path.stem}_labels.tif"
         try:
             yield _segment_file(path, target, model, params, axes, device, progress)
         except (ValueError, OSError) as error:
             yield SegmentedFile(path, None, error=str(error))
+
+
+def images_to_segment(images: PathLike | Sequence[PathLike]) -> list[Path]:
+    """Image files among paths, without the label images that :func:`segment_files` wrote.
+
+    Raises ValueError or FileNotFoundError where :func:`~.core.files.list_images` does.
+    """
+    paths = list_images(images)
+    stems = {(path.parent, path.stem) for path in paths}
+
+    def is_result(path: Path) -> bool:
+        image = path.stem.removesuffix("_labels")
+        return path.suffix == ".tif" and image != path.stem and (path.parent, image) in stems
+
+    return [path for path in paths if not is_result(path)]
 
 
 def _segment_file(
@@ -113,20 +137,26 @@ def _segment_file(
 ) -> SegmentedFile:
     started = time.perf_counter()
     image = read_image(path)
-    axes = axes or _model_axes(image, model)
+    named = (axes or image.axes or model.config.axes).upper().replace("C", "")
+    axes = axes.upper() if axes else _model_axes(image, model.config)
     labels = segment(image.data, model, params=params, axes=axes, device=device, progress=progress)
-    label_axes = "".join(a for a in axes or model.config.axes if a != "C")
-    write_labels(target, labels, label_axes, image.scale, image.units)
-    frames = labels if "T" in label_axes else labels[None]
+    write_labels(target, labels, named, _scale_along(image, named), image.units)
+    frames = labels if axes and "T" in axes else labels[None]
     objects = sum(len(set(frame[frame > 0].tolist())) for frame in frames)
     return SegmentedFile(path, target, objects, time.perf_counter() - started)
 
 
-def _model_axes(image: ImageData, model: EmbeddingModel) -> str | None:
+def _model_axes(image: ImageData, config: ModelConfig) -> str | None:
     """Axes of an image for a model; planes are taken one by one where the model is 2-D."""
-    if image.axes is not None and "Z" in image.axes and model.config.axes == "YX":
+    if image.axes is not None and "Z" in image.axes and config.axes == "YX":
         return image.axes.replace("Z", "T") if "T" not in image.axes else image.axes
     return image.axes
+
+
+def _scale_along(image: ImageData, axes: str) -> tuple[float, ...] | None:
+    """Size of a pixel along the spatial axes among ``axes``, where the file tells."""
+    count = len(axes.replace("T", ""))
+    return image.scale[-count:] if image.scale and len(image.scale) >= count else None
 
 
 def evaluate_folder(
@@ -151,8 +181,16 @@ def evaluate_folder(
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
-    images, labels = _read_pairs(_select(find_pairs(folder), names))
-    return evaluate(model, images, labels, params=params, device=device, progress=progress)
+    data = _read_pairs(_select(find_pairs(folder), names), model.config)
+    return evaluate(
+        model,
+        data.images,
+        data.labels,
+        params=params,
+        axes=data.axes,
+        device=device,
+        progress=progress,
+    )
 
 
 def names_where(table: PathLike, where: Mapping[str, str]) -> list[str]:
@@ -188,10 +226,23 @@ def _select(pairs: Sequence[Pair], names: Iterable[str] | None) -> list[Pair]:
     return chosen
 
 
-def _read_pairs(pairs: Sequence[Pair]) -> tuple[list[Any], list[Any]]:
-    images = [read_image(pair.image).data for pair in pairs]
+class _Annotated(NamedTuple):
+    """Images with their label images, and the axes that all the images' files name."""
+
+    images: list[NDArray[Any]]
+    labels: list[NDArray[Any]]
+    axes: str | None
+
+
+def _read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> _Annotated:
+    images = [read_image(pair.image) for pair in pairs]
     labels = [read_labels(pair.mask).data for pair in pairs]
-    return images, labels
+    return _Annotated([image.data for image in images], labels, _common_axes(images, config))
+
+
+def _common_axes(images: Sequence[ImageData], config: ModelConfig) -> str | None:
+    found = {_model_axes(image, config) for image in images}
+    return found.pop() if len(found) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -248,15 +299,18 @@ def train_from_folder(
     **model_options
         Fields of :class:`~.core.checkpoint.ModelConfig`.
     """
+    output = model_path(output)
     names = None if names is None else list(names)
     pairs = _select(find_pairs(folder), names)
     if validation is None:
         split = split_pairs(pairs)
     else:
         split = TrainingPairs(pairs, _select(find_pairs(validation), names))
-    model_config = model_config_for(system, **_shape_options(split.train[0]), **model_options)
+    shape_options = _shape_options(split.train[0])
+    model_config = model_config_for(system, **{**shape_options, **model_options})
     config = config or TrainConfig()
-    samples = prepare_samples(*_read_pairs(split.train), model_config)
+    data = _read_pairs(split.train, model_config)
+    samples = prepare_samples(data.images, data.labels, model_config, data.axes)
     model_config = replace(
         model_config,
         provenance={
@@ -268,13 +322,12 @@ def train_from_folder(
             **model_config.provenance,
         },
     )
-    output = Path(output)
     checkpoint = output.with_suffix(".training")
     run = train(
         EmbeddingModel.untrained(model_config, config.seed),
         samples,
         config,
-        validation=_validation(split.validation, max_validation, device),
+        validation=_validation(split.validation, max_validation, model_config, device),
         device=device,
         checkpoint=checkpoint,
     )
@@ -285,11 +338,13 @@ def train_from_folder(
     checkpoint.unlink(missing_ok=True)
 
 
-def _validation(pairs: Sequence[Pair], at_most: int, device: str) -> Any:
+def _validation(
+    pairs: Sequence[Pair], at_most: int, config: ModelConfig, device: str
+) -> Validation | None:
     if not pairs:
         return None
-    images, labels = _read_pairs(pairs[:: -(-len(pairs) // at_most)])
-    return ap_validation(images, labels, device=device)
+    data = _read_pairs(pairs[:: -(-len(pairs) // at_most)], config)
+    return ap_validation(data.images, data.labels, axes=data.axes, device=device)
 
 
 def _shape_options(pair: Pair) -> dict[str, Any]:
@@ -326,7 +381,10 @@ def fine_tune_files(
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
-    arrays = [read_image(path).data for path in images]
+    output = model_path(output)
+    read = [read_image(path) for path in images]
+    axes = axes or _common_axes(read, model.config)
+    arrays = [image.data for image in read]
     targets = [read_image(path).data for path in corrections]
     for state in fine_tune(model, arrays, targets, config, axes=axes, device=device):
         if state.model is not None:

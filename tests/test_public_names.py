@@ -1,0 +1,52 @@
+"""The calls that the documentation promises can be made as it writes them."""
+
+import inspect
+
+import pytest
+
+import napari_pixel_embedding as package
+
+CALLS = {
+    "list_models": [],
+    "load_model": ["name_or_path", "device"],
+    "save_model": ["model", "path"],
+    "predict_embedding": ["model", "image", "axes", "tile_shape", "halo", "device", "progress"],
+    "predict_frames": ["model", "image", "axes", "progress"],
+    "segment": ["image", "model", "params", "axes", "device", "progress"],
+    "prepare_samples": ["images", "labels", "config", "axes"],
+    "model_config_for": ["system"],
+    "train": ["model", "samples", "config", "validation", "device", "checkpoint"],
+    "fine_tune": ["model", "images", "corrections", "config", "axes", "device"],
+    "evaluate": ["model", "images", "labels", "params", "axes", "device", "progress"],
+    "embedding_to_rgb": ["emap"],
+    "build_cluster_index": ["emap"],
+    "average_precision": ["y_true", "y_pred", "iou_threshold"],
+    "symmetric_best_dice": ["y_true", "y_pred"],
+    "difference_in_count": ["y_true", "y_pred"],
+    "panoptic_quality": ["y_true", "y_pred"],
+    "segment_files": ["images", "output", "model", "params", "axes", "device", "progress"],
+    "train_from_folder": ["folder", "output", "system", "config", "validation", "device"],
+    "fine_tune_files": ["images", "corrections", "output", "model", "config", "axes"],
+    "evaluate_folder": ["folder", "model", "params", "names", "device", "progress"],
+}
+BY_POSITION = {"predict_embedding": 2, "segment": 2, "train": 3, "fine_tune": 4}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_promised_parameters_are_taken(name):
+    signature = inspect.signature(getattr(package, name))
+    signature.bind(**dict.fromkeys(CALLS[name]))
+    missing = set(CALLS[name]) - signature.parameters.keys()
+    assert not missing, "taken only by a catch-all"
+
+
+@pytest.mark.parametrize(("name", "count"), BY_POSITION.items())
+def test_the_first_parameters_can_be_given_by_position(name, count):
+    parameters = list(inspect.signature(getattr(package, name)).parameters)
+    assert parameters[:count] == CALLS[name][:count]
+    inspect.signature(getattr(package, name)).bind(*CALLS[name][:count])
+
+
+def test_every_public_function_is_among_the_promises():
+    functions = {name for name in package.__all__ if inspect.isfunction(getattr(package, name))}
+    assert functions == CALLS.keys()
