@@ -2,107 +2,31 @@
 
 from __future__ import annotations
 
-import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_pixel_embedding.core.clustering.params import (
     ClusterParams,
+    LocalBandwidth,
     bandwidth_range,
     bandwidth_to_radius,
     default_bandwidth,
+    radius_to_bandwidth,
 )
-from napari_pixel_embedding.core.clustering.tuning import Tuning
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.progress import Progress, report
+from napari_pixel_embedding.core.clustering.results import MergeHeights, Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.clustering.levels import Levels
+    from napari_pixel_embedding.core.clustering.stability import StabilityCurve
     from napari_pixel_embedding.core.clustering.tree import Regions, Tree
+    from napari_pixel_embedding.core.clustering.tuning import Tuning
     from napari_pixel_embedding.core.embedding_map import Space
 
-
-def build_cluster_index(
-    emap: EmbeddingMap,
-    *,
-    seed_threshold: float | None = None,
-    block: int | None = None,
-    progress: Progress | None = None,
-    tuning: Tuning | None = None,
-) -> ClusterIndex:
-    """Prepare an embedding so that cutting it at any bandwidth takes milliseconds.
-
-    The foreground is divided into small base regions by connected greedy mean shift at a small
-    bandwidth; where the map has a distance channel they are grown from its maxima instead. A
-    linkage then finds the bandwidth at which touching regions merge.
-
-    Parameters
-    ----------
-    emap : EmbeddingMap
-        Embedding, foreground and perhaps distance of one frame. Pixels with NaN or infinite
-        values, and zero vectors under cosine, are background.
-    seed_threshold : float, optional
-        Threshold for which the merges are prepared; another one costs some milliseconds at the
-        first cut. The default is that of ``ClusterParams``.
-    block : int, optional
-        Pixels along a side of the blocks that are averaged first. By default 1, and 2 or 4 for
-        large images of large objects.
-    progress : callable, optional
-        Called with the finished fraction.
-    tuning : Tuning, optional
-        Constants of the method.
-
-    Returns
-    -------
-    ClusterIndex
-        What can be cut.
-
-    Raises
-    ------
-    ValueError
-        When ``block`` is not a positive whole number.
-
-    Notes
-    -----
-    Under the slider lies connected mean shift with a flat kernel (Comaniciu and Meer, 2002) on
-    the embeddings of De Brabandere et al. (2017) and Chen et al. (2019).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> embedding = np.zeros((2, 32, 32), np.float32)
-    >>> embedding[0, :, 16:] = 3.0
-    >>> index = build_cluster_index(EmbeddingMap(embedding, np.ones((32, 32), np.float32)))
-    >>> index.count(ClusterParams(bandwidth=1.0))
-    2
-    """
-    from napari_pixel_embedding.core.clustering.base import base_regions
-    from napari_pixel_embedding.core.clustering.blocks import block_step, read_pixels
-
-    tuning = tuning or Tuning()
-    unit = bandwidth_to_radius(default_bandwidth(emap.space, emap.delta_var), emap.space) / 2
-    pixels = read_pixels(emap, tuning)
-    report(progress, 0.2)
-    side = _block_side(pixels, unit, tuning) if block is None else _check_block(block)
-    base, regions = base_regions(pixels, block_step(side, pixels), unit, tuning)
-    report(progress, 0.9)
-    index = ClusterIndex(
-        base.reshape(emap.shape),
-        pixels.foreground.reshape(emap.shape),
-        regions,
-        space=emap.space,
-        delta_var=emap.delta_var,
-        has_seeds=emap.distance is not None,
-        tuning=tuning,
-    )
-    index.tree(ClusterParams().seed_threshold if seed_threshold is None else seed_threshold)
-    report(progress, 1.0)
-    return index
+Locals = tuple[LocalBandwidth, ...]
 
 
 class ClusterIndex:
@@ -171,6 +95,7 @@ class ClusterIndex:
         self,
         params: ClusterParams | None = None,
         out: NDArray[np.unsignedinteger[Any]] | None = None,
+        local: Locals = (),
     ) -> NDArray[np.unsignedinteger[Any]]:
         """Give the objects at one bandwidth.
 
@@ -184,6 +109,9 @@ class ClusterIndex:
             of the index's embedding space.
         out : array of the index's dtype and shape, C-contiguous, optional
             Where to write: a fresh array costs more than the cut.
+        local : tuple of LocalBandwidth, optional
+            Objects with a bandwidth of their own; where they contradict, the later wins. Those
+            on the background do nothing.
 
         Returns
         -------
@@ -193,7 +121,7 @@ class ClusterIndex:
         Raises
         ------
         ValueError
-            When ``out`` does not fit.
+            When ``out`` does not fit, or a point of ``local`` is outside the image.
 
         Warns
         -----
@@ -207,16 +135,17 @@ class ClusterIndex:
             out = np.empty(self.shape, self.dtype)
         self._check_out(out)
         threshold = np.float32(params.foreground_threshold)
-        lut = self._lookup(params, params.bandwidth)
+        levels = self._levels(params)
+        lut = levels.labels(self._objects(levels, params, local), self.dtype)
         relabel(self._base.ravel(), self._foreground.ravel(), threshold, lut, out.reshape(-1))
         return out
 
-    def count(self, params: ClusterParams | None = None) -> int:
+    def count(self, params: ClusterParams | None = None, local: Locals = ()) -> int:
         """Count the objects that a cut would show.
 
         Parameters
         ----------
-        params : ClusterParams, optional
+        params, local
             As for :meth:`cut`.
 
         Returns
@@ -224,28 +153,143 @@ class ClusterIndex:
         int
             Number of objects.
         """
-        params = self._params(params)
-        return _distinct(self._lookup(params, params.bandwidth))
+        return self.summary(self._params(params), local).count
 
-    def counts(
-        self, bandwidths: Sequence[float], params: ClusterParams | None = None
-    ) -> NDArray[np.int64]:
-        """Count the objects at many bandwidths: the curve under the slider.
+    def summary(self, params: ClusterParams | None = None, local: Locals = ()) -> Summary:
+        """Count the objects that a cut would show, and give their median size.
 
         Parameters
         ----------
-        bandwidths : sequence of float
-            Bandwidths, clamped to the range of the index.
-        params : ClusterParams, optional
-            The other parameters, as for :meth:`cut`.
+        params, local
+            As for :meth:`cut`.
 
         Returns
         -------
-        array of int64, shape (len(bandwidths),)
-            Number of objects at each.
+        Summary
+            Count and median size.
         """
         params = self._params(params)
-        return np.array([_distinct(self._lookup(params, b)) for b in bandwidths], np.int64)
+        levels = self._levels(params)
+        sizes = levels.sizes[levels.shown(self._objects(levels, params, local))]
+        return Summary(sizes.size, float(np.median(sizes)) if sizes.size > 0 else 0.0)
+
+    def stability(self, params: ClusterParams | None = None) -> StabilityCurve:
+        """Count the objects at every bandwidth, exactly: the curve under the slider.
+
+        Parameters
+        ----------
+        params : ClusterParams, optional
+            The other parameters, as for :meth:`cut`; their bandwidth does not matter.
+
+        Returns
+        -------
+        StabilityCurve
+            The counts and the bandwidth at which they rest.
+        """
+        from napari_pixel_embedding.core.clustering.stability import stability_curve
+
+        levels = self._levels(params or self._params(None))
+        return stability_curve(levels, self.bandwidth_range, self.space)
+
+    def merge_heights(
+        self, params: ClusterParams | None = None, local: Locals = ()
+    ) -> MergeHeights:
+        """Say of each object at which bandwidths it would split or merge with another.
+
+        Parts of fewer than ``min_size`` pixels are no objects: gaining one is no merge.
+
+        Parameters
+        ----------
+        params, local
+            As for :meth:`cut`.
+
+        Returns
+        -------
+        MergeHeights
+            Ids and bandwidths.
+        """
+        params = self._params(params)
+        levels = self._levels(params)
+        found = levels.shown(self._objects(levels, params, local))
+        split, merge = (self._bandwidths(r[found]) for r in levels.object_heights())
+        return MergeHeights(levels.tree.heaviest[found].astype(np.int64) + 1, split, merge)
+
+    def next_cut(
+        self,
+        params: ClusterParams,
+        local: Locals,
+        point: tuple[int, ...],
+        direction: Literal["finer", "coarser"],
+    ) -> float | None:
+        """Find the next bandwidth at which the object under a pixel is another one.
+
+        So one step of a wheel always does something: :meth:`with_local` takes the result.
+
+        Parameters
+        ----------
+        params, local
+            As for :meth:`cut`: what is shown now.
+        point : tuple of int
+            Index ([z,] y, x) of a pixel.
+        direction : {"finer", "coarser"}
+            Whether to split or to merge.
+
+        Returns
+        -------
+        float or None
+            The middle of the bandwidths at which the object is its next smaller or larger self,
+            so that little depends on rounding; None where it has none or the pixel is background.
+
+        Raises
+        ------
+        ValueError
+            When the point is outside the image or the direction unknown.
+        """
+        if direction not in ("finer", "coarser"):
+            raise ValueError(f"direction must be 'finer' or 'coarser', found {direction!r}.")
+        params = self._params(params)
+        region = self._region_at(point)
+        if region < 0 or not self._foreground[tuple(point)] > params.foreground_threshold:
+            return None
+        levels = self._levels(params)
+        radii = levels.step(region, self._objects(levels, params, local), direction == "coarser")
+        return None if radii is None else self._middle(*radii)
+
+    def with_local(self, params: ClusterParams, local: Locals, new: LocalBandwidth) -> Locals:
+        """Add a local bandwidth, leaving out those that it overrules.
+
+        Parameters
+        ----------
+        params : ClusterParams
+            As for :meth:`cut`; only its seed threshold matters.
+        local : tuple of LocalBandwidth
+            Those there are.
+        new : LocalBandwidth
+            The one to add.
+
+        Returns
+        -------
+        tuple of LocalBandwidth
+            The new one last, without those for the same base region or inside its object.
+
+        Raises
+        ------
+        ValueError
+            When a point is outside the image.
+        """
+        region = self._region_at(new.point)
+        if region < 0:
+            return local
+        levels = self._levels(params)
+        after = self._objects(levels, params, (new,))
+
+        def counts(old: LocalBandwidth) -> bool:
+            place = self._region_at(old.point)
+            whole = self._objects(levels, params, (old,))[place]
+            inside = after[place] == after[region] and whole <= after[region]
+            return not (inside or place == region)
+
+        return (*filter(counts, local), new)
 
     def tree(self, seed_threshold: float) -> Tree:
         """Give the merges for one seed threshold.
@@ -289,23 +333,41 @@ class ClusterIndex:
             )
         return params
 
-    def _lookup(self, params: ClusterParams, bandwidth: float) -> NDArray[np.unsignedinteger[Any]]:
-        """Label of each base region; the first entry is the background."""
-        from napari_pixel_embedding.core.clustering.tree import members
+    def _levels(self, params: ClusterParams) -> Levels:
+        from napari_pixel_embedding.core.clustering.levels import Levels
 
-        tree = self.tree(params.seed_threshold)
+        sizes = self._sizes(params.foreground_threshold)
+        return Levels.of(self.tree(params.seed_threshold), sizes, params.min_size)
+
+    def _objects(self, levels: Levels, params: ClusterParams, local: Locals) -> NDArray[np.int64]:
         low, high = self.bandwidth_range
-        radius = bandwidth_to_radius(min(max(bandwidth, low), high), self.space)
-        merges = int(np.searchsorted(tree.heights, np.float32(radius), side="right"))
-        weight = self._regions.weight
-        cluster, heaviest = members(tree.absorbed[:merges], tree.into[:merges], weight)
-        sizes = np.bincount(
-            cluster, weights=self._sizes(params.foreground_threshold), minlength=weight.size
-        )[cluster]
-        lut = np.zeros(weight.size + 1, self.dtype)
-        kept = sizes >= max(params.min_size, 1)
-        lut[1:][kept] = heaviest[cluster[kept]] + 1
-        return lut
+        places = ((self._region_at(one.point), one.bandwidth) for one in local)
+        apart = ((n, self._radius(min(own, high))) for n, own in places if n >= 0)
+        return levels.objects(self._radius(min(max(params.bandwidth, low), high)), apart)
+
+    def _radius(self, bandwidth: float) -> np.float32:
+        return np.float32(bandwidth_to_radius(bandwidth, self.space))
+
+    def _bandwidths(self, radii: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.array([radius_to_bandwidth(float(r), self.space) for r in radii], np.float64)
+
+    def _middle(self, birth: np.float32, death: np.float32) -> float:
+        """Bandwidth in the middle of two radii, of which the second is too large."""
+        low, high = (radius_to_bandwidth(float(r), self.space) for r in (birth, death))
+        middle = (low + min(high, self.bandwidth_range[1])) / 2
+        return middle if birth <= self._radius(middle) < death else low
+
+    def _region_at(self, point: tuple[int, ...]) -> int:
+        """Give the base region at a pixel, -1 for background."""
+        inside = len(point) == len(self.shape) and all(
+            0 <= n < size for n, size in zip(point, self.shape, strict=True)
+        )
+        if not inside:
+            raise ValueError(
+                f"point must be the index of a pixel in an image of shape {self.shape}, "
+                f"found {tuple(point)}."
+            )
+        return int(self._base[tuple(point)]) - 1
 
     def _sizes(self, threshold: float) -> NDArray[np.int64]:
         from napari_pixel_embedding.core.clustering.pixel_kernels import sizes_above
@@ -329,38 +391,3 @@ class ClusterIndex:
                 f"out must be a writable C-contiguous {self.dtype} array of shape {self.shape}, "
                 f"found {out.dtype} of shape {out.shape}. Leave it out for a new array."
             )
-
-
-def warm_up() -> None:
-    """Compile the kernels on a tiny embedding, so that the first index does not wait for it.
-
-    Takes seconds at the first time on a machine, much less later: call it in the background.
-    """
-    ramp = np.linspace(0, 6, 48, dtype=np.float32)
-    embedding = np.stack(np.meshgrid(ramp, ramp))
-    foreground = np.ones((48, 48), np.float32)
-    foreground[:, ::6] = 0.3
-    for side in (1, 2):
-        emap = EmbeddingMap(embedding.copy(), foreground, distance=foreground * 0.5)
-        build_cluster_index(emap, block=side).cut()
-
-
-def _distinct(lut: NDArray[np.unsignedinteger[Any]]) -> int:
-    return int(np.count_nonzero(np.bincount(lut)[1:]))
-
-
-def _check_block(block: int) -> int:
-    if block != int(block) or block < 1:
-        raise ValueError(f"block must be a whole number of pixels from 1, found {block!r}.")
-    return int(block)
-
-
-def _block_side(pixels: Any, unit: float, tuning: Tuning) -> int:
-    from napari_pixel_embedding.core.clustering.blocks import object_diameter
-
-    if np.count_nonzero(pixels.level) < tuning.small_image:
-        return 1
-    diameter = object_diameter(pixels, tuning.jump * unit)
-    if math.isnan(diameter) or diameter < tuning.medium_object:
-        return 1
-    return 2 if diameter < tuning.large_object else 4

@@ -51,6 +51,11 @@ def bandwidth_to_radius(bandwidth: float, space: Space) -> float:
     return math.sqrt(2.0 * bandwidth) if space == "cosine" else bandwidth
 
 
+def radius_to_bandwidth(radius: float, space: Space) -> float:
+    """Inverse of :func:`bandwidth_to_radius`, exact for a radius of single precision."""
+    return float(radius) ** 2 / 2.0 if space == "cosine" else float(radius)
+
+
 def _describe(label: str, low: float, high: float, step: float, tooltip: str) -> dict[str, Any]:
     return {"label": label, "min": low, "max": high, "step": step, "tooltip": tooltip}
 
@@ -155,6 +160,50 @@ class ClusterParams:
         0.3
         """
         return cls(**{"bandwidth": default_bandwidth(space, delta_var), **changes})
+
+
+@dataclass(frozen=True)
+class LocalBandwidth:
+    """A bandwidth of its own for the object under one pixel.
+
+    A cut gives that object as it is at this bandwidth, finer or coarser than its surroundings.
+    What it leaves behind, or was torn from, stays whole.
+
+    Parameters
+    ----------
+    point : tuple of int
+        Index ([z,] y, x) of a pixel of the object.
+    bandwidth : float
+        As in :class:`ClusterParams`; from 0, because an object may be split below the slider.
+
+    Raises
+    ------
+    ValueError
+        When the point has not two or three whole numbers from 0, or the bandwidth is negative or
+        not finite.
+
+    Examples
+    --------
+    >>> from dataclasses import asdict
+    >>> recipe = asdict(LocalBandwidth((12, 40), 0.8))
+    >>> recipe
+    {'point': (12, 40), 'bandwidth': 0.8}
+    >>> LocalBandwidth(**recipe) == LocalBandwidth([12, 40], 0.8)
+    True
+    """
+
+    point: tuple[int, ...]
+    bandwidth: float
+
+    def __post_init__(self) -> None:
+        point = tuple(int(n) for n in self.point)
+        if len(point) not in (2, 3) or min(point) < 0 or point != tuple(self.point):
+            raise ValueError(
+                f"point must be two or three whole numbers from 0, found {self.point!r}."
+            )
+        _check("bandwidth", self.bandwidth, 0.0, math.inf)
+        object.__setattr__(self, "point", point)
+        object.__setattr__(self, "bandwidth", float(self.bandwidth))
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

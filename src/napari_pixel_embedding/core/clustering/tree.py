@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_pixel_embedding.core.clustering.jit import jit
 from napari_pixel_embedding.core.clustering.metric import Array, Real, set_mean, squared
+from napari_pixel_embedding.core.clustering.nodes import make_nodes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,19 +51,36 @@ class Regions:
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """Merges in the order of the radius at which they happen.
+    """M merges of R regions, in the order of the radius at which they happen.
 
     Parameters
     ----------
     heights : array of float32, shape (M,)
         Radius of each merge, never decreasing: so the cuts are nested.
-    absorbed, into : array of int32, shape (M,)
-        Regions that stand for the two clusters; the second stands for both from then on.
+    parent : array of int32, shape (R + M,)
+        Nodes are the R base regions, then the M merges: the merge that each takes part in, -1
+        where there is none.
+    heaviest : array of int32, shape (R + M,)
+        Base region with the most pixels in each node.
     """
 
     heights: NDArray[np.float32]
-    absorbed: NDArray[np.int32]
-    into: NDArray[np.int32]
+    parent: NDArray[np.int32]
+    heaviest: NDArray[np.int32]
+
+    @property
+    def regions(self) -> int:
+        """Number of base regions."""
+        return self.parent.size - self.heights.size
+
+    def node_heights(self) -> NDArray[np.float32]:
+        """Radius from which each node exists: 0 for a base region."""
+        return np.concatenate([np.zeros(self.regions, np.float32), self.heights])
+
+    def parent_heights(self) -> NDArray[np.float32]:
+        """Radius from which each node is part of another; infinite where it stays alone."""
+        heights = np.append(self.node_heights(), np.float32(np.inf))
+        return heights[self.parent]
 
 
 def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float32]) -> Tree:
@@ -96,25 +114,8 @@ def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float3
         cosine,
         valleys,
     )
-    return Tree(np.maximum.accumulate(heights), absorbed, into)
-
-
-@jit
-def members(absorbed: Array, into: Array, weight: Array) -> tuple[Array, Array]:
-    """Give the cluster of each region after some merges.
-
-    Returns the region that stands for the cluster of each region, and for each of those the
-    heaviest region in its cluster.
-    """
-    cluster = np.arange(weight.size)
-    for k in range(absorbed.size - 1, -1, -1):
-        cluster[absorbed[k]] = cluster[into[k]]
-    heaviest = np.full(weight.size, -1, np.int64)
-    for r in range(weight.size):
-        best = heaviest[cluster[r]]
-        if best < 0 or weight[r] > weight[best]:
-            heaviest[cluster[r]] = r
-    return cluster, heaviest
+    parent, heaviest = make_nodes(absorbed, into, regions.weight)
+    return Tree(np.maximum.accumulate(heights), parent, heaviest)
 
 
 @jit

@@ -1,0 +1,130 @@
+"""Building the cluster index: everything that is done once per embedding."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_pixel_embedding.core.clustering.index import ClusterIndex
+from napari_pixel_embedding.core.clustering.params import (
+    ClusterParams,
+    bandwidth_to_radius,
+    default_bandwidth,
+)
+from napari_pixel_embedding.core.clustering.tuning import Tuning
+from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.progress import Progress, report
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding.core.clustering.blocks import Pixels
+
+
+def build_cluster_index(
+    emap: EmbeddingMap,
+    *,
+    seed_threshold: float | None = None,
+    block: int | None = None,
+    progress: Progress | None = None,
+    tuning: Tuning | None = None,
+) -> ClusterIndex:
+    """Prepare an embedding so that cutting it at any bandwidth takes milliseconds.
+
+    The foreground is divided into small base regions by connected greedy mean shift at a small
+    bandwidth; where the map has a distance channel they are grown from its maxima instead. A
+    linkage then finds the bandwidth at which touching regions merge.
+
+    Parameters
+    ----------
+    emap : EmbeddingMap
+        Embedding, foreground and perhaps distance of one frame. Pixels with NaN or infinite
+        values, and zero vectors under cosine, are background.
+    seed_threshold : float, optional
+        Threshold for which the merges are prepared; another one costs some milliseconds at the
+        first cut. The default is that of ``ClusterParams``.
+    block : int, optional
+        Pixels along a side of the blocks that are averaged first. By default 1, and 2 or 4 for
+        large images of large objects.
+    progress : callable, optional
+        Called with the finished fraction.
+    tuning : Tuning, optional
+        Constants of the method.
+
+    Returns
+    -------
+    ClusterIndex
+        What can be cut.
+
+    Raises
+    ------
+    ValueError
+        When ``block`` is not a positive whole number.
+
+    Notes
+    -----
+    Under the slider lies connected mean shift with a flat kernel (Comaniciu and Meer, 2002) on
+    the embeddings of De Brabandere et al. (2017) and Chen et al. (2019).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> embedding = np.zeros((2, 32, 32), np.float32)
+    >>> embedding[0, :, 16:] = 3.0
+    >>> index = build_cluster_index(EmbeddingMap(embedding, np.ones((32, 32), np.float32)))
+    >>> index.count(ClusterParams(bandwidth=1.0))
+    2
+    """
+    from napari_pixel_embedding.core.clustering.base import base_regions
+    from napari_pixel_embedding.core.clustering.blocks import block_step, read_pixels
+
+    tuning = tuning or Tuning()
+    unit = bandwidth_to_radius(default_bandwidth(emap.space, emap.delta_var), emap.space) / 2
+    pixels = read_pixels(emap, tuning)
+    report(progress, 0.2)
+    side = _block_side(pixels, unit, tuning) if block is None else _check_block(block)
+    base, regions = base_regions(pixels, block_step(side, pixels), unit, tuning)
+    report(progress, 0.9)
+    index = ClusterIndex(
+        base.reshape(emap.shape),
+        pixels.foreground.reshape(emap.shape),
+        regions,
+        space=emap.space,
+        delta_var=emap.delta_var,
+        has_seeds=emap.distance is not None,
+        tuning=tuning,
+    )
+    index.tree(ClusterParams().seed_threshold if seed_threshold is None else seed_threshold)
+    report(progress, 1.0)
+    return index
+
+
+def warm_up() -> None:
+    """Compile the kernels on a tiny embedding, so that the first index does not wait for it.
+
+    Takes seconds at the first time on a machine, much less later: call it in the background.
+    """
+    ramp = np.linspace(0, 6, 48, dtype=np.float32)
+    embedding = np.stack(np.meshgrid(ramp, ramp))
+    foreground = np.ones((48, 48), np.float32)
+    foreground[:, ::6] = 0.3
+    for side in (1, 2):
+        emap = EmbeddingMap(embedding.copy(), foreground, distance=foreground * 0.5)
+        build_cluster_index(emap, block=side).cut()
+
+
+def _check_block(block: int) -> int:
+    if block != int(block) or block < 1:
+        raise ValueError(f"block must be a whole number of pixels from 1, found {block!r}.")
+    return int(block)
+
+
+def _block_side(pixels: Pixels, unit: float, tuning: Tuning) -> int:
+    from napari_pixel_embedding.core.clustering.blocks import object_diameter
+
+    if np.count_nonzero(pixels.level) < tuning.small_image:
+        return 1
+    diameter = object_diameter(pixels, tuning.jump * unit)
+    if math.isnan(diameter) or diameter < tuning.medium_object:
+        return 1
+    return 2 if diameter < tuning.large_object else 4

@@ -1,0 +1,113 @@
+"""Compiled walks over the nodes of a merge tree.
+
+Nodes are the R base regions, then one for each of the M merges in their order: so a parent's number
+is larger than its children's. ``parent`` is -1 where nothing merges any more; ``merged`` says of
+each merge whether it is done. Where a merge is not done, none above it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_pixel_embedding.core.clustering.jit import jit
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding.core.clustering.metric import Array, Real
+
+
+@jit
+def make_nodes(absorbed: Array, into: Array, weight: Array) -> tuple[Array, Array]:
+    """Parent of each node, and the heaviest base region in it (of equals the first)."""
+    regions = weight.size
+    parent = np.full(regions + absorbed.size, -1, np.int32)
+    heaviest = np.arange(regions + absorbed.size).astype(np.int32)
+    top = heaviest[:regions].copy()
+    for k in range(absorbed.size):
+        a, b = top[into[k]], top[absorbed[k]]
+        parent[a] = parent[b] = top[into[k]] = regions + k
+        a, b = heaviest[a], heaviest[b]
+        if weight[b] > weight[a] or (weight[b] == weight[a] and b < a):
+            a = b
+        heaviest[regions + k] = a
+    return parent, heaviest
+
+
+@jit
+def add_up(parent: Array, sizes: Array) -> Array:
+    """Size of each node from the sizes of the base regions."""
+    total = np.zeros(parent.size, np.int64)
+    total[: sizes.size] = sizes
+    for n in range(parent.size):
+        if parent[n] >= 0:
+            total[parent[n]] += total[n]
+    return total
+
+
+@jit
+def find_objects(parent: Array, merged: Array) -> Array:
+    """Node of the object that each node lies in."""
+    regions = parent.size - merged.size
+    found = np.arange(parent.size)
+    for n in range(parent.size - 1, -1, -1):
+        if parent[n] >= 0 and merged[parent[n] - regions]:
+            found[n] = found[parent[n]]
+    return found
+
+
+@jit
+def set_apart(parent: Array, heights: Array, region: int, radius: Real, merged: Array) -> None:
+    """Make the object of a base region what it is at ``radius``, whatever ``merged`` said.
+
+    All merges inside it are done, and none of it with others.
+    """
+    regions = parent.size - merged.size
+    node = region
+    while parent[node] >= 0 and heights[parent[node] - regions] <= radius:
+        node = parent[node]
+    inside = np.zeros(node + 1, np.bool_)
+    inside[node] = True
+    for n in range(node, regions - 1, -1):
+        inside[n] |= 0 <= parent[n] <= node and inside[min(parent[n], node)]
+        merged[n - regions] |= inside[n]
+    while parent[node] >= 0:
+        node = parent[node]
+        merged[node - regions] = False
+
+
+@jit
+def path_up(parent: Array, node: int) -> Array:
+    """Nodes from one to the root of its tree."""
+    path = [node]
+    while parent[path[-1]] >= 0:
+        path.append(parent[path[-1]])
+    return np.array(path)
+
+
+@jit
+def object_heights(
+    parent: Array, heights: Array, sizes: Array, smallest: int
+) -> tuple[Array, Array]:
+    """Radius below which each node splits into objects, and from which it merges with another.
+
+    Parts of fewer than ``smallest`` pixels are no objects: losing or gaining one does not count.
+    A node that never splits has 0, one that never merges infinity.
+    """
+    regions = parent.size - heights.size
+    split = np.zeros(parent.size, np.float32)
+    merge = np.full(parent.size, np.inf, np.float32)
+    large = np.zeros(parent.size, np.int64)
+    for n in range(parent.size):
+        if n >= regions and large[n] > 1:
+            split[n] = heights[n - regions]
+        up = parent[n]
+        if up >= 0:
+            large[up] += sizes[n] >= smallest
+            split[up] = max(split[up], split[n])
+    for n in range(parent.size - 1, -1, -1):
+        up = parent[n]
+        if up >= 0:
+            alone = large[up] - (sizes[n] >= smallest) == 0
+            merge[n] = merge[up] if alone else heights[up - regions]
+    return split, merge
