@@ -311,8 +311,6 @@ class SessionController:
         self.session.corrections = corrections
         self._update_labels()
 
-    # ------------------------------------------------------------------------------ colours
-
     def show_colors(self, wanted: bool) -> None:
         """Keep the embedding's colours up to date from now on, or drop them."""
         self.session.colors_wanted = wanted
@@ -382,8 +380,6 @@ class SessionController:
             self._messages.refuse("No model to save: expected one in use, found none. Run first.")
             return False
         return self._write("model", lambda p, m: self._engine.save_model(m, p), path, model)
-
-    # ----------------------------------------------------------------------------- messages
 
     def close(self) -> None:
         """Stop everything; the session keeps what it has."""
