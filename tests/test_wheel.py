@@ -132,10 +132,6 @@ def test_installed_command_says_what_it_does(python: Path, tmp_path: Path) -> No
     assert "segment" in run(str(command), "--help", cwd=tmp_path)
 
 
-@pytest.mark.skipif(
-    not list(ROOT.glob(f"src/*/models/{MODEL}.safetensors")),
-    reason=f"the bundled model {MODEL} is still being trained",
-)
 def test_installed_package_segments_a_sample(python: Path, tmp_path: Path) -> None:
     found = ask(
         python,
