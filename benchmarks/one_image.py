@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,6 +20,9 @@ from napari_pixel_embedding import build_cluster_index, load_model, predict_embe
 from napari_pixel_embedding.core.devices import autocast
 from napari_pixel_embedding.core.networks import for_inference
 from napari_pixel_embedding.core.samples import load_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def main() -> None:

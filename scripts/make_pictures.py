@@ -1,0 +1,77 @@
+"""Take the pictures of the user guide in a real window.
+
+    xvfb-run -a -s "-screen 0 1920x1080x24" python scripts/make_pictures.py docs/images
+
+They are taken anew whenever the window changes; nothing in them is drawn by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import napari
+import numpy as np
+from PIL import Image
+
+from napari_pixel_embedding._napari.demo import Demo
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+_WIDTH = 1400
+_CROP = (slice(180, 320), slice(0, 190))
+"""Part of the sample ``nuclei-field`` where nuclei touch, ([y], [x])."""
+
+
+def main() -> None:
+    """Drive the demo once and save the window, the panels and three bandwidths."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    folder = parser.parse_args().folder
+    folder.mkdir(parents=True, exist_ok=True)
+    viewer = napari.Viewer(title="napari-pixel-embedding", show=True)
+    demo = Demo(viewer)
+    try:
+        demo.open("nuclei-field")
+        demo.segment()
+        _save_bandwidths(demo, folder / "bandwidths.png")
+        demo.perform()
+        _save(viewer.window.screenshot(canvas_only=False, flash=False), folder / "window.png")
+        _save_widget(demo.segment_panel, folder / "segment.png")
+        _save_widget(demo.correct_panel, folder / "correct.png")
+    finally:
+        viewer.close()
+
+
+def _save_bandwidths(demo: Demo, path: Path) -> None:
+    """Put the same nuclei, cut at three bandwidths, side by side."""
+    indices = demo.segment_panel.session.cluster_indices
+    params = demo.segment_panel.session.cluster_params
+    image = demo.segment_panel.session.image.data[_CROP]
+    grey = np.clip(image / np.percentile(image, 99.5), 0, 1)
+    colors = np.random.default_rng(2).uniform(0.3, 1, (2000, 3))
+    pictures = []
+    for bandwidth in (0.5, params.bandwidth, 3.0):
+        labels = indices[0].cut(type(params)(bandwidth=bandwidth))[_CROP]
+        shown = np.where(labels[..., None] > 0, colors[labels % 2000], 0)
+        pictures.append(0.45 * grey[..., None] + 0.55 * shown)
+    gap = np.ones((pictures[0].shape[0], 4, 3))
+    row = np.concatenate([p for picture in pictures for p in (picture, gap)][:-1], axis=1)
+    _save((255 * row).astype(np.uint8), path)
+
+
+def _save_widget(widget: QWidget, path: Path) -> None:
+    widget.grab().save(str(path))
+
+
+def _save(picture: np.ndarray, path: Path) -> None:
+    image = Image.fromarray(picture[..., :3])
+    if image.width > _WIDTH:
+        image = image.resize((_WIDTH, image.height * _WIDTH // image.width), Image.LANCZOS)
+    image.quantize(128).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
