@@ -138,21 +138,15 @@ def _grow_from_seeds(
     if blocks.distance is None or labels.size == 0:
         return 0
     grid, heights = blocks.grid.ravel(), _heights(blocks)
-    seeds = np.flatnonzero(
-        seed_kernels.find_seeds(
-            _ascending(heights)[::-1],
-            heights,
-            blocks.position,
-            grid,
-            blocks.touching,
-            tuning.seed_floor,
-            tuning.seed_softness,
-        )
-    )
-    delay = (tuning.border_pull * unit * (1 - np.clip(heights, 0, 1))).astype(np.float32)
+    top, pairs, saddle = seed_kernels.climb(heights, blocks.position, grid, blocks.touching)
+    order = _ascending(saddle)[::-1]
+    seeds, basin = seed_kernels.choose_seeds(
+        top, heights, pairs[order], saddle[order],
+        np.float32(tuning.seed_floor), np.float32(tuning.seed_softness),
+    )  # fmt: skip
     seed_kernels.grow_seeds(
-        seeds, blocks.position, grid, blocks.vectors, blocks.weight, delay, blocks.faces,
-        np.float32(tuning.seed_radius * unit), cosine, labels,
+        seeds, basin, heights, np.float32(tuning.core), blocks.position, grid, blocks.vectors,
+        blocks.weight, blocks.faces, np.float32(tuning.seed_radius * unit), cosine, labels,
     )  # fmt: skip
     return seeds.size
 

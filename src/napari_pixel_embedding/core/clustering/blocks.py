@@ -181,11 +181,11 @@ def _number_blocks(
     mask: NDArray[np.bool_], step: tuple[int, int, int], flat: bool
 ) -> NDArray[np.int32]:
     margins = [(0, -size % n) for size, n in zip(mask.shape, step, strict=True)]
-    z, y, x = step
     if step != (1, 1, 1):
         full = np.pad(mask, margins)
-        shape = [size // n for size, n in zip(full.shape, step, strict=True)]
-        mask = np.any(full.reshape(shape[0], z, shape[1], y, shape[2], x), axis=(1, 3, 5))
+        z, y, x = step
+        starts = itertools.product(range(z), range(y), range(x))
+        mask = np.logical_or.reduce([full[k::z, j::y, i::x] for k, j, i in starts])
     pad = [(0 if flat else 1,) * 2, (1, 1), (1, 1)]
     grid = np.pad(np.full(mask.shape, BACKGROUND, np.int32), pad, constant_values=OUTSIDE)
     _inner(grid, flat)[mask] = np.arange(np.count_nonzero(mask), dtype=np.int32)

@@ -111,3 +111,15 @@ def object_heights(
             alone = large[up] - (sizes[n] >= smallest) == 0
             merge[n] = merge[up] if alone else heights[up - regions]
     return split, merge
+
+
+@jit
+def run_ends(counts: Array, tolerance: float) -> Array:
+    """First later place at which a count differs from each by more than a share of it."""
+    ends = np.empty(counts.size, np.int64)
+    for i in range(counts.size):
+        j = i + 1
+        while j < counts.size and abs(counts[j] - counts[i]) <= tolerance * counts[i]:
+            j += 1
+        ends[i] = j
+    return ends

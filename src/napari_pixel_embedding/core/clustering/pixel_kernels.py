@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from napari_pixel_embedding.core.clustering.jit import jit
-from napari_pixel_embedding.core.clustering.metric import Array, Real, set_mean
+from napari_pixel_embedding.core.clustering.metric import Array, Real, set_mean, squared
+
+STRIP = 64  # pixels of a row that are read together, so that their blocks stay in the cache
 
 
 @jit
@@ -55,26 +57,32 @@ def average(
     weight = np.zeros(count, np.float32)
     distances = np.zeros(count, np.float32)
     single = step[0] * step[1] * step[2] == 1
-    columns, block = np.empty(width, np.int32), np.empty(width, np.int32)
+    columns, block = np.empty(STRIP, np.int32), np.empty(STRIP, np.int32)
+    value, scale = np.empty(STRIP, np.float32), np.empty(STRIP, np.float32)
+    norm = np.empty(STRIP, np.float64)
     for z in range(depth):
         for y in range(height):
             blocks = grid[z // step[0], y // step[1]]
-            size = 0
-            for x in range(width):
-                if level[z, y, x] == wanted:
-                    b = blocks[x // step[2]]
-                    columns[size], block[size] = x, b
-                    size += 1
-                    weight[b] += 1
-                    if distance.size > 0:
-                        distances[b] += distance[z, y, x]
-            for e in range(channels):
-                row = embedding[e, z, y]
+            for left in range(0, width, STRIP):
+                size = 0
+                for x in range(left, min(left + STRIP, width)):
+                    if level[z, y, x] == wanted:
+                        b = blocks[x // step[2]]
+                        columns[size], block[size] = x, b
+                        scale[size], norm[size] = inverse[z, y, x], 0.0
+                        size += 1
+                        weight[b] += 1
+                        if distance.size > 0:
+                            distances[b] += distance[z, y, x]
+                for e in range(channels):
+                    row = embedding[e, z, y]
+                    for n in range(size):
+                        value[n] = row[columns[n]] * scale[n]
+                        norm[n] += np.float64(value[n]) * value[n]
+                    for n in range(size):
+                        vectors[block[n], e] += value[n]
                 for n in range(size):
-                    value = row[columns[n]] * inverse[z, y, columns[n]]
-                    vectors[block[n], e] += value
-                    if not single:
-                        squares[block[n]] += np.float64(value) * value
+                    squares[block[n]] += norm[n]
     variance = np.zeros(count, np.float32)
     total = np.empty(channels, np.float32)
     for b in range(count):
@@ -143,6 +151,7 @@ def paint(
     mode among the regions around it.
     """
     depth, height, width = level.shape
+    vector = np.empty(means.shape[1], np.float32)
     mixed = np.zeros(labels.size, np.bool_)
     if step[0] * step[1] * step[2] > 1:
         for b in range(labels.size):
@@ -157,11 +166,13 @@ def paint(
                 base[z, y, x] = labels[b] + 1
                 if not mixed[b]:
                     continue
-                nearest = _pixel_distance(embedding, inverse, z, y, x, means[labels[b]])
+                for e in range(vector.size):
+                    vector[e] = embedding[e, z, y, x] * inverse[z, y, x]
+                nearest = squared(vector, means[labels[b]])
                 for offset in touching:
                     j = grid[position[b] + offset]
                     if j >= 0 and labels[j] != base[z, y, x] - 1:
-                        away = _pixel_distance(embedding, inverse, z, y, x, means[labels[j]])
+                        away = squared(vector, means[labels[j]])
                         if away < nearest:
                             nearest = away
                             base[z, y, x] = labels[j] + 1
@@ -174,15 +185,6 @@ def _mixed(b: int, labels: Array, position: Array, grid: Array, touching: Array)
         if j >= 0 and labels[j] != labels[b]:
             return True
     return False
-
-
-@jit
-def _pixel_distance(embedding: Array, inverse: Array, z: int, y: int, x: int, mean: Array) -> Real:
-    total: Real = np.float32(0.0)
-    for e in range(mean.size):
-        step = embedding[e, z, y, x] * inverse[z, y, x] - mean[e]
-        total += step * step
-    return total
 
 
 @jit

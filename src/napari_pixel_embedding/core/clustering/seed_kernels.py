@@ -30,42 +30,76 @@ def smooth(position: Array, grid: Array, values: Array, near: Array) -> Array:
 
 
 @jit
-def find_seeds(
-    order: Array,
-    values: Array,
-    position: Array,
-    grid: Array,
-    touching: Array,
-    floor: Real,
-    softness: Real,
-) -> Array:
-    """Blocks that are maxima of ``values`` with a valley deeper than ``floor`` around them.
+def climb(
+    values: Array, position: Array, grid: Array, touching: Array
+) -> tuple[Array, Array, Array]:
+    """Divide the blocks among the maxima of ``values``, by steepest ascent.
 
-    Floods from the highest block down; where two floods meet, the lower peak is a seed if the
-    meeting point lies deep enough below it. ``order`` is by decreasing value.
+    Returns the block of each one's maximum, the pairs of touching blocks that lie under different
+    maxima, and the lower value of each pair.
     """
-    count = position.size
-    parent = np.full(count, -1, np.int32)
-    seed = np.zeros(count, np.bool_)
-    for i in order:
-        parent[i] = i
-        high = i
+    top = np.empty(position.size, np.int32)
+    for i in range(position.size):
+        best = i
         for offset in touching:
             j = grid[position[i] + offset]
-            if j < 0 or parent[j] < 0 or parent[j] == high:
-                continue
-            low = _root(parent, j)
-            if low == high:
-                continue
-            if values[low] > values[high]:
-                high, low = low, high
-            if values[low] - values[i] > floor * (values[low] + softness):
-                seed[low] = True
-            parent[low] = high
-    for i in range(count):
-        if parent[i] == i and values[i] > 0:
-            seed[i] = True
-    return seed
+            if j >= 0 and (values[j] > values[best] or (values[j] == values[best] and j < best)):
+                best = j
+        top[i] = best
+    for i in range(position.size):
+        top[i] = _root(top, i)
+    size = 0
+    for i in range(position.size):
+        for offset in touching:
+            j = grid[position[i] + offset]
+            size += j > i and top[j] != top[i]
+    pairs, saddle = np.empty((size, 2), np.int32), np.empty(size, np.float32)
+    n = 0
+    for i in range(position.size):
+        for offset in touching:
+            j = grid[position[i] + offset]
+            if j > i and top[j] != top[i]:
+                pairs[n, 0], pairs[n, 1] = top[i], top[j]
+                saddle[n] = min(values[i], values[j])
+                n += 1
+    return top, pairs, saddle
+
+
+@jit
+def choose_seeds(
+    top: Array, values: Array, pairs: Array, saddle: Array, floor: Real, softness: Real
+) -> tuple[Array, Array]:
+    """Keep the maxima with a valley deeper than ``floor`` around them.
+
+    Floods from the highest pair down, as they are ordered; where two floods meet, the lower peak
+    is a seed if the meeting point lies deep enough below it, and else falls to the other.
+
+    Returns the seeds, and for each block the number of its seed or -1.
+    """
+    flood, owner = top.copy(), top.copy()
+    seed = np.zeros(top.size, np.bool_)
+    for n in range(saddle.size):
+        near, far = pairs[n]
+        high, low = _root(flood, near), _root(flood, far)
+        if high == low:
+            continue
+        if values[low] > values[high]:
+            high, low, near = low, high, far
+        flood[low] = high
+        if values[low] - saddle[n] > floor * (values[low] + softness):
+            seed[low] = True
+        else:
+            owner[low] = near
+    for i in range(top.size):
+        seed[i] |= flood[i] == i and values[i] > 0
+    seeds = np.flatnonzero(seed)
+    number = np.full(top.size, -1, np.int32)
+    for r in range(seeds.size):
+        number[seeds[r]] = r
+    basin = np.empty(top.size, np.int32)
+    for i in range(top.size):
+        basin[i] = number[_root(owner, i)]
+    return seeds, basin
 
 
 @jit
@@ -79,11 +113,13 @@ def _root(parent: Array, i: int) -> int:
 @jit
 def grow_seeds(
     seeds: Array,
+    basin: Array,
+    values: Array,
+    core: Real,
     position: Array,
     grid: Array,
     vectors: Array,
     weight: Array,
-    delay: Array,
     faces: Array,
     radius: Real,
     cosine: bool,
@@ -91,90 +127,94 @@ def grow_seeds(
 ) -> None:
     """Grow regions from seeds, the block nearest to its region's running mean first.
 
-    Writes region numbers into ``labels`` where they are negative. A block waits ``delay`` longer
-    than its distance says; blocks beyond ``radius`` stay free.
+    A region begins with the blocks of its basin that have at least the share ``core`` of the
+    seed's value. Writes region numbers into ``labels`` where they are negative; blocks beyond
+    ``radius`` stay free.
     """
+    total, mass, mean = _plant(seeds, basin, values, core, vectors, weight, radius, cosine, labels)
     # A bucket queue: chains of items, first in first out, by rounded key; used items are reused.
     buckets = 512
-    scale = (buckets - 1) / (radius + delay.max() + 1e-30)
+    scale = (buckets - 1) / (radius + 1e-30)
     head, tail = np.full(buckets, -1, np.int32), np.full(buckets, -1, np.int32)
-    pool = seeds.size + position.size * faces.size
+    pool = position.size * faces.size
     block, region = np.empty(pool, np.int32), np.empty(pool, np.int32)
     after = np.empty(pool, np.int32)
-    total, mass, mean = _seed_means(seeds, position, grid, vectors, weight, faces, cosine)
     grown = np.zeros(seeds.size, np.int32)
     best = np.full(position.size, np.inf, np.float32)
-    for r in range(seeds.size):
-        block[r], region[r] = seeds[r], r
-        _append(r, 0, head, tail, after)
-    used, spare, lowest = seeds.size, -1, 0
-    while lowest < buckets:
-        item = head[lowest]
-        if item < 0:
-            lowest += 1
-            continue
-        head[lowest] = after[item]
-        i, r = block[item], region[item]
-        if labels[i] < 0 and 0 < grown[r] < 64:  # a young mean has moved since: look again
-            key = np.sqrt(squared(vectors[i], mean[r])) + delay[i]
-            bucket = min(int(key * scale), buckets - 1)
-            if bucket > lowest + 1:
-                _append(item, bucket, head, tail, after)
+    used, spare, lowest = 0, -1, 0
+    planted = np.flatnonzero(labels >= 0)
+    start = 0
+    while start < planted.size or lowest < buckets:
+        if start < planted.size:
+            i = planted[start]
+            r = labels[i]
+            start += 1
+        else:
+            item = head[lowest]
+            if item < 0:
+                lowest += 1
                 continue
-        after[item], spare = spare, item
-        if labels[i] >= 0:
-            continue
-        labels[i] = r
-        grown[r] += 1
-        mass[r] += weight[i]
-        for k in range(total.shape[1]):
-            total[r, k] += vectors[i, k] * weight[i]
-        if grown[r] < 64 or grown[r] % 16 == 0:
-            set_mean(total[r], mass[r], cosine, mean[r])
+            head[lowest] = after[item]
+            i, r = block[item], region[item]
+            after[item], spare = spare, item
+            if labels[i] >= 0:
+                continue
+            labels[i] = r
+            grown[r] += 1
+            mass[r] += weight[i]
+            for k in range(total.shape[1]):
+                total[r, k] += vectors[i, k] * weight[i]
+            if grown[r] < 4 or grown[r] % 16 == 0:
+                set_mean(total[r], mass[r], cosine, mean[r])
         for offset in faces:
             j = grid[position[i] + offset]
             if j < 0 or labels[j] >= 0:
                 continue
             away = np.sqrt(squared(vectors[j], mean[r]))
-            key = away + delay[j]
-            if away > radius or key >= best[j]:
+            if away > radius or away >= best[j]:
                 continue
-            best[j] = key
+            best[j] = away
             item = spare
             if item < 0:
                 item, used = used, used + 1
             else:
                 spare = after[item]
             block[item], region[item] = j, r
-            bucket = int(key * scale)
+            bucket = int(away * scale)
             _append(item, bucket, head, tail, after)
             lowest = min(lowest, bucket)
 
 
 @jit
-def _seed_means(
+def _plant(
     seeds: Array,
-    position: Array,
-    grid: Array,
+    basin: Array,
+    values: Array,
+    core: Real,
     vectors: Array,
     weight: Array,
-    faces: Array,
+    radius: Real,
     cosine: bool,
+    labels: Array,
 ) -> tuple[Array, Array, Array]:
-    """Sum, weight and mean of each seed and its neighbours."""
+    """Label the cores; give each one's sum, weight and mean."""
     total = np.zeros((seeds.size, vectors.shape[1]), np.float32)
     mass = np.zeros(seeds.size, np.float32)
     mean = np.zeros((seeds.size, vectors.shape[1]), np.float32)
+    for i in range(labels.size):
+        r = basin[i]
+        if r >= 0 and values[i] >= core * values[seeds[r]]:
+            mass[r] += weight[i]
+            for k in range(vectors.shape[1]):
+                total[r, k] += vectors[i, k] * weight[i]
     for r in range(seeds.size):
-        i = seeds[r]
-        total[r] += vectors[i] * weight[i]
-        mass[r] += weight[i]
-        for offset in faces:
-            j = grid[position[i] + offset]
-            if j >= 0:
-                total[r] += vectors[j] * weight[j]
-                mass[r] += weight[j]
         set_mean(total[r], mass[r], cosine, mean[r])
+        labels[seeds[r]] = r
+    for i in range(labels.size):
+        r = basin[i]
+        if r >= 0 and values[i] >= core * values[seeds[r]]:
+            if squared(vectors[i], mean[r]) <= radius * radius:
+                labels[i] = r
     return total, mass, mean
 
 

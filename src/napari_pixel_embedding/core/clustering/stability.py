@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding_map import Space
 
 
+TOLERANCE = 0.05
+"""Share of the objects that may come or go on a plateau.
+
+Of what was tried (absolute or relative widths; tolerances of 0, 0.02, 0.05 and 0.1; arithmetic or
+geometric middles), this with the absolute width and the arithmetic middle gave the best average
+precision on real nuclei, above that of any fixed bandwidth.
+"""
+
+
 @dataclass(frozen=True, eq=False)
 class StabilityCurve:
     """Number of objects at every bandwidth: a staircase, exact at each step.
@@ -30,7 +39,8 @@ class StabilityCurve:
     high : float
         Highest bandwidth of the index.
     plateau : tuple of float
-        Lower and upper end of the bandwidths that :attr:`auto_bandwidth` is the middle of.
+        Lower and upper end of the longest stretch over which the number keeps within five
+        percent of what it is at the lower end.
     """
 
     bandwidths: NDArray[np.float64]
@@ -78,7 +88,9 @@ def stability_curve(levels: Levels, limits: tuple[float, float], space: Space) -
 def _widest(
     bandwidths: NDArray[np.float64], counts: NDArray[np.int64], high: float
 ) -> tuple[float, float]:
-    """Give the ends of the step with the largest ratio of them."""
-    ends = np.append(bandwidths[1:], high)
-    k = int(np.argmax(np.log(ends / bandwidths) * (counts > 0)))
+    """Give the ends of the longest stretch over which the count keeps near where it begins."""
+    from napari_pixel_embedding.core.clustering.nodes import run_ends
+
+    ends = np.append(bandwidths, high)[run_ends(counts, TOLERANCE)]
+    k = int(np.argmax((ends - bandwidths) * (counts > 0)))
     return float(bandwidths[k]), float(ends[k])

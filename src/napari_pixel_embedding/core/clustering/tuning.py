@@ -45,8 +45,8 @@ class Tuning:
         What a valley can add at most to the height at which two seeds merge, in units.
     veto_slope : float
         Units added for each seed threshold by which the valley is too deep.
-    border_pull : float
-        Units that a block of distance 0 waits longer than one of distance 1 to join a seed.
+    core : float
+        Blocks of at least this share of their seed's distance belong to it from the start.
     jump : float
         Steps of the embedding along a row that end an object, in units.
     medium_object, large_object : float
@@ -71,7 +71,7 @@ class Tuning:
     hold: float = 0.4
     veto: float = 4.0
     veto_slope: float = 2.0
-    border_pull: float = 0.0
+    core: float = 0.5
     jump: float = 2.0
     medium_object: float = 20.0
     large_object: float = 48.0
