@@ -1,24 +1,22 @@
-"""Session ↔ layers; the only file that knows the quirks of napari's layers."""
+"""Session ↔ layers: which layers there are, and what they show."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
-from napari_pixel_embedding.session import ImageInput
+from napari_pixel_embedding._napari.labels_editor import LabelsEditor
+from napari_pixel_embedding._napari.placement import Alignment, image_input, placement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from napari import Viewer
-    from napari.layers import Image, Labels, Layer
+    from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.session import Session, SessionController
+    from napari_pixel_embedding.session import SessionController
 
 METADATA_KEY = "napari-pixel-embedding"
 
@@ -191,209 +189,3 @@ class ResultLayers(QObject):
         elif self._colors is not None and event.value is self._colors:
             self._colors = None
             self._controller.show_colors(False)
-
-
-class LabelsEditor(QObject):
-    """One labels layer: written in place, and read back after every edit of the user.
-
-    A brush stroke is recorded one turn of the event loop after napari reports it, because some
-    reports come before the pixels are written; while the mouse button is down, nothing is
-    pushed, so that no new cut wipes out half a stroke. Writing drops the layer's undo history
-    where the user had one: undoing would bring pixels of the labels before.
-
-    Parameters
-    ----------
-    layer : napari.layers.Labels
-        Its array is replaced by one of our own.
-    controller : SessionController
-        Told of edits.
-    """
-
-    def __init__(self, layer: Labels, controller: SessionController) -> None:
-        super().__init__()
-        self.layer = layer
-        self._controller = controller
-        self._session = controller.session
-        self._alignment = Alignment.of(self._session)
-        self._buffer: NDArray[Any] = np.zeros(0, np.uint16)
-        self._shown: NDArray[Any] | None = None
-        self._wanted: NDArray[Any] | None = None
-        self._writing = self._in_stroke = self._touched = False
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self._settle)
-        layer.events.paint.connect(self._painted)
-        layer.events.set_data.connect(self._data_set)
-        layer.mouse_drag_callbacks.append(self._watch_stroke)
-
-    def close(self) -> None:
-        """Let the layer alone from now on."""
-        self._later.stop()
-        self.layer.events.paint.disconnect(self._painted)
-        self.layer.events.set_data.disconnect(self._data_set)
-        if self._watch_stroke in self.layer.mouse_drag_callbacks:
-            self.layer.mouse_drag_callbacks.remove(self._watch_stroke)
-
-    def show(self, labels: NDArray[Any]) -> None:
-        """Show ``labels``, once the edits that are under way have been recorded."""
-        self._wanted = labels
-        if self._in_stroke:
-            return
-        if self._touched:
-            self._settle()
-        else:
-            self._push(labels)
-
-    # --------------------------------------------------------------------------- to napari
-
-    def _push(self, labels: NDArray[Any]) -> None:
-        self._writing = True
-        try:
-            self._write(labels)
-        finally:
-            self._writing = False
-        self._shown = labels
-
-    def _write(self, labels: NDArray[Any]) -> None:
-        in_place = self._fits(labels)
-        if in_place and self._touched and np.array_equal(self._buffer, labels):
-            return  # the layer shows it already, and its undo history still holds
-        if in_place:
-            np.copyto(self._buffer, labels)
-            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
-        else:
-            self._alignment = Alignment.of(self._session)
-            self._buffer = labels.copy()
-            self.layer.data = self._alignment.lay(self._buffer)
-        self._drop_history()
-
-    def _fits(self, labels: NDArray[Any]) -> bool:
-        return (
-            self._shown is not None
-            and self._alignment == Alignment.of(self._session)
-            and (self._buffer.shape, self._buffer.dtype) == (labels.shape, labels.dtype)
-            and _same_memory(self.layer.data, self._buffer)
-        )
-
-    def _drop_history(self) -> None:
-        if not self._touched:
-            return
-        mode = self.layer.mode
-        self.layer.editable = False  # the public way to empty the undo history
-        self.layer.editable = True
-        self.layer.mode = mode
-        self._touched = False
-
-    # ------------------------------------------------------------------------- from napari
-
-    def _watch_stroke(self, layer: Labels, event: Any) -> Iterator[None]:
-        self._in_stroke = True
-        yield
-        while event.type == "mouse_move":
-            yield
-        self._in_stroke = False
-        self._later.start()
-
-    def _painted(self, event: Any) -> None:
-        self._touched = True
-        self._later.start()
-
-    def _data_set(self, event: Any) -> None:
-        """Look at the pixels when they may have changed: undo and redo say nothing else."""
-        replaced = self._shown is not None and not _same_memory(self.layer.data, self._buffer)
-        if not self._writing and (self._touched or replaced):
-            self._touched = True
-            self._later.start()
-
-    def _settle(self) -> None:
-        """Record what the user changed; with nothing to record, show what waits."""
-        self._later.stop()
-        if self._in_stroke or self._shown is None:
-            return
-        before, after = self._shown, self._read()
-        if after is not None and not np.array_equal(after, before):
-            self._shown = after
-            self._controller.record_edit(before, after)
-        elif self._wanted is not None and self._wanted is not self._shown:
-            self._push(self._wanted)
-
-    def _read(self) -> NDArray[Any] | None:
-        """Copy the layer's pixels, or nothing when someone gave it data of another shape."""
-        if _same_memory(self.layer.data, self._buffer):
-            return self._buffer.copy()
-        data = np.asarray(self.layer.data)
-        if data.shape != self._alignment.lay(self._buffer).shape:
-            return None
-        return self._alignment.lift(data).copy()
-
-
-def image_input(layer: Image, axes: str | None) -> ImageInput:
-    """Describe an image layer to the session; of a multiscale image, its finest level."""
-    return ImageInput(
-        data=layer.data[0] if layer.multiscale else layer.data,
-        axes=axes,
-        name=layer.name,
-        spacing=tuple(float(s) for s in layer.scale),
-        rgb=bool(layer.rgb),
-        axes_hint=_joined(layer.axis_labels),
-    )
-
-
-def _joined(axis_labels: tuple[str, ...]) -> str:
-    return "".join(axis_labels) if all(len(label) == 1 for label in axis_labels) else ""
-
-
-def placement(layer: Layer, ndim: int) -> dict[str, Any]:
-    """Where a layer of ``ndim`` axes must lie to cover the last axes of ``layer``."""
-    return {
-        "scale": layer.scale[-ndim:],
-        "translate": layer.translate[-ndim:],
-        "rotate": layer.rotate[-ndim:, -ndim:],
-        "units": layer.units[-ndim:],
-        "axis_labels": layer.axis_labels[-ndim:],
-    }
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """How an array of ([T,] [Z,] Y, X) is laid over an image that has channels too.
-
-    napari aligns layers at their last axes. Channels before all others need nothing; channels
-    between them get an axis along which every element is the same memory.
-
-    Parameters
-    ----------
-    axis : int, optional
-        Where the axis is inserted.
-    channels : int
-        Its length.
-    """
-
-    axis: int | None = None
-    channels: int = 1
-
-    @classmethod
-    def of(cls, session: Session) -> Alignment:
-        """Alignment to the session's image, as its axes were understood."""
-        axes, image = session.axes, session.image
-        axis = axes.find("C")
-        if image is None or not 0 < axis < axes.index("Y"):
-            return cls()
-        return cls(axis, image.shape[axis])
-
-    def lay(self, array: NDArray[Any]) -> NDArray[Any]:
-        """View ``array`` with the channels' axis; writing into the view writes into ``array``."""
-        if self.axis is None:
-            return array
-        shape = (*array.shape[: self.axis], self.channels, *array.shape[self.axis :])
-        strides = (*array.strides[: self.axis], 0, *array.strides[self.axis :])
-        return np.lib.stride_tricks.as_strided(array, shape, strides)
-
-    def lift(self, view: NDArray[Any]) -> NDArray[Any]:
-        """Undo :meth:`lay`."""
-        return view if self.axis is None else view.take(0, axis=self.axis)
-
-
-def _same_memory(data: Any, buffer: NDArray[Any]) -> bool:
-    """Whether writing into ``buffer`` writes into a layer's ``data``."""
-    return isinstance(data, np.ndarray) and np.may_share_memory(data, buffer)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_pixel_embedding._napari.layers import Alignment, image_input, placement
+from napari_pixel_embedding._napari.placement import Alignment, image_input, placement
 from napari_pixel_embedding.session import ImageInput, Session
 
 

@@ -1,0 +1,83 @@
+"""How images, label images and napari's layers lie on each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.session import ImageInput
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.session import Session
+
+
+def image_input(layer: Image, axes: str | None) -> ImageInput:
+    """Describe an image layer to the session; of a multiscale image, its finest level."""
+    return ImageInput(
+        data=layer.data[0] if layer.multiscale else layer.data,
+        axes=axes,
+        name=layer.name,
+        spacing=tuple(float(s) for s in layer.scale),
+        rgb=bool(layer.rgb),
+        axes_hint=_joined(layer.axis_labels),
+    )
+
+
+def _joined(axis_labels: tuple[str, ...]) -> str:
+    return "".join(axis_labels) if all(len(label) == 1 for label in axis_labels) else ""
+
+
+def placement(layer: Layer, ndim: int) -> dict[str, Any]:
+    """Where a layer of ``ndim`` axes must lie to cover the last axes of ``layer``."""
+    return {
+        "scale": layer.scale[-ndim:],
+        "translate": layer.translate[-ndim:],
+        "rotate": layer.rotate[-ndim:, -ndim:],
+        "units": layer.units[-ndim:],
+        "axis_labels": layer.axis_labels[-ndim:],
+    }
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How an array of ([T,] [Z,] Y, X) is laid over an image that has channels too.
+
+    napari aligns layers at their last axes. Channels before all others need nothing; channels
+    between them get an axis along which every element is the same memory.
+
+    Parameters
+    ----------
+    axis : int, optional
+        Where the axis is inserted.
+    channels : int
+        Its length.
+    """
+
+    axis: int | None = None
+    channels: int = 1
+
+    @classmethod
+    def of(cls, session: Session) -> Alignment:
+        """Alignment to the session's image, as its axes were understood."""
+        axes, image = session.axes, session.image
+        axis = axes.find("C")
+        if image is None or not 0 < axis < axes.index("Y"):
+            return cls()
+        return cls(axis, image.shape[axis])
+
+    def lay(self, array: NDArray[Any]) -> NDArray[Any]:
+        """View ``array`` with the channels' axis; writing into the view writes into ``array``."""
+        if self.axis is None:
+            return array
+        shape = (*array.shape[: self.axis], self.channels, *array.shape[self.axis :])
+        strides = (*array.strides[: self.axis], 0, *array.strides[self.axis :])
+        return np.lib.stride_tricks.as_strided(array, shape, strides)
+
+    def lift(self, view: NDArray[Any]) -> NDArray[Any]:
+        """Undo :meth:`lay`."""
+        return view if self.axis is None else view.take(0, axis=self.axis)
