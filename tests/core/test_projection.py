@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.projection import (
     ColorBasis,
+    basis_fits,
     embedding_to_rgb,
     fit_color_basis,
     similarity_to_pixel,
+    similarity_to_vector,
+    vector_at,
 )
 
 
@@ -185,3 +188,37 @@ def test_positions_among_the_components_wrap_so_that_neighbours_keep_differing()
     step = np.abs(np.diff(rgb[::4], axis=0)).sum(axis=1)
     assert step.min() > 60
     assert (np.ptp(rgb.reshape(-1, 4, 3), axis=1) == 0).all()
+
+
+def test_a_kept_basis_fits_frames_of_its_model_and_no_other_embedding():
+    emap = random_map()
+    basis = fit_color_basis(emap)
+    assert basis_fits(basis, emap)
+    assert basis_fits(basis, random_map(seed=1))
+    assert basis_fits(basis, random_map((5, 3, 2), seed=2))
+    assert not basis_fits(basis, random_map((4, 12, 14)))
+    far = EmbeddingMap(emap.embedding + 50, emap.foreground)
+    assert not basis_fits(basis, far)
+    assert not basis_fits(basis, EmbeddingMap(30 * emap.embedding, emap.foreground))
+    nothing = EmbeddingMap(np.full((5, 2, 2), np.nan, np.float32), np.zeros((2, 2), np.float32))
+    assert basis_fits(basis, nothing)
+
+
+@pytest.mark.parametrize("space", ["euclidean", "cosine"])
+def test_similarity_in_a_region_is_a_part_of_the_whole(space):
+    emap = random_map((3, 4, 5, 6), space=space)
+    vector = vector_at(emap, (1, 2, 3))
+    whole = similarity_to_vector(emap, vector)
+    for region in ((slice(1, 2), slice(None), slice(None)), (slice(None), slice(4, 5), slice(2))):
+        part = similarity_to_vector(emap, vector, region)
+        np.testing.assert_allclose(part, whole[region], atol=1e-6)
+    np.testing.assert_allclose(whole[1, 2, 3], 0, atol=1e-6)
+
+
+def test_similarity_to_a_pixel_of_another_frame():
+    first, second = random_map(seed=1), random_map(seed=2)
+    distance = similarity_to_vector(second, vector_at(first, (3, 4)))
+    expected = np.linalg.norm(second.embedding - first.embedding[:, 3:4, 4:5], axis=0)
+    np.testing.assert_allclose(distance, expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="5 components, found an array of shape"):
+        similarity_to_vector(first, np.zeros(4, np.float32))

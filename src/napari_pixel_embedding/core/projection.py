@@ -21,6 +21,9 @@ _CHUNK = 1 << 16
 _OBJECTS_AROUND = 4
 """Touching objects, ``2 * delta_dist`` apart, until the colours of a position come around again."""
 
+_MOST_SATURATED = 0.5
+"""Share of vectors that may lie beyond a basis's range by half of it before it is given up."""
+
 
 @dataclass(frozen=True, eq=False)
 class ColorBasis:
@@ -124,13 +127,64 @@ def embedding_to_rgb(emap: EmbeddingMap, basis: ColorBasis | None = None) -> NDA
     offset = (basis.low / (basis.high - basis.low)).astype(np.float32)
     foreground = emap.foreground.reshape(-1)
     rgb = np.empty((foreground.size, 3), np.uint8)
-    for part, vectors in _vectors(emap):
+    for part, features in iterate_features(emap):
         with np.errstate(invalid="ignore", over="ignore"):
-            colors = matrix @ (_wrapped(vectors, emap) - basis.mean[:, None]) - offset[:, None]
+            colors = matrix @ (features - basis.mean[:, None]) - offset[:, None]
             colors *= 255 * np.clip(foreground[part], 0, 1)
         limit = 255 * np.nan_to_num(np.clip(foreground[part], 0, 1))
         rgb[part] = np.rint(np.clip(_finite(colors), 0, limit)).T
     return rgb.reshape(*emap.shape, 3)
+
+
+def basis_fits(basis: ColorBasis, emap: EmbeddingMap, sample: int = 20000) -> bool:
+    """Say whether a basis kept from another embedding still tells this one's objects apart.
+
+    It does while most of the vectors get colours between the darkest and the fullest. Vectors
+    of a model that was trained anew lie elsewhere, and would all be saturated.
+
+    Parameters
+    ----------
+    basis : ColorBasis
+    emap : EmbeddingMap
+    sample : int
+        Number of foreground pixels to look at.
+    """
+    if len(basis.mean) != emap.embedding_dim + emap.position_channels:
+        return False
+    vectors = _sample_vectors(emap, sample, 0)
+    if len(vectors) == 0:
+        return True
+    used = np.abs(basis.components).any(axis=1)
+    shares = ((vectors - basis.mean) @ basis.components.T - basis.low) / (basis.high - basis.low)
+    beyond = (np.abs(shares - 0.5) > 1.0).mean(axis=0)
+    return bool((beyond[used] <= _MOST_SATURATED).all())
+
+
+def vector_at(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.float32]:
+    """Return one pixel's vector as it is compared: of length one in cosine space.
+
+    Parameters
+    ----------
+    emap : EmbeddingMap
+    index : sequence of int
+        The pixel, ([z,] y, x).
+
+    Returns
+    -------
+    array of float32, shape (E,)
+
+    Raises
+    ------
+    ValueError
+        When the pixel lies outside the image or its vector is not finite.
+    """
+    position = _pixel(index, emap.shape)
+    flat = int(np.ravel_multi_index(position, emap.shape))
+    vector = emap.embedding.reshape(emap.embedding_dim, -1)[:, flat, None]
+    picked = _unit(vector.astype(np.float32), emap)[:, 0]
+    if not np.isfinite(picked).all():
+        raise ValueError(f"The pixel {position} has no finite vector. Pick another one.")
+    return picked
 
 
 def similarity_to_pixel(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.float32]:
@@ -153,28 +207,88 @@ def similarity_to_pixel(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.
     ValueError
         When the pixel lies outside the image or its own vector is not finite.
     """
-    position = _pixel(index, emap.shape)
-    flat = int(np.ravel_multi_index(position, emap.shape))
-    result = np.empty(int(np.prod(emap.shape)), np.float32)
-    vector = emap.embedding.reshape(emap.embedding_dim, -1)[:, flat, None]
-    picked = _unit(vector.astype(np.float32), emap)
-    if not np.isfinite(picked).all():
-        raise ValueError(f"The pixel {position} has no finite vector. Pick another one.")
-    for part, vectors in _vectors(emap):
+    result = similarity_to_vector(emap, vector_at(emap, index))
+    result[_pixel(index, emap.shape)] = 0.0
+    return result
+
+
+def similarity_to_vector(
+    emap: EmbeddingMap, vector: NDArray[np.float32], region: tuple[slice, ...] | None = None
+) -> NDArray[np.float32]:
+    """How far every pixel's vector is from a given one.
+
+    Parameters
+    ----------
+    emap : EmbeddingMap
+    vector : array of float32, shape (E,)
+        From :func:`vector_at`, of this embedding or of another frame.
+    region : tuple of slice, optional
+        The pixels to look at, a slice for each of the axes ([Z,] Y, X); by default all.
+
+    Returns
+    -------
+    array of float32, shape ([Z,] Y, X) of the region
+        See :func:`similarity_to_pixel`.
+
+    Raises
+    ------
+    ValueError
+        When the vector has another length than those of the embedding.
+
+    Examples
+    --------
+    >>> from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    >>> vectors = np.array([[[0.0, 3.0]], [[0.0, 4.0]]], dtype=np.float32)
+    >>> emap = EmbeddingMap(vectors, np.ones((1, 2), np.float32))
+    >>> similarity_to_vector(emap, np.zeros(2, np.float32))
+    array([[0., 5.]], dtype=float32)
+    """
+    if vector.shape != (emap.embedding_dim,):
+        raise ValueError(
+            f"vector must have the embedding's {emap.embedding_dim} components, "
+            f"found an array of shape {vector.shape}."
+        )
+    embedding = emap.embedding if region is None else emap.embedding[(slice(None), *region)]
+    result = np.empty(embedding.shape[1:], np.float32)
+    flat = result.reshape(-1)
+    for part, vectors in _vectors(embedding, emap):
         with np.errstate(invalid="ignore", over="ignore"):
             if emap.space == "cosine":
-                distance = 1 - picked[:, 0] @ vectors
+                distance = 1 - vector @ vectors
             else:
-                vectors = vectors - picked
+                vectors = vectors - vector[:, None]
                 distance = np.sqrt(np.einsum("en,en->n", vectors, vectors))
-        result[part] = np.where(np.isfinite(distance), np.maximum(distance, 0), np.inf)
-    result[flat] = 0.0
-    return result.reshape(emap.shape)
+        flat[part] = np.where(np.isfinite(distance), np.maximum(distance, 0), np.inf)
+    return result
 
 
-def _vectors(emap: EmbeddingMap) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+def iterate_features(
+    emap: EmbeddingMap, *, wrap: bool = True
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Go over all pixels in parts, with the vectors that a colour basis is for.
+
+    Parameters
+    ----------
+    emap : EmbeddingMap
+    wrap : bool
+        Replace positions by points on circles, as the colours do.
+
+    Yields
+    ------
+    part : slice
+        Pixels of the flattened image.
+    features : array of float32, shape (F, n)
+        Their vectors, of length one in cosine space.
+    """
+    for part, vectors in _vectors(emap.embedding, emap):
+        yield part, _wrapped(vectors, emap) if wrap else vectors
+
+
+def _vectors(
+    embedding: NDArray[Any], emap: EmbeddingMap
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Parts of the pixels and their vectors (E, n), of length one in cosine space."""
-    flat = emap.embedding.reshape(emap.embedding_dim, -1)
+    flat = embedding.reshape(emap.embedding_dim, -1)
     for start in range(0, flat.shape[1], _CHUNK):
         part = slice(start, min(start + _CHUNK, flat.shape[1]))
         yield part, _unit(flat[:, part].astype(np.float32, copy=False), emap)
