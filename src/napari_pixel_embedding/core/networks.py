@@ -85,7 +85,7 @@ class EmbeddingUNet(nn.Module):
         )
 
 
-class WNet(nn.Module):
+class WNet(EmbeddingUNet):
     """Two U-Nets: the first learns distances, the second embeds with the first one's features.
 
     Parameters are those of :class:`EmbeddingUNet`, for each of the two U-Nets.
@@ -99,12 +99,8 @@ class WNet(nn.Module):
         depth: int = 4,
         ndim: int = 2,
     ) -> None:
-        super().__init__()
+        super().__init__(in_channels + base_width, embedding_dim, base_width, depth, ndim)
         self.distance_backbone = UNetBackbone(in_channels, base_width, depth, ndim)
-        self.backbone = UNetBackbone(in_channels + base_width, base_width, depth, ndim)
-        self.embedding = _head(base_width, embedding_dim, ndim)
-        self.foreground = _head(base_width, 1, ndim)
-        self.distance = _head(base_width, 1, ndim)
 
     def forward(self, image: Tensor) -> NetworkOutput:
         """Map an image (B, C, [Z,] Y, X), sides multiples of ``2**depth``, to its outputs."""
@@ -147,7 +143,7 @@ class UNetBackbone(nn.Module):
         return x
 
 
-ARCHITECTURES: dict[str, type[EmbeddingUNet] | type[WNet]] = {"unet": EmbeddingUNet, "wnet": WNet}
+ARCHITECTURES: dict[str, type[EmbeddingUNet]] = {"unet": EmbeddingUNet, "wnet": WNet}
 """The networks a model file may name; nothing else is ever built from a file."""
 
 
