@@ -129,6 +129,13 @@ def make_scene(
     return Scene(emap, labels)
 
 
+def stripes(*steps, width=8):
+    """Stripes of 12 × ``width`` pixels side by side along X, each so far from the one before."""
+    values = np.repeat(np.cumsum([0.0, *steps]), width)
+    embedding = np.broadcast_to(values, (1, 12, values.size)).astype(np.float32)
+    return EmbeddingMap(embedding, np.ones(embedding.shape[1:], np.float32))
+
+
 def f1_score(y_true, y_pred, iou_threshold=0.5):
     """F1 of objects; above an IoU of 0.5 a match is one to one by itself."""
     true_ids, t = np.unique(y_true, return_inverse=True)

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import f1_score, make_scene
+from synthetic import f1_score, make_scene, stripes
 
+from napari_pixel_embedding.core.checkpoint import load_model
 from napari_pixel_embedding.core.clustering import ClusterParams, Summary, build_cluster_index
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.inference import predict_embedding
+from napari_pixel_embedding.core.samples import load_sample
 
 EVERYTHING = ClusterParams(min_size=0)
 
@@ -20,11 +23,8 @@ def two_halves(shape=(24, 30), apart=3.0, channels=2):
     return EmbeddingMap(embedding, np.ones(shape, np.float32))
 
 
-def chain(steps=(0.7, 1.4, 2.4), width=8):
-    """Stripes side by side along X, each so far from the one before."""
-    values = np.repeat(np.cumsum([0.0, *steps]), width)
-    embedding = np.broadcast_to(values, (1, 12, values.size)).astype(np.float32)
-    return EmbeddingMap(embedding, np.ones(embedding.shape[1:], np.float32))
+def chain(steps=(0.7, 1.4, 2.4)):
+    return stripes(*steps)
 
 
 # What the bandwidth means
@@ -199,6 +199,26 @@ def test_every_parameter_changes_the_result(name, value):
     index = build_cluster_index(dataclasses.replace(emap, foreground=foreground))
     before, after = index.cut(), index.cut(ClusterParams(**{name: value}))
     assert (before != after).any()
+
+
+@pytest.fixture(scope="module")
+def indices():
+    """A scene of hardly distinct cells, and what the bundled model sees in a bundled sample."""
+    emap = make_scene((96, 96), 12, noise=0.3, apart=0.5, distance=True, gaps=False).emap
+    rough = emap.distance + np.random.default_rng(0).normal(0, 0.2, emap.shape).astype(np.float32)
+    emap.foreground[:5], emap.foreground[1:4, 1:4] = 0, 0.9
+    image = load_sample("nuclei-large")[0].data
+    sample = predict_embedding(load_model("nuclei-fluo"), image, device="cpu")
+    emaps = dataclasses.replace(emap, distance=rough.clip(0, 1)), sample
+    return [build_cluster_index(emap) for emap in emaps]
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["scene", "sample"])
+@pytest.mark.parametrize("field", dataclasses.fields(ClusterParams), ids=lambda f: f.name)
+def test_every_slider_changes_the_objects(indices, which, field):
+    ends = field.metadata["min"], min(field.metadata["max"], 200)
+    low, high = (ClusterParams(**{"bandwidth": 1.0, field.name: value}) for value in ends)
+    assert (indices[which].cut(low) != indices[which].cut(high)).any()
 
 
 def test_foreground_threshold_is_live_in_both_directions():
