@@ -1,0 +1,187 @@
+"""What the views of an embedding show: pure functions from one frozen request to one answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.projection import (
+    basis_fits,
+    fit_color_basis,
+    similarity_to_vector,
+)
+from napari_pixel_embedding.core.scatter import (
+    density_image,
+    objects_inside,
+    points_in_lasso,
+    project_to_plane,
+    raster,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.projection import ColorBasis
+    from napari_pixel_embedding.core.scatter import PointCloud
+
+BINS = 768
+"""Cells a side of the scatter's raster: sharp at the size of a dock, also zoomed in."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pick:
+    """The pixel that others are compared with.
+
+    Parameters
+    ----------
+    frame : int
+        Which of the embedding maps.
+    index : tuple of int
+        ([z,] y, x).
+    vector : array of float32, shape (E,)
+        Its vector, of length one in cosine space.
+    """
+
+    frame: int
+    index: tuple[int, ...]
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Similarity:
+    """Distances to the picked pixel, float32, in a region of one frame."""
+
+    frame: int
+    region: tuple[slice, ...]
+    distance: NDArray[np.float32]
+
+
+def similarity(
+    emap: EmbeddingMap, frame: int, pick: Pick, region: tuple[slice, ...] | None
+) -> Similarity:
+    """Compare a region of one frame, all of it by default, with the picked pixel."""
+    if region is None:
+        region = (slice(None),) * emap.ndim
+    return Similarity(frame, region, similarity_to_vector(emap, pick.vector, region))
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """The foreground of one frame as a plot.
+
+    Parameters
+    ----------
+    emap : EmbeddingMap
+        The frame.
+    frame : int
+        Which of the embedding maps.
+    basis : ColorBasis
+        Spans the plane.
+    components : tuple of int, optional
+        See :func:`~napari_pixel_embedding.core.scatter.project_to_plane`.
+    cloud : PointCloud
+    density : array of uint8, shape (BINS, BINS)
+        The points' density, logarithmic, its first row the lowest.
+    """
+
+    emap: EmbeddingMap
+    frame: int
+    basis: ColorBasis
+    components: tuple[int, int] | None
+    cloud: PointCloud
+    density: NDArray[np.uint8]
+
+
+def scatter(
+    maps: Sequence[EmbeddingMap],
+    frame: int,
+    basis: ColorBasis | None,
+    components: tuple[int, int] | None,
+) -> Scatter:
+    """Plot one frame on the plane of a basis, fitted to the middle frame where none fits."""
+    basis = fitting_basis(maps, basis)
+    cloud = project_to_plane(maps[frame], basis, components)
+    return Scatter(maps[frame], frame, basis, components, cloud, density_image(raster(cloud, BINS)))
+
+
+def fitting_basis(maps: Sequence[EmbeddingMap], basis: ColorBasis | None) -> ColorBasis:
+    """Return a basis that was kept, or a new one where it does not fit the embedding any more."""
+    middle = maps[len(maps) // 2]
+    if basis is None or not basis_fits(basis, middle):
+        return fit_color_basis(middle)
+    return basis
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What the user chose: a lasso in the plot, or objects in the labels layer.
+
+    Parameters
+    ----------
+    lasso : sequence of (float, float)
+        Corners in the plot; empty when objects were chosen.
+    ids : tuple of int
+        The objects.
+    """
+
+    lasso: tuple[tuple[float, float], ...] = ()
+    ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What a choice holds.
+
+    Parameters
+    ----------
+    choice : Choice
+    frame : int
+        Which of the embedding maps.
+    ids : array of int
+        Objects that are chosen, or mostly inside the lasso.
+    pixel_count : int
+        Points that are chosen.
+    mask : array of uint8, shape ([Z,] Y, X)
+        2 in these objects, 1 in other pixels inside the lasso, else 0.
+    marks : array of uint8, shape (BINS, BINS)
+        1 where the plot has a chosen point.
+    """
+
+    choice: Choice
+    frame: int
+    ids: NDArray[np.integer[Any]]
+    pixel_count: int
+    mask: NDArray[np.uint8]
+    marks: NDArray[np.uint8]
+
+
+def select(plot: Scatter, labels: NDArray[Any] | None, choice: Choice) -> Selection:
+    """Find the points, pixels and objects of a choice; ``labels`` are those of the plot's frame."""
+    cloud = plot.cloud
+    flat = np.zeros(int(np.prod(cloud.shape)), np.uint8) if labels is None else labels.reshape(-1)
+    of_points = flat[cloud.pixels]
+    if choice.lasso:
+        chosen = points_in_lasso(cloud, choice.lasso)
+        ids = objects_inside(of_points, chosen)
+    else:
+        ids = np.array(choice.ids, int)
+        chosen = np.isin(of_points, ids)
+    mask = np.zeros(flat.shape, np.uint8)
+    mask[cloud.pixels[chosen]] = 1
+    if len(ids):
+        mask[_table(ids, flat)[np.maximum(flat, 0)]] = 2
+    marks = (raster(cloud, BINS, chosen) > 0).astype(np.uint8)
+    count = int(np.count_nonzero(chosen))
+    return Selection(choice, plot.frame, ids, count, mask.reshape(cloud.shape), marks)
+
+
+def _table(ids: NDArray[np.integer[Any]], labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Look-up table over the ids of a label image: whether each is one of ``ids``."""
+    table = np.zeros(int(labels.max(initial=0)) + 1, bool)
+    table[ids[(ids > 0) & (ids < len(table))]] = True
+    return table
