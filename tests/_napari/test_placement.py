@@ -31,6 +31,8 @@ def test_labels_are_laid_over_all_channels(axes, shape, labels, view):
     laid = alignment.lay(array)
     assert laid.shape == view
     np.testing.assert_array_equal(alignment.lift(laid), array)
+    index = tuple(n - 1 for n in laid.shape)
+    assert array[alignment.lift_index(index)] == laid[index]
 
 
 def test_painting_one_channel_paints_the_labels():

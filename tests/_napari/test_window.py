@@ -81,14 +81,18 @@ def test_a_stroke_on_the_canvas_survives_the_slider(viewer, ran, qtbot):
     assert (ran.session.corrections[stroke] == 500).all()
 
 
-def test_undo_of_a_stroke_is_a_correction_too(ran, qtbot):
+def test_undoing_a_stroke_at_once_leaves_no_correction(ran, qtbot):
     layer = ran.workspace.layers.labels_layer
     before = layer.data.copy()
-    layer.paint((32, 48), 500)
+    layer.paint((0, 0), 500)
     painted(qtbot, ran.session, 1)
     layer.undo()
     qtbot.waitUntil(lambda: np.array_equal(ran.session.labels, before), timeout=20_000)
     np.testing.assert_array_equal(layer.data, before)
+    assert ran.session.corrections is None
+    layer.redo()
+    painted(qtbot, ran.session, 1)
+    assert layer.data[0, 0] == 500
 
 
 def test_undo_after_a_new_cut_writes_no_stale_pixels(ran, qtbot):
@@ -144,6 +148,20 @@ def test_each_image_keeps_its_labels_and_corrections(viewer, ran, run, qtbot, im
     run(ran)
     assert ran.workspace.layers.labels_layer is first
     assert first.data[32, 48] == 500
+
+
+def test_strokes_on_a_layer_left_behind_are_taken_up(viewer, ran, run, qtbot, image):
+    first = ran.workspace.layers.labels_layer
+    first.paint((32, 48), 500)
+    painted(qtbot, ran.session, 1)
+    viewer.add_image(image[:48, :48], name="other")
+    run(ran)
+    first.paint((5, 5), 600)
+    viewer.layers.selection.active = viewer.layers["field"]
+    run(ran)
+    qtbot.waitUntil(lambda: np.array_equal(first.data, ran.session.labels), timeout=20_000)
+    assert (first.data[32, 48], first.data[5, 5]) == (500, 600)
+    assert ran.session.corrected_count == 2
 
 
 def test_deleting_or_renaming_the_labels_layer_is_no_accident(viewer, ran, qtbot):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.clustering import StabilityCurve, Summary
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
 from napari_pixel_embedding.session import Engine
 
@@ -57,12 +58,34 @@ class FakeIndex:
     def __init__(self, emap):
         self.bright = np.asarray(emap.foreground) > 0.5
 
-    def cut(self, params):
+    @property
+    def shape(self):
+        return self.bright.shape
+
+    def cut(self, params, local=()):
+        """Cut; one local bandwidth below 2 anywhere cuts all, so that tests see it."""
         labels = np.zeros(self.bright.shape, np.uint16)
         starts = np.diff(self.bright.any(axis=0).astype(int), prepend=0) == 1
-        ids = np.cumsum(starts) if params.bandwidth < 2 else 1
+        bandwidth = min([params.bandwidth, *(one.bandwidth for one in local)])
+        ids = np.cumsum(starts) if bandwidth < 2 else 1
         labels[:] = np.where(self.bright, ids, 0)
         return labels
+
+    def summary(self, params, local=()):
+        sizes = np.bincount(self.cut(params, local).ravel())[1:]
+        return Summary(sizes.size, float(np.median(sizes)) if sizes.size else 0.0)
+
+    def stability(self, params):
+        count = self.summary(replace(params, bandwidth=1.0)).count
+        steps, counts = np.array([0.5, 2.0]), np.array([count, min(count, 1)])
+        return StabilityCurve(steps, counts, 3.0, (0.5, 2.0) if count > 1 else (0.5, 3.0))
+
+    def next_cut(self, params, local, point, direction):
+        cut = min([params.bandwidth, *(one.bandwidth for one in local)]) < 2
+        return None if cut == (direction == "finer") else (1.0 if direction == "finer" else 2.5)
+
+    def with_local(self, params, local, new):
+        return (*(one for one in local if one.point != new.point), new)
 
 
 def load_model(source):

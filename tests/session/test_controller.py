@@ -5,6 +5,7 @@ import pytest
 from fakes import FakeModel, fake_engine, predict_frames
 
 from napari_pixel_embedding.session import (
+    Earlier,
     ImageInput,
     ImmediateExecutor,
     Session,
@@ -228,6 +229,30 @@ def test_erasing_survives_too(ran):
     assert (ran.session.labels[1] == [0, 1, 1, 0, 0, 0, 0, 0]).all()
 
 
+def test_taking_back_what_was_just_painted_unlocks_it(ran):
+    first = ran.session.labels
+    paint(ran, (0, 0), 5)
+    second, corrections = ran.session.labels, ran.session.corrections
+    paint(ran, (0, 7), 6)
+    ran.record_edit(ran.session.labels, second.copy())
+    assert ran.session.corrections is corrections
+    ran.record_edit(ran.session.labels, first.copy())
+    assert ran.session.corrections is None
+    assert ran.session.corrected_count == 0
+
+
+def test_what_was_painted_while_another_image_was_shown_is_recorded(ran, image):
+    paint(ran, (0, 0), 7)
+    shown, corrections = ran.session.labels, ran.session.corrections
+    ran.set_image(ImageInput(np.zeros((3, 3)), "YX"))
+    found = shown.copy()
+    found[0, 7] = 8
+    ran.set_image(image, Earlier(corrections, (), "YX", shown, found))
+    ran.run()
+    assert (ran.session.labels[0, 0], ran.session.labels[0, 7]) == (7, 8)
+    assert ran.session.corrected_count == 2
+
+
 def test_reset_brings_the_clusters_back(ran):
     clusters = ran.session.clusters
     paint(ran, (0, 0), 5)
@@ -256,7 +281,7 @@ def test_an_edit_needs_no_new_cut(waiting, queue):
 
 def test_corrections_that_do_not_fit_are_left_out_and_said(ran, image):
     paint(ran, (0, 0), 7)
-    ran.set_image(ImageInput(image.data[None], "TYX"), ran.session.corrections)
+    ran.set_image(ImageInput(image.data[None], "TYX"), Earlier(ran.session.corrections))
     ran.run()
     assert ran.session.corrections is None
     assert "(4, 8)" in ran.session.error
@@ -268,7 +293,7 @@ def test_corrections_of_an_image_can_be_given_back(ran, image):
     corrections = ran.session.corrections
     ran.set_image(ImageInput(np.zeros((3, 3)), "YX"))
     assert ran.session.corrections is None
-    ran.set_image(image, corrections)
+    ran.set_image(image, Earlier(corrections))
     ran.run()
     assert ran.session.labels[0, 0] == 7
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,38 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.session import SessionController
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """What a labels layer shows.
+
+    Parameters
+    ----------
+    labels : array, shape ([T,] [Z,] Y, X)
+        As they were given, or as the user left them when that was recorded.
+    buffer : array of the same shape and type
+        The layer's own memory.
+    alignment : Alignment
+        How the buffer lies in the layer.
+    """
+
+    labels: NDArray[Any]
+    buffer: NDArray[Any]
+    alignment: Alignment
+
+    def lies_in(self, layer: Labels) -> bool:
+        """Whether writing into the buffer writes into the layer."""
+        return isinstance(layer.data, np.ndarray) and np.may_share_memory(layer.data, self.buffer)
+
+    def read(self, layer: Labels) -> NDArray[Any] | None:
+        """Copy the layer's pixels, or nothing when someone gave it data of another shape."""
+        if self.lies_in(layer):
+            return self.buffer.copy()
+        data = np.asarray(layer.data)
+        if data.shape != self.alignment.lay(self.buffer).shape:
+            return None
+        return self.alignment.lift(data).copy()
 
 
 class LabelsEditor(QObject):
@@ -39,9 +72,7 @@ class LabelsEditor(QObject):
         self.layer = layer
         self._controller = controller
         self._session = controller.session
-        self._alignment = Alignment.of(self._session)
-        self._buffer: NDArray[Any] = np.zeros(0, np.uint16)
-        self._shown: NDArray[Any] | None = None
+        self._shown: Shown | None = None
         self._wanted: NDArray[Any] | None = None
         self._writing = self._in_stroke = self._touched = False
         self._later = QTimer(self)
@@ -50,6 +81,25 @@ class LabelsEditor(QObject):
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._data_set)
         layer.mouse_drag_callbacks.append(self._watch_stroke)
+
+    @property
+    def shown(self) -> Shown | None:
+        """What the layer shows, as far as it is known."""
+        return self._shown
+
+    def adopt(self, shown: Shown | None, found: NDArray[Any] | None) -> None:
+        """Go on with a layer that was left: ``found`` is known, what is painted next is not.
+
+        Parameters
+        ----------
+        shown : Shown, optional
+            What the layer showed when it was left.
+        found : array, optional
+            Its label image now.
+        """
+        if shown is not None and found is not None:
+            self._shown = replace(shown, labels=found)
+            self._touched = True  # its undo history is older than what will be shown
 
     def close(self) -> None:
         """Let the layer alone from now on."""
@@ -74,31 +124,27 @@ class LabelsEditor(QObject):
     def _push(self, labels: NDArray[Any]) -> None:
         self._writing = True
         try:
-            self._write(labels)
+            self._shown = self._write(labels)
         finally:
             self._writing = False
-        self._shown = labels
 
-    def _write(self, labels: NDArray[Any]) -> None:
-        in_place = self._fits(labels)
-        if in_place and self._touched and np.array_equal(self._buffer, labels):
-            return  # the layer shows it already, and its undo history still holds
-        if in_place:
-            np.copyto(self._buffer, labels)
-            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+    def _write(self, labels: NDArray[Any]) -> Shown:
+        shown = self._shown
+        if shown is None or not self._fits(shown, labels):
+            shown = Shown(labels, labels.copy(), Alignment.of(self._session))
+            self.layer.data = shown.alignment.lay(shown.buffer)
+        elif self._touched and np.array_equal(shown.buffer, labels):
+            return replace(shown, labels=labels)  # and the undo history still holds
         else:
-            self._alignment = Alignment.of(self._session)
-            self._buffer = labels.copy()
-            self.layer.data = self._alignment.lay(self._buffer)
+            np.copyto(shown.buffer, labels)
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
         self._drop_history()
+        return replace(shown, labels=labels)
 
-    def _fits(self, labels: NDArray[Any]) -> bool:
-        return (
-            self._shown is not None
-            and self._alignment == Alignment.of(self._session)
-            and (self._buffer.shape, self._buffer.dtype) == (labels.shape, labels.dtype)
-            and _same_memory(self.layer.data, self._buffer)
-        )
+    def _fits(self, shown: Shown, labels: NDArray[Any]) -> bool:
+        same_kind = (shown.buffer.shape, shown.buffer.dtype) == (labels.shape, labels.dtype)
+        aligned = shown.alignment == Alignment.of(self._session)
+        return same_kind and aligned and shown.lies_in(self.layer)
 
     def _drop_history(self) -> None:
         if not self._touched:
@@ -125,7 +171,7 @@ class LabelsEditor(QObject):
 
     def _data_set(self, event: Any) -> None:
         """Look at the pixels when they may have changed: undo and redo say nothing else."""
-        replaced = self._shown is not None and not _same_memory(self.layer.data, self._buffer)
+        replaced = self._shown is not None and not self._shown.lies_in(self.layer)
         if not self._writing and (self._touched or replaced):
             self._touched = True
             self._later.start()
@@ -133,25 +179,12 @@ class LabelsEditor(QObject):
     def _settle(self) -> None:
         """Record what the user changed; with nothing to record, show what waits."""
         self._later.stop()
-        if self._in_stroke or self._shown is None:
+        shown = self._shown
+        if self._in_stroke or shown is None:
             return
-        before, after = self._shown, self._read()
-        if after is not None and not np.array_equal(after, before):
-            self._shown = after
-            self._controller.record_edit(before, after)
-        elif self._wanted is not None and self._wanted is not self._shown:
+        after = shown.read(self.layer)
+        if after is not None and not np.array_equal(after, shown.labels):
+            self._shown = replace(shown, labels=after)
+            self._controller.record_edit(shown.labels, after)
+        elif self._wanted is not None and self._wanted is not shown.labels:
             self._push(self._wanted)
-
-    def _read(self) -> NDArray[Any] | None:
-        """Copy the layer's pixels, or nothing when someone gave it data of another shape."""
-        if _same_memory(self.layer.data, self._buffer):
-            return self._buffer.copy()
-        data = np.asarray(self.layer.data)
-        if data.shape != self._alignment.lay(self._buffer).shape:
-            return None
-        return self._alignment.lift(data).copy()
-
-
-def _same_memory(data: Any, buffer: NDArray[Any]) -> bool:
-    """Whether writing into ``buffer`` writes into a layer's ``data``."""
-    return isinstance(data, np.ndarray) and np.may_share_memory(data, buffer)

@@ -6,10 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_pixel_embedding._napari.labels_editor import LabelsEditor
+from napari_pixel_embedding._napari.labels_editor import LabelsEditor, Shown
+from napari_pixel_embedding._napari.object_picker import ObjectPicker
 from napari_pixel_embedding._napari.placement import Alignment, image_input, placement
+from napari_pixel_embedding.session import Earlier
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.session import SessionController
+    from napari_pixel_embedding.session.cuts import Direction
 
 METADATA_KEY = "napari-pixel-embedding"
 
@@ -30,7 +33,14 @@ class ResultLayers(QObject):
         Where the layers live.
     controller : SessionController
         Told of edits; its session is followed.
+
+    Attributes
+    ----------
+    clicked : Signal of tuple or None
+        ``clicked_pixel`` is another one.
     """
+
+    clicked = Signal(object)
 
     def __init__(self, viewer: Viewer, controller: SessionController) -> None:
         super().__init__()
@@ -39,12 +49,20 @@ class ResultLayers(QObject):
         self._session = controller.session
         self._image: Image | None = None
         self._editor: LabelsEditor | None = None
+        self._picker: ObjectPicker | None = None
+        self._clicked: tuple[int, ...] | None = None
         self._colors: Image | None = None
+        self._shown: WeakKeyDictionary[Labels, Shown] = WeakKeyDictionary()
         self._labels_of: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
         self._session.events.labels.connect(self._follow_labels)
         self._session.events.embedding_rgb.connect(self._follow_colors)
         self._session.events.corrections.connect(self._follow_corrections)
         viewer.layers.events.removed.connect(self._layer_removed)
+
+    @property
+    def clicked_pixel(self) -> tuple[int, ...] | None:
+        """Index ([t,] [z,] y, x) of the pixel of the labels layer that was clicked last."""
+        return self._clicked
 
     @property
     def labels_layer(self) -> Labels | None:
@@ -64,12 +82,20 @@ class ResultLayers(QObject):
         bool
             Whether the session took it.
         """
-        if not self._controller.set_image(image_input(layer, axes), self._saved(layer)):
+        labels = self._labels_of.get(layer)
+        known = labels is not None and labels in self._viewer.layers
+        earlier = _left_behind(labels, self._shown.get(labels)) if known else None
+        if not self._controller.set_image(image_input(layer, axes), earlier):
             return False
         self._image = layer
-        if self.labels_layer is None:
-            self._adopt(self._labels_of.get(layer))
+        if self._editor is None and earlier is not None:
+            self._edit(labels).adopt(self._shown.get(labels), earlier.found)
         return True
+
+    def refine(self, direction: Direction) -> None:
+        """Cut the object that was clicked last finer or coarser."""
+        if self._clicked is not None:
+            self._controller.refine(self._clicked, direction)
 
     def select_labels(self) -> Labels | None:
         """Make the labels layer the active one, ready to be painted on."""
@@ -87,32 +113,36 @@ class ResultLayers(QObject):
 
     # ------------------------------------------------------------------------------ labels
 
-    def _saved(self, layer: Image) -> NDArray[Any] | None:
-        labels = self._labels_of.get(layer)
-        if labels is None:
-            return None
-        corrections: NDArray[Any] | None = labels.metadata[METADATA_KEY].get("corrections")
-        return corrections
-
-    def _adopt(self, layer: Labels | None) -> None:
-        """Go on with a labels layer made earlier for the same image, if it is still there."""
-        if layer is not None and layer in self._viewer.layers:
-            self._editor = LabelsEditor(layer, self._controller)
-
     def _follow_labels(self, labels: NDArray[Any] | None) -> None:
         if labels is None:
             self._forget_labels()
             return
-        if self._editor is None:
-            self._editor = LabelsEditor(self._add_labels(labels), self._controller)
-        self._editor.show(labels)
-        self._write_metadata(self._editor.layer)
+        editor = self._editor or self._edit(self._add_labels(labels))
+        editor.show(labels)
+        self._write_metadata(editor.layer)
+
+    def _edit(self, layer: Labels) -> LabelsEditor:
+        self._editor = editor = LabelsEditor(layer, self._controller)
+        self._picker = picker = ObjectPicker(layer, Alignment.of(self._session))
+        picker.clicked.connect(self._click)
+        picker.turned.connect(self._controller.refine)
+        return editor
+
+    def _click(self, point: tuple[int, ...] | None) -> None:
+        self._clicked = point
+        self.clicked.emit(point)
 
     def _forget_labels(self) -> None:
-        if self._editor is not None:
-            self._editor.close()
-            self._editor.deleteLater()
-            self._editor = None
+        editor, picker = self._editor, self._picker
+        self._editor = self._picker = None
+        if editor is None or picker is None:
+            return
+        if editor.shown is not None:
+            self._shown[editor.layer] = editor.shown
+        for follower in (editor, picker):
+            follower.close()
+            follower.deleteLater()
+        self._click(None)
 
     def _add_labels(self, labels: NDArray[Any]) -> Labels:
         image = self._session.image
@@ -144,6 +174,7 @@ class ResultLayers(QObject):
             "axes": session.axes,
             "model": None if session.model is None else session.model.config.name,
             "cluster_params": None if params is None else asdict(params),
+            "local_bandwidths": session.local_bandwidths,
             "corrections": session.corrections,
         }
 
@@ -189,3 +220,12 @@ class ResultLayers(QObject):
         elif self._colors is not None and event.value is self._colors:
             self._colors = None
             self._controller.show_colors(False)
+
+
+def _left_behind(layer: Labels, shown: Shown | None) -> Earlier:
+    """Say what a labels layer of another image holds, and what was painted there since."""
+    kept = layer.metadata.get(METADATA_KEY, {})
+    labels = None if shown is None else shown.labels
+    found = None if shown is None else shown.read(layer)
+    local = kept.get("local_bandwidths", ())
+    return Earlier(kept.get("corrections"), local, kept.get("axes", ""), labels, found)

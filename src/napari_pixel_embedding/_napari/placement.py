@@ -81,3 +81,9 @@ class Alignment:
     def lift(self, view: NDArray[Any]) -> NDArray[Any]:
         """Undo :meth:`lay`."""
         return view if self.axis is None else view.take(0, axis=self.axis)
+
+    def lift_index(self, index: tuple[int, ...]) -> tuple[int, ...]:
+        """Turn an index into a laid view into one into the array."""
+        if self.axis is None:
+            return index
+        return (*index[: self.axis], *index[self.axis + 1 :])

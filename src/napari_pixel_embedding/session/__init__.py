@@ -5,9 +5,10 @@ from __future__ import annotations
 from napari_pixel_embedding.session.controller import SessionController
 from napari_pixel_embedding.session.engine import Engine
 from napari_pixel_embedding.session.jobs import Executor, ImmediateExecutor, Job, JobLine
-from napari_pixel_embedding.session.state import ImageInput, Session
+from napari_pixel_embedding.session.state import Earlier, ImageInput, Session
 
 __all__ = [
+    "Earlier",
     "Engine",
     "Executor",
     "ImageInput",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.session import pipeline
+from napari_pixel_embedding.session.correcting import Correcting
+from napari_pixel_embedding.session.cutting import Cutting
 from napari_pixel_embedding.session.engine import Engine
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.messages import Messages, size_message
+from napari_pixel_embedding.session.state import Earlier
 from napari_pixel_embedding.session.tuning import FineTuning
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
-    from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.session.cuts import Direction
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.state import ImageInput, Session
 
@@ -57,23 +59,22 @@ class SessionController:
         self._engine = engine or Engine()
         self._max_pixels = max_pixels
         self._runs = JobLine(executor)
-        self._labellings = JobLine(executor)
         self._colorings = JobLine(executor)
+        self._cutting = Cutting(session, executor, self._engine, self._messages)
+        self._correcting = Correcting(session, self._engine, self._messages, self._cutting.update)
         self._tuning = FineTuning(session, executor, self._engine, self._messages)
-        self._cut_with: ClusterParams | None = None
-        self._labels_wanted = False
 
     # ---------------------------------------------------------------- image, model, device
 
-    def set_image(self, image: ImageInput, corrections: NDArray[Any] | None = None) -> bool:
+    def set_image(self, image: ImageInput, earlier: Earlier | None = None) -> bool:
         """Choose the image to work on; results of another image are discarded.
 
         Parameters
         ----------
         image : ImageInput
             With the array of the present image, corrections and results stay.
-        corrections : array of int32, optional
-            Corrections of this image from earlier, when it is not the present one.
+        earlier : Earlier, optional
+            What is left of earlier work on this image, when it is not the present one.
 
         Returns
         -------
@@ -86,11 +87,16 @@ class SessionController:
             self._messages.refuse(size_message(image, pixels, self._max_pixels))
             return False
         present = self.session.image
+        self.session.image = image
         if present is None or present.data is not image.data:
             self._discard_results()
-            self.session.corrections = corrections
-        self.session.image = image
+            self._take_up(earlier or Earlier())
         return True
+
+    def _take_up(self, earlier: Earlier) -> None:
+        self.session.axes = earlier.axes
+        self.session.local_bandwidths = earlier.local_bandwidths
+        self._correcting.take_up(earlier)
 
     def set_model(self, source: str | EmbeddingModel) -> None:
         """Choose the model of the next run; present results stay until it succeeds.
@@ -107,13 +113,12 @@ class SessionController:
         self.session.device = device
 
     def _discard_results(self) -> None:
-        for line in (self._runs, self._labellings, self._colorings):
-            line.cancel()
+        self._runs.cancel()
+        self._colorings.cancel()
+        self._cutting.discard()
         session = self.session
         session.running = False
         session.embedding_rgb = None
-        session.labels = session.clusters = None
-        session.object_count = session.corrected_count = 0
         session.cluster_indices = ()
         session.embedding_maps = ()
 
@@ -153,38 +158,20 @@ class SessionController:
 
     def _take_run(self, result: pipeline.RunResult) -> None:
         session = self.session
-        self._labellings.cancel()
+        self._cutting.cancel()
         self._colorings.cancel()
         if session.cluster_params is None or not pipeline.same_family(session.model, result.model):
             session.cluster_params = result.model.config.cluster_params()
             session.color_basis = None
-        self._cut_with = None
+            session.local_bandwidths = session.local_past = ()
         session.model, session.axes = result.model, result.axes
         session.embedding_maps, session.cluster_indices = result.maps, result.indices
-        self._drop_unfitting_corrections()
+        self._cutting.keep_fitting()
+        self._correcting.keep_fitting()
         session.progress, session.running = 1.0, False
         session.status = f"Embedded “{result.image.name}” with {result.model.config.name}."
-        self._update_labels()
+        self._cutting.update()
         self._update_colors()
-
-    def _drop_unfitting_corrections(self) -> None:
-        corrections = self.session.corrections
-        if corrections is not None and corrections.shape != self._labels_shape():
-            self.session.corrections = None
-            self._messages.refuse(
-                f"The corrections have the shape {corrections.shape}, the image with axes "
-                f"{self.session.axes} has {self._labels_shape()}: they were left out. "
-                "Choose the former axes and run again to go on with them."
-            )
-
-    def _labels_shape(self) -> tuple[int, ...]:
-        maps = self.session.embedding_maps
-        frame = tuple(maps[0].shape)
-        return (len(maps), *frame) if self._has_frames else frame
-
-    @property
-    def _has_frames(self) -> bool:
-        return "T" in self.session.axes
 
     def _run_failed(self, doing: str, error: Exception) -> None:
         self.session.running = False
@@ -201,59 +188,33 @@ class SessionController:
         **changes
             Fields of :class:`~napari_pixel_embedding.core.clustering.ClusterParams`.
         """
-        params = self.session.cluster_params
-        if params is None:
-            self._messages.refuse("Nothing to cluster: expected a result, found none. Run first.")
-            return
-        try:
-            wanted = replace(params, **changes)
-        except (ValueError, TypeError) as error:
-            self._messages.refuse(str(error))
-            return
-        if wanted != params:
-            self.session.cluster_params = wanted
-            self._update_labels()
+        self._cutting.set_params(**changes)
 
-    def _update_labels(self) -> None:
-        """Make labels from the session as it is; while that is done, only remember to repeat.
+    def choose_bandwidth(self) -> None:
+        """Set the bandwidth to the middle of the widest plateau of ``session.stability``."""
+        self._messages.clear()
+        self._cutting.choose_bandwidth()
 
-        An answer under way is still worth showing, so a slider that moves faster than the cut
-        does not starve the picture.
+    def refine(self, point: tuple[int, ...], direction: Direction) -> None:
+        """Cut one object finer or coarser than the sliders say, by one step.
+
+        Parameters
+        ----------
+        point : tuple of int
+            Index ([t,] [z,] y, x) of a pixel of the object in ``session.labels``.
+        direction : {"finer", "coarser"}
+            Whether to split the object or to merge it with a neighbour. Where there is no such
+            step, ``session.cut_status`` says so.
         """
-        session = self.session
-        if not session.cluster_indices or session.cluster_params is None:
-            return
-        if self._labellings.busy:
-            self._labels_wanted = True
-            return
-        self._labels_wanted = False
-        params, corrections = session.cluster_params, session.corrections
-        clusters = session.clusters if params == self._cut_with else None
-        request = pipeline.LabelRequest(
-            session.cluster_indices, params, clusters, corrections, self._has_frames
-        )
-        self._labellings.start(
-            lambda report: pipeline.label(self._engine, request),
-            done=partial(self._take_labels, request),
-            failed=self._labels_failed,
-        )
+        self._cutting.refine(point, direction)
 
-    def _take_labels(self, request: pipeline.LabelRequest, result: pipeline.Labelling) -> None:
-        session = self.session
-        self._cut_with = request.params
-        session.clusters = result.clusters
-        if request.corrections is session.corrections:
-            session.object_count = result.object_count
-            session.corrected_count = result.corrected_count
-            session.labels = result.labels
-        else:  # the user painted meanwhile: these labels lack the stroke
-            self._labels_wanted = True
-        if self._labels_wanted:
-            self._update_labels()
+    def undo_refining(self) -> None:
+        """Take back the last change of a single object's bandwidth."""
+        self._cutting.undo()
 
-    def _labels_failed(self, error: Exception) -> None:
-        self._labels_wanted = False
-        self._messages.fail("clustering", error)
+    def reset_refining(self) -> None:
+        """Cut all objects with the slider's bandwidth again; that can be undone."""
+        self._cutting.reset()
 
     # ------------------------------------------------------------------------- corrections
 
@@ -265,18 +226,12 @@ class SessionController:
         before, after : array, shape ([T,] [Z,] Y, X)
             The label image as it was shown, and as the user left it; neither is written into.
         """
-        corrections, frames = self.session.corrections, self._has_frames
-        try:
-            recorded = pipeline.record_edit(self._engine, corrections, before, after, frames)
-        except ValueError as error:
-            self._messages.fail("recording the edit", error)
-            return
-        self._set_corrections(recorded)
+        self._correcting.record_edit(before, after)
 
     def reset_corrections(self) -> None:
         """Forget all corrections; the labels become the clusters again."""
         self._messages.clear()
-        self._set_corrections(None)
+        self._correcting.set(None)
 
     def save_corrections(self, path: str | os.PathLike[str]) -> bool:
         """Write the corrections to a file; says whether that went well."""
@@ -290,26 +245,7 @@ class SessionController:
     def load_corrections(self, path: str | os.PathLike[str]) -> None:
         """Read corrections of this image from a file, in place of the present ones."""
         self._messages.clear()
-        if not self.session.embedding_maps:
-            self._messages.refuse("Corrections belong to a result, found none: press Run first.")
-            return
-        try:
-            corrections = self._engine.load_corrections(path)
-        except Exception as error:
-            self._messages.fail("loading corrections", error)
-            return
-        if corrections.shape != self._labels_shape():
-            self._messages.refuse(
-                f"The corrections in {path} are for an image of shape {corrections.shape}, "
-                f"found {self._labels_shape()}. Choose the file that belongs to this image."
-            )
-            return
-        self.session.status = f"Loaded corrections from {path}."
-        self._set_corrections(corrections)
-
-    def _set_corrections(self, corrections: NDArray[Any] | None) -> None:
-        self.session.corrections = corrections
-        self._update_labels()
+        self._correcting.load(path)
 
     def show_colors(self, wanted: bool) -> None:
         """Keep the embedding's colours up to date from now on, or drop them."""
@@ -328,7 +264,7 @@ class SessionController:
         session = self.session
         if not session.colors_wanted or not session.embedding_maps:
             return
-        maps, basis, frames = session.embedding_maps, session.color_basis, self._has_frames
+        maps, basis, frames = session.embedding_maps, session.color_basis, self.session.has_frames
         self._colorings.start(
             lambda report: pipeline.color(self._engine, maps, basis, frames),
             done=self._take_colors,
@@ -384,8 +320,9 @@ class SessionController:
     def close(self) -> None:
         """Stop everything; the session keeps what it has."""
         self._tuning.stop()
-        for line in (self._runs, self._labellings, self._colorings):
-            line.cancel()
+        self._cutting.cancel()
+        self._runs.cancel()
+        self._colorings.cancel()
 
     def _write(self, what: str, write: Any, path: Any, content: Any) -> bool:
         try:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from napari_pixel_embedding.session.cuts import object_sizes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report
     from napari_pixel_embedding.session.state import ImageInput
@@ -160,6 +163,12 @@ class LabelRequest:
     clusters: NDArray[Any] | None
     corrections: NDArray[Any] | None
     frames: bool
+    local: Locals = ()
+
+    def has_clusters_of(self, other: LabelRequest) -> bool:
+        """Whether both ask for the same cut."""
+        same = self.indices is other.indices and self.params == other.params
+        return same and self.local == other.local
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,20 +178,36 @@ class Labelling:
     clusters: NDArray[Any]
     labels: NDArray[Any]
     object_count: int
+    median_size: float
     corrected_count: int
 
 
 def label(engine: Engine, request: LabelRequest) -> Labelling:
     """Cut every frame's index and put the corrections on top."""
-    clusters = request.clusters
+    clusters, corrections = request.clusters, request.corrections
     if clusters is None:
-        cuts = [index.cut(request.params) for index in request.indices]
+        local = request.local or ((),) * len(request.indices)
+        pairs = zip(request.indices, local, strict=True)
+        cuts = [index.cut(request.params, local=own) for index, own in pairs]
         clusters = np.stack(cuts) if request.frames else cuts[0]
-    labels = clusters
-    if request.corrections is not None:
-        labels = per_frame(request.frames, engine.apply_corrections, clusters, request.corrections)
-    corrected = 0 if request.corrections is None else _count(request.corrections, request.frames)
-    return Labelling(clusters, labels, _count(labels, request.frames), corrected)
+    if corrections is None:
+        return Labelling(clusters, clusters, *_summary(request, clusters), 0)
+    labels = per_frame(request.frames, engine.apply_corrections, clusters, corrections)
+    corrected = object_sizes(corrections, request.frames).size
+    return Labelling(clusters, labels, *_of_sizes(labels, request.frames), corrected)
+
+
+def _summary(request: LabelRequest, clusters: NDArray[Any]) -> tuple[int, float]:
+    """Count objects and take their median size: from the index, where there is only one."""
+    if len(request.indices) != 1:
+        return _of_sizes(clusters, request.frames)
+    summary = request.indices[0].summary(request.params, request.local[0] if request.local else ())
+    return summary.count, summary.median_size
+
+
+def _of_sizes(labels: NDArray[Any], frames: bool) -> tuple[int, float]:
+    sizes = object_sizes(labels, frames)
+    return sizes.size, float(np.median(sizes)) if sizes.size else 0.0
 
 
 def per_frame(
@@ -195,21 +220,6 @@ def per_frame(
     if not frames:
         return function(*arrays)
     return np.stack([function(*parts) for parts in zip(*arrays, strict=True)])
-
-
-def _count(labels: NDArray[Any], frames: bool) -> int:
-    """Objects with a positive id, summed over frames."""
-    parts = labels if frames else [labels]
-    return sum(_count_ids(part) for part in parts)
-
-
-def _count_ids(labels: NDArray[Any]) -> int:
-    highest = int(labels.max(initial=0))
-    if highest <= 0:
-        return 0
-    seen = np.zeros(highest + 1, bool)
-    seen[np.maximum(labels, 0).ravel() if labels.dtype.kind == "i" else labels.ravel()] = True
-    return int(np.count_nonzero(seen[1:]))
 
 
 def record_edit(

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
-    from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
+    from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.session.cuts import Locals
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,30 @@ class ImageInput:
         return tuple(self.data.shape)
 
 
+@dataclass(frozen=True, eq=False)
+class Earlier:
+    """What is left of earlier work on an image that is chosen again.
+
+    Parameters
+    ----------
+    corrections : array of int32, optional
+        As in :class:`Session`.
+    local_bandwidths : tuple
+        As in :class:`Session`.
+    axes : str
+        The axes the image was read with.
+    shown, found : array, optional
+        The label image as it was shown last, and as it is now: what was painted in between is
+        a correction too.
+    """
+
+    corrections: NDArray[Any] | None = None
+    local_bandwidths: Locals = ()
+    axes: str = ""
+    shown: NDArray[Any] | None = None
+    found: NDArray[Any] | None = None
+
+
 _BY_IDENTITY = (
     "image",
     "model_source",
@@ -62,6 +87,7 @@ _BY_IDENTITY = (
     "cluster_indices",
     "clusters",
     "labels",
+    "stability",
     "color_basis",
     "embedding_rgb",
     "training",
@@ -87,6 +113,10 @@ class Session:
         Intention: "auto", "cpu", "cuda" or "mps".
     cluster_params : ClusterParams, optional
         Intention: how clusters are cut; None before the first result.
+    local_bandwidths : tuple of tuple of LocalBandwidth
+        Intention: for every frame, the objects with a bandwidth of their own.
+    local_past : tuple
+        What ``local_bandwidths`` was before, the newest last.
     corrections : array of int32, shape ([T,] [Z,] Y, X), optional
         Intention: −1 not corrected, 0 fixed background, k locked instance k.
     colors_wanted : bool
@@ -101,14 +131,19 @@ class Session:
         Label images, 0 is background: as cut, and with the corrections on top.
     object_count, corrected_count : int
         Objects in ``labels``, and how many of them are locked.
+    median_size : float
+        Median number of pixels of the objects in ``labels``.
+    stability : StabilityCurve, optional
+        Number of objects at every bandwidth, other parameters being what they are.
     color_basis, embedding_rgb : optional
         How embeddings become colours, and the colours, uint8 ([T,] [Z,] Y, X, 3).
     running, tuning : bool
         Whether a network runs, whether one learns.
     progress : float
         Finished fraction of the run, 0 to 1.
-    status, tuning_status : str
-        One line each on what the run, and the fine-tuning, does or did last.
+    status, cut_status, tuning_status : str
+        One line each on what the run, the cut of single objects, and the fine-tuning does or
+        did last.
     error : str, optional
         What went wrong last, for people; None once something else was begun.
     training : tuple of TrainProgress
@@ -125,6 +160,8 @@ class Session:
     model_source: str | EmbeddingModel = ""
     device: str = "auto"
     cluster_params: ClusterParams | None = None
+    local_bandwidths: Locals = ()
+    local_past: tuple[Locals, ...] = ()
     corrections: NDArray[Any] | None = None
     colors_wanted: bool = False
 
@@ -136,13 +173,27 @@ class Session:
     labels: NDArray[Any] | None = None
     object_count: int = 0
     corrected_count: int = 0
+    median_size: float = 0.0
+    stability: StabilityCurve | None = None
     color_basis: ColorBasis | None = None
     embedding_rgb: NDArray[Any] | None = None
     running: bool = False
     tuning: bool = False
     progress: float = 0.0
     status: str = ""
+    cut_status: str = ""
     tuning_status: str = ""
     error: str | None = None
     training: tuple[TrainProgress, ...] = field(default=())
     tuned_model: EmbeddingModel | None = None
+
+    @property
+    def has_frames(self) -> bool:
+        """Whether the first axis of label images is time."""
+        return "T" in self.axes
+
+    @property
+    def labels_shape(self) -> tuple[int, ...]:
+        """Shape of the label images of the present embedding, ([T,] [Z,] Y, X)."""
+        frame = tuple(self.embedding_maps[0].shape)
+        return (len(self.embedding_maps), *frame) if self.has_frames else frame

@@ -15,6 +15,7 @@ from napari_pixel_embedding.core.projection import (
 from napari_pixel_embedding.core.scatter import (
     density_image,
     objects_inside,
+    place_on_plane,
     points_in_lasso,
     project_to_plane,
     raster,
@@ -95,6 +96,10 @@ class Scatter:
     components: tuple[int, int] | None
     cloud: PointCloud
     density: NDArray[np.uint8]
+
+    def place(self, pick: Pick) -> tuple[float, float]:
+        """Return where the picked pixel's vector lies in the plot."""
+        return place_on_plane(pick.vector, self.emap, self.basis, self.components)
 
 
 def scatter(

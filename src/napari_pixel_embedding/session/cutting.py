@@ -1,0 +1,225 @@
+"""Cutting cluster indices as the sliders say, and single objects finer or coarser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari_pixel_embedding.session import cuts, pipeline
+from napari_pixel_embedding.session.jobs import JobLine
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
+    from napari_pixel_embedding.session.cuts import Direction, Locals
+    from napari_pixel_embedding.session.engine import Engine
+    from napari_pixel_embedding.session.jobs import Executor
+    from napari_pixel_embedding.session.messages import Messages
+    from napari_pixel_embedding.session.state import Session
+
+_PAST = 100
+"""Cuts of single objects that can be undone."""
+
+
+class Cutting:
+    """The part of the controller that makes labels and the curve under the slider.
+
+    Work is never queued: while an answer is on its way, the session may change as it likes, and
+    what it is then is asked for next. An answer under way is still worth showing, so a slider
+    that moves faster than the cut does not starve the picture.
+
+    Parameters
+    ----------
+    session, executor, engine, messages
+        Those of the controller.
+    """
+
+    def __init__(
+        self, session: Session, executor: Executor, engine: Engine, messages: Messages
+    ) -> None:
+        self._session = session
+        self._engine = engine
+        self._messages = messages
+        self._labellings, self._refinings, self._curves = (JobLine(executor) for _ in range(3))
+        self._answered: pipeline.LabelRequest | None = None
+        self._curve_of: tuple[tuple[ClusterIndex, ...], ClusterParams] | None = None
+
+    def cancel(self) -> None:
+        """Drop what is under way."""
+        for line in (self._labellings, self._refinings, self._curves):
+            line.cancel()
+
+    def discard(self) -> None:
+        """Forget all results, and the bandwidths of single objects: the image is another one."""
+        self.cancel()
+        self._answered = self._curve_of = None
+        session = self._session
+        session.labels = session.clusters = session.stability = None
+        session.object_count = session.corrected_count = 0
+        session.median_size = 0.0
+        session.cut_status = ""
+        session.local_past = session.local_bandwidths = ()
+
+    # ------------------------------------------------------------------------------ labels
+
+    def set_params(self, **changes: Any) -> None:
+        """Change how clusters are cut; the labels follow."""
+        params = self._session.cluster_params
+        if params is None:
+            self._messages.refuse("Nothing to cluster: expected a result, found none. Run first.")
+            return
+        try:
+            wanted = replace(params, **changes)
+        except (ValueError, TypeError) as error:
+            self._messages.refuse(str(error))
+            return
+        if wanted != params:
+            self._session.cluster_params = wanted
+            self.update()
+
+    def update(self) -> None:
+        """Make labels, and the curve, from the session as it is."""
+        session = self._session
+        if session.cluster_indices and session.cluster_params is not None:
+            self._update_labels(session.cluster_params)
+            if not self._labellings.busy:  # labels first: both need the same tree
+                self._update_curve(session.cluster_params)
+
+    def _update_labels(self, params: ClusterParams) -> None:
+        session, answered = self._session, self._answered
+        request = pipeline.LabelRequest(
+            session.cluster_indices,
+            params,
+            None,
+            session.corrections,
+            session.has_frames,
+            session.local_bandwidths,
+        )
+        if answered is not None and request.has_clusters_of(answered):
+            if request.corrections is answered.corrections:
+                return
+            request = replace(request, clusters=session.clusters)
+        if not self._labellings.busy:
+            self._labellings.start(
+                lambda report: pipeline.label(self._engine, request),
+                done=partial(self._take_labels, request),
+                failed=partial(self._labels_failed, request),
+            )
+
+    def _take_labels(self, request: pipeline.LabelRequest, result: pipeline.Labelling) -> None:
+        session = self._session
+        self._answered = request
+        session.clusters = result.clusters
+        if request.corrections is session.corrections:
+            session.object_count = result.object_count
+            session.median_size = result.median_size
+            session.corrected_count = result.corrected_count
+            session.labels = result.labels
+        # else the user painted meanwhile: these labels lack the stroke
+        self.update()
+
+    def _labels_failed(self, request: pipeline.LabelRequest, error: Exception) -> None:
+        self._answered, self._session.clusters = request, None
+        self._messages.fail("clustering", error)
+        self.update()
+
+    # --------------------------------------------------------------------------- the curve
+
+    def _update_curve(self, params: ClusterParams) -> None:
+        indices, done = self._session.cluster_indices, self._curve_of
+        if done is not None and done[0] is indices:
+            params = replace(params, bandwidth=done[1].bandwidth)  # the curve is of all of them
+            if params == done[1]:
+                return
+        if not self._curves.busy:
+            self._curves.start(
+                lambda report: cuts.stability(indices, params),
+                done=partial(self._take_curve, (indices, params)),
+                failed=partial(self._curve_failed, (indices, params)),
+            )
+
+    def _take_curve(self, request: Any, curve: StabilityCurve) -> None:
+        self._curve_of = request
+        self._session.stability = curve
+        self.update()
+
+    def _curve_failed(self, request: Any, error: Exception) -> None:
+        self._curve_of = request
+        self._messages.fail("counting objects", error)
+
+    def choose_bandwidth(self) -> None:
+        """Set the bandwidth to the middle of the curve's widest plateau."""
+        curve = self._session.stability
+        if curve is None:
+            self._messages.refuse("Nothing to choose from: expected a result. Run a model first.")
+        else:
+            self.set_params(bandwidth=curve.auto_bandwidth)
+
+    # ---------------------------------------------------------------------- single objects
+
+    def refine(self, point: tuple[int, ...], direction: Direction) -> None:
+        """Cut the object under a pixel of the labels finer or coarser, by one step."""
+        session = self._session
+        hindrance = self._hindrance(point)
+        session.cut_status = hindrance or ""
+        if hindrance is not None or self._refinings.busy:
+            return  # a wheel turns faster than objects split: one step at a time
+        place = (point[0], point[1:]) if session.has_frames else (0, point)
+        indices, params, local = self._recipe()
+        self._refinings.start(
+            lambda report: cuts.refine(indices, params, local, place, direction),
+            done=partial(self._take_refined, (indices, params, local), direction),
+            failed=partial(self._messages.fail, "cutting the object"),
+        )
+
+    def _hindrance(self, point: tuple[int, ...]) -> str | None:
+        session = self._session
+        if session.labels is None or session.cluster_params is None:
+            return "There are no objects yet: run a model first."
+        if session.corrections is not None and session.corrections[point] > 0:
+            return "This object is corrected: it stays as you painted it."
+        return None if session.labels[point] else "There is no object here."
+
+    def _recipe(self) -> Any:
+        session = self._session
+        return session.cluster_indices, session.cluster_params, session.local_bandwidths
+
+    def _take_refined(self, recipe: Any, direction: Direction, local: Locals | None) -> None:
+        if recipe != self._recipe():
+            return  # the slider moved meanwhile: what was found is of another object
+        if local is None:
+            limit = "inside this object" if direction == "finer" else "around this object"
+            self._session.cut_status = f"There is nothing {direction} {limit}."
+        else:
+            self._remember()
+            self._set_local(local)
+
+    def undo(self) -> None:
+        """Take back the last change of a single object's bandwidth."""
+        if self._session.local_past:
+            *past, last = self._session.local_past
+            self._session.local_past = tuple(past)
+            self._set_local(last)
+
+    def reset(self) -> None:
+        """Cut all objects with the slider's bandwidth again; can be undone."""
+        if any(self._session.local_bandwidths):
+            self._remember()
+            self._set_local(((),) * len(self._session.local_bandwidths))
+
+    def keep_fitting(self) -> None:
+        """Keep bandwidths of single objects as far as they fit the present indices."""
+        session = self._session
+        fitting = cuts.fitting(session.local_bandwidths, session.cluster_indices)
+        if fitting is not session.local_bandwidths:
+            session.local_past = ()
+            session.local_bandwidths = fitting
+
+    def _remember(self) -> None:
+        session = self._session
+        session.local_past = (*session.local_past, session.local_bandwidths)[-_PAST:]
+
+    def _set_local(self, local: Locals) -> None:
+        self._session.cut_status = ""
+        self._session.local_bandwidths = local
+        self.update()

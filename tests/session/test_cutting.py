@@ -1,0 +1,174 @@
+"""Single objects with a bandwidth of their own, and the curve under the slider."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from fakes import FakeIndex, FakeModel, FakeParams
+
+from napari_pixel_embedding.core.clustering import LocalBandwidth, StabilityCurve
+from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.session import Earlier, ImageInput, cuts
+
+
+@pytest.fixture
+def merged(ran):
+    """Both objects are one."""
+    ran.set_cluster_params(bandwidth=2.5)
+    return ran
+
+
+def test_an_object_is_cut_finer_undone_and_reset(merged):
+    session = merged.session
+    assert (session.object_count, session.local_bandwidths) == (1, ((),))
+    merged.refine((1, 1), "finer")
+    assert session.object_count == 2
+    assert session.local_bandwidths == ((LocalBandwidth((1, 1), 1.0),),)
+    merged.undo_refining()
+    assert (session.object_count, session.local_bandwidths, session.local_past) == (1, ((),), ())
+    merged.refine((1, 1), "finer")
+    merged.reset_refining()
+    assert session.object_count == 1
+    merged.undo_refining()
+    assert session.object_count == 2
+    merged.undo_refining()
+    merged.undo_refining()  # nothing is left to undo
+    assert session.object_count == 1
+
+
+@pytest.mark.parametrize(
+    ("point", "direction", "words"),
+    [
+        ((0, 0), "finer", "no object here"),
+        ((1, 1), "finer", "nothing finer inside this object"),
+        ((3, 7), "finer", "stays as you painted it"),
+    ],
+)
+def test_why_nothing_happens_is_said(ran, point, direction, words):
+    before, after = ran.session.labels, ran.session.labels.copy()
+    after[3, 7] = 9
+    ran.record_edit(before, after)
+    ran.refine(point, direction)
+    assert words in ran.session.cut_status
+    assert ran.session.local_past == ()
+
+
+def test_refining_without_a_result_says_so(controller):
+    controller.refine((0, 0), "finer")
+    assert "run a model first" in controller.session.cut_status
+
+
+def test_own_bandwidths_survive_a_run_but_not_another_kind_of_model(merged):
+    merged.refine((1, 1), "finer")
+    merged.run()
+    assert merged.session.object_count == 2
+    merged.set_model(FakeModel(type(merged.session.model.config)(space="cosine")))
+    merged.run()
+    assert merged.session.local_bandwidths == ((),)
+
+
+def test_own_bandwidths_belong_to_their_image_and_come_back_with_it(merged, image):
+    merged.refine((1, 1), "finer")
+    local = merged.session.local_bandwidths
+    merged.set_image(ImageInput(np.ones((3, 3)), "YX"))
+    assert merged.session.local_bandwidths == ()
+    merged.run()
+    merged.set_image(image, Earlier(local_bandwidths=local))
+    merged.run()
+    assert merged.session.local_bandwidths == local
+    assert merged.session.object_count == 2
+
+
+def test_a_frame_has_bandwidths_of_its_own(merged, image):
+    merged.set_image(ImageInput(np.stack([image.data] * 2), "TYX"))
+    merged.run()
+    merged.set_cluster_params(bandwidth=2.5)
+    merged.refine((1, 1, 1), "finer")
+    assert merged.session.local_bandwidths == ((), (LocalBandwidth((1, 1), 1.0),))
+    assert merged.session.object_count == 3
+
+
+def test_bandwidths_of_another_shape_do_not_fit():
+    index = FakeIndex(emap(np.ones((4, 4))))
+    local = ((LocalBandwidth((3, 3), 1.0),),)
+    assert cuts.fitting(local, [index]) is local
+    assert cuts.fitting(((LocalBandwidth((3, 4), 1.0),),), [index]) == ((),)
+    assert cuts.fitting(((LocalBandwidth((0, 3, 3), 1.0),),), [index]) == ((),)
+    assert cuts.fitting(local, [index, index]) == ((), ())
+
+
+def test_a_slider_that_moves_meanwhile_wins(waiting, queue):
+    waiting.set_cluster_params(bandwidth=2.5)
+    queue.settle()
+    waiting.refine((1, 1), "finer")
+    queue.work()
+    waiting.set_cluster_params(bandwidth=2.6)
+    queue.settle()
+    assert waiting.session.local_bandwidths == ((),)
+
+
+def test_turns_of_the_wheel_do_not_pile_up(waiting, queue):
+    waiting.set_cluster_params(bandwidth=2.5)
+    queue.settle()
+    waiting.refine((1, 1), "finer")
+    waiting.refine((1, 1), "finer")
+    assert len(queue.jobs) == 1
+
+
+# ------------------------------------------------------------------------------------ the curve
+
+
+def emap(foreground):
+    return EmbeddingMap(np.zeros((2, *foreground.shape), np.float32), foreground.astype("f4"))
+
+
+def test_the_curve_comes_with_a_run_and_ignores_the_bandwidth(ran):
+    curve = ran.session.stability
+    assert curve.counts.tolist() == [2, 1]
+    ran.set_cluster_params(bandwidth=2.5)
+    assert ran.session.stability is curve
+    ran.set_cluster_params(min_size=3)
+    assert ran.session.stability is not curve
+    ran.set_image(ImageInput(np.ones((3, 3)), "YX"))
+    assert ran.session.stability is None
+
+
+def test_auto_takes_the_middle_of_the_plateau(merged, controller):
+    merged.choose_bandwidth()
+    assert merged.session.cluster_params.bandwidth == 1.25
+    assert merged.session.object_count == 2
+
+
+def test_auto_without_a_result_says_so(controller):
+    controller.choose_bandwidth()
+    assert "Run a model first" in controller.session.error
+
+
+def test_frames_are_counted_together():
+    class Index:
+        def __init__(self, *curve):
+            self.curve = StabilityCurve(*map(np.array, curve[:2]), 3.0, curve[2])
+
+        def stability(self, params):
+            return self.curve
+
+    first = Index([0.5, 1.0, 2.0], [9, 4, 1], (1.0, 2.0))
+    second = Index([0.5, 1.5], [5, 2], (1.5, 3.0))
+    both = cuts.stability([first, second], FakeParams())
+    assert both.bandwidths.tolist() == [0.5, 1.0, 1.5, 2.0]
+    assert both.counts.tolist() == [14, 9, 6, 3]
+    assert (both.plateau, both.high) == ((1.25, 2.5), 3.0)
+
+
+def test_size_comes_with_the_count(ran):
+    assert ran.session.median_size == 5.0  # of 4 and 6 pixels
+    before, after = ran.session.labels, ran.session.labels.copy()
+    after[0, :8] = 9
+    ran.record_edit(before, after)
+    assert (ran.session.object_count, ran.session.median_size) == (3, 6.0)
+
+
+def test_sizes_of_frames_are_kept_apart():
+    labels = np.array([[[1, 1, 0]], [[1, 0, 7]]], np.uint16)
+    assert cuts.object_sizes(labels, frames=True).tolist() == [2, 1, 1]
+    assert cuts.object_sizes(labels, frames=False).tolist() == [3, 1]
