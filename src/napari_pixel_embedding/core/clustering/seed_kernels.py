@@ -137,8 +137,7 @@ def grow_seeds(
     scale = (buckets - 1) / (radius + 1e-30)
     head, tail = np.full(buckets, -1, np.int32), np.full(buckets, -1, np.int32)
     pool = position.size * faces.size
-    block, region = np.empty(pool, np.int32), np.empty(pool, np.int32)
-    after = np.empty(pool, np.int32)
+    items = np.empty((pool, 3), np.int32)  # block, region, next item
     grown = np.zeros(seeds.size, np.int32)
     best = np.full(position.size, np.inf, np.float32)
     used, spare, lowest = 0, -1, 0
@@ -154,9 +153,8 @@ def grow_seeds(
             if item < 0:
                 lowest += 1
                 continue
-            head[lowest] = after[item]
-            i, r = block[item], region[item]
-            after[item], spare = spare, item
+            i, r, head[lowest] = items[item, 0], items[item, 1], items[item, 2]
+            items[item, 2], spare = spare, item
             if labels[i] >= 0:
                 continue
             labels[i] = r
@@ -178,10 +176,10 @@ def grow_seeds(
             if item < 0:
                 item, used = used, used + 1
             else:
-                spare = after[item]
-            block[item], region[item] = j, r
+                spare = items[item, 2]
+            items[item, 0], items[item, 1], items[item, 2] = j, r, -1
             bucket = int(away * scale)
-            _append(item, bucket, head, tail, after)
+            _append(item, bucket, head, tail, items)
             lowest = min(lowest, bucket)
 
 
@@ -219,10 +217,9 @@ def _plant(
 
 
 @jit
-def _append(item: int, bucket: int, head: Array, tail: Array, after: Array) -> None:
-    after[item] = -1
+def _append(item: int, bucket: int, head: Array, tail: Array, items: Array) -> None:
     if head[bucket] < 0:
         head[bucket] = item
     else:
-        after[tail[bucket]] = item
+        items[tail[bucket], 2] = item
     tail[bucket] = item

@@ -71,7 +71,7 @@ class Tuning:
     hold: float = 0.4
     veto: float = 4.0
     veto_slope: float = 2.0
-    core: float = 0.5
+    core: float = 0.4
     jump: float = 2.0
     medium_object: float = 20.0
     large_object: float = 48.0
