@@ -47,6 +47,12 @@ def test_colours_become_grey_by_their_luminance_and_alpha_is_left_out(channels):
     assert_allclose(grey, [[[200 * 0.2125, 200 * 0.7154], [200 * 0.0721, 0]]], rtol=1e-5)
 
 
+def test_a_model_of_three_channels_leaves_alpha_out():
+    image = numbers(4, 5, 4)
+    three = channels_first(image, "YXC", ModelConfig(in_channels=3))
+    assert_array_equal(three, np.moveaxis(image[..., :3], -1, 0))
+
+
 def test_every_frame_is_normalised_by_itself():
     image = np.random.default_rng(0).random((3, 20, 30))
     image[1] *= 1000

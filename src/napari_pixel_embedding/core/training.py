@@ -77,7 +77,7 @@ def model_config_for(system: System, **changes: Any) -> ModelConfig:
     presets: dict[str, dict[str, Any]] = {
         "euclidean": {"architecture": "unet", "space": "euclidean"},
         "cosine": {"architecture": "unet", "space": "cosine"},
-        "wnet": {"architecture": "wnet", "space": "cosine", "base_width": 12},
+        "wnet": {"architecture": "wnet", "space": "cosine", "base_width": 11},
     }
     if system not in presets:
         raise ValueError(f"system must be one of {', '.join(presets)}, found {system!r}.")

@@ -273,12 +273,10 @@ def _check_spatial(axes: str, spatial: str, name: str) -> None:
 
 def _check_channels(axes: str, shape: tuple[int, ...], in_channels: int, name: str) -> None:
     found = shape[axes.index("C")] if "C" in axes else 1
-    grey_from_colour = in_channels == 1 and axes.endswith("C") and found in (3, 4)
-    if found == in_channels or grey_from_colour:
+    colour = axes.endswith("C") and found in (3, 4)  # grey is made of it, alpha is left out
+    if found == in_channels or (colour and in_channels in (1, 3)):
         return
-    if found == 4 and in_channels == 3 and axes.endswith("C"):
-        advice = "Leave the alpha channel out: image[..., :3]."
-    elif found > in_channels:
+    if found > in_channels:
         advice = "Select the channels the model was trained on, or choose another model."
     else:
         advice = "Add the missing channels along a C axis, or choose another model."
