@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.projection import fit_color_basis, similarity_to_pixel
+from napari_pixel_embedding.core.projection import fit_color_basis, similarity_to_pixel, vector_at
 from napari_pixel_embedding.core.scatter import (
     POSITION,
     PointCloud,
     density_image,
     disc_radius,
     objects_inside,
+    place_on_plane,
     points_in_lasso,
     project_to_plane,
     raster,
@@ -30,7 +31,7 @@ def random_map(shape=(5, 12, 14), seed=0, **kwargs):
 
 def cloud_of(points, shape=None):
     points = np.asarray(points, np.float32)
-    low, side = points.min(axis=1), float(np.ptp(points, axis=1).max()) or 1.0
+    low, side = points.min(axis=1), max(float(np.ptp(points, axis=1).max()), 1e-6)
     pixels = np.arange(points.shape[1])
     return PointCloud(points, pixels, shape or (len(pixels),), (low[0], low[1]), side)
 
@@ -63,6 +64,17 @@ def test_points_are_the_foreground_in_colour_coordinates(shape, space):
     for axis, start in zip(cloud.points, cloud.origin, strict=True):
         assert start < axis.min()
         assert axis.max() < start + cloud.side
+
+
+@pytest.mark.parametrize("space", ["euclidean", "cosine"])
+@pytest.mark.parametrize("components", [(0, 1), (2, 0), POSITION])
+def test_a_vector_is_placed_where_its_pixel_is(space, components):
+    emap = random_map((4, 3, 5, 6), space=space, position_channels=2)
+    basis = fit_color_basis(emap)
+    cloud = project_to_plane(emap, basis, components)
+    index = np.unravel_index(cloud.pixels[7], emap.shape)
+    placed = place_on_plane(vector_at(emap, index), emap, basis, components)
+    np.testing.assert_allclose(placed, cloud.points[:, 7], atol=1e-5)
 
 
 @pytest.mark.parametrize("space", ["euclidean", "cosine"])
@@ -153,7 +165,7 @@ def test_density_is_logarithmic_and_shows_single_points():
     assert image[0, 0] == 0
     assert image[0, -1] == 255
     assert 40 < image[0, 1] < image[0, 2] < 255
-    assert image[0, 2] == pytest.approx(48 + 207 * math.log(11) / math.log(1001), abs=1)
+    assert image[0, 2] == pytest.approx(96 + 159 * math.log(11) / math.log(1001), abs=1)
 
 
 corner = st.tuples(st.floats(-3, 3), st.floats(-3, 3))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +15,27 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.session import Job
 
-_WORKERS = 4
-"""One each for a run, the labels, the colours and fine-tuning: none waits for another."""
+_WORKERS = 7
+"""One each for a run, the labels, the colours, fine-tuning and what is explored: similarity,
+plot and selection. None waits for another."""
+
+
+_logger = logging.getLogger(__name__)
+
+
+def prepare(work: Callable[[], Any]) -> None:
+    """Do something that only makes later work faster, in a thread that nobody waits for.
+
+    A window may close at any moment, also the whole program, and does not wait for it.
+    """
+
+    def run() -> None:
+        try:
+            work()
+        except Exception:  # the work itself will meet it again, and tell the user
+            _logger.debug("preparing failed", exc_info=True)
+
+    threading.Thread(target=run, name="prepare-pixel-embedding", daemon=True).start()
 
 
 class ThreadExecutor(QObject):

@@ -7,7 +7,7 @@ of their density once, and only that is moved about.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +31,7 @@ _MARGIN = 0.04
 _CELLS = 256
 """Cells a side in which a lasso is looked at before single points are."""
 
-_FAINTEST = 48
+_FAINTEST = 96
 """Brightness, of 255, of a cell that holds a single point."""
 
 
@@ -115,6 +115,20 @@ def project_to_plane(
         pixels.append(inside[finite] + part.start)
     together = np.ascontiguousarray(np.concatenate(points, axis=1))
     return PointCloud(together, np.concatenate(pixels), emap.shape, *_square(together))
+
+
+def place_on_plane(
+    vector: NDArray[np.float32],
+    emap: EmbeddingMap,
+    basis: ColorBasis,
+    components: tuple[int, int] | None = (0, 1),
+) -> tuple[float, float]:
+    """Return where :func:`project_to_plane` would lay one vector of shape (E,)."""
+    one = vector.reshape(-1, *[1] * emap.ndim)
+    foreground = np.ones(one.shape[1:], np.float32)
+    pixel = replace(emap, embedding=one, foreground=foreground, distance=None)
+    x, y = project_to_plane(pixel, basis, components).points[:, 0]
+    return float(x), float(y)
 
 
 def _plane(

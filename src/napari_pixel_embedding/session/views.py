@@ -111,7 +111,19 @@ def scatter(
     """Plot one frame on the plane of a basis, fitted to the middle frame where none fits."""
     basis = fitting_basis(maps, basis)
     cloud = project_to_plane(maps[frame], basis, components)
-    return Scatter(maps[frame], frame, basis, components, cloud, density_image(raster(cloud, BINS)))
+    density = _spread(density_image(raster(cloud, BINS)))
+    return Scatter(maps[frame], frame, basis, components, cloud, density)
+
+
+def _spread(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Let each cell shine on its neighbours, so that none is lost where a plot is small."""
+    tall = picture.copy()
+    np.maximum(tall[1:], picture[:-1], out=tall[1:])
+    np.maximum(tall[:-1], picture[1:], out=tall[:-1])
+    wide = tall.copy()
+    np.maximum(wide[:, 1:], tall[:, :-1], out=wide[:, 1:])
+    np.maximum(wide[:, :-1], tall[:, 1:], out=wide[:, :-1])
+    return wide
 
 
 def fitting_basis(maps: Sequence[EmbeddingMap], basis: ColorBasis | None) -> ColorBasis:
@@ -154,7 +166,7 @@ class Selection:
     mask : array of uint8, shape ([Z,] Y, X)
         2 in these objects, 1 in other pixels inside the lasso, else 0.
     marks : array of uint8, shape (BINS, BINS)
-        1 where the plot has a chosen point.
+        1 where the plot has a chosen point, and around it.
     """
 
     choice: Choice
@@ -180,7 +192,7 @@ def select(plot: Scatter, labels: NDArray[Any] | None, choice: Choice) -> Select
     mask[cloud.pixels[chosen]] = 1
     if len(ids):
         mask[_table(ids, flat)[np.maximum(flat, 0)]] = 2
-    marks = (raster(cloud, BINS, chosen) > 0).astype(np.uint8)
+    marks = _spread((raster(cloud, BINS, chosen) > 0).astype(np.uint8))
     count = int(np.count_nonzero(chosen))
     return Selection(choice, plot.frame, ids, count, mask.reshape(cloud.shape), marks)
 

@@ -1,0 +1,67 @@
+"""Which pixel of an embedding lies under a position in the viewer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_pixel_embedding._napari.placement import image_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari import Viewer
+
+    from napari_pixel_embedding.session import Session
+
+
+@dataclass(frozen=True, eq=False)
+class Pointer:
+    """Finds pixels of a session's embedding maps by way of the image layer they come from.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The layer of the session's image.
+    axes : str
+        A letter for each of the layer's axes, colours not counted.
+    shape : tuple of int
+        Pixels of one embedding map, ([Z,] Y, X).
+    """
+
+    layer: Image
+    axes: str
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, viewer: Viewer, session: Session) -> Pointer | None:
+        """Point into the session's results; None without any, or without their image's layer."""
+        image, maps = session.image, session.embedding_maps
+        if image is None or not maps:
+            return None
+        axes = session.axes.removesuffix("C") if image.rgb else session.axes
+        for layer in viewer.layers:
+            if isinstance(layer, Image) and image_input(layer, None).data is image.data:
+                return cls(layer, axes, maps[0].shape) if len(axes) == layer.ndim else None
+        return None
+
+    def pixel(self, position: Sequence[float]) -> tuple[int, tuple[int, ...]]:
+        """Return frame and index ([z,] y, x) under a position in the world, inside or not."""
+        found = np.round(np.asarray(self.layer.world_to_data(position), float))
+        # Beside the image a position can be far beyond what an integer holds.
+        index = dict(zip(self.axes, np.clip(found, -1, 2**31).astype(int), strict=True))
+        return int(index.get("T", 0)), tuple(int(index[a]) for a in "ZYX" if a in index)
+
+    def view(self, dims: Any) -> tuple[int, tuple[slice, ...] | None]:
+        """Return the frame that the viewer shows, and the slice of it; None for all of it."""
+        frame, index = self.pixel(dims.point)
+        before = dims.ndim - self.layer.ndim
+        spatial = [a for a in "ZYX" if a in self.axes]
+        region = tuple(
+            slice(None) if self.axes.index(a) + before in dims.displayed else slice(at, at + 1)
+            for a, at in zip(spatial, np.clip(index, 0, np.array(self.shape) - 1), strict=True)
+        )
+        return frame, None if all(part == slice(None) for part in region) else region
