@@ -98,7 +98,7 @@ def _described(config: ModelConfig, images: int) -> ModelConfig:
     return replace(
         config,
         object_diameter=20.0,
-        cluster={"bandwidth": 1.5, "foreground_threshold": 0.55},
+        cluster={"bandwidth": 2.0, "foreground_threshold": 0.55},
         description="Nuclei in 2-D fluorescence images of one channel.",
         licence="CC0-1.0",
         provenance={

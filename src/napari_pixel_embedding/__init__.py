@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import (
         ClusterIndex,
         ClusterParams,
+        LocalBandwidth,
+        StabilityCurve,
         build_cluster_index,
     )
     from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
@@ -48,7 +50,13 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "core.checkpoint": ("EmbeddingModel", "load_model", "save_model"),
-    "core.clustering": ("ClusterIndex", "ClusterParams", "build_cluster_index"),
+    "core.clustering": (
+        "ClusterIndex",
+        "ClusterParams",
+        "LocalBandwidth",
+        "StabilityCurve",
+        "build_cluster_index",
+    ),
     "core.embedding_map": ("EmbeddingMap",),
     "core.evaluation": ("Scores", "evaluate"),
     "core.configs": ("FineTuneConfig", "TrainConfig"),
@@ -78,8 +86,10 @@ __all__ = [
     "EmbeddingMap",
     "EmbeddingModel",
     "FineTuneConfig",
+    "LocalBandwidth",
     "ModelConfig",
     "Scores",
+    "StabilityCurve",
     "TrainConfig",
     "TrainProgress",
     "average_precision",
