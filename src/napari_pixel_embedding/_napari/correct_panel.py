@@ -10,6 +10,7 @@ from superqt import QCollapsible
 
 from napari_pixel_embedding._napari.form import ParamsForm
 from napari_pixel_embedding._napari.widgets import Panel, allow, button, group, text
+from napari_pixel_embedding.core.configs import FineTuneConfig
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -54,7 +55,8 @@ class CorrectPanel(Panel):
         self.save_model_button = button("Save model as …", _SAVE_MODEL, self.save_model)
         self.progress = QProgressBar()
         self.status = text()
-        self.forms: list[ParamsForm] = []
+        config = FineTuneConfig()
+        self.forms = [ParamsForm(config, _BASIC), ParamsForm(config, _MORE)]
         self.plot: Any = None
         self._lay_out()
         self._follow_session()
@@ -77,9 +79,11 @@ class CorrectPanel(Panel):
         column.addLayout(_row(self.save_button, self.load_button, self.clear_button))
         self.column.addWidget(box)
         box, self._tuning = group("Fine-tune")
-        self._form_place = self._tuning.count()
-        self._form_hint = text("Its settings appear after the first run.")
-        self._tuning.addWidget(self._form_hint)
+        more = QCollapsible("More settings")
+        more.toggleButton().setToolTip("Show or hide the settings that rarely need a change.")
+        more.addWidget(self.forms[1])
+        self._tuning.addWidget(self.forms[0])
+        self._tuning.addWidget(more)
         self._tuning.addLayout(_row(self.start_button, self.stop_button))
         self.progress.setToolTip("How far the fine-tuning is.")
         self.progress.setFormat("step %v of %m")
@@ -90,19 +94,6 @@ class CorrectPanel(Panel):
         self._tuning.addWidget(self.save_model_button)
         self.column.addWidget(box)
         self.column.addStretch()
-
-    def _add_form(self) -> None:
-        """Build the form once a model is there: its dataclass lives beside torch."""
-        from napari_pixel_embedding import FineTuneConfig
-
-        config = FineTuneConfig()
-        self.forms = [ParamsForm(config, _BASIC), ParamsForm(config, _MORE)]
-        more = QCollapsible("More settings")
-        more.addWidget(self.forms[1])
-        self._form_hint.hide()
-        self._tuning.insertWidget(self._form_place, self.forms[0])
-        self._tuning.insertWidget(self._form_place + 1, more)
-        self.share_height()
 
     def _add_plot(self) -> None:
         """Build the plot with the first curve to draw: pyqtgraph takes a moment to load."""
@@ -142,8 +133,6 @@ class CorrectPanel(Panel):
 
     def start(self) -> None:
         """Start fine-tuning with the settings of the form."""
-        from napari_pixel_embedding import FineTuneConfig
-
         changes = {name: value for form in self.forms for name, value in form.values().items()}
         self.controller.start_fine_tuning(replace(FineTuneConfig(), **changes))
 
@@ -174,8 +163,6 @@ class CorrectPanel(Panel):
 
     def _refresh(self, *_: Any) -> None:
         session = self.session
-        if session.model is not None and not self.forms:
-            self._add_form()
         corrected = session.corrected_count if session.corrections is not None else 0
         self.count.setText(f"<b>{corrected:,}</b> corrected")
         self._allow_corrections(session.labels is not None, session.corrections is not None)

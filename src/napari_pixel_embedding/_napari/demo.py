@@ -24,10 +24,15 @@ _PLUGIN = "napari-pixel-embedding"
 _WIDGETS = ("Segment (pixel embedding)", "Embedding view", "Correct and fine-tune")
 _PATIENCE_S = 300
 _TUNING_STEPS = 20
+_GAP = 1.03
+"""From one picture to the next, in sizes of a picture."""
 
 
-class DemoFailed(RuntimeError):
-    """A step of the demonstration did not do what it should; the message says which."""
+class DemoFailed(ValueError):
+    """A step of the demonstration did not do what it should; the message says which.
+
+    A ValueError, so that the command line shows its message and ends with an error.
+    """
 
 
 def run_demo(screenshot: Path | None = None, sample: str = "nuclei-field") -> int:
@@ -131,14 +136,19 @@ class Demo:
         """Turn the embedding layer on, beside the image and its objects."""
         self.embedding_panel.shown.setChecked(True)
         self._wait("colour the embedding", lambda: self._session.embedding_rgb is not None)
-        self._move_below(self.embedding_panel.workspace.layers.colors_layer)
+        self._move_aside(self.embedding_panel.workspace.layers.colors_layer)
         self._viewer.reset_view()
 
-    def _move_below(self, layer: Any) -> None:
-        """Move a colour image below the others, so that both are seen."""
-        height = layer.data.shape[-3] * layer.scale[-2]
-        *before, y, x = layer.translate
-        layer.translate = (*before, y + 1.03 * height, x)
+    def _move_aside(self, layer: Any) -> None:
+        """Move a colour image below the others, or beside them where that fills the canvas."""
+        size = np.multiply(layer.data.shape[-3:-1], layer.scale[-2:])
+        before, last = layer.translate[:-2], layer.translate[-2:]
+        layer.translate = (*before, *(last + _aside(size, self._canvas_size())))
+
+    def _canvas_size(self) -> tuple[int, int]:
+        window = self.correct_panel.window()
+        canvas = window.centralWidget() if isinstance(window, QMainWindow) else None
+        return (1, 1) if canvas is None else (canvas.height(), canvas.width())
 
     def move_slider(self) -> None:
         """Drag the bandwidth to its end and back, and see the objects change in number."""
@@ -207,6 +217,13 @@ def _dock_of(panel: Any) -> QDockWidget:
     if not isinstance(dock, QDockWidget):
         raise DemoFailed(f"{type(panel).__name__} is not docked")
     return dock
+
+
+def _aside(size: Any, canvas: tuple[int, int]) -> Any:
+    """Step (y, x) to a second picture of a size, so that both are as large as they can be."""
+    steps = [np.array([_GAP * size[0], 0.0]), np.array([0.0, _GAP * size[1]])]
+    below, beside = (float(np.min(np.divide(canvas, size + step))) for step in steps)
+    return steps[0] if below >= beside else steps[1]
 
 
 def _two_objects(labels: Any) -> list[tuple[int, ...]]:

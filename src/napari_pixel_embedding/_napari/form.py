@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TICK_MS = 30
-_READOUT_WIDTH = 54
+_READOUT_WIDTH = 44
+_MINIMUM_WIDTH = 54
 
 
 class ParamsForm(QWidget):
@@ -61,7 +62,7 @@ class ParamsForm(QWidget):
             label.setToolTip(widget.tooltip)
             grid.addWidget(label, row, 0)
             grid.addWidget(widget.native, row, 1)
-            widget.native.setMinimumWidth(_READOUT_WIDTH)
+            widget.native.setMinimumWidth(_MINIMUM_WIDTH)
             _narrow(widget)
 
     def values(self) -> dict[str, Any]:
@@ -100,8 +101,11 @@ class ParamsForm(QWidget):
 
 
 def _narrow(widget: Any) -> None:
-    """Give a slider the room that its readout would take."""
+    """Give a slider the room that its readout would take: napari's style asks for much."""
+    if isinstance(widget.native, QAbstractSpinBox):
+        return
     for readout in widget.native.findChildren(QAbstractSpinBox):
+        readout.setStyleSheet(f"min-width: {_READOUT_WIDTH}px; padding: 0px;")
         readout.setFixedWidth(_READOUT_WIDTH)
 
 

@@ -43,6 +43,36 @@ def placement(layer: Layer, ndim: int) -> dict[str, Any]:
     }
 
 
+def size_text(pixels: float, layer: Layer, ndim: int) -> str:
+    """Say how large something of so many pixels is, in the layer's unit where it has one.
+
+    Parameters
+    ----------
+    pixels : float
+        Number of pixels or voxels.
+    layer : napari.layers.Layer
+        Whose scale and units count.
+    ndim : int
+        How many of the layer's last axes are space.
+
+    Examples
+    --------
+    >>> from napari.layers import Labels
+    >>> layer = Labels(np.zeros((4, 4), int), scale=(0.5, 0.5), units=("um", "um"))
+    >>> size_text(100, layer, 2)
+    '25 µm²'
+    """
+    units = layer.units[-ndim:]
+    if str(units[0]) == "pixel" or len(set(units)) > 1:
+        return f"{_number(pixels)} {'px' if ndim == 2 else 'voxels'}"
+    size = pixels * float(np.prod(layer.scale[-ndim:]))
+    return f"{_number(size)} {units[0]:~}{'²' if ndim == 2 else '³'}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 @dataclass(frozen=True)
 class Alignment:
     """How an array of ([T,] [Z,] Y, X) is laid over an image that has channels too.

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from napari.types import LayerDataTuple
+    from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.io import ImageData
+
+_PERCENTILES = (1.0, 99.8)
 
 
 def sample_layers(name: str) -> list[LayerDataTuple]:
@@ -35,9 +40,15 @@ def sample_layers(name: str) -> list[LayerDataTuple]:
     kind = "ground truth" if get_sample(name).ground_truth else "labels made by software"
     place = _placement(image)
     return [
-        (image.data, {"name": name, **place}, "image"),
+        (image.data, {"name": name, "contrast_limits": _contrast(image.data), **place}, "image"),
         (labels, {"name": f"{name} {kind}", "visible": False, **place}, "labels"),
     ]
+
+
+def _contrast(image: NDArray[Any]) -> tuple[float, float]:
+    """Limits that show the cells: all but the darkest and the few brightest pixels apart."""
+    low, high = np.percentile(image, _PERCENTILES)
+    return float(low), float(max(high, low + 1))
 
 
 def _placement(image: ImageData) -> dict[str, Any]:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout
 
 from napari_pixel_embedding._napari.choosers import DeviceChooser, ImageChooser, ModelChooser
 from napari_pixel_embedding._napari.form import ParamsForm
+from napari_pixel_embedding._napari.object_cuts import ObjectCuts
+from napari_pixel_embedding._napari.placement import size_text
 from napari_pixel_embedding._napari.widgets import Panel, allow, button, group, text
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 
 if TYPE_CHECKING:
     from napari import Viewer
 
+    from napari_pixel_embedding._napari.count_curve import CountCurve
+
 _RUN = "Run the model on the image. Corrections stay."
 _CANCEL = "Stop the run; what was there before stays."
+_AUTO = "Set the bandwidth to the middle of the widest range in which the count hardly changes."
 _SLIDERS = "The labels layer follows while you drag."
 
 
@@ -32,14 +37,20 @@ class SegmentPanel(Panel):
         self.progress = QProgressBar()
         self.status = text()
         self.form = ParamsForm(ClusterParams(), sliders=True)
-        self.count = QLabel()
+        self.count = text()
+        self.auto_button = button("Auto", _AUTO, self.controller.choose_bandwidth)
+        self.cuts = ObjectCuts(self.workspace)
+        self.curve: CountCurve | None = None
         self._lay_out()
         self._follow_session()
         self.images.changed.connect(self._refresh)
         self.models.changed.connect(self._refresh)
         self.form.changed.connect(lambda changes: self.controller.set_cluster_params(**changes))
+        self.workspace.layers.clicked.connect(self.cuts.refresh)
         self._refresh()
         self._show_params()
+        self._show_curve()
+        self.cuts.refresh()
 
     def run(self) -> None:
         """Run the chosen model on the chosen image."""
@@ -52,8 +63,11 @@ class SegmentPanel(Panel):
         self.controller.run()
 
     def retire(self) -> None:
-        """Stop following the viewer too."""
+        """Stop following the viewer too, and take the plot down: its menus outlive it."""
         self.images.close()
+        self.workspace.layers.clicked.disconnect(self.cuts.refresh)
+        if self.curve is not None:
+            self.curve.close()
         super().retire()
 
     # ------------------------------------------------------------------------------- layout
@@ -86,10 +100,31 @@ class SegmentPanel(Panel):
     def _lay_out_sliders(self) -> None:
         self.objects, column = group("Objects")
         column.addWidget(self.form)
-        column.addWidget(self.count)
+        self._curve_column = QVBoxLayout()
+        column.addLayout(self._curve_column)
+        row = QHBoxLayout()
+        row.addWidget(self.count, 1)
+        row.addWidget(self.auto_button)
+        column.addLayout(row)
+        column.addWidget(self.cuts)
         self.column.addWidget(self.objects)
         self.progress.setToolTip("How far the run is.")
-        self.count.setToolTip("Objects in the labels layer, and how many of them you corrected.")
+        self.count.setToolTip(
+            "Objects in the labels layer, their median size, and how many of them you corrected."
+        )
+
+    def _add_curve(self) -> CountCurve:
+        """Build the plot with the first curve to draw: pyqtgraph takes a moment to load."""
+        from napari_pixel_embedding._napari.count_curve import CountCurve
+
+        curve = CountCurve()
+        curve.dragged.connect(self._drag)
+        self._curve_column.addWidget(curve)
+        self.share_height()
+        return curve
+
+    def _drag(self, bandwidth: float) -> None:
+        self.form.widget("bandwidth").value = bandwidth
 
     # ------------------------------------------------------------------- following the session
 
@@ -97,8 +132,10 @@ class SegmentPanel(Panel):
         events = self.session.events
         for signal in (events.running, events.progress, events.status, events.error):
             self.follow(signal, self._refresh)
-        for signal in (events.object_count, events.corrected_count, events.labels):
-            self.follow(signal, self._show_count)
+        self.follow(events.labels, self._show_count)
+        self.follow(events.stability, self._show_curve)
+        for signal in (events.labels, events.cut_status, events.local_past):
+            self.follow(signal, self.cuts.refresh)
         for signal in (events.cluster_params, events.model, events.embedding_maps):
             self.follow(signal, self._show_params)
         self.follow(events.model_source, self.models.show_source)
@@ -123,13 +160,28 @@ class SegmentPanel(Panel):
         return None
 
     def _show_count(self, *_: Any) -> None:
-        session = self.session
-        if session.labels is None:
+        session, layer = self.session, self.workspace.layers.labels_layer
+        if session.labels is None or layer is None:
             self.count.setText("")
             return
-        corrected = f", {session.corrected_count:,} corrected" if session.corrected_count else ""
-        plural = "" if session.object_count == 1 else "s"
-        self.count.setText(f"{session.object_count:,} object{plural}{corrected}")
+        parts = [f"{session.object_count:,} object{'' if session.object_count == 1 else 's'}"]
+        if session.object_count:
+            size = size_text(session.median_size, layer, session.embedding_maps[0].ndim)
+            parts.append(f"median {size}")
+        if session.corrected_count:
+            parts.append(f"{session.corrected_count:,} corrected")
+        self.count.setText(", ".join(parts))
+
+    def _show_curve(self, *_: Any) -> None:
+        curve = self.session.stability
+        allow(self.auto_button, _AUTO, None if curve is not None else "Run a model first.")
+        if curve is not None:
+            self.curve = self.curve or self._add_curve()
+            self.curve.show_curve(curve)
+            self.curve.setVisible(True)
+            self._show_params()
+        elif self.curve is not None:
+            self.curve.setVisible(False)
 
     def _show_params(self, *_: Any) -> None:
         session = self.session
@@ -141,6 +193,8 @@ class SegmentPanel(Panel):
             self.form.set_range("min_size", 0, _largest_min_size(config.object_diameter))
         if session.cluster_params is not None:
             self.form.show_params(session.cluster_params)
+            if self.curve is not None:
+                self.curve.show_bandwidth(session.cluster_params.bandwidth)
 
 
 def _largest_min_size(diameter: float | None) -> int:

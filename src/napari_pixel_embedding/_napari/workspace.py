@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QCoreApplication, QObject
+from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
 from napari_pixel_embedding._napari.layers import ResultLayers
-from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor
-from napari_pixel_embedding.session import Session, SessionController
+from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
+from napari_pixel_embedding.session import Engine, Session, SessionController
 
 if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtWidgets import QWidget
+
+_WARM_UP_MS = 500
+"""After the first dock opens: first the window is drawn, then kernels are compiled."""
 
 
 class Workspace(QObject):
@@ -34,7 +37,12 @@ class Workspace(QObject):
         self.viewer = viewer
         self.session = Session()
         self.executor = ThreadExecutor(self)
-        self.controller = SessionController(self.session, self.executor)
+        engine = Engine()
+        self.controller = SessionController(self.session, self.executor, engine)
+        self._warming = QTimer(self)
+        self._warming.setSingleShot(True)
+        self._warming.timeout.connect(lambda: prepare(engine.warm_up))
+        self._warming.start(_WARM_UP_MS)
         self.layers = ResultLayers(viewer, self.controller)
         self._panels: set[int] = set()
         self._closed = False
@@ -79,6 +87,7 @@ class Workspace(QObject):
         if self._closed:
             return
         self._closed = True
+        self._warming.stop()
         self.session.events.error.disconnect(self._notify)
         self.controller.close()
         self.executor.close()
