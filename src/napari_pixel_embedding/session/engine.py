@@ -60,6 +60,7 @@ class Engine:
     fit_color_basis: Callable[..., ColorBasis] = field(
         default=_core("projection", "fit_color_basis")
     )
+    basis_fits: Callable[..., bool] = field(default=_core("projection", "basis_fits"))
     embedding_to_rgb: Callable[..., NDArray[Any]] = field(
         default=_core("projection", "embedding_to_rgb")
     )

@@ -255,9 +255,10 @@ class Colors:
 def color(
     engine: Engine, maps: Sequence[EmbeddingMap], basis: ColorBasis | None, frames: bool
 ) -> Colors:
-    """Colour all frames with one basis, fitted to the middle one where none is given."""
-    if basis is None:
-        basis = engine.fit_color_basis(maps[len(maps) // 2])
+    """Colour all frames with one basis, fitted to the middle one where none is given or fits."""
+    middle = maps[len(maps) // 2]
+    if basis is None or not engine.basis_fits(basis, middle):
+        basis = engine.fit_color_basis(middle)
     pictures = [engine.embedding_to_rgb(emap, basis) for emap in maps]
     return Colors(basis, np.stack(pictures) if frames else pictures[0])
 
