@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import contextmanager
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import napari_pixel_embedding as npe
 from napari_pixel_embedding import __version__
+from napari_pixel_embedding.console import bar, follow, percent_bar, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from napari_pixel_embedding.core.training import TrainProgress
+    from collections.abc import Sequence
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 
@@ -30,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except (ValueError, OSError, FloatingPointError) as error:
-        _say(f"pixel-embedding: error: {' '.join(str(error).split())}")
+        say(f"pixel-embedding: error: {' '.join(str(error).split())}")
         return FAILED
     except KeyboardInterrupt:
-        _say("pixel-embedding: interrupted; finished files are complete.")
+        say("pixel-embedding: interrupted; finished files are complete.")
         return INTERRUPTED
 
 
@@ -97,12 +95,12 @@ def _segment(options: argparse.Namespace) -> int:
         axes=options.axes,
         device=options.device,
     )
-    for result in _bar(results, "images", _count_images(options.images)):
+    for result in bar(results, "images", _count_images(options.images)):
         if result.error is None:
-            _say(f"{result.labels}: {result.objects} objects in {result.seconds:.1f} s")
+            say(f"{result.labels}: {result.objects} objects in {result.seconds:.1f} s")
         else:
             failures += 1
-            _say(f"pixel-embedding: error: {result.image}: {' '.join(result.error.split())}")
+            say(f"pixel-embedding: error: {result.image}: {' '.join(result.error.split())}")
     return FAILED if failures else OK
 
 
@@ -173,8 +171,8 @@ def _train(options: argparse.Namespace) -> int:
         coordinate_scale=options.coordinates,
         **sizes,
     )
-    _follow(run)
-    _say(f"{model_path(options.output)}: trained.")
+    follow(run)
+    say(f"{model_path(options.output)}: trained.")
     return OK
 
 
@@ -214,8 +212,8 @@ def _finetune(options: argparse.Namespace) -> int:
         axes=options.axes,
         device=options.device,
     )
-    _follow(run)
-    _say(f"{model_path(options.output)}: tuned.")
+    follow(run)
+    say(f"{model_path(options.output)}: tuned.")
     return OK
 
 
@@ -238,7 +236,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.workflows import evaluate_folder
 
     model = npe.load_model(options.model)
-    with _percent_bar("evaluate") as progress:
+    with percent_bar("evaluate") as progress:
         scores = evaluate_folder(
             options.folder,
             model=model,
@@ -363,46 +361,6 @@ def _flag(name: str) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("%", "%%")
-
-
-def _follow(run: Iterator[TrainProgress]) -> None:
-    """Show a training as a bar with its losses and its latest score."""
-    from tqdm import tqdm
-
-    bar = None
-    score = ""
-    for state in run:
-        bar = bar or tqdm(total=state.steps, initial=state.step - 1, unit="step", file=sys.stderr)
-        if state.validation_ap is not None:
-            score = f" AP {state.validation_ap:.3f}"
-        terms = ("total", "foreground", "distance", "intra", "inter")
-        bar.set_postfix_str(" ".join(f"{t} {state.losses[t]:.3f}" for t in terms) + score, False)
-        bar.update()
-    if bar is not None:
-        bar.close()
-
-
-def _bar(items: Iterable[Any], unit: str, total: int) -> Iterable[Any]:
-    from tqdm import tqdm
-
-    bar: Iterable[Any] = tqdm(items, total=total, unit=unit, file=sys.stderr)
-    return bar
-
-
-@contextmanager
-def _percent_bar(label: str) -> Iterator[Any]:
-    from tqdm import tqdm
-
-    # With a delay, what fails at once leaves no empty bar behind.
-    with tqdm(total=100, desc=label, unit="%", file=sys.stderr, delay=0.01) as bar:
-        yield lambda fraction: bar.update(round(100 * fraction) - bar.n)
-
-
-def _say(text: str) -> None:
-    """Write a line to stderr without breaking a progress bar."""
-    from tqdm import tqdm
-
-    tqdm.write(text, file=sys.stderr)
 
 
 if __name__ == "__main__":
