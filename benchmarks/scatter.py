@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHANNELS = 16
-BINS = 768
+BINS = 512
 CORNERS = 200
 
 

@@ -75,6 +75,7 @@ def test_similarity_follows_the_cursor_and_a_click_holds_it(viewer, view, qtbot)
     emap = view.session.embedding_maps[0]
     expected = similarity_to_pixel(emap, state.pick.index)
     np.testing.assert_allclose(layer.data, expected, atol=1e-6)
+    assert view.held.isEnabled()
     assert not view.held.isChecked()
 
     array, first = layer.data, state.pick
@@ -90,7 +91,7 @@ def test_similarity_follows_the_cursor_and_a_click_holds_it(viewer, view, qtbot)
     hover(canvas, middle + QPoint(60, 60))
     qtbot.waitUntil(lambda: (state.cursor_distance or 0) > 0, timeout=8_000)
     assert state.pick is held
-    assert f"{state.cursor_distance:.2f}, " in view.reading.text()
+    assert f"cursor: {state.cursor_distance:.2f}, " in view.reading.text()
 
     viewer.layers.remove(layer)
     assert not view.similar.isChecked()
@@ -184,6 +185,31 @@ def test_frames_of_a_stack_and_the_3d_view(viewer, segment_panel, embedding_pane
     assert exploration.state.region is not None
     viewer.dims.ndisplay = 3
     assert exploration.state.region is None
+
+
+def test_a_volume_is_compared_slice_by_slice(viewer, embedding_panel, qtbot):
+    volume = np.random.default_rng(0).normal(size=(4, 12, 16)).astype(np.float32)
+    layer = viewer.add_image(volume, name="volume", scale=(2, 1, 1))
+    view, session = embedding_panel, embedding_panel.session
+    view.workspace.layers.use_image(layer, "ZYX")
+    session.axes = "ZYX"
+    emap = EmbeddingMap(np.stack([volume, -volume]), np.ones_like(volume))
+    session.embedding_maps = (emap,)
+    viewer.dims.set_point(0, 4)
+    view.similar.setChecked(True)
+    canvas, middle = canvas_of(viewer)
+    hover(canvas, middle)
+    state, seen = view.exploration.state, view.layers.similarity
+    qtbot.waitUntil(lambda: seen.layer is not None, timeout=8_000)
+    assert state.pick.index[0] == 2
+    expected = similarity_to_pixel(emap, state.pick.index)
+    np.testing.assert_allclose(seen.layer.data[2], expected[2], atol=1e-6)
+    assert np.isinf(seen.layer.data[[0, 1, 3]]).all()
+    viewer.dims.ndisplay = 3
+    qtbot.waitUntil(lambda: np.allclose(seen.layer.data, expected, atol=1e-6), timeout=8_000)
+    pick = state.pick
+    hover(canvas, middle + QPoint(30, 30))
+    assert state.pick is pick
 
 
 def test_embeddings_with_nothing_to_see(view, qtbot):

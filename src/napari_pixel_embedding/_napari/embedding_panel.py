@@ -15,6 +15,7 @@ from napari_pixel_embedding.session.exploration import Exploration
 if TYPE_CHECKING:
     from napari import Viewer
 
+    from napari_pixel_embedding.session.exploration import ExplorationState
     from napari_pixel_embedding.session.views import Scatter, Selection
 
 _SHOWN = (
@@ -102,10 +103,12 @@ class EmbeddingPanel(Panel):
             self.follow(signal, self._refresh)
         for signal in (state.similarity_wanted, state.scatter_wanted, state.held):
             self.follow(signal, self._refresh)
-        for signal in (state.pick, state.cursor_distance, state.held, state.similarity_wanted):
+            self.follow(signal, self._show_reading)
+        for signal in (state.pick, state.cursor_distance, state.frame):
             self.follow(signal, self._show_reading)
         for signal in (state.pick, session.cluster_params, state.scatter):
             self.follow(signal, self._show_circle)
+        self.follow(state.pick, self._refresh_held)
         self.follow(state.scatter, self._show_scatter)
         self.follow(state.selection, self._show_selection)
         self.follow(session.cluster_params, self._show_reading)
@@ -141,12 +144,19 @@ class EmbeddingPanel(Panel):
         allow(self.refit, _REFIT, "Show the embedding of a result first." if nothing else None)
         allow(self.similar, _SIMILAR, missing)
         allow(self.plotted, _PLOTTED, missing)
-        looking = state.similarity_wanted or state.scatter_wanted
-        unseen = missing or (None if looking else "Show the similarity or the scatter first.")
-        if unseen is None and state.pick is None:
-            unseen = "Move the cursor over the image first."
-        allow(self.held, _HELD, unseen)
+        self._refresh_held()
         self._refresh_scatter(missing)
+
+    def _refresh_held(self, *_: Any) -> None:
+        state = self.exploration.state
+        hindrance = None
+        if not self.session.embedding_maps:
+            hindrance = _NO_RESULT
+        elif not (state.similarity_wanted or state.scatter_wanted):
+            hindrance = "Show the similarity or the scatter first."
+        elif state.pick is None:
+            hindrance = "Move the cursor over the image first."
+        allow(self.held, _HELD, hindrance)
 
     def _refresh_scatter(self, missing: str | None) -> None:
         state, maps = self.exploration.state, self.session.embedding_maps
@@ -161,22 +171,20 @@ class EmbeddingPanel(Panel):
 
     def _show_reading(self, *_: Any) -> None:
         state, params = self.exploration.state, self.session.cluster_params
-        if not (state.similarity_wanted and self.session.embedding_maps):
+        looking = state.similarity_wanted or state.scatter_wanted
+        if not (looking and self.session.embedding_maps):
             self.reading.setText("")
-            return
-        if state.pick is None:
+        elif state.pick is None:
             self.reading.setText("Move the cursor over the image.")
-            return
-        place = f"({', '.join(map(str, state.pick.index))})"
-        if not state.held:
-            self.reading.setText(f"Pixel {place}. Click to hold it and read distances.")
-            return
-        distance = state.cursor_distance
-        under = "–"
-        if distance is not None and params is not None:
-            side = "within" if distance <= params.bandwidth else "beyond"
-            under = f"{distance:.2f}, {side} the bandwidth"
-        self.reading.setText(f"Pixel {place} is held. Under the cursor: {under}.")
+        elif not state.held:
+            self.reading.setText(f"Pixel {_place(state)}. Click to hold it.")
+        elif state.cursor_distance is None or params is None:
+            self.reading.setText(f"Pixel {_place(state)} is held.")
+        else:
+            side = "within" if state.cursor_distance <= params.bandwidth else "beyond"
+            self.reading.setText(
+                f"{_place(state)} to cursor: {state.cursor_distance:.2f}, {side} the bandwidth"
+            )
 
     def _show_scatter(self, scatter: Scatter | None) -> None:
         if self.plot is not None:
@@ -237,6 +245,14 @@ def _circle_meaning(scatter: Scatter) -> str:
             "plane Position to tell far objects apart."
         )
     return "\n\n".join(lines)
+
+
+def _place(state: ExplorationState) -> str:
+    """Name the picked pixel, with its frame when another one is in view."""
+    if state.pick is None:
+        return ""
+    frame = f" of frame {state.pick.frame}" if state.pick.frame != state.frame else ""
+    return f"({', '.join(map(str, state.pick.index))}){frame}"
 
 
 def _check(box: QCheckBox, checked: bool) -> None:

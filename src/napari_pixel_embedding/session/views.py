@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.core.scatter import PointCloud
 
-BINS = 768
+BINS = 512
 """Cells a side of the scatter's raster: sharp at the size of a dock, also zoomed in."""
 
 
@@ -116,14 +116,12 @@ def scatter(
 
 
 def _spread(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Let each cell shine on its neighbours, so that none is lost where a plot is small."""
-    tall = picture.copy()
-    np.maximum(tall[1:], picture[:-1], out=tall[1:])
-    np.maximum(tall[:-1], picture[1:], out=tall[:-1])
-    wide = tall.copy()
-    np.maximum(wide[:, 1:], tall[:, :-1], out=wide[:, 1:])
-    np.maximum(wide[:, :-1], tall[:, 1:], out=wide[:, :-1])
-    return wide
+    """Let each cell shine on its neighbours to the right and above: a small plot loses none."""
+    wide = picture.copy()
+    np.maximum(wide[:, 1:], picture[:, :-1], out=wide[:, 1:])
+    both = wide.copy()
+    np.maximum(both[1:], wide[:-1], out=both[1:])
+    return both
 
 
 def fitting_basis(maps: Sequence[EmbeddingMap], basis: ColorBasis | None) -> ColorBasis:
@@ -166,7 +164,7 @@ class Selection:
     mask : array of uint8, shape ([Z,] Y, X)
         2 in these objects, 1 in other pixels inside the lasso, else 0.
     marks : array of uint8, shape (BINS, BINS)
-        1 where the plot has a chosen point, and around it.
+        1 where the plot has a chosen point, and beside it.
     """
 
     choice: Choice
