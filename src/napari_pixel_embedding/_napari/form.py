@@ -13,7 +13,8 @@ from superqt.utils import qthrottled
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_TICK_MS = 30
+TICK_MS = 30
+"""Shortest time between two reports of a slider that moves."""
 _READOUT_WIDTH = 44
 _MINIMUM_WIDTH = 54
 
@@ -44,7 +45,7 @@ class ParamsForm(QWidget):
         super().__init__()
         labelled = {f.name: f for f in fields(params) if "label" in f.metadata}
         self._pending: dict[str, Any] = {}
-        self._report = qthrottled(self._emit, timeout=_TICK_MS, parent=self)
+        self._report = qthrottled(self._emit, timeout=TICK_MS, parent=self)
         self._widgets = {
             name: _widget(labelled[name].metadata, getattr(params, name), sliders)
             for name in (labelled if names is None else names)

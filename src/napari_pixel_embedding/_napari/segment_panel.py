@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding._napari.count_curve import CountCurve
 
+_COUNT_WIDTH = 244
 _RUN = "Run the model on the image. Corrections stay."
 _CANCEL = "Stop the run; what was there before stays."
 _AUTO = "Set the bandwidth to the middle of the widest range in which the count hardly changes."
@@ -48,7 +49,7 @@ class SegmentPanel(Panel):
         self.form.changed.connect(lambda changes: self.controller.set_cluster_params(**changes))
         self.workspace.layers.clicked.connect(self.cuts.refresh)
         self._refresh()
-        self._show_params()
+        self._show_ranges()
         self._show_curve()
         self.cuts.refresh()
 
@@ -103,8 +104,11 @@ class SegmentPanel(Panel):
         self._curve_column = QVBoxLayout()
         column.addLayout(self._curve_column)
         row = QHBoxLayout()
-        row.addWidget(self.count, 1)
+        row.addWidget(self.count)
+        row.addStretch()
         row.addWidget(self.auto_button)
+        # Of a fixed size, so that a new text at every tick does not lay the whole panel out anew.
+        self.count.setFixedSize(_COUNT_WIDTH, 2 * self.count.fontMetrics().lineSpacing() + 4)
         column.addLayout(row)
         column.addWidget(self.cuts)
         self.column.addWidget(self.objects)
@@ -136,8 +140,9 @@ class SegmentPanel(Panel):
         self.follow(events.stability, self._show_curve)
         for signal in (events.labels, events.cut_status, events.local_past):
             self.follow(signal, self.cuts.refresh)
-        for signal in (events.cluster_params, events.model, events.embedding_maps):
-            self.follow(signal, self._show_params)
+        self.follow(events.cluster_params, self._show_params)
+        for signal in (events.model, events.embedding_maps):
+            self.follow(signal, self._show_ranges)
         self.follow(events.model_source, self.models.show_source)
 
     def _refresh(self, *_: Any) -> None:
@@ -183,7 +188,8 @@ class SegmentPanel(Panel):
         elif self.curve is not None:
             self.curve.setVisible(False)
 
-    def _show_params(self, *_: Any) -> None:
+    def _show_ranges(self, *_: Any) -> None:
+        """Fit the sliders to the model; not at every tick, for it lays the panel out anew."""
         session = self.session
         missing = None if session.embedding_maps else "Run a model first."
         allow(self.objects, _SLIDERS, missing)
@@ -191,10 +197,14 @@ class SegmentPanel(Panel):
             config = session.model.config
             self.form.set_range("bandwidth", *bandwidth_range(config.space, config.delta_var))
             self.form.set_range("min_size", 0, _largest_min_size(config.object_diameter))
-        if session.cluster_params is not None:
-            self.form.show_params(session.cluster_params)
+        self._show_params()
+
+    def _show_params(self, *_: Any) -> None:
+        params = self.session.cluster_params
+        if params is not None:
+            self.form.show_params(params)
             if self.curve is not None:
-                self.curve.show_bandwidth(session.cluster_params.bandwidth)
+                self.curve.show_bandwidth(params.bandwidth)
 
 
 def _largest_min_size(diameter: float | None) -> int:
