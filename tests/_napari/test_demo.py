@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent
 
-from napari_pixel_embedding._napari.demo import Demo, DemoFailed
+from napari_pixel_embedding._napari.demo import Demo, DemoFailed, _aside
 
 
 @pytest.fixture
@@ -39,3 +39,24 @@ def test_a_failing_step_is_named(demo, tmp_path):
     demo.segment_panel.models.add_file(str(broken))
     with pytest.raises(DemoFailed, match=r"could not segment: broken\.safetensors"):
         demo.segment()
+
+
+def test_the_command_line_ends_with_the_message(monkeypatch, capsys, tmp_path):
+    from napari_pixel_embedding import cli
+    from napari_pixel_embedding._napari import demo as module
+
+    def fail(*args, **options):
+        raise DemoFailed("could not segment: no memory")
+
+    monkeypatch.setattr(module, "run_demo", fail)
+    assert cli.main(["demo", "--screenshot", str(tmp_path / "a.png")]) != 0
+    told = capsys.readouterr().err
+    assert "could not segment: no memory" in told
+    assert "Traceback" not in told
+
+
+def test_pictures_fill_the_canvas():
+    wide, high = np.array([100.0, 200.0]), np.array([200.0, 100.0])
+    assert _aside(wide, (800, 800))[0] > 0  # below
+    assert _aside(high, (800, 800))[1] > 0  # beside
+    assert _aside(wide, (400, 1600))[1] > 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_pixel_embedding._napari.placement import Alignment, image_input, placement
+from napari_pixel_embedding._napari.placement import Alignment, image_input, placement, size_text
 from napari_pixel_embedding.session import ImageInput, Session
 
 
@@ -61,3 +61,18 @@ def test_placement_of_fewer_axes_takes_the_last():
     np.testing.assert_array_equal(placed["scale"], (0.5, 0.25))
     np.testing.assert_array_equal(placed["translate"], (2, 3))
     assert placed["rotate"].shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("units", "ndim", "expected"),
+    [
+        (("um", "um", "um"), 3, "500 µm³"),
+        (("um", "um", "um"), 2, "250 µm²"),
+        (("pixel", "um", "um"), 2, "250 µm²"),
+        (("pixel", "um", "um"), 3, "1,000 voxels"),
+        (("pixel", "pixel", "pixel"), 2, "1,000 px"),
+    ],
+)
+def test_sizes_are_said_in_the_layers_unit(units, ndim, expected):
+    layer = Image(np.zeros((3, 4, 5)), scale=(2, 0.5, 0.5), units=units)
+    assert size_text(1000, layer, ndim) == expected

@@ -54,3 +54,12 @@ def test_time_lapse_has_micrometres_along_space_only(viewer: napari.Viewer) -> N
     for layer in viewer.layers:
         assert tuple(layer.scale) == (1.0, 0.619, 0.619)
         assert [str(unit) for unit in layer.units] == ["pixel", "micrometer", "micrometer"]
+
+
+@pytest.mark.parametrize("name", list_samples())
+def test_contrast_leaves_out_few_pixels(name: str) -> None:
+    (image, attributes, _), _ = sample_data.sample_layers(name)
+    low, high = attributes["contrast_limits"]
+    assert image.min() <= low < high <= image.max()
+    assert (image > high).mean() < 0.0021
+    assert (image < low).mean() < 0.0101

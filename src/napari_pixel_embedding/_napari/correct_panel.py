@@ -151,7 +151,6 @@ class CorrectPanel(Panel):
         for signal in (
             events.labels,
             events.corrections,
-            events.corrected_count,
             events.model,
             events.tuning,
             events.running,

@@ -128,4 +128,6 @@ def button(title: str, tooltip: str, clicked: Callable[[], Any]) -> QPushButton:
 def allow(widget: QWidget, tooltip: str, hindrance: str | None) -> None:
     """Enable a widget, or disable it with a tooltip that says what hinders it."""
     widget.setEnabled(hindrance is None)
-    widget.setToolTip(tooltip if hindrance is None else f"{tooltip}\n\n{hindrance}")
+    told = tooltip if hindrance is None else f"{tooltip}\n\n{hindrance}"
+    if told != widget.toolTip():  # Qt sends events for an equal one too
+        widget.setToolTip(told)
