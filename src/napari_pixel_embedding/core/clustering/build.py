@@ -10,6 +10,7 @@ import numpy as np
 from napari_pixel_embedding.core.clustering.index import ClusterIndex
 from napari_pixel_embedding.core.clustering.params import (
     ClusterParams,
+    LocalBandwidth,
     bandwidth_to_radius,
     default_bandwidth,
 )
@@ -100,7 +101,7 @@ def build_cluster_index(
 
 
 def warm_up() -> None:
-    """Compile the kernels on a tiny embedding, so that the first index does not wait for it.
+    """Compile the kernels on a tiny embedding, so that the first slider tick waits for nothing.
 
     Takes seconds at the first time on a machine, much less later: call it in the background.
     """
@@ -110,7 +111,12 @@ def warm_up() -> None:
     foreground[:, ::6] = 0.3
     for side in (1, 2):
         emap = EmbeddingMap(embedding.copy(), foreground, distance=foreground * 0.5)
-        build_cluster_index(emap, block=side).cut()
+        index = build_cluster_index(emap, block=side)
+        params = ClusterParams(bandwidth=index.stability().auto_bandwidth)
+        finer = index.next_cut(params, (), (24, 24), "finer") or params.bandwidth
+        local = index.with_local(params, (), LocalBandwidth((24, 24), finer))
+        index.cut(params, local=local)
+        index.summary(params, local)
 
 
 def _check_block(block: int) -> int:
