@@ -8,14 +8,17 @@ They are taken anew whenever the window changes; nothing in them is drawn by han
 from __future__ import annotations
 
 import argparse
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import napari
 import numpy as np
 from PIL import Image
+from qtpy.QtWidgets import QApplication
 
 from napari_pixel_embedding._napari.demo import Demo
+from napari_pixel_embedding.core.scatter import POSITION
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -34,13 +37,14 @@ def main() -> None:
     viewer = napari.Viewer(title="napari-pixel-embedding", show=True)
     demo = Demo(viewer)
     try:
-        demo.open("nuclei-field")
-        demo.segment()
+        demo.begin("nuclei-field")
         _save_bandwidths(demo, folder / "bandwidths.png")
         demo.perform()
         _save(viewer.window.screenshot(canvas_only=False, flash=False), folder / "window.png")
         _save_widget(demo.segment_panel, folder / "segment.png")
         _save_widget(demo.correct_panel, folder / "correct.png")
+        _show_scatter(demo)
+        _save_widget(demo.embedding_panel, folder / "embedding.png")
     finally:
         viewer.close()
 
@@ -59,7 +63,21 @@ def _save_bandwidths(demo: Demo, path: Path) -> None:
         pictures.append(0.45 * grey[..., None] + 0.55 * shown)
     gap = np.ones((pictures[0].shape[0], 4, 3))
     row = np.concatenate([p for picture in pictures for p in (picture, gap)][:-1], axis=1)
-    _save((255 * row).astype(np.uint8), path)
+    doubled = row.repeat(2, axis=0).repeat(2, axis=1)
+    _save((255 * doubled).astype(np.uint8), path)
+
+
+def _show_scatter(demo: Demo) -> None:
+    """Turn the scatter on and let it appear."""
+    panel = demo.embedding_panel
+    panel.exploration.set_components(POSITION)
+    panel.plotted.setChecked(True)
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.01)
+    panel.resize(panel.width(), 640)
+    QApplication.processEvents()
 
 
 def _save_widget(widget: QWidget, path: Path) -> None:
@@ -70,7 +88,7 @@ def _save(picture: np.ndarray, path: Path) -> None:
     image = Image.fromarray(picture[..., :3])
     if image.width > _WIDTH:
         image = image.resize((_WIDTH, image.height * _WIDTH // image.width), Image.LANCZOS)
-    image.quantize(128).save(path, optimize=True)
+    image.save(path, optimize=True)
 
 
 if __name__ == "__main__":
