@@ -27,9 +27,8 @@ from napari_pixel_embedding import (
     save_model,
     train,
 )
-from napari_pixel_embedding.core.files import find_pairs
+from napari_pixel_embedding.core.files import find_pairs, names_where
 from napari_pixel_embedding.core.io import read_image, read_labels
-from napari_pixel_embedding.workflows import names_where
 
 ARCHITECTURE = model_config_for(
     "euclidean", name="nuclei-fluo", embedding_dim=8, coordinate_scale=5.0

@@ -11,13 +11,13 @@ from imageio.v3 import imwrite
 from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model
 from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
+from napari_pixel_embedding.core.files import names_where
 from napari_pixel_embedding.core.io import read_labels
 from napari_pixel_embedding.core.model_config import ModelConfig
 from napari_pixel_embedding.workflows import (
     evaluate_folder,
     fine_tune_files,
     images_to_segment,
-    names_where,
     segment_files,
     split_pairs,
     train_from_folder,
@@ -91,6 +91,16 @@ def test_a_second_run_does_not_segment_the_labels_of_the_first(tmp_path):
     for _ in range(2):
         assert [result.image.name for result in segmented(tmp_path)] == ["a.png", "my_labels.tif"]
     assert images_to_segment(tmp_path / "a_labels.tif") == [tmp_path / "a_labels.tif"]
+
+
+@pytest.mark.parametrize("names", [("a.png", "a.tif"), ("one/a.tif", "two/a.tif")])
+def test_images_that_would_share_a_label_file_are_refused_before_any_work(tmp_path, names):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        imwrite(tmp_path / name, picture(20, 30))
+    with pytest.raises(ValueError, match=r"would both be written to .*a_labels\.tif: rename one"):
+        segmented([tmp_path / name for name in names], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("bad", ["text", "colour", "complex"])

@@ -308,7 +308,7 @@ def _add_selection(parser: Any) -> None:
 
 
 def _selected(options: argparse.Namespace) -> list[str] | None:
-    from napari_pixel_embedding.workflows import names_where
+    from napari_pixel_embedding.core.files import names_where
 
     if options.index is None:
         if options.where:

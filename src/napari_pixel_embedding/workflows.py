@@ -5,7 +5,6 @@ Each function takes paths, reports as it goes and leaves complete files behind.
 
 from __future__ import annotations
 
-import csv
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from napari_pixel_embedding.core.training import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -102,13 +101,26 @@ def segment_files(
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
-    for path in images_to_segment(images):
-        folder = path.parent if output is None else Path(output)
-        target = folder / f"{path.stem}_labels.tif"
+    for path, target in _targets(images_to_segment(images), output):
         try:
             yield _segment_file(path, target, model, params, axes, device, progress)
         except (ValueError, OSError) as error:
             yield SegmentedFile(path, None, error=str(error))
+
+
+def _targets(paths: Sequence[Path], output: PathLike | None) -> list[tuple[Path, Path]]:
+    """Pair each image with its label file; raises ValueError when two would share one."""
+    sources: dict[Path, Path] = {}
+    for path in paths:
+        folder = path.parent if output is None else Path(output)
+        target = folder / f"{path.stem}_labels.tif"
+        if target in sources:
+            raise ValueError(
+                f"{sources[target]} and {path} would both be written to {target}: rename one, or "
+                "segment them one after the other into different output folders."
+            )
+        sources[target] = path
+    return [(path, target) for target, path in sources.items()]
 
 
 def images_to_segment(images: PathLike | Sequence[PathLike]) -> list[Path]:
@@ -177,7 +189,7 @@ def evaluate_folder(
     model, params, device, progress
         As in :func:`evaluate`.
     names : iterable of str, optional
-        Only these pairs, see :func:`names_where`.
+        Only these pairs, see :func:`~.core.files.names_where`.
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
@@ -191,27 +203,6 @@ def evaluate_folder(
         device=device,
         progress=progress,
     )
-
-
-def names_where(table: PathLike, where: Mapping[str, str]) -> list[str]:
-    """Names in the rows of a CSV table whose columns have the given values.
-
-    Parameters
-    ----------
-    table : path
-        A CSV file with a column ``name``.
-    where : mapping
-        Wanted value of each column, such as ``{"type": "fluo"}``.
-    """
-    with Path(table).open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    columns = set(rows[0]) if rows else set()
-    if missing := sorted({"name", *where} - columns):
-        raise ValueError(
-            f"expected the columns {', '.join(missing)} in {table}, "
-            f"found {', '.join(sorted(columns)) or 'none'}."
-        )
-    return [row["name"] for row in rows if all(row[key] == value for key, value in where.items())]
 
 
 def _select(pairs: Sequence[Pair], names: Iterable[str] | None) -> list[Pair]:
@@ -291,7 +282,7 @@ def train_from_folder(
     validation : path, optional
         Another such folder; every tenth pair of ``folder`` is held back by default.
     names : iterable of str, optional
-        Only these pairs, of both folders; see :func:`names_where`.
+        Only these pairs, of both folders; see :func:`~.core.files.names_where`.
     max_validation : int
         At most so many validation images, spread evenly.
     device : str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import unicodedata
 import uuid
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".lsm")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -104,6 +105,27 @@ def find_pairs(folder: str | os.PathLike[str]) -> list[Pair]:
     _check_partners(images, masks, f"a mask in {folder / 'masks'}")
     _check_partners(masks, images, f"an image in {folder / 'images'}")
     return [Pair(images[name], masks[name]) for name in sorted(images)]
+
+
+def names_where(table: str | os.PathLike[str], where: Mapping[str, str]) -> list[str]:
+    """Names in the rows of a CSV table whose columns have the given values.
+
+    Parameters
+    ----------
+    table : path
+        A CSV file with a column ``name``.
+    where : mapping
+        Wanted value of each column, such as ``{"type": "fluo"}``.
+    """
+    with Path(table).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = set(rows[0]) if rows else set()
+    if missing := sorted({"name", *where} - columns):
+        raise ValueError(
+            f"expected the columns {', '.join(missing)} in {table}, "
+            f"found {', '.join(sorted(columns)) or 'none'}."
+        )
+    return [row["name"] for row in rows if all(row[key] == value for key, value in where.items())]
 
 
 def check_file(path: Path) -> None:
