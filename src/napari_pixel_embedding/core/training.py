@@ -316,7 +316,7 @@ class _Trainer:
             )
         self.step = int(state["step"])
         self.best_score = float(state["best_score"])
-        self.running = json.loads(state.get("running", "{}"))
+        self.running = json.loads(state["running"])
         self.network.load_state_dict(groups["network"])
         self.average.load_state_dict(groups["average"])
         self.best_weights = groups["best"]
@@ -365,9 +365,8 @@ def _read_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Te
                 groups.setdefault(group, {})[key] = file.get_tensor(name)
     except SafetensorError as error:
         raise ValueError(f"{path.name} is damaged ({error}): remove it to start anew.") from error
-    if not {"config", "step", "best_score"} <= state.keys() or "moment1" not in groups:
+    if not {"config", "step", "best_score", "running"} <= state.keys() or "count" not in groups:
         raise ValueError(
             f"{path.name} is no checkpoint of a training: name another file to keep it in."
         )
-    same = {name: torch.tensor(float(state["step"])) for name in groups["moment1"]}
-    return state, {"count": same, **groups}
+    return state, groups
