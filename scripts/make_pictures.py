@@ -43,6 +43,7 @@ def main() -> None:
         _save(viewer.window.screenshot(canvas_only=False, flash=False), folder / "window.png")
         _save_widget(demo.segment_panel, folder / "segment.png")
         _save_widget(demo.correct_panel, folder / "correct.png")
+        _save_widget(demo.fine_tune_panel, folder / "fine_tune.png")
         _show_scatter(demo)
         _save_widget(demo.embedding_panel, folder / "embedding.png")
     finally:

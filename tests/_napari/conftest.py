@@ -6,6 +6,7 @@ from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_pixel_embedding._napari.correct_panel import CorrectPanel
 from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel
+from napari_pixel_embedding._napari.fine_tune_panel import FineTunePanel
 from napari_pixel_embedding._napari.segment_panel import SegmentPanel
 
 PLUGIN = "napari-pixel-embedding"
@@ -69,6 +70,11 @@ def embedding_panel(dock):
 @pytest.fixture
 def correct_panel(dock):
     return dock(CorrectPanel)
+
+
+@pytest.fixture
+def fine_tune_panel(dock):
+    return dock(FineTunePanel)
 
 
 @pytest.fixture

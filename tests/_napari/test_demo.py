@@ -11,7 +11,13 @@ from napari_pixel_embedding._napari.demo import Demo, DemoFailed, _aside
 def demo(viewer):
     made = Demo(viewer)
     yield made
-    for panel in (made.segment_panel, made.embedding_panel, made.correct_panel):
+    panels = (
+        made.segment_panel,
+        made.embedding_panel,
+        made.correct_panel,
+        made.fine_tune_panel,
+    )
+    for panel in panels:
         viewer.window.remove_dock_widget(panel)
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 

@@ -12,7 +12,7 @@ from napari_pixel_embedding._napari import dock as docks
 from napari_pixel_embedding._napari.segment_panel import SegmentPanel
 
 PLUGIN = "napari-pixel-embedding"
-NAMES = ("Segment (pixel embedding)", "Embedding view", "Correct and fine-tune")
+NAMES = ("Segment (pixel embedding)", "Embedding view", "Correct", "Fine-tune")
 
 
 def deleted():
@@ -26,7 +26,12 @@ def workers():
 
 def test_the_menu_opens_all_panels_with_one_workspace(viewer):
     panels = [viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in NAMES]
-    kinds = [docks.segment_widget, docks.embedding_widget, docks.correct_widget]
+    kinds = [
+        docks.segment_widget,
+        docks.embedding_widget,
+        docks.correct_widget,
+        docks.fine_tune_widget,
+    ]
     assert [type(panel) for panel in panels] == kinds
     assert len({id(panel.workspace) for panel in panels}) == 1
     panels[0].workspace.close()

@@ -219,29 +219,29 @@ def test_deleting_the_colours_turns_them_off(viewer, ran, embedding_panel, qtbot
     assert ran.session.embedding_rgb is None
 
 
-def test_fine_tune_stop_use(ran, correct_panel, qtbot):
+def test_fine_tune_stop_use(ran, fine_tune_panel, qtbot):
     session = ran.session
     layer = ran.workspace.layers.labels_layer
-    assert not correct_panel.start_button.isEnabled()
-    assert "Correct at least one" in correct_panel.start_button.toolTip()
+    assert not fine_tune_panel.start_button.isEnabled()
+    assert "Correct at least one" in fine_tune_panel.start_button.toolTip()
     layer.paint((32, 48), 500)
     painted(qtbot, session, 1)
-    correct_panel.forms[0].widget("steps").value = 100_000
-    correct_panel.forms[1].widget("crop").value = 32
-    correct_panel.start_button.click()
+    fine_tune_panel.forms[0].widget("steps").value = 100_000
+    fine_tune_panel.forms[1].widget("crop").value = 32
+    fine_tune_panel.start_button.click()
     qtbot.waitUntil(lambda: session.tuned_model is not None or bool(session.error), timeout=60_000)
     assert session.error is None
     assert len(session.training) >= 1
-    correct_panel.stop_button.click()
+    fine_tune_panel.stop_button.click()
     assert not session.tuning
     parent = session.model
-    correct_panel.use_button.click()
+    fine_tune_panel.use_button.click()
     qtbot.waitUntil(lambda: session.model is not parent and not session.running, timeout=60_000)
     qtbot.waitUntil(lambda: bool((session.labels == 500).any()), timeout=20_000)
     assert session.model.config.name == "tiny-tuned"
     assert ran.models.currentText() == "tiny-tuned"
     assert session.tuned_model is None
-    assert not correct_panel.use_button.isEnabled()
+    assert not fine_tune_panel.use_button.isEnabled()
 
 
 def test_new_object_takes_the_brush_with_a_free_id(viewer, ran, correct_panel):
@@ -283,12 +283,12 @@ def test_save_and_load_corrections(ran, correct_panel, qtbot, monkeypatch, tmp_p
     qtbot.waitUntil(lambda: layer.data[32, 48] == 500, timeout=20_000)
 
 
-def test_save_model_and_open_it(ran, correct_panel, run, monkeypatch, tmp_path):
+def test_save_model_and_open_it(ran, fine_tune_panel, run, monkeypatch, tmp_path):
     from qtpy.QtWidgets import QFileDialog
 
     path = tmp_path / "мodel é.safetensors"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(path), ""))
-    correct_panel.save_model_button.click()
+    fine_tune_panel.save_model_button.click()
     assert ran.session.error is None
     run(ran, str(path))
     assert ran.models.currentText() == path.name

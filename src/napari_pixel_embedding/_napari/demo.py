@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding._napari.correct_panel import CorrectPanel
     from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel
+    from napari_pixel_embedding._napari.fine_tune_panel import FineTunePanel
     from napari_pixel_embedding._napari.segment_panel import SegmentPanel
 
 _PLUGIN = "napari-pixel-embedding"
-_WIDGETS = ("Segment (pixel embedding)", "Embedding view", "Correct and fine-tune")
+_WIDGETS = ("Segment (pixel embedding)", "Embedding view", "Correct", "Fine-tune")
 _PATIENCE_S = 300
 _TUNING_STEPS = 20
 _GAP = 1.03
@@ -87,6 +88,7 @@ class Demo:
         self.segment_panel: SegmentPanel = self._dock(_WIDGETS[0])
         self.embedding_panel: EmbeddingPanel = self._dock(_WIDGETS[1])
         self.correct_panel: CorrectPanel = self._dock(_WIDGETS[2])
+        self.fine_tune_panel: FineTunePanel = self._dock(_WIDGETS[3])
         self._session = self.segment_panel.session
         self._arrange()
 
@@ -94,17 +96,17 @@ class Demo:
         return self._viewer.window.add_plugin_dock_widget(_PLUGIN, name)[1]
 
     def _arrange(self) -> None:
-        """Fill the screen, with the long panel beside the two short ones."""
+        """Fill the screen, with the panels in two columns."""
         window = self.correct_panel.window()
         if isinstance(window, QMainWindow):
             screen = window.screen()
             if screen is not None:
                 window.setGeometry(screen.availableGeometry())
-            first, second, third = map(
-                _dock_of, (self.segment_panel, self.embedding_panel, self.correct_panel)
-            )
+            first, second = map(_dock_of, (self.segment_panel, self.embedding_panel))
+            third, fourth = map(_dock_of, (self.correct_panel, self.fine_tune_panel))
             window.splitDockWidget(first, third, Qt.Orientation.Horizontal)
             window.splitDockWidget(first, second, Qt.Orientation.Vertical)
+            window.splitDockWidget(third, fourth, Qt.Orientation.Vertical)
             self.segment_panel.share_height()
 
     # ------------------------------------------------------------------------------- steps
@@ -185,7 +187,7 @@ class Demo:
 
     def fine_tune(self) -> None:
         """Start a short fine-tuning and wait for its first model."""
-        panel = self.correct_panel
+        panel = self.fine_tune_panel
         panel.forms[0].widget("steps").value = _TUNING_STEPS
         panel.start_button.click()
         self._wait("fine-tune", lambda: self._session.tuned_model is not None)

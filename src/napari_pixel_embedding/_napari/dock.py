@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from napari_pixel_embedding._napari.correct_panel import CorrectPanel as correct_widget
 from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel as embedding_widget
+from napari_pixel_embedding._napari.fine_tune_panel import FineTunePanel as fine_tune_widget
 from napari_pixel_embedding._napari.segment_panel import SegmentPanel as segment_widget
 
-__all__ = ["correct_widget", "embedding_widget", "segment_widget"]
+__all__ = ["correct_widget", "embedding_widget", "fine_tune_widget", "segment_widget"]

@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QDockWidget,
     QGroupBox,
+    QHBoxLayout,
     QLabel,
     QMainWindow,
     QPushButton,
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from napari import Viewer
     from qtpy.QtGui import QShowEvent
+
+NO_RESULT = "Run a model first."
+"""Why a button is of no use before the first result."""
 
 _WIDTH = 340
 _TITLE = 24
@@ -107,6 +111,14 @@ def group(title: str) -> tuple[QGroupBox, QVBoxLayout]:
     column.setContentsMargins(8, 10, 8, 8)
     column.setSpacing(6)
     return box, column
+
+
+def row(*widgets: QWidget) -> QHBoxLayout:
+    """Put widgets side by side."""
+    layout = QHBoxLayout()
+    for widget in widgets:
+        layout.addWidget(widget)
+    return layout
 
 
 def text(content: str = "") -> QLabel:
