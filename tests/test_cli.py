@@ -286,3 +286,53 @@ def test_the_command_is_installed(tmp_path):
     )
     assert done.returncode == cli.FAILED
     assert done.stderr.count("\n") == 1
+
+
+RECIPE = """
+licence = "CC0-1.0"
+system = "cosine"
+
+[model]
+base_width = 4
+embedding_dim = 3
+
+[training]
+steps = 9
+crop = 32
+
+[data]
+index = "index.csv"
+where = { type = "tissue" }
+"""
+
+
+def test_a_recipe_says_how_to_train_and_options_go_before_it(tmp_path, folder):
+    recipe, output = tmp_path / "r.toml", tmp_path / "mine"
+    recipe.write_text(RECIPE, encoding="utf-8")
+    options = ("--steps", 2, "--batch-size", 1, "--embedding-dim", 5, "--device", "cpu")
+    assert run("train", folder, "--recipe", recipe, "--output", output, *options) == cli.OK
+    config = load_model(tmp_path / "mine.safetensors").config
+    assert (config.space, config.licence, config.base_width) == ("cosine", "CC0-1.0", 4)
+    assert (config.name, config.embedding_dim) == ("mine", 5)
+    told = config.provenance
+    assert (told["training_images"], told["steps"], told["batch_size"], told["crop"]) == (
+        4,
+        2,
+        1,
+        32,
+    )
+
+
+def test_a_training_can_go_on_from_a_model(tmp_path, folder, model_file):
+    output = tmp_path / "child"
+    code = run("train", folder, "--output", output, "--start", model_file, "--name", "b", *QUICK)
+    assert code == cli.OK
+    config = load_model(tmp_path / "child.safetensors").config
+    assert (config.name, config.depth, config.provenance["parent"]) == ("b", 2, "tiny")
+
+
+def test_a_recipe_that_cannot_be_used_is_told_in_one_line(tmp_path, folder, capsys):
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("[training]\nstep = 3", encoding="utf-8")
+    said = refused(capsys, "train", folder, "--recipe", recipe, "--output", "m")
+    assert "the recipe r.toml cannot be used: there is no entry 'training.step'" in said

@@ -8,6 +8,7 @@ import pytest
 import tifffile
 from imageio.v3 import imwrite
 
+from napari_pixel_embedding.core.annotated import split_pairs
 from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model
 from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
@@ -19,7 +20,6 @@ from napari_pixel_embedding.workflows import (
     fine_tune_files,
     images_to_segment,
     segment_files,
-    split_pairs,
     train_from_folder,
 )
 

@@ -33,12 +33,9 @@ if TYPE_CHECKING:
     )
     from napari_pixel_embedding.core.model_config import ModelConfig, list_models
     from napari_pixel_embedding.core.projection import embedding_to_rgb
-    from napari_pixel_embedding.core.training import (
-        TrainProgress,
-        model_config_for,
-        prepare_samples,
-        train,
-    )
+    from napari_pixel_embedding.core.recipes import Recipe, load_recipe, save_recipe
+    from napari_pixel_embedding.core.systems import model_config_for
+    from napari_pixel_embedding.core.training import TrainProgress, prepare_samples, train
     from napari_pixel_embedding.workflows import (
         evaluate_folder,
         fine_tune_files,
@@ -70,12 +67,9 @@ _HOMES = {
         "symmetric_best_dice",
     ),
     "core.projection": ("embedding_to_rgb",),
-    "core.training": (
-        "TrainProgress",
-        "model_config_for",
-        "prepare_samples",
-        "train",
-    ),
+    "core.recipes": ("Recipe", "load_recipe", "save_recipe"),
+    "core.systems": ("model_config_for",),
+    "core.training": ("TrainProgress", "prepare_samples", "train"),
     "workflows": ("evaluate_folder", "fine_tune_files", "segment_files", "train_from_folder"),
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
@@ -88,6 +82,7 @@ __all__ = [
     "FineTuneConfig",
     "LocalBandwidth",
     "ModelConfig",
+    "Recipe",
     "Scores",
     "StabilityCurve",
     "TrainConfig",
@@ -102,12 +97,14 @@ __all__ = [
     "fine_tune_files",
     "list_models",
     "load_model",
+    "load_recipe",
     "model_config_for",
     "panoptic_quality",
     "predict_embedding",
     "predict_frames",
     "prepare_samples",
     "save_model",
+    "save_recipe",
     "segment",
     "segment_files",
     "symmetric_best_dice",

@@ -112,6 +112,7 @@ def _count_images(paths: Sequence[Path]) -> int:
 
 def _add_train(commands: Any) -> None:
     from napari_pixel_embedding.core.configs import TrainConfig
+    from napari_pixel_embedding.core.systems import NETWORK_SIZES, SYSTEMS
 
     parser = _command(
         commands,
@@ -124,54 +125,78 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("folder", type=Path, help="folder that holds images/ and masks/")
     parser.add_argument("--output", type=Path, required=True, help="model file to write")
     parser.add_argument(
-        "--system",
-        choices=["euclidean", "cosine", "wnet"],
-        default="euclidean",
-        help="Euclidean discriminative embedding, cosine embedding with local constraints, or "
-        "the latter on distance features",
+        "--recipe",
+        type=Path,
+        help="a TOML file that describes a training whole; other options go before it",
     )
-    parser.add_argument(
-        "--validation", type=Path, help="another such folder (default: every tenth pair)"
+    group = parser.add_argument_group("model (default: the recipe's, or what is said here)")
+    _option(
+        group,
+        "system",
+        "Euclidean discriminative embedding, cosine embedding with local constraints, or the "
+        "latter on distance features (default: euclidean)",
+        choices=SYSTEMS,
     )
-    parser.add_argument(
-        "--coordinates",
+    _option(group, "size", "of the network (default: base)", choices=list(NETWORK_SIZES))
+    _option(group, "start", "a bundled model or a model file to go on from (default: none)")
+    _option(
+        group,
+        "coordinates",
+        "add position divided by this many pixels to the embedding, about half an "
+        "object's radius; makes the Euclidean system learn faster",
         type=float,
         metavar="PIXELS",
-        help="add position divided by this many pixels to the embedding, about half an "
-        "object's radius; makes the Euclidean system learn faster",
+        dest="coordinate_scale",
     )
-    parser.add_argument("--embedding-dim", type=int, default=16, help="components of a vector")
-    parser.add_argument("--base-width", type=int, help="features at full resolution")
-    parser.add_argument("--name", help="name of the model (default: the output's name)")
-    parser.add_argument("--description", default="", help="a line about the model")
-    parser.add_argument("--licence", default="", help="licence of the model")
+    _option(group, "embedding-dim", "components of a vector (default: 16)", type=int)
+    _option(group, "base-width", "features at full resolution (default: the size's)", type=int)
+    _option(group, "name", "name of the model (default: the output's name)")
+    _option(group, "description", "a line about the model")
+    _option(group, "licence", "licence of the model")
+    _option(
+        group,
+        "validation",
+        "another such folder, to choose the best step by (default: every tenth pair)",
+        type=Path,
+    )
     _add_selection(parser)
     _add_device(parser)
     _add_config(parser, TrainConfig)
 
 
+def _option(parser: Any, name: str, help: str, **kind: Any) -> None:
+    """Add an option that is absent unless it is given."""
+    parser.add_argument(f"--{name}", default=argparse.SUPPRESS, help=help, **kind)
+
+
+_MODEL_OPTIONS = (
+    "system",
+    "size",
+    "start",
+    "coordinate_scale",
+    "embedding_dim",
+    "base_width",
+    "name",
+    "description",
+    "licence",
+    "validation",
+)
+
+
 def _train(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.core.checkpoint import model_path
-    from napari_pixel_embedding.core.configs import TrainConfig
+    from napari_pixel_embedding.core.recipes import Recipe, load_recipe
     from napari_pixel_embedding.workflows import train_from_folder
 
-    sizes = {} if options.base_width is None else {"base_width": options.base_width}
-    run = train_from_folder(
-        options.folder,
-        options.output,
-        system=options.system,
-        config=_config(options, TrainConfig),
-        validation=options.validation,
-        names=_selected(options),
-        device=options.device,
-        name=options.name or options.output.stem,
-        description=options.description,
-        licence=options.licence,
-        embedding_dim=options.embedding_dim,
-        coordinate_scale=options.coordinates,
-        **sizes,
-    )
-    follow(run)
+    recipe = Recipe() if options.recipe is None else load_recipe(options.recipe)
+    if recipe.name == Recipe.name:
+        recipe = replace(recipe, name=options.output.stem)
+    recipe = replace(recipe, training=_config(options, recipe.training))
+    given = {name: getattr(options, name) for name in _MODEL_OPTIONS if name in options}
+    if options.index is not None or options.where:
+        given["names"] = _selected(options)
+    arguments = {**recipe.arguments(options.folder), **given}
+    follow(train_from_folder(output=options.output, device=options.device, **arguments))
     say(f"{model_path(options.output)}: trained.")
     return OK
 
@@ -208,7 +233,7 @@ def _finetune(options: argparse.Namespace) -> int:
         options.corrections,
         options.output,
         model=options.model,
-        config=_config(options, FineTuneConfig),
+        config=_config(options, FineTuneConfig()),
         axes=options.axes,
         device=options.device,
     )
@@ -343,16 +368,15 @@ def _add_config(parser: Any, config: type[Any]) -> None:
     """Add an option for each field of ``config`` that describes itself in its metadata."""
     for spec in fields(config):
         if spec.metadata and spec.default is not MISSING:
-            parser.add_argument(
-                _flag(spec.name),
-                type=type(spec.default),
-                default=spec.default,
-                help=_escaped(spec.metadata["tooltip"]),
-            )
+            tooltip = _escaped(spec.metadata["tooltip"])
+            described = f"{tooltip} (default: {spec.default})"
+            _option(parser, spec.name.replace("_", "-"), described, type=type(spec.default))
 
 
-def _config(options: argparse.Namespace, config: type[Any]) -> Any:
-    return config(**{f.name: getattr(options, f.name) for f in fields(config) if f.name in options})
+def _config(options: argparse.Namespace, config: Any) -> Any:
+    """Change a configuration where the command line says so."""
+    given = {f.name: getattr(options, f.name) for f in fields(config) if f.name in options}
+    return replace(config, **given)
 
 
 def _flag(name: str) -> str:

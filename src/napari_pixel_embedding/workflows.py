@@ -6,43 +6,49 @@ Each function takes paths, reports as it goes and leaves complete files behind.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
+from napari_pixel_embedding.core.annotated import (
+    axes_for_model,
+    common_axes,
+    read_pairs,
+    select_pairs,
+)
 from napari_pixel_embedding.core.checkpoint import (
     EmbeddingModel,
     load_model,
     model_path,
     save_model,
 )
-from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
-from napari_pixel_embedding.core.evaluation import Scores, ap_validation, evaluate
+from napari_pixel_embedding.core.evaluation import Scores, evaluate
 from napari_pixel_embedding.core.files import find_pairs, list_images
 from napari_pixel_embedding.core.fine_tuning import fine_tune
+from napari_pixel_embedding.core.folder_training import train_from_folder
 from napari_pixel_embedding.core.inference import segment
-from napari_pixel_embedding.core.io import read_image, read_labels, write_labels
-from napari_pixel_embedding.core.training import (
-    TrainProgress,
-    model_config_for,
-    prepare_samples,
-    train,
-)
+from napari_pixel_embedding.core.io import read_image, write_labels
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from napari_pixel_embedding.core.clustering import ClusterParams
-    from napari_pixel_embedding.core.files import Pair
+    from napari_pixel_embedding.core.configs import FineTuneConfig
     from napari_pixel_embedding.core.io import ImageData
-    from napari_pixel_embedding.core.model_config import ModelConfig
     from napari_pixel_embedding.core.progress import Progress
-    from napari_pixel_embedding.core.training import System, Validation
+    from napari_pixel_embedding.core.training import TrainProgress
 
     PathLike = str | os.PathLike[str]
+
+__all__ = [
+    "SegmentedFile",
+    "evaluate_folder",
+    "fine_tune_files",
+    "images_to_segment",
+    "segment_files",
+    "train_from_folder",
+]
 
 
 @dataclass(frozen=True)
@@ -150,19 +156,12 @@ def _segment_file(
     started = time.perf_counter()
     image = read_image(path)
     named = (axes or image.axes or model.config.axes).upper().replace("C", "")
-    axes = axes.upper() if axes else _model_axes(image, model.config)
+    axes = axes.upper() if axes else axes_for_model(image, model.config)
     labels = segment(image.data, model, params=params, axes=axes, device=device, progress=progress)
     write_labels(target, labels, named, _scale_along(image, named), image.units)
     frames = labels if axes and "T" in axes else labels[None]
     objects = sum(len(set(frame[frame > 0].tolist())) for frame in frames)
     return SegmentedFile(path, target, objects, time.perf_counter() - started)
-
-
-def _model_axes(image: ImageData, config: ModelConfig) -> str | None:
-    """Axes of an image for a model; planes are taken one by one where the model is 2-D."""
-    if image.axes is not None and "Z" in image.axes and config.axes == "YX":
-        return image.axes.replace("Z", "T") if "T" not in image.axes else image.axes
-    return image.axes
 
 
 def _scale_along(image: ImageData, axes: str) -> tuple[float, ...] | None:
@@ -193,7 +192,7 @@ def evaluate_folder(
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
-    data = _read_pairs(_select(find_pairs(folder), names), model.config)
+    data = read_pairs(select_pairs(find_pairs(folder), names), model.config)
     return evaluate(
         model,
         data.images,
@@ -203,149 +202,6 @@ def evaluate_folder(
         device=device,
         progress=progress,
     )
-
-
-def _select(pairs: Sequence[Pair], names: Iterable[str] | None) -> list[Pair]:
-    if names is None:
-        return list(pairs)
-    wanted = set(names)
-    chosen = [pair for pair in pairs if pair.image.stem in wanted]
-    if not chosen:
-        raise ValueError(
-            f"none of the {len(wanted)} names asked for is among the {len(pairs)} pairs."
-        )
-    return chosen
-
-
-class _Annotated(NamedTuple):
-    """Images with their label images, and the axes that all the images' files name."""
-
-    images: list[NDArray[Any]]
-    labels: list[NDArray[Any]]
-    axes: str | None
-
-
-def _read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> _Annotated:
-    images = [read_image(pair.image) for pair in pairs]
-    labels = [read_labels(pair.mask).data for pair in pairs]
-    return _Annotated([image.data for image in images], labels, _common_axes(images, config))
-
-
-def _common_axes(images: Sequence[ImageData], config: ModelConfig) -> str | None:
-    found = {_model_axes(image, config) for image in images}
-    return found.pop() if len(found) == 1 else None
-
-
-@dataclass(frozen=True)
-class TrainingPairs:
-    """Pairs to learn from and pairs to choose the best step by."""
-
-    train: list[Pair]
-    validation: list[Pair]
-
-
-def split_pairs(pairs: Sequence[Pair], every: int = 10) -> TrainingPairs:
-    """Hold back every tenth pair for validation; none when there are fewer than five pairs."""
-    if len(pairs) < 5:
-        return TrainingPairs(list(pairs), [])
-    held_back = list(pairs[:: min(every, len(pairs))])
-    return TrainingPairs([p for p in pairs if p not in held_back], held_back)
-
-
-def train_from_folder(
-    folder: PathLike,
-    output: PathLike,
-    *,
-    system: System = "euclidean",
-    config: TrainConfig | None = None,
-    validation: PathLike | None = None,
-    names: Iterable[str] | None = None,
-    max_validation: int = 24,
-    device: str = "auto",
-    **model_options: Any,
-) -> Generator[TrainProgress, None, None]:
-    """Train a model on the image and mask pairs of a folder.
-
-    The best model so far is written to ``output`` at every validation. What is needed to go on
-    after an interruption is kept beside it, with the suffix ``.training``, until the last step.
-
-    Parameters
-    ----------
-    folder : path
-        Holds ``images/NAME.*`` and ``masks/NAME.*``.
-    output : path
-        A ``.safetensors`` file.
-    system : {"euclidean", "cosine", "wnet"}
-        See :func:`~.core.training.model_config_for`.
-    config : TrainConfig, optional
-        How to train.
-    validation : path, optional
-        Another such folder; every tenth pair of ``folder`` is held back by default.
-    names : iterable of str, optional
-        Only these pairs, of both folders; see :func:`~.core.files.names_where`.
-    max_validation : int
-        At most so many validation images, spread evenly.
-    device : str
-        "auto", "cpu", "cuda" or "mps".
-    **model_options
-        Fields of :class:`~.core.checkpoint.ModelConfig`.
-    """
-    output = model_path(output)
-    names = None if names is None else list(names)
-    pairs = _select(find_pairs(folder), names)
-    if validation is None:
-        split = split_pairs(pairs)
-    else:
-        split = TrainingPairs(pairs, _select(find_pairs(validation), names))
-    shape_options = _shape_options(split.train[0])
-    model_config = model_config_for(system, **{**shape_options, **model_options})
-    config = config or TrainConfig()
-    data = _read_pairs(split.train, model_config)
-    samples = prepare_samples(data.images, data.labels, model_config, data.axes)
-    model_config = replace(
-        model_config,
-        provenance={
-            "system": system,
-            "training_images": len(split.train),
-            "steps": config.steps,
-            "batch_size": config.batch_size,
-            "crop": config.crop,
-            **model_config.provenance,
-        },
-    )
-    checkpoint = output.with_suffix(".training")
-    run = train(
-        EmbeddingModel.untrained(model_config, config.seed),
-        samples,
-        config,
-        validation=_validation(split.validation, max_validation, model_config, device),
-        device=device,
-        checkpoint=checkpoint,
-    )
-    for state in run:
-        if state.model is not None:
-            save_model(state.model, output)
-        yield state
-    checkpoint.unlink(missing_ok=True)
-
-
-def _validation(
-    pairs: Sequence[Pair], at_most: int, config: ModelConfig, device: str
-) -> Validation | None:
-    if not pairs:
-        return None
-    data = _read_pairs(pairs[:: -(-len(pairs) // at_most)], config)
-    return ap_validation(data.images, data.labels, axes=data.axes, device=device)
-
-
-def _shape_options(pair: Pair) -> dict[str, Any]:
-    """Spatial axes and channels of a model for images like this one."""
-    image = read_image(pair.image)
-    axes = image.axes or "ZYX"[-image.data.ndim :]
-    channels = min(image.data.shape[axes.index("C")], 3) if axes.endswith("C") else 1
-    if "C" in axes and not axes.endswith("C"):
-        channels = image.data.shape[axes.index("C")]
-    return {"axes": "ZYX" if "Z" in axes else "YX", "in_channels": channels}
 
 
 def fine_tune_files(
@@ -374,7 +230,7 @@ def fine_tune_files(
         model = load_model(model)
     output = model_path(output)
     read = [read_image(path) for path in images]
-    axes = axes or _common_axes(read, model.config)
+    axes = axes or common_axes(read, model.config)
     arrays = [image.data for image in read]
     targets = [read_image(path).data for path in corrections]
     for state in fine_tune(model, arrays, targets, config, axes=axes, device=device):

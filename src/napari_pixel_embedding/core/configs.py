@@ -62,6 +62,13 @@ class LossConfig:
     cosine_form: Literal["squared", "absolute", "signed"] = "squared"
     min_pixels: int = 10
 
+    def __post_init__(self) -> None:
+        forms = ("squared", "absolute", "signed")
+        if self.cosine_form not in forms:
+            raise ValueError(
+                f"cosine_form must be one of {', '.join(forms)}, found {self.cosine_form!r}."
+            )
+
 
 _BATCH_SIZE = "Crops that are learnt from in one step."
 _SEED = "Decides all that is random: the same seed draws the same crops."

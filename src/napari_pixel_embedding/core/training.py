@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-
-System = Literal["euclidean", "cosine", "wnet"]
 
 Validation = Callable[[EmbeddingModel], float]
 """Scores a model; higher is better."""
@@ -60,28 +58,6 @@ class TrainProgress:
     validation_ap: float | None = None
     seconds_left: float | None = None
     model: EmbeddingModel | None = None
-
-
-def model_config_for(system: System, **changes: Any) -> ModelConfig:
-    """Describe a fresh model of one of the three systems.
-
-    Parameters
-    ----------
-    system : {"euclidean", "cosine", "wnet"}
-        Euclidean discriminative embedding (De Brabandere et al., 2017), cosine embedding with
-        local constraints (Chen et al., 2019), or the latter on distance features (Wu et al.,
-        2020).
-    **changes
-        Other fields of :class:`ModelConfig`.
-    """
-    presets: dict[str, dict[str, Any]] = {
-        "euclidean": {"architecture": "unet", "space": "euclidean"},
-        "cosine": {"architecture": "unet", "space": "cosine"},
-        "wnet": {"architecture": "wnet", "space": "cosine", "base_width": 11},
-    }
-    if system not in presets:
-        raise ValueError(f"system must be one of {', '.join(presets)}, found {system!r}.")
-    return ModelConfig(**{**presets[system], **changes})
 
 
 def prepare_samples(
@@ -309,7 +285,7 @@ class _Trainer:
     def resume(self, path: Path) -> None:
         """Continue where :meth:`save` left off."""
         state, groups = _read_checkpoint(path)
-        if state["config"] != self.model_config.to_json():
+        if ModelConfig.from_json(state["config"]).to_json() != self.model_config.to_json():
             raise ValueError(
                 f"{path.name} belongs to a training with another model configuration: "
                 "remove it to start anew, or name another checkpoint."

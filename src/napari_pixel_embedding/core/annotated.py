@@ -1,0 +1,108 @@
+"""Image and mask pairs of a folder: choosing, splitting and reading them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from napari_pixel_embedding.core.io import read_image, read_labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.files import Pair
+    from napari_pixel_embedding.core.io import ImageData
+    from napari_pixel_embedding.core.model_config import ModelConfig
+
+
+class Annotated(NamedTuple):
+    """Images with their label images, and the axes that all the images' files name."""
+
+    images: list[NDArray[Any]]
+    labels: list[NDArray[Any]]
+    axes: str | None
+
+
+@dataclass(frozen=True)
+class TrainingPairs:
+    """Pairs to learn from and pairs to choose the best step by."""
+
+    train: list[Pair]
+    validation: list[Pair]
+
+
+def select_pairs(pairs: Sequence[Pair], names: Iterable[str] | None) -> list[Pair]:
+    """Return the pairs of these names, all of them for None; raises ValueError when none is left.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from napari_pixel_embedding.core.files import Pair
+    >>> pairs = [Pair(Path(f"images/{n}.tif"), Path(f"masks/{n}.tif")) for n in "ab"]
+    >>> [pair.image.name for pair in select_pairs(pairs, ["b", "c"])]
+    ['b.tif']
+    """
+    if names is None:
+        return list(pairs)
+    wanted = set(names)
+    chosen = [pair for pair in pairs if pair.image.stem in wanted]
+    if not chosen:
+        raise ValueError(
+            f"none of the {len(wanted)} names asked for is among the {len(pairs)} pairs."
+        )
+    return chosen
+
+
+def split_pairs(pairs: Sequence[Pair], every: int = 10) -> TrainingPairs:
+    """Hold back every tenth pair for validation; none when there are fewer than five pairs.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        In order.
+    every : int
+        Every so manieth is held back, at least one; 0 for none.
+    """
+    if len(pairs) < 5 or every == 0:
+        return TrainingPairs(list(pairs), [])
+    held_back = list(pairs[:: min(every, len(pairs))])
+    return TrainingPairs([p for p in pairs if p not in held_back], held_back)
+
+
+def spread(pairs: Sequence[Pair], at_most: int) -> list[Pair]:
+    """Return at most so many pairs, evenly spread over all of them."""
+    return list(pairs[:: max(-(-len(pairs) // at_most), 1)])
+
+
+def read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> Annotated:
+    """Read images and label images, for a model of this configuration.
+
+    Raises ValueError or FileNotFoundError where :func:`~.io.read_image` does.
+    """
+    images = [read_image(pair.image) for pair in pairs]
+    labels = [read_labels(pair.mask).data for pair in pairs]
+    return Annotated([image.data for image in images], labels, common_axes(images, config))
+
+
+def common_axes(images: Sequence[ImageData], config: ModelConfig) -> str | None:
+    """Axes that all images have, for a model; None when they differ or are not known."""
+    found = {axes_for_model(image, config) for image in images}
+    return found.pop() if len(found) == 1 else None
+
+
+def axes_for_model(image: ImageData, config: ModelConfig) -> str | None:
+    """Axes of an image for a model; planes are taken one by one where the model is 2-D."""
+    if image.axes is not None and "Z" in image.axes and config.axes == "YX":
+        return image.axes.replace("Z", "T") if "T" not in image.axes else image.axes
+    return image.axes
+
+
+def shape_options(image: ImageData) -> dict[str, Any]:
+    """Spatial axes and channels of a model for images like this one, as fields of ModelConfig."""
+    axes = image.axes or "ZYX"[-image.data.ndim :]
+    channels = min(image.data.shape[axes.index("C")], 3) if axes.endswith("C") else 1
+    if "C" in axes and not axes.endswith("C"):
+        channels = image.data.shape[axes.index("C")]
+    return {"axes": "ZYX" if "Z" in axes else "YX", "in_channels": channels}

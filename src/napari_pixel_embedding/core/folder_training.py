@@ -1,0 +1,161 @@
+"""Training on a folder of image and mask pairs, from the first step to a model file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari_pixel_embedding.core.annotated import (
+    TrainingPairs,
+    read_pairs,
+    select_pairs,
+    shape_options,
+    split_pairs,
+    spread,
+)
+from napari_pixel_embedding.core.checkpoint import (
+    EmbeddingModel,
+    load_model,
+    model_path,
+    save_model,
+)
+from napari_pixel_embedding.core.configs import TrainConfig
+from napari_pixel_embedding.core.evaluation import ap_validation
+from napari_pixel_embedding.core.files import find_pairs
+from napari_pixel_embedding.core.io import read_image
+from napari_pixel_embedding.core.systems import NetworkSize, System, model_config_for
+from napari_pixel_embedding.core.training import prepare_samples, train
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Generator, Iterable, Sequence
+
+    from napari_pixel_embedding.core.files import Pair
+    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.training import TrainProgress, Validation
+
+    PathLike = str | os.PathLike[str]
+
+
+def train_from_folder(
+    folder: PathLike,
+    output: PathLike,
+    *,
+    system: System = "euclidean",
+    size: NetworkSize = "base",
+    start: str | EmbeddingModel | None = None,
+    config: TrainConfig | None = None,
+    validation: PathLike | None = None,
+    names: Iterable[str] | None = None,
+    hold_back: int = 10,
+    max_validation: int = 24,
+    device: str = "auto",
+    **model_options: Any,
+) -> Generator[TrainProgress, None, None]:
+    """Train a model on the image and mask pairs of a folder.
+
+    The best model so far is written to ``output`` at every validation. What is needed to go on
+    after an interruption is kept beside it, with the suffix ``.training``, until the last step.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``images/NAME.*`` and ``masks/NAME.*``.
+    output : path
+        A ``.safetensors`` file.
+    system : {"euclidean", "cosine", "wnet"}
+        See :func:`~.systems.model_config_for`.
+    size : {"tiny", "small", "base", "large"}
+        Of the network, see :data:`~.systems.NETWORK_SIZES`.
+    start : str or EmbeddingModel, optional
+        A bundled name, a path or a model to go on from; ``system``, ``size`` and the fields that
+        shape a network are then its own.
+    config : TrainConfig, optional
+        How to train.
+    validation : path, optional
+        Another such folder; every tenth pair of ``folder`` is held back by default.
+    names : iterable of str, optional
+        Only these pairs, of both folders; see :func:`~.files.names_where`.
+    hold_back : int
+        Every so manieth pair is held back where ``validation`` is not given; 0 for none.
+    max_validation : int
+        At most so many validation images, spread evenly.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    **model_options
+        Fields of :class:`~.model_config.ModelConfig`.
+    """
+    output = model_path(output)
+    split = choose_pairs(folder, validation, names, hold_back)
+    config = config or TrainConfig()
+    if start is None:
+        shape = shape_options(read_image(split.train[0].image))
+        described = model_config_for(system, size, **{**shape, **model_options})
+        fresh = EmbeddingModel.untrained(described, config.seed)
+        model = _told(fresh, config, split, {"system": system})
+    else:
+        model = _told(_renamed(start, model_options), config, split, {})
+    data = read_pairs(split.train, model.config)
+    checkpoint = output.with_suffix(".training")
+    run = train(
+        model,
+        prepare_samples(data.images, data.labels, model.config, data.axes),
+        config,
+        validation=_validation(split.validation, max_validation, model.config, device),
+        device=device,
+        checkpoint=checkpoint,
+    )
+    for state in run:
+        if state.model is not None:
+            save_model(state.model, output)
+        yield state
+    checkpoint.unlink(missing_ok=True)
+
+
+def choose_pairs(
+    folder: PathLike,
+    validation: PathLike | None = None,
+    names: Iterable[str] | None = None,
+    hold_back: int = 10,
+) -> TrainingPairs:
+    """Choose the pairs that a training learns from, and those it is validated on.
+
+    Parameters are those of :func:`train_from_folder`; raises as :func:`~.files.find_pairs` does.
+    """
+    names = None if names is None else list(names)
+    pairs = select_pairs(find_pairs(folder), names)
+    if validation is None:
+        return split_pairs(pairs, hold_back)
+    return TrainingPairs(pairs, select_pairs(find_pairs(validation), names))
+
+
+def _renamed(start: str | EmbeddingModel, options: dict[str, Any]) -> EmbeddingModel:
+    """Take a model to go on from, with another name, description and licence for its child."""
+    model = start if isinstance(start, EmbeddingModel) else load_model(start)
+    words = {key: options[key] for key in ("name", "description", "licence") if key in options}
+    parent = {"parent": model.name, "parent_provenance": model.config.provenance}
+    return EmbeddingModel(model.network, replace(model.config, **words, provenance=parent))
+
+
+def _told(
+    model: EmbeddingModel, config: TrainConfig, split: TrainingPairs, origin: dict[str, Any]
+) -> EmbeddingModel:
+    """Write down in a model what it is trained with."""
+    provenance = {
+        **origin,
+        "training_images": len(split.train),
+        "steps": config.steps,
+        "batch_size": config.batch_size,
+        "crop": config.crop,
+        **model.config.provenance,
+    }
+    return EmbeddingModel(model.network, replace(model.config, provenance=provenance))
+
+
+def _validation(
+    pairs: Sequence[Pair], at_most: int, config: ModelConfig, device: str
+) -> Validation | None:
+    if not pairs:
+        return None
+    data = read_pairs(spread(pairs, at_most), config)
+    return ap_validation(data.images, data.labels, axes=data.axes, device=device)
