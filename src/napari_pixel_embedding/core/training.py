@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.tuning_report import TuningReport
+
 
 Validation = Callable[[EmbeddingModel], float]
 """Scores a model; higher is better."""
@@ -50,6 +52,8 @@ class TrainProgress:
         Estimate from the steps so far.
     model : EmbeddingModel, optional
         The best model so far, on the CPU: on validated steps and on the last one.
+    report : TuningReport, optional
+        Of a fine-tuning, with each model: what it finds that its parent did not.
     """
 
     step: int
@@ -58,6 +62,7 @@ class TrainProgress:
     validation_ap: float | None = None
     seconds_left: float | None = None
     model: EmbeddingModel | None = None
+    report: TuningReport | None = None
 
 
 def prepare_samples(

@@ -1,0 +1,215 @@
+"""A training in a process of its own, so that a crash or a kill costs only its last steps.
+
+What the training needs lies in a folder. A fresh Python reads it from there and says a line of
+JSON after every step; models are files that are replaced in one step. The child ends with its
+parent, runs at a low priority, and gives all memory of the device back when it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from contextlib import suppress
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import IO, TYPE_CHECKING, Any
+
+from napari_pixel_embedding.core.checkpoint import load_model, save_model
+from napari_pixel_embedding.core.training import TrainProgress
+from napari_pixel_embedding.core.tuning_report import TuningReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+MODEL_FILE = "best.safetensors"
+"""The best model so far, in the folder of the training."""
+
+_LOG_FILE = "log.txt"
+_POLL_S = 0.1
+_NICE = 10
+_ERRORS = {error.__name__: error for error in (ValueError, FloatingPointError, MemoryError)}
+_FLAGS = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) | getattr(
+    subprocess, "CREATE_NO_WINDOW", 0
+)
+"""On Windows; elsewhere the child lowers its priority by itself."""
+_START = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from napari_pixel_embedding.core.isolation import serve; serve(*sys.argv[2:])"
+)
+
+
+class ProcessEnded(OSError):
+    """A training process ended before its training did; the message says what to do."""
+
+
+def run_isolated(
+    entry: str, folder: Path, *, alive: Callable[[], None] | None = None
+) -> Generator[TrainProgress, None, None]:
+    """Train in a process of its own and report after every step.
+
+    Parameters
+    ----------
+    entry : str
+        ``"module:function"``. In the new process, the function is given ``folder`` and yields
+        TrainProgress; what it needs lies in the folder.
+    folder : Path
+        Belongs to this training. The best model so far is kept there as ``best.safetensors``.
+    alive : callable, optional
+        Called several times a second while there is nothing to report; what it raises ends the
+        training.
+
+    Yields
+    ------
+    TrainProgress
+        As the function yields it. ``close()`` ends the process at once.
+
+    Raises
+    ------
+    ValueError, FloatingPointError, MemoryError, RuntimeError
+        What the training raised.
+    ProcessEnded
+        When the process was ended from outside, for instance for lack of memory.
+    """
+    with (folder / _LOG_FILE).open("wb") as log:
+        child = _start(entry, folder, log)
+    try:
+        for message in _messages(child, alive):
+            if "error" in message:
+                raise _error(message)
+            yield _progress(message, folder)
+        if child.wait() != 0:
+            raise ProcessEnded(_ending(child.returncode, folder))
+    finally:
+        _end(child)
+
+
+def _start(entry: str, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a Python that knows this package, without running the parent's main module again."""
+    package = str(Path(__file__).parents[2])
+    return subprocess.Popen(
+        [sys.executable, "-c", _START, package, entry, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        creationflags=_FLAGS,
+    )
+
+
+def _messages(
+    child: subprocess.Popen[bytes], alive: Callable[[], None] | None
+) -> Iterator[dict[str, Any]]:
+    """Yield what the child says until it closes its end."""
+    lines: Queue[bytes | None] = Queue()
+    Thread(target=_read_lines, args=(child.stdout, lines), daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=_POLL_S)
+        except Empty:
+            if alive is not None:
+                alive()
+            continue
+        if line is None:
+            return
+        yield json.loads(line)
+
+
+def _read_lines(stream: IO[bytes], lines: Queue[bytes | None]) -> None:
+    for line in stream:
+        if line.endswith(b"\n"):  # a killed child leaves half a line
+            lines.put(line)
+    lines.put(None)
+
+
+def _progress(message: dict[str, Any], folder: Path) -> TrainProgress:
+    has_model, report = message.pop("model"), message.pop("report")
+    return TrainProgress(
+        **message,
+        model=load_model(folder / MODEL_FILE) if has_model else None,
+        report=None if report is None else TuningReport.from_dict(report),
+    )
+
+
+def _error(message: dict[str, Any]) -> Exception:
+    kind, text = message["error"], message["text"]
+    if kind in _ERRORS:
+        return _ERRORS[kind](text)
+    return RuntimeError(f"{kind}: {text}")
+
+
+def _ending(code: int, folder: Path) -> str:
+    """Say how a process ended, with the last line it wrote."""
+    how = f"by the signal {signal.Signals(-code).name}" if code < 0 else f"with the code {code}"
+    with (folder / _LOG_FILE).open(encoding="utf-8", errors="replace") as log:
+        last = "".join(deque(log, maxlen=1)).strip()
+    return (
+        f"the training process was ended {how}, perhaps for lack of memory"
+        f"{f' ({last})' if last else ''}. Nothing but its last steps is lost: start it again, "
+        "with smaller crops or a smaller batch if this happens again."
+    )
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    child.wait()
+    for stream in (child.stdin, child.stdout):
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
+
+
+# ------------------------------------------------------------------------------- in the child
+
+
+def serve(entry: str, folder: str) -> None:
+    """Do the work of the child process: run ``entry`` on ``folder`` and say how it goes."""
+    messages = _own_stdout()
+    Thread(target=_end_with_parent, daemon=True).start()
+    with suppress(AttributeError, OSError):
+        os.nice(_NICE)  # type: ignore[attr-defined,unused-ignore]
+    module, _, name = entry.partition(":")
+    try:
+        for progress in getattr(import_module(module), name)(Path(folder)):
+            _say(messages, _message(progress, Path(folder)))
+    except Exception as error:
+        _say(messages, {"error": type(error).__name__, "text": str(error)})
+        raise
+
+
+def _own_stdout() -> IO[str]:
+    """Keep standard output for messages; what others print goes to standard error."""
+    kept = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return kept
+
+
+def _end_with_parent() -> None:
+    """End this process when the other end of its standard input closes."""
+    while os.read(0, 1):  # not by sys.stdin, whose lock would be missed at the end
+        pass
+    os._exit(1)
+
+
+def _message(progress: TrainProgress, folder: Path) -> dict[str, Any]:
+    if progress.model is not None:
+        save_model(progress.model, folder / MODEL_FILE)
+    return {
+        "step": progress.step,
+        "steps": progress.steps,
+        "losses": progress.losses,
+        "validation_ap": progress.validation_ap,
+        "seconds_left": progress.seconds_left,
+        "model": progress.model is not None,
+        "report": None if progress.report is None else asdict(progress.report),
+    }
+
+
+def _say(messages: IO[str], message: dict[str, Any]) -> None:
+    messages.write(json.dumps(message) + "\n")
+    messages.flush()
