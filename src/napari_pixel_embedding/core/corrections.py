@@ -238,11 +238,22 @@ def split(
     inside = shown == id
     markers = seed_markers(inside, seeds, int(id))
     box = bounding_box(inside)
-    parts = grow_from(markers[box], inside[box])
-    used = np.union1d(np.unique(shown).astype(np.int64), locked_ids(fixed))
-    names = np.concatenate([[0, int(id)], free_ids(used, int(markers.max()) - 1)])
-    result = fixed.copy()
-    result[box][inside[box]] = names[parts[inside[box]]]
+    return lock_parts(fixed, shown, int(id), box, grow_from(markers[box], inside[box]))
+
+
+def lock_parts(
+    corrections: NDArray[np.int32],
+    labels: NDArray[np.integer[Any]],
+    id: int,
+    box: tuple[slice, ...],
+    parts: NDArray[np.integer[Any]],
+) -> NDArray[np.int32]:
+    """Lock the parts 1, 2, … of an instance: the first keeps the id, the others get free ones."""
+    inside = labels[box] == id
+    used = np.union1d(np.unique(labels).astype(np.int64), locked_ids(corrections))
+    names = np.concatenate([[0, id], free_ids(used, int(parts.max()) - 1)])
+    result = corrections.copy()
+    result[box][inside] = names[parts[inside]]
     return result
 
 

@@ -101,12 +101,19 @@ def grow_from(markers: NDArray[np.int32], inside: NDArray[np.bool_]) -> NDArray[
     if climbed is not None:
         watershed: Any = segmentation.watershed
         parts = watershed(-depth, climbed, mask=inside)
-    if (parts[inside] == 0).any():
-        nearest = ndimage.distance_transform_edt(
-            parts == 0, return_distances=False, return_indices=True
-        )
-        parts = parts[tuple(nearest)]
-    return np.asarray(parts)
+    return nearest_part(parts, inside)
+
+
+def nearest_part(
+    parts: NDArray[np.integer[Any]], inside: NDArray[np.bool_], reach: float = np.inf
+) -> NDArray[np.integer[Any]]:
+    """Give every pixel inside that has no part the nearest one within reach; 0 outside."""
+    from scipy import ndimage
+
+    if not ((parts == 0) & inside).any():
+        return np.where(inside, parts, 0)
+    distance, nearest = ndimage.distance_transform_edt(parts == 0, return_indices=True)
+    return np.where(inside & (distance <= reach), parts[tuple(nearest)], 0)
 
 
 def _climb(

@@ -203,3 +203,43 @@ def test_every_step_changes_the_object_and_an_end_is_reached(case, direction, si
         if old.any() and new.any():
             assert np.all(old[new] if direction == "finer" else new[old])
     assert bandwidth is None
+
+
+# ---------------------------------------------------------------------------- pairs of pixels
+
+
+def test_the_bandwidth_at_which_two_pixels_become_one_object_is_exact(four):
+    params = ClusterParams()
+    assert four.merging_bandwidth(params, LEFT, LEFT) == 0.0
+    assert four.merging_bandwidth(params, LEFT, RIGHT) == math.inf
+    for other, expected in ((SECOND, 0.7), (THIRD, 1.75)):
+        found = four.merging_bandwidth(params, LEFT, other)
+        assert found == pytest.approx(expected, abs=0.01)
+        assert found == four.merging_bandwidth(params, other, LEFT)
+        for step, joined in ((1e-3, True), (-1e-3, False)):
+            cut = four.cut(dataclasses.replace(EVERYTHING, bandwidth=found + step))
+            assert (cut[LEFT] == cut[other]) == joined
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 3), st.data())
+def test_merging_bandwidths_of_any_pair_agree_with_the_cut(seed, data):
+    scene = make_scene((48, 48), seed=seed)
+    index = build_cluster_index(scene.emap)
+    pixel = st.tuples(st.integers(0, 47), st.integers(0, 47))
+    first, second = data.draw(pixel), data.draw(pixel)
+    bandwidth = data.draw(st.floats(*index.bandwidth_range))
+    params = ClusterParams(bandwidth=bandwidth, min_size=0, foreground_threshold=0.1)
+    cut = index.cut(params)
+    assume(cut[first] and cut[second])
+    joined = index.merging_bandwidth(params, first, second) <= bandwidth
+    assert joined == (cut[first] == cut[second])
+
+
+def test_background_never_merges(four):
+    emap = stripes(0.7)
+    emap.foreground[:, :6] = 0
+    index = build_cluster_index(emap)
+    assert index.merging_bandwidth(ClusterParams(), (5, 2), (5, 10)) == math.inf
+    with pytest.raises(ValueError, match="index of a pixel"):
+        index.merging_bandwidth(ClusterParams(), (5, 2), (5, 999))

@@ -214,6 +214,38 @@ class ClusterIndex:
         split, merge = (self._bandwidths(r[found]) for r in levels.object_heights())
         return MergeHeights(levels.tree.heaviest[found].astype(np.int64) + 1, split, merge)
 
+    def merging_bandwidth(
+        self, params: ClusterParams, first: tuple[int, ...], second: tuple[int, ...]
+    ) -> float:
+        """Say from which bandwidth on two pixels belong to one object.
+
+        Parameters
+        ----------
+        params : ClusterParams
+            As for :meth:`cut`; only its seed threshold matters.
+        first, second : tuple of int
+            Indices ([z,] y, x) of the pixels.
+
+        Returns
+        -------
+        float
+            0 where they always do; infinity where no bandwidth of the range joins them, or one
+            of them is background.
+
+        Raises
+        ------
+        ValueError
+            When a point is outside the image.
+        """
+        from napari_pixel_embedding.core.clustering.nodes import meeting
+
+        a, b = self._region_at(first), self._region_at(second)
+        tree = self.tree(params.seed_threshold)
+        node = -1 if min(a, b) < 0 else int(meeting(tree.parent, a, b))
+        if node < tree.regions:
+            return float("inf") if node < 0 else 0.0
+        return radius_to_bandwidth(tree.heights[node - tree.regions], self.space)
+
     def next_cut(
         self,
         params: ClusterParams,

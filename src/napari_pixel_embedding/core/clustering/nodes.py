@@ -86,6 +86,18 @@ def path_up(parent: Array, node: int) -> Array:
 
 
 @jit
+def meeting(parent: Array, first: int, second: int) -> int:
+    """Lowest node that two nodes lie in, -1 when there is none."""
+    while first != second:
+        if first > second:  # a parent's number is larger than its children's
+            first, second = second, first
+        first = parent[first]
+        if first < 0:
+            return -1
+    return first
+
+
+@jit
 def object_heights(
     parent: Array, heights: Array, sizes: Array, smallest: int
 ) -> tuple[Array, Array]:

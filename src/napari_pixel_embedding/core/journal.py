@@ -1,0 +1,320 @@
+"""Corrections on disk after every change: an append-only journal that survives a crash.
+
+A journal is a file of records, each with its length and checksum in front: a head that says
+which image it belongs to, then what changed. A record is on the disk before the next is begun;
+one that a crash cut short ends the journal, and all before it counts. From time to time a journal
+is written anew, in one step, as the state it leads to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+import sys
+import uuid
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from napari_pixel_embedding.core.corrections import NOT_CORRECTED, no_corrections
+from napari_pixel_embedding.core.files import open_atomically
+from napari_pixel_embedding.core.patches import Patch, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+SUFFIX = ".corrections"
+KEPT = 5
+"""Journals kept of one image."""
+
+_MAGIC = b"pixel-embedding corrections 1\n"
+_FRAME = struct.Struct("<II")
+_SIZE = struct.Struct("<I")
+_TYPE = np.dtype("<i4")
+_LONGEST = 1 << 30
+_REWRITE = 1 << 20
+"""Bytes appended, beyond four times the state's own, after which a journal is written anew."""
+
+_NAME_LENGTH = 60
+_PATCHES = 16
+_PATCH = 32
+
+
+@dataclass(frozen=True, eq=False)
+class SavedWork:
+    """What was done to one image.
+
+    Parameters
+    ----------
+    name : str
+        What the image is called.
+    key : str
+        Its :func:`image_key`.
+    corrections : array of int32, shape ([T,] [Z,] Y, X), optional
+        None when nothing was corrected.
+    notes : dict
+        What else is to be kept, as JSON has it.
+    """
+
+    name: str
+    key: str
+    corrections: NDArray[np.int32] | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def user_folder() -> Path:
+    """Folder of the user's own where journals are kept; it need not exist."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "napari-pixel-embedding" / "corrections"
+
+
+def image_key(data: Any, name: str = "") -> str:
+    """Tell images apart by their pixels: 16 hexadecimal digits.
+
+    Arrays in memory are read whole, so that a file may be renamed and moved. Of others (dask,
+    zarr) a few small regions are read, and the name counts too.
+
+    Parameters
+    ----------
+    data : array_like
+        Anything with a shape and a type.
+    name : str
+        What the image is called.
+
+    Examples
+    --------
+    >>> image_key(np.zeros((2, 3))) == image_key(np.zeros((3, 2)))
+    False
+    """
+    told = hashlib.sha256(f"{tuple(data.shape)} {np.dtype(data.dtype).str}".encode())
+    if isinstance(data, np.ndarray):
+        for part in data if data.ndim > 2 else [data]:
+            told.update(np.ascontiguousarray(part).tobytes())
+    else:
+        told.update(name.encode())
+        for region in _regions(data.shape):
+            told.update(np.ascontiguousarray(np.asarray(data[region])).tobytes())
+    return told.hexdigest()[:16]
+
+
+def _regions(shape: Sequence[int]) -> Iterator[tuple[slice, ...]]:
+    """Choose a few small regions all over an image, always the same for one shape."""
+    rng = np.random.default_rng(list(shape))
+    for _ in range(_PATCHES):
+        yield tuple(
+            slice(start, start + (_PATCH if axis >= len(shape) - 2 else 1))
+            for axis, size in enumerate(shape)
+            for start in [int(rng.integers(max(size - _PATCH, 1)))]
+        )
+
+
+class Journal:
+    """Keeps one image's work on disk; one writer, one file.
+
+    Parameters
+    ----------
+    folder : path
+        Where the file goes; made when it does not exist.
+    name, key : str
+        As in :class:`SavedWork`.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], name: str, key: str) -> None:
+        self._name, self._key = name, key
+        stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)[:_NAME_LENGTH]
+        self.path = Path(folder) / f"{stem}-{key}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+        self._written: SavedWork | None = None
+        self._own, self._appended = 0, 0
+
+    def write(self, corrections: NDArray[np.int32] | None, notes: dict[str, Any]) -> None:
+        """Bring the file up to date; when this returns, the state is on the disk.
+
+        Parameters
+        ----------
+        corrections, notes
+            As in :class:`SavedWork`; neither is written into.
+
+        Raises
+        ------
+        OSError
+            When the disk is full or the folder cannot be written. The state before is still in
+            the file, and the next call writes it anew.
+        """
+        work = SavedWork(self._name, self._key, corrections, notes)
+        last, self._written = self._written, None  # until it went well
+        if self._fits(last, corrections):
+            self._append(_changes(last, work))
+        else:
+            self._rewrite(work)
+        self._written = work
+
+    def _fits(self, last: SavedWork | None, corrections: NDArray[np.int32] | None) -> bool:
+        """Whether what is new can be appended to what is there."""
+        if last is None or last.corrections is None or corrections is None:
+            return False
+        short = self._appended <= _REWRITE + 4 * self._own
+        return short and last.corrections.shape == corrections.shape and self.path.exists()
+
+    def _rewrite(self, work: SavedWork) -> None:
+        content = _MAGIC + b"".join(_state(work))
+        with open_atomically(self.path) as file:
+            file.write(content)
+        self._own, self._appended = len(content), 0
+
+    def _append(self, records: list[bytes]) -> None:
+        content = b"".join(records)
+        if not content:
+            return
+        with self.path.open("r+b") as file:
+            file.seek(0, os.SEEK_END)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        self._appended += len(content)
+
+
+def read_journal(path: str | os.PathLike[str], shape: Sequence[int] | None = None) -> SavedWork:
+    """Read what a journal leads to; what a crash left of a last record is passed over.
+
+    Parameters
+    ----------
+    path : path
+        A file of :class:`Journal`.
+    shape : sequence of int, optional
+        Shape of the image's labels: nothing is read for any other.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        When it is no journal, is damaged, or belongs to labels of another shape.
+    """
+    with Path(path).open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise ValueError(f"Expected a journal of corrections, found something else in {path}.")
+        try:
+            records = _records(file)
+            head = next(records)[0]
+            _check_shape(head["shape"], shape, path)
+            return _replayed(head, records)
+        except (StopIteration, KeyError, TypeError, json.JSONDecodeError, struct.error) as error:
+            raise ValueError(
+                f"Expected a journal of corrections, found a damaged one in {path}."
+            ) from error
+
+
+def _check_shape(found: Any, shape: Sequence[int] | None, path: Any) -> None:
+    if shape is not None and found is not None and tuple(found) != tuple(shape):
+        raise ValueError(
+            f"Corrections must have the image's shape {tuple(shape)}, found {tuple(found)} in "
+            f"{path}. Open the image they were made on."
+        )
+
+
+def journals_of(folder: str | os.PathLike[str], key: str) -> list[Path]:
+    """Journals of one image in a folder, the newest first; none where there is no folder."""
+    try:
+        found = [(p.stat().st_mtime_ns, p) for p in Path(folder).glob(f"*-{key}-????????{SUFFIX}")]
+    except OSError:
+        return []
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def newest_work(
+    folder: str | os.PathLike[str], key: str, shape: Sequence[int] | None = None
+) -> tuple[Path, SavedWork] | None:
+    """Find what was done to an image last; damaged journals are passed over.
+
+    Returns
+    -------
+    (Path, SavedWork) or None
+        None when there is no journal, or the newest holds no corrections.
+    """
+    for path in journals_of(folder, key):
+        try:
+            work = read_journal(path, shape)
+        except (OSError, ValueError):
+            continue
+        return (path, work) if work.corrections is not None else None
+    return None
+
+
+def drop_old(folder: str | os.PathLike[str], key: str, kept: int = KEPT) -> None:
+    """Remove all but the newest journals of an image."""
+    for path in journals_of(folder, key)[kept:]:
+        path.unlink(missing_ok=True)
+
+
+# -------------------------------------------------------------------------------------- records
+
+
+def _state(work: SavedWork) -> list[bytes]:
+    """Write the records that lead to a state from nothing."""
+    fixed = work.corrections
+    shape = None if fixed is None else fixed.shape
+    head = _record({"kind": "head", "name": work.name, "key": work.key, "shape": shape})
+    whole = [] if fixed is None else _box_record(no_corrections(fixed.shape), fixed)
+    return [head, *whole, _record({"kind": "notes", "notes": work.notes})]
+
+
+def _changes(old: SavedWork | None, new: SavedWork) -> list[bytes]:
+    """Write the records that lead from one state to the next."""
+    if old is None or old.corrections is None or new.corrections is None:
+        return _state(new)
+    notes = [] if old.notes == new.notes else [_record({"kind": "notes", "notes": new.notes})]
+    if old.corrections is new.corrections:
+        return notes
+    return [*_box_record(old.corrections, new.corrections), *notes]
+
+
+def _box_record(old: NDArray[np.int32], new: NDArray[np.int32]) -> list[bytes]:
+    patch = Patch.between(old.astype(_TYPE, copy=False), new.astype(_TYPE, copy=False))
+    return [] if patch is None else [_record({"kind": "box", "box": patch.box}, patch.after)]
+
+
+def _record(told: dict[str, Any], content: bytes = b"") -> bytes:
+    text = json.dumps(told).encode()
+    body = _SIZE.pack(len(text)) + text + content
+    return _FRAME.pack(len(body), zlib.crc32(body)) + body
+
+
+def _records(file: BinaryIO) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Whole records, up to the first that is not."""
+    while True:
+        frame = file.read(_FRAME.size)
+        if len(frame) < _FRAME.size:
+            return
+        length, checksum = _FRAME.unpack(frame)
+        body = file.read(min(length, _LONGEST))
+        if len(body) < max(length, _SIZE.size) or zlib.crc32(body) != checksum:
+            return
+        end = _SIZE.size + _SIZE.unpack_from(body)[0]
+        yield json.loads(body[_SIZE.size : end]), body[end:]
+
+
+def _replayed(head: dict[str, Any], records: Iterator[tuple[dict[str, Any], bytes]]) -> SavedWork:
+    shape = head["shape"]
+    notes: dict[str, Any] = {}
+    fixed = None if shape is None else no_corrections(shape)
+    for told, content in records:
+        if told["kind"] == "notes":
+            notes = told["notes"]
+        elif fixed is not None:
+            region = tuple(slice(*ends) for ends in told["box"])
+            fixed[region] = unpack(content, _TYPE, fixed[region].shape)
+    if fixed is not None and (fixed == NOT_CORRECTED).all():
+        fixed = None
+    return SavedWork(head["name"], head["key"], fixed, notes)
