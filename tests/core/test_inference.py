@@ -153,13 +153,13 @@ def test_lazy_arrays_are_read(tiny_model):
     )
 
 
-@pytest.mark.parametrize("architecture", ["unet", "wnet"])
-def test_tiles_give_what_the_whole_image_gives(tiny_model, full_precision, architecture):
-    model, image = tiny_model(architecture=architecture), noise(200, 150)
+@pytest.mark.parametrize(("architecture", "stem"), [("unet", 1), ("wnet", 1), ("unet", 2)])
+def test_tiles_give_what_the_whole_image_gives(tiny_model, full_precision, architecture, stem):
+    model, image = tiny_model(architecture=architecture, stem_stride=stem), noise(200, 150)
     whole = predict(model, image)
-    # The U-Net of depth 2 sees 24 pixels, the W-Net twice as many; a tile counts from half
-    # its halo on.
-    halo = 48 if architecture == "unet" else 96
+    # The U-Net of depth 2 sees 24 pixels, the W-Net, and the one with a stem, twice as many; a
+    # tile counts from half its halo on.
+    halo = 48 if (architecture, stem) == ("unet", 1) else 96
     side = 2 * halo + 32
     tiled = predict(model, image, tile_shape=(side, side), halo=(halo, halo))
     assert_allclose(tiled.embedding, whole.embedding, atol=1e-4)

@@ -14,6 +14,7 @@ from napari_pixel_embedding.core.losses import (
     Objects,
     distance_loss,
     foreground_loss,
+    instance_dice_loss,
     object_vectors,
 )
 
@@ -229,6 +230,58 @@ def all_terms(loss, embedding, labels, neighbours):
     objects = Objects.from_labels(labels)
     pairs = objects.neighbour_pairs([neighbours] * len(labels))
     return tuple(loss(object_vectors(embedding, objects), objects, pairs))
+
+
+def instance_dice(labels, vectors, pairs, delta=1.0):
+    return instance_dice_loss(vectors, Objects.from_labels(labels), torch.tensor(pairs), delta)
+
+
+def test_instance_dice_is_that_of_dense_soft_masks():
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, 4, (2, 5, 6), generator=rng)
+    objects = Objects.from_labels(labels)
+    vectors = torch.randn(len(objects.pixels), 3, generator=rng, dtype=torch.float64)
+    pairs = objects.all_pairs()[1:-2]
+    dice = torch.zeros(len(objects), dtype=torch.float64)
+    for k in range(len(objects)):
+        own = objects.owner == k
+        partners = pairs[pairs[:, 0] == k, 1]
+        seen = own | torch.isin(objects.owner, partners)
+        distance = (vectors - vectors[own].mean(0)).norm(dim=1)
+        mask = torch.exp(-math.log(2) * (distance / 0.7) ** 2) * seen
+        dice[k] = 1 - 2 * mask[own].sum() / (mask.sum() + own.sum())
+    found = instance_dice_loss(vectors, objects, pairs, 0.7)
+    assert float(found) == pytest.approx(float(objects.batch_mean(dice)))
+
+
+def test_instance_dice_asks_for_what_mean_shift_cuts():
+    labels = image_of([1, 1, 2, 2])
+    tight = vectors_of([0.0], [0.0], [9.0], [9.0])
+    merged, wide = vectors_of([0.0], [0.0], [0.0], [0.0]), vectors_of([-2.0], [2.0], [7.0], [11.0])
+    both = [[0, 1], [1, 0]]
+    assert float(instance_dice(labels, tight, both)) == pytest.approx(0)
+    assert float(instance_dice(labels, merged, both)) == pytest.approx(1 / 3)
+    assert float(instance_dice(labels, wide, both)) > 0.5
+
+
+def test_instance_dice_has_finite_gradients_also_without_objects_or_partners():
+    none = torch.zeros((0, 2), dtype=torch.int64)
+    for labels in (image_of([0, 0, -1]), image_of([4, 4, 0])):
+        objects = Objects.from_labels(labels)
+        vectors = torch.zeros(len(objects.pixels), 2, requires_grad=True)
+        loss = instance_dice_loss(vectors, objects, none, 0.5)
+        loss.backward()
+        assert loss.item() == 0
+        assert torch.isfinite(vectors.grad).all()
+
+
+def test_gradient_of_instance_dice_agrees_with_finite_differences():
+    labels = image_of([1, 1, 1, 2, 2, 3])
+    pairs = [[0, 1], [1, 0], [2, 1], [1, 2]]
+    vectors = torch.randn(6, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    assert torch.autograd.gradcheck(
+        lambda v: instance_dice(labels, v, pairs), vectors.requires_grad_()
+    )
 
 
 def test_unknown_pixels_count_nowhere():

@@ -51,6 +51,15 @@ def test_json_gives_the_configuration_back(config):
 def test_axes_and_depth_decide_dimensions_and_stride():
     assert (ModelConfig().ndim, ModelConfig().stride) == (2, 16)
     assert (FULL.ndim, FULL.stride) == (3, 8)
+    assert ModelConfig(stem_stride=2).stride == 32
+
+
+def test_a_configuration_from_before_the_stem_is_read():
+    old = json.loads(ModelConfig().to_json())
+    del old["stem_stride"]
+    assert ModelConfig.from_json(json.dumps(old)) == ModelConfig()
+    with pytest.raises(ValueError, match="stem_stride must be a whole number from 1 to 2, found 3"):
+        ModelConfig(stem_stride=3)
 
 
 def test_cluster_parameters_are_those_of_the_space_with_the_model_s_own_on_top():

@@ -14,6 +14,7 @@ CASES = [
     for axes in ("YX", "ZYX")
     for channels in (1, 3)
 ]
+STEMS = [1, 2]
 
 
 def tiny(architecture="unet", axes="YX", channels=1, **changes):
@@ -33,18 +34,20 @@ def trained_statistics(network):
     return network
 
 
+@pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize(("architecture", "axes", "channels"), CASES)
-def test_every_pixel_gets_a_vector_a_foreground_and_a_distance(architecture, axes, channels):
-    config = tiny(architecture, axes, channels)
+def test_every_pixel_gets_a_vector_a_foreground_and_a_distance(architecture, axes, channels, stem):
+    config = tiny(architecture, axes, channels, depth=3 - stem, stem_stride=stem)
     pixels = (8, 12) if axes == "YX" else (4, 8, 12)
     output = build_network(config)(torch.rand(2, channels, *pixels))
     assert output.embedding.shape == (2, 5, *pixels)
     assert output.foreground.shape == output.distance.shape == (2, *pixels)
 
 
+@pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize(("architecture", "axes", "channels"), CASES)
-def test_every_weight_learns_from_the_three_outputs(architecture, axes, channels):
-    network = build_network(tiny(architecture, axes, channels))
+def test_every_weight_learns_from_the_three_outputs(architecture, axes, channels, stem):
+    network = build_network(tiny(architecture, axes, channels, stem_stride=stem))
     pixels = (8, 8) if axes == "YX" else (8, 8, 8)
     output = network(torch.rand(2, channels, *pixels))
     sum(part.square().mean() for part in output).backward()
@@ -74,13 +77,14 @@ def test_depth_and_width_are_taken(build):
     assert network.embedding[-1].out_channels == 3
 
 
+@pytest.mark.parametrize("stem", STEMS)
 @pytest.mark.parametrize("architecture", ["unet", "wnet"])
 @pytest.mark.parametrize("axes", ["YX", "ZYX"])
-def test_folded_copy_gives_the_same_outputs(architecture, axes):
-    model = EmbeddingModel.untrained(tiny(architecture, axes))
+def test_folded_copy_gives_the_same_outputs(architecture, axes, stem):
+    model = EmbeddingModel.untrained(tiny(architecture, axes, stem_stride=stem))
     network = trained_statistics(model.network)
     folded = for_inference(network, torch.device("cpu"))
-    image = torch.randn(1, 1, *(8, 12, 16)[-len(axes) :])
+    image = torch.randn(1, 1, *(8, 16, 16)[-len(axes) :])
     with torch.inference_mode():
         for expected, found in zip(network(image), folded(image), strict=True):
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
@@ -108,3 +112,19 @@ def test_a_pixel_s_output_does_not_depend_on_what_is_far_away():
         one, other = network.backbone(near), network.backbone(far)
     torch.testing.assert_close(one[..., :32], other[..., :32])
     assert (one[..., 64:72] - other[..., 64:72]).abs().mean() > 0.01
+
+
+def test_a_stem_s_answers_lie_where_the_image_has_them():
+    # Every output pixel depends on its own place in the image, and not on a shifted one.
+    network = EmbeddingModel.untrained(tiny(depth=1, stem_stride=2)).network
+    image = torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    network(image.requires_grad_()).foreground[0, 15, 15].backward()
+    rows = image.grad[0, 0].abs().sum(1)
+    centre = (rows * torch.arange(32)).sum() / rows.sum()
+    assert abs(float(centre) - 15) < 1.5
+
+
+def test_a_network_without_a_stem_has_the_weights_it_always_had():
+    names = build_network(tiny()).state_dict().keys()
+    assert not any(name.startswith("stem") for name in names)
+    assert any(name.startswith("stem") for name in build_network(tiny(stem_stride=2)).state_dict())

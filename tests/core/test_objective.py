@@ -105,3 +105,29 @@ def test_coordinates_start_anew_in_every_image_and_follow_z_y_x():
     output = NetworkOutput(torch.zeros(2, 3, 3, 4, 5), *torch.zeros(2, 2, 3, 4, 5))
     terms = loss_terms(output, batch, model, EVERY)
     assert terms["inter"].item() == pytest.approx((20 - (4 + 9 + 16) ** 0.5) ** 2, rel=1e-5)
+
+
+def test_instance_dice_is_asked_for_and_weighted():
+    labels, neighbours = [[1, 1, 2, 3]], [(1, 2)]
+    model = ModelConfig(embedding_dim=1, delta_var=1.0)
+    output = output_of([[[0.0, 0.0, 1.0, 0.0]]])
+    batch = batch_of(labels, neighbours)
+    assert "instance_dice" not in loss_terms(output, batch, model, EVERY)
+    terms = loss_terms(output, batch, model, EVERY, instance_dice=True)
+    # Objects 1 and 2 spill 1/2 a pixel onto each other; 3 lies on 1, which is no neighbour.
+    one, two = 1 - 2 * 2 / (2 + 0.5 + 2), 1 - 2 * 1 / (1 + 2 * 0.5 + 1)
+    assert terms["instance_dice"].item() == pytest.approx((one + two + 0) / 3)
+    zero = LossConfig(0, 0, 0, 0, 0, instance_dice=3.0)
+    assert weighted_sum(terms, zero).item() == pytest.approx(3 * terms["instance_dice"].item())
+    assert weighted_sum(terms, zero, with_embedding=False).item() == 0
+
+
+def test_instance_dice_compares_directions_in_cosine_space():
+    model = ModelConfig(space="cosine", embedding_dim=2)
+    far = [[[9.0, 0.1, 0.0]], [[0.0, 0.0, 4.0]]]
+    unit = [[[1.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]]
+    found = [
+        loss_terms(output_of(e), batch_of([[1, 1, 2]], [(1, 2)]), model, EVERY, True)
+        for e in (far, unit)
+    ]
+    assert found[0]["instance_dice"].item() == pytest.approx(found[1]["instance_dice"].item())

@@ -1,5 +1,6 @@
 """The training loop on images so small that a step takes milliseconds."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import torch
 
 from napari_pixel_embedding.core import training
 from napari_pixel_embedding.core.checkpoint import load_model, save_model
-from napari_pixel_embedding.core.configs import TrainConfig
+from napari_pixel_embedding.core.configs import LossConfig, TrainConfig
 from napari_pixel_embedding.core.systems import model_config_for
 from napari_pixel_embedding.core.training import prepare_samples, train
 
@@ -240,6 +241,32 @@ def test_fixed_statistics_stay(samples, tiny_model):
         changed = different(weights_of(model), weights_of(trained))
         assert any("running" in name for name in changed) is not fixed
         assert any(name.endswith("weight") for name in changed)
+
+
+def test_instance_dice_sets_in_when_it_is_due(samples, tiny_model):
+    late = replace(QUICK, warmup=0.0, loss=LossConfig(instance_dice=1.0, instance_dice_from=0.5))
+    states = list(train(tiny_model(), samples, late, device="cpu"))
+    assert ["instance_dice" in state.losses for state in states] == [False] * 3 + [True] * 3
+    plain = list(train(tiny_model(), samples, replace(QUICK, warmup=0.0), device="cpu"))
+    assert different(weights_of(states[1].model), weights_of(plain[1].model)) == []
+    assert different(weights_of(states[-1].model), weights_of(plain[-1].model))
+
+
+def test_a_checkpoint_of_an_earlier_version_is_gone_on_with(tmp_path, samples, tiny_model):
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    path = tmp_path / "c"
+    run = train(tiny_model(), samples, QUICK, device="cpu", checkpoint=path)
+    next(run), next(run)
+    run.close()
+    with safe_open(path, "pt") as file:
+        state = file.metadata()
+    old = json.loads(state["config"])
+    del old["stem_stride"]
+    save_file(load_file(path), path, {**state, "config": json.dumps(old)})
+    states = list(train(tiny_model(), samples, QUICK, device="cpu", checkpoint=path))
+    assert [state.step for state in states] == [3, 4, 5, 6]
 
 
 def test_a_crop_that_does_not_fit_the_network_is_rounded_up(samples, tiny_model):

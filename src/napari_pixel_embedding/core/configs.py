@@ -51,6 +51,10 @@ class LossConfig:
         See :class:`~.losses.NeighbourCosineLoss`.
     min_pixels : int
         Objects smaller than this in a crop do not count for the embedding.
+    instance_dice : float
+        Weight of :func:`~.losses.instance_dice_loss`; 0 leaves it out.
+    instance_dice_from : float
+        Share of the steps after which that term sets in: means have to be told apart first.
     """
 
     foreground: float = 1.0
@@ -61,12 +65,18 @@ class LossConfig:
     neighbours_only: bool = False
     cosine_form: Literal["squared", "absolute", "signed"] = "squared"
     min_pixels: int = 10
+    instance_dice: float = 0.0
+    instance_dice_from: float = 0.3
 
     def __post_init__(self) -> None:
         forms = ("squared", "absolute", "signed")
         if self.cosine_form not in forms:
             raise ValueError(
                 f"cosine_form must be one of {', '.join(forms)}, found {self.cosine_form!r}."
+            )
+        if not 0 <= self.instance_dice_from <= 1:
+            raise ValueError(
+                f"instance_dice_from must be from 0 to 1, found {self.instance_dice_from}."
             )
 
 

@@ -6,6 +6,7 @@ unknown and counts nowhere. They expect float32: call them outside of autocast.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -182,6 +183,43 @@ class NeighbourCosineLoss:
         return EmbeddingTerms(
             objects.batch_mean(intra), objects.batch_mean(inter), vectors.sum() * 0.0
         )
+
+
+def instance_dice_loss(vectors: Tensor, objects: Objects, pairs: Tensor, delta: float) -> Tensor:
+    """One minus the Dice overlap of each object with its soft mask, a scalar.
+
+    The soft mask of an object is exp(−d² / 2σ²), with d the distance of a pixel's vector to the
+    object's mean. It is asked to be 1 on the object and 0 on its partners; pixels of other
+    objects do not count, so that distant objects may share a vector.
+
+    Parameters
+    ----------
+    vectors : float32, shape (N, E)
+        Of the objects' pixels.
+    objects : Objects
+    pairs : int64, shape (P, 2)
+        Ordered pairs of objects that must not overlap.
+    delta : float
+        Distance at which the soft mask is 1/2; this is σ √(2 ln 2).
+    """
+    means, sharpness = objects.mean(vectors), math.log(2) / delta**2
+    mask = torch.exp(-sharpness * (vectors - means[objects.owner]).square().sum(1))
+    inside = vectors.new_zeros(len(objects)).index_add(0, objects.owner, mask)
+    owner, pixel = _partner_pixels(objects, pairs)
+    spilt = torch.exp(-sharpness * (vectors[pixel] - means[owner]).square().sum(1))
+    outside = vectors.new_zeros(len(objects)).index_add(0, owner, spilt)
+    return objects.batch_mean(1 - 2 * inside / (inside + outside + objects.size))
+
+
+def _partner_pixels(objects: Objects, pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """For every pair (A, B) and every pixel of B: A, and the pixel's place among all (N)."""
+    by_owner = torch.argsort(objects.owner)
+    size = torch.bincount(objects.owner, minlength=len(objects))
+    first = torch.cumsum(size, 0) - size
+    count = size[pairs[:, 1]]
+    start = torch.repeat_interleave(first[pairs[:, 1]] - (torch.cumsum(count, 0) - count), count)
+    place = start + torch.arange(start.numel(), device=start.device)
+    return torch.repeat_interleave(pairs[:, 0], count), by_owner[place]
 
 
 def foreground_loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -59,6 +59,10 @@ class EmbeddingUNet(nn.Module):
         same-looking objects apart (Rumberger et al., ICCV 2021).
     ndim : {2, 3}
         Number of spatial axes.
+    stem_stride : {1, 2}
+        With 2 a first convolution halves the resolution, and each head doubles it again.
+    extra_channels : int
+        Features that a subclass adds to the image before the backbone.
     """
 
     def __init__(
@@ -68,16 +72,21 @@ class EmbeddingUNet(nn.Module):
         base_width: int = 16,
         depth: int = 4,
         ndim: int = 2,
+        stem_stride: int = 1,
+        *,
+        extra_channels: int = 0,
     ) -> None:
         super().__init__()
-        self.backbone = UNetBackbone(in_channels, base_width, depth, ndim)
-        self.embedding = _head(base_width, embedding_dim, ndim)
-        self.foreground = _head(base_width, 1, ndim)
-        self.distance = _head(base_width, 1, ndim)
+        self.stem = _stem(in_channels, base_width, ndim) if stem_stride == 2 else nn.Identity()
+        self.image_channels = base_width if stem_stride == 2 else in_channels
+        self.backbone = UNetBackbone(self.image_channels + extra_channels, base_width, depth, ndim)
+        self.embedding = _head(base_width, embedding_dim, ndim, stem_stride)
+        self.foreground = _head(base_width, 1, ndim, stem_stride)
+        self.distance = _head(base_width, 1, ndim, stem_stride)
 
     def forward(self, image: Tensor) -> NetworkOutput:
-        """Map an image (B, C, [Z,] Y, X), sides multiples of ``2**depth``, to its outputs."""
-        features = self.backbone(image)
+        """Map an image (B, C, [Z,] Y, X), sides multiples of its stride, to its outputs."""
+        features = self.backbone(self.stem(image))
         return NetworkOutput(
             self.embedding(features),
             self.foreground(features).squeeze(1),
@@ -88,7 +97,8 @@ class EmbeddingUNet(nn.Module):
 class WNet(EmbeddingUNet):
     """Two U-Nets: the first learns distances, the second embeds with the first one's features.
 
-    Parameters are those of :class:`EmbeddingUNet`, for each of the two U-Nets.
+    Parameters are those of :class:`EmbeddingUNet`, for each of the two U-Nets; they share the
+    stem.
     """
 
     def __init__(
@@ -98,12 +108,22 @@ class WNet(EmbeddingUNet):
         base_width: int = 16,
         depth: int = 4,
         ndim: int = 2,
+        stem_stride: int = 1,
     ) -> None:
-        super().__init__(in_channels + base_width, embedding_dim, base_width, depth, ndim)
-        self.distance_backbone = UNetBackbone(in_channels, base_width, depth, ndim)
+        super().__init__(
+            in_channels,
+            embedding_dim,
+            base_width,
+            depth,
+            ndim,
+            stem_stride,
+            extra_channels=base_width,
+        )
+        self.distance_backbone = UNetBackbone(self.image_channels, base_width, depth, ndim)
 
     def forward(self, image: Tensor) -> NetworkOutput:
-        """Map an image (B, C, [Z,] Y, X), sides multiples of ``2**depth``, to its outputs."""
+        """Map an image (B, C, [Z,] Y, X), sides multiples of its stride, to its outputs."""
+        image = self.stem(image)
         distance_features = self.distance_backbone(image)
         normalised = F.normalize(distance_features, dim=1, eps=1e-4)
         features = self.backbone(torch.cat([image, normalised], dim=1))
@@ -150,7 +170,12 @@ ARCHITECTURES: dict[str, type[EmbeddingUNet]] = {"unet": EmbeddingUNet, "wnet": 
 def build_network(config: ModelConfig) -> nn.Module:
     """Build the network a configuration describes, with fresh weights."""
     return ARCHITECTURES[config.architecture](
-        config.in_channels, config.embedding_dim, config.base_width, config.depth, config.ndim
+        config.in_channels,
+        config.embedding_dim,
+        config.base_width,
+        config.depth,
+        config.ndim,
+        config.stem_stride,
     )
 
 
@@ -184,16 +209,25 @@ def _block(in_channels: int, out_channels: int, ndim: int) -> nn.Sequential:
     )
 
 
-def _head(in_channels: int, out_channels: int, ndim: int) -> nn.Sequential:
+def _stem(in_channels: int, out_channels: int, ndim: int) -> nn.Sequential:
+    """Halve the resolution with a learnt filter that sees every pixel."""
+    return nn.Sequential(*_conv_norm_relu(in_channels, out_channels, ndim, stride=2))
+
+
+def _head(in_channels: int, out_channels: int, ndim: int, stride: int) -> nn.Sequential:
+    """Make a head; behind a stem each of its pixels answers for the 2×2 (×2) it stands for."""
+    last = _CONV[ndim] if stride == 1 else _UPCONV[ndim]
     return nn.Sequential(
         *_conv_norm_relu(in_channels, in_channels, ndim),
-        _CONV[ndim](in_channels, out_channels, kernel_size=1),
+        last(in_channels, out_channels, kernel_size=stride, stride=stride),
     )
 
 
-def _conv_norm_relu(in_channels: int, out_channels: int, ndim: int) -> tuple[nn.Module, ...]:
+def _conv_norm_relu(
+    in_channels: int, out_channels: int, ndim: int, stride: int = 1
+) -> tuple[nn.Module, ...]:
     return (
-        _CONV[ndim](in_channels, out_channels, kernel_size=3, padding=1, bias=False),
+        _CONV[ndim](in_channels, out_channels, kernel_size=3, stride=stride, padding=1, bias=False),
         _NORM[ndim](out_channels),
         nn.ReLU(inplace=True),
     )

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn import functional as F
 
 from napari_pixel_embedding.core.losses import (
     DiscriminativeLoss,
@@ -13,6 +14,7 @@ from napari_pixel_embedding.core.losses import (
     Objects,
     distance_loss,
     foreground_loss,
+    instance_dice_loss,
     object_vectors,
 )
 
@@ -28,9 +30,16 @@ if TYPE_CHECKING:
 
 
 def loss_terms(
-    output: NetworkOutput, batch: Batch, model: ModelConfig, config: LossConfig
+    output: NetworkOutput,
+    batch: Batch,
+    model: ModelConfig,
+    config: LossConfig,
+    instance_dice: bool = False,
 ) -> dict[str, Tensor]:
-    """All terms of the loss of a batch, in float32: foreground, distance, intra, inter, reg."""
+    """All terms of the loss of a batch, in float32: foreground, distance, intra, inter, reg.
+
+    With ``instance_dice`` that term too; it is the dearest of them.
+    """
     objects = Objects.from_labels(batch.labels, config.min_pixels)
     vectors = object_vectors(output.embedding.float(), objects)
     if model.coordinate_scale is not None:
@@ -43,7 +52,7 @@ def loss_terms(
         embedding_loss, local = NeighbourCosineLoss(config.cosine_form), True
     pairs = objects.neighbour_pairs(batch.neighbours) if local else objects.all_pairs()
     terms = embedding_loss(vectors, objects, pairs)
-    return {
+    found = {
         "foreground": foreground_loss(output.foreground.float(), batch.labels),
         "distance": distance_loss(output.distance.float(), batch.distance, batch.labels),
         "intra": terms.intra,
@@ -51,6 +60,11 @@ def loss_terms(
         # Where position is part of the vector, its length says nothing about the network.
         "reg": terms.reg if model.coordinate_scale is None else terms.reg * 0.0,
     }
+    if instance_dice:
+        neighbours = pairs if local else objects.neighbour_pairs(batch.neighbours)
+        compared = F.normalize(vectors, dim=1) if model.space == "cosine" else vectors
+        found["instance_dice"] = instance_dice_loss(compared, objects, neighbours, model.delta_var)
+    return found
 
 
 def _add_coordinates(
@@ -67,5 +81,5 @@ def weighted_sum(
     terms: dict[str, Tensor], config: LossConfig, with_embedding: bool = True
 ) -> Tensor:
     """Add up the terms with the configured weights; the embedding's own only when asked for."""
-    names = ["foreground", "distance", *(["intra", "inter", "reg"] if with_embedding else [])]
+    names = [n for n in terms if with_embedding or n in ("foreground", "distance")]
     return torch.stack([getattr(config, name) * terms[name] for name in names]).sum()

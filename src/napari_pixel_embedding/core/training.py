@@ -45,7 +45,8 @@ class TrainProgress:
     step, steps : int
         Steps done and steps in all.
     losses : dict
-        Running mean of each term: total, foreground, distance, intra, inter.
+        Running mean of each term: total, foreground, distance, intra, inter, reg, and
+        instance_dice once it has set in.
     validation_ap : float, optional
         Score of the averaged weights, on the steps that were validated.
     seconds_left : float, optional
@@ -204,9 +205,9 @@ class _Trainer:
         self._train_mode()
         with autocast(self.device):
             output = self.network(batch.image.contiguous(memory_format=_memory_format(batch.image)))
-        terms = loss_terms(output, batch, self.model_config, config.loss)
-        warm = self.step >= config.warmup * config.steps
-        total = weighted_sum(terms, config.loss, with_embedding=warm)
+        dice = config.loss.instance_dice > 0 and self._has_done(config.loss.instance_dice_from)
+        terms = loss_terms(output, batch, self.model_config, config.loss, instance_dice=dice)
+        total = weighted_sum(terms, config.loss, with_embedding=self._has_done(config.warmup))
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         gradient_norm = nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -215,6 +216,10 @@ class _Trainer:
         self.step += 1
         self._update_average()
         return self._update_running({"total": total, **terms})
+
+    def _has_done(self, share: float) -> bool:
+        """Whether this share of the steps lies behind."""
+        return self.step >= share * self.config.steps
 
     def _train_mode(self) -> None:
         self.network.train()
