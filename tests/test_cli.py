@@ -11,6 +11,7 @@ import tifffile
 import napari_pixel_embedding
 from napari_pixel_embedding import cli
 from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model, save_model
+from napari_pixel_embedding.core.evaluation import Scores
 from napari_pixel_embedding.core.io import read_labels
 from napari_pixel_embedding.core.model_config import ModelConfig
 
@@ -259,6 +260,17 @@ def test_evaluate_prints_scores_of_the_chosen_images(folder, model_file, capsys)
     ]
     assert printed["images"] == "2"
     assert 0 <= float(printed["AP@0.5:0.95"]) <= float(printed["AP@0.5"]) <= 1
+
+
+def test_evaluate_can_leave_out_the_distance_seeds(folder, model_file, capsys, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "napari_pixel_embedding.workflows.evaluate_folder",
+        lambda *_, **options: asked.append(options["distance_seeds"]) or Scores(*[0.5] * 8),
+    )
+    assert run("evaluate", folder, "--model", model_file, "--no-distance-seeds") == cli.OK
+    assert run("evaluate", folder, "--model", model_file) == cli.OK
+    assert asked == [False, True]
 
 
 def test_demo_without_napari_says_what_to_install(capsys, monkeypatch):

@@ -254,6 +254,11 @@ def _add_evaluate(commands: Any) -> None:
     _add_selection(parser)
     _add_model(parser)
     _add_device(parser)
+    parser.add_argument(
+        "--no-distance-seeds",
+        action="store_true",
+        help="cluster the embedding alone, without seeds from the distance map",
+    )
     _add_cluster_params(parser)
 
 
@@ -269,6 +274,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             names=_selected(options),
             device=options.device,
             progress=progress,
+            distance_seeds=not options.no_distance_seeds,
         )
     for name, value in (
         ("images", scores.images),

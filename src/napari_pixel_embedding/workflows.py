@@ -178,6 +178,7 @@ def evaluate_folder(
     names: Iterable[str] | None = None,
     device: str = "auto",
     progress: Progress | None = None,
+    distance_seeds: bool = True,
 ) -> Scores:
     """Score a model on the image and mask pairs of a folder.
 
@@ -185,7 +186,7 @@ def evaluate_folder(
     ----------
     folder : path
         Holds ``images/NAME.*`` and ``masks/NAME.*``.
-    model, params, device, progress
+    model, params, device, progress, distance_seeds
         As in :func:`evaluate`.
     names : iterable of str, optional
         Only these pairs, see :func:`~.core.files.names_where`.
@@ -201,6 +202,7 @@ def evaluate_folder(
         axes=data.axes,
         device=device,
         progress=progress,
+        distance_seeds=distance_seeds,
     )
 
 

@@ -1,10 +1,14 @@
 """Scores of a model on annotated images."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_pixel_embedding.core import evaluation
+from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS, ap_validation, evaluate, score
+from napari_pixel_embedding.core.inference import predict_frames
 
 PERFECT = {"ap50": 1, "ap75": 1, "ap": 1, "sbd": 1, "dic": 0, "pq": 1}
 
@@ -81,3 +85,27 @@ def test_validation_is_the_mean_over_thresholds(discs, segmented):
     validate = ap_validation([image, image], [labels, labels])
     kept = np.unique(halves[halves > 0]).size / np.unique(labels[labels > 0]).size
     assert validate("model") == pytest.approx((1 + kept) / 2)
+
+
+@pytest.mark.parametrize("axes", ["YX", "TYX"])
+def test_distance_seeds_can_be_left_out(discs, tiny_model, monkeypatch, axes):
+    image, labels = discs()
+    if axes == "TYX":
+        image, labels = np.stack([image, image.T]), np.stack([labels, labels.T])
+    seen = []
+    build = evaluation.build_cluster_index
+
+    def watch(emap):
+        seen.append(emap.distance)
+        return build(emap)
+
+    monkeypatch.setattr(evaluation, "build_cluster_index", watch)
+    model, params = tiny_model(), ClusterParams(foreground_threshold=0.2, min_size=0)
+    frames = predict_frames(model, image, axes=axes, device="cpu")
+    expected = [build(replace(emap, distance=None)).cut(params) for emap in frames]
+    found = evaluate(
+        model, [image], [labels], params=params, axes=axes, device="cpu", distance_seeds=False
+    )
+    assert seen == [None] * len(expected)
+    cut = expected[0] if axes == "YX" else np.stack(expected)
+    assert values(found) == values(score([labels], [cut]))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.inference import segment
+from napari_pixel_embedding.core.clustering import build_cluster_index
+from napari_pixel_embedding.core.inference import predict_frames, segment
 from napari_pixel_embedding.core.metrics import (
     average_precision,
     difference_in_count,
@@ -66,6 +67,7 @@ def evaluate(
     axes: str | None = None,
     device: str = "auto",
     progress: Progress | None = None,
+    distance_seeds: bool = True,
 ) -> Scores:
     """Segment images and score the result against their label images.
 
@@ -79,19 +81,37 @@ def evaluate(
         The model's own by default.
     axes, device, progress
         As in :func:`predict_embedding`.
+    distance_seeds : bool
+        Whether the distance map may seed the clusters; without it they come from the embedding
+        alone.
     """
     if len(images) != len(labels) or not images:
         raise ValueError(
             "expected as many label images as images, at least one, "
             f"found {len(images)} images and {len(labels)} label images."
         )
+    predict = segment if distance_seeds else _segment_without_seeds
     started = time.perf_counter()
     predicted = []
     for done, image in enumerate(images, start=1):
-        predicted.append(segment(image, model, params=params, axes=axes, device=device))
+        predicted.append(predict(image, model, params=params, axes=axes, device=device))
         report(progress, done / len(images))
     seconds = (time.perf_counter() - started) / len(images)
     return score(labels, predicted, seconds)
+
+
+def _segment_without_seeds(
+    image: NDArray[Any],
+    model: EmbeddingModel,
+    *,
+    params: ClusterParams | None,
+    axes: str | None,
+    device: str,
+) -> NDArray[Any]:
+    params = params or model.config.cluster_params()
+    maps = list(predict_frames(model, image, axes=axes, device=device))
+    cuts = [build_cluster_index(replace(emap, distance=None)).cut(params) for emap in maps]
+    return cuts[0] if maps[0].frame is None else np.stack(cuts)
 
 
 def score(

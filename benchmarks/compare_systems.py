@@ -1,0 +1,152 @@
+"""Train recipes one after another and print one table of what they reach.
+
+    python benchmarks/compare_systems.py DATA --runs FOLDER [--recipes FILE …] [--steps N]
+
+DATA is what the recipes take: for the committed ones a folder with ``index.csv``, ``train/`` and
+``dev/``, the latter two with ``images/`` and ``masks/``. Models are kept in FOLDER under their
+recipe's name; an interrupted run goes on where it stopped, and a finished one is only scored. The
+bandwidth of each row is the best of seven on training images; ``dev`` gives the scores alone.
+
+With ``--recipes benchmarks/recipes/ablations/*.toml`` the table is that of the ablations.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_pixel_embedding import (
+    Scores,
+    average_precision,
+    build_cluster_index,
+    evaluate_folder,
+    load_model,
+    load_recipe,
+    predict_embedding,
+    train_from_folder,
+)
+from napari_pixel_embedding.console import follow, say
+from napari_pixel_embedding.core.annotated import read_pairs, spread
+from napari_pixel_embedding.core.clustering.params import bandwidth_range
+from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
+from napari_pixel_embedding.core.folder_training import choose_pairs
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding import ClusterParams, EmbeddingModel, Recipe
+
+_RECIPES = Path(__file__).parent / "recipes"
+_BANDWIDTHS = 7
+_TUNED_ON = 24
+_VARIANTS = {"": {}, "without distance seeds": {"distance_seeds": False}}
+"""How each model is scored: options of ``evaluate_folder``."""
+_COLUMNS = ("AP@0.5", "AP@0.75", "mean AP", "SBD", r"\|DiC\|", "s an image")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model scored in one way."""
+
+    name: str
+    bandwidth: float
+    scores: Scores
+
+
+def main() -> None:
+    options = _options()
+    recipes = [load_recipe(path) for path in options.recipes]
+    if options.steps:
+        recipes = [with_steps(recipe, options.steps) for recipe in recipes]
+    rows = []
+    for recipe in recipes:
+        model = trained(recipe, options.data, options.runs, options.device)
+        rows += list(scored(model, recipe, options))
+    print_table(rows)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="the folder that the recipes take")
+    parser.add_argument("--runs", type=Path, required=True, help="folder to keep models in")
+    parser.add_argument("--recipes", type=Path, nargs="+", default=sorted(_RECIPES.glob("*.toml")))
+    parser.add_argument("--steps", type=int, help="another number of steps for all of them")
+    parser.add_argument("--dev", default="dev", help="folder in DATA that gives the scores")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    return parser.parse_args()
+
+
+def with_steps(recipe: Recipe, steps: int) -> Recipe:
+    return replace(recipe, training=replace(recipe.training, steps=steps))
+
+
+def trained(recipe: Recipe, data: Path, runs: Path, device: str) -> EmbeddingModel:
+    """Train a recipe, or what is left of its steps, and return the model."""
+    path = runs / f"{recipe.name}.safetensors"
+    unfinished = path.with_suffix(".training").exists()
+    if unfinished or not path.exists() or _steps(path) != recipe.training.steps:
+        say(f"{recipe.name}: training {recipe.training.steps} steps")
+        follow(train_from_folder(output=path, device=device, **recipe.arguments(data)))
+    return load_model(path)
+
+
+def _steps(path: Path) -> int:
+    return int(load_model(path).config.provenance.get("steps", 0))
+
+
+def scored(model: EmbeddingModel, recipe: Recipe, options: argparse.Namespace) -> list[Row]:
+    """Score a model in every variant, each at its own best bandwidth."""
+    names = recipe.data.names(options.data)
+    rows = []
+    for variant, how in _VARIANTS.items():
+        params = best_params(model, recipe, options.data, how.get("distance_seeds", True))
+        scores = evaluate_folder(
+            options.data / options.dev,
+            model=model,
+            params=params,
+            names=names,
+            device=options.device,
+            **how,
+        )
+        title = f"{recipe.name}, {variant}" if variant else recipe.name
+        rows.append(Row(title, params.bandwidth, scores))
+        say(f"{title}: AP@0.5 {scores.ap50:.3f} at bandwidth {params.bandwidth:.2f}")
+    return rows
+
+
+def best_params(
+    model: EmbeddingModel, recipe: Recipe, data: Path, distance_seeds: bool
+) -> ClusterParams:
+    """Choose the bandwidth by the mean AP on some images that were learnt from."""
+    usual = model.config.cluster_params()
+    pairs = choose_pairs(data / recipe.data.folder, names=recipe.data.names(data), hold_back=0)
+    read = read_pairs(spread(pairs.train, _TUNED_ON), model.config)
+    maps = [predict_embedding(model, image, axes=read.axes) for image in read.images]
+    if not distance_seeds:
+        maps = [replace(emap, distance=None) for emap in maps]
+    indices = [build_cluster_index(emap) for emap in maps]
+    low, high = bandwidth_range(model.config.space, model.config.delta_var)
+    tried = [replace(usual, bandwidth=float(b)) for b in np.geomspace(low, high, _BANDWIDTHS)]
+
+    def quality(params: ClusterParams) -> float:
+        found = [index.cut(params) for index in indices]
+        return float(np.mean(average_precision(read.labels, found, IOU_THRESHOLDS)))
+
+    return max(tried, key=quality)
+
+
+def print_table(rows: list[Row]) -> None:
+    """Print a table in Markdown, for docs/methods.md."""
+    print(f"| system | bandwidth | {' | '.join(_COLUMNS)} |")
+    print(f"|---|{'---:|' * (1 + len(_COLUMNS))}")
+    for row in rows:
+        s = row.scores
+        values = (s.ap50, s.ap75, s.ap, s.sbd, s.dic, s.seconds)
+        cells = " | ".join(f"{value:.3f}" for value in values)
+        print(f"| {row.name} | {row.bandwidth:.2f} | {cells} |")
+
+
+if __name__ == "__main__":
+    main()
