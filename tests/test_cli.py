@@ -15,7 +15,7 @@ from napari_pixel_embedding.core.evaluation import Scores
 from napari_pixel_embedding.core.io import read_labels
 from napari_pixel_embedding.core.model_config import ModelConfig
 
-COMMANDS = ["segment", "train", "finetune", "evaluate", "demo"]
+COMMANDS = ["segment", "train", "finetune", "evaluate", "synthesise", "import-cvppp", "demo"]
 QUICK = ["--steps", "2", "--batch-size", "1", "--crop", "32", "--device", "cpu"]
 
 

@@ -14,7 +14,7 @@ PACKAGE = "napari_pixel_embedding"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 QT = {"qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "superqt", "magicgui", "pyqtgraph"}
 TOP = {f"{PACKAGE}.cli", f"{PACKAGE}._napari"}
-ABOVE = {f"{PACKAGE}.batch", f"{PACKAGE}.workflows"}
+ABOVE = {f"{PACKAGE}.batch", f"{PACKAGE}.workflows", f"{PACKAGE}.datasets"}
 FORBIDDEN = {
     "core": {"psygnal", "napari", "dask", f"{PACKAGE}.session"} | QT | TOP | ABOVE,
     "session": {"napari", "dask"} | QT | TOP | ABOVE,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from npe2 import PluginManifest
 
-from napari_pixel_embedding.core.samples import SAMPLES
+from napari_pixel_embedding.core.samples import DRAWN_SAMPLES, SAMPLES
 
 ROOT = Path(__file__).parents[1]
 INSIDE = ROOT / "src" / "napari_pixel_embedding" / "napari.yaml"
@@ -52,4 +52,4 @@ def test_widgets_are_in_the_layers_menus(manifest: PluginManifest) -> None:
 
 def test_sample_menu_lists_every_sample(manifest: PluginManifest) -> None:
     offered = [(item.key, item.display_name) for item in manifest.contributions.sample_data or []]
-    assert offered == [(sample.name, sample.title) for sample in SAMPLES]
+    assert offered == [(sample.name, sample.title) for sample in (*SAMPLES, *DRAWN_SAMPLES)]

@@ -29,6 +29,9 @@ CALLS = {
     "segment_files": ["images", "output", "model", "params", "axes", "device", "progress"],
     "train_from_folder": ["folder", "output", "system", "config", "validation", "device"],
     "fine_tune_files": ["images", "corrections", "output", "model", "config", "axes"],
+    "synthetic_image": ["kind", "shape", "seed", "config"],
+    "synthesise_folder": ["output", "kind", "count", "shape", "seed", "config"],
+    "import_cvppp": ["source", "output", "group", "dev_share", "seed"],
     "evaluate_folder": ["folder", "model", "params", "names", "device", "progress"],
 }
 BY_POSITION = {"predict_embedding": 2, "segment": 2, "train": 3, "fine_tune": 4}

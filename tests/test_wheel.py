@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from napari_pixel_embedding.core.samples import list_samples
+from napari_pixel_embedding.core.samples import DRAWN_SAMPLES, list_samples
 
 ROOT = Path(__file__).parents[1]
 MODEL = "nuclei-fluo"
@@ -124,7 +124,8 @@ def test_installed_manifest_is_found_by_napari(python: Path, tmp_path: Path) -> 
         "manifest = manager.get_manifest('napari-pixel-embedding')\n"
         "print(json.dumps([item.key for item in manifest.contributions.sample_data]))"
     )
-    assert ask(python, code, tmp_path) == list_samples()
+    drawn = [sample.name for sample in DRAWN_SAMPLES]
+    assert ask(python, code, tmp_path) == list_samples() + drawn
 
 
 def test_installed_command_says_what_it_does(python: Path, tmp_path: Path) -> None:

@@ -34,8 +34,14 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.model_config import ModelConfig, list_models
     from napari_pixel_embedding.core.projection import embedding_to_rgb
     from napari_pixel_embedding.core.recipes import Recipe, load_recipe, save_recipe
+    from napari_pixel_embedding.core.synthetic import (
+        SyntheticConfig,
+        SyntheticImage,
+        synthetic_image,
+    )
     from napari_pixel_embedding.core.systems import model_config_for
     from napari_pixel_embedding.core.training import TrainProgress, prepare_samples, train
+    from napari_pixel_embedding.datasets import import_cvppp, synthesise_folder
     from napari_pixel_embedding.workflows import (
         evaluate_folder,
         fine_tune_files,
@@ -68,8 +74,10 @@ _HOMES = {
     ),
     "core.projection": ("embedding_to_rgb",),
     "core.recipes": ("Recipe", "load_recipe", "save_recipe"),
+    "core.synthetic": ("SyntheticConfig", "SyntheticImage", "synthetic_image"),
     "core.systems": ("model_config_for",),
     "core.training": ("TrainProgress", "prepare_samples", "train"),
+    "datasets": ("import_cvppp", "synthesise_folder"),
     "workflows": ("evaluate_folder", "fine_tune_files", "segment_files", "train_from_folder"),
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
@@ -85,6 +93,8 @@ __all__ = [
     "Recipe",
     "Scores",
     "StabilityCurve",
+    "SyntheticConfig",
+    "SyntheticImage",
     "TrainConfig",
     "TrainProgress",
     "average_precision",
@@ -95,6 +105,7 @@ __all__ = [
     "evaluate_folder",
     "fine_tune",
     "fine_tune_files",
+    "import_cvppp",
     "list_models",
     "load_model",
     "load_recipe",
@@ -108,6 +119,8 @@ __all__ = [
     "segment",
     "segment_files",
     "symmetric_best_dice",
+    "synthesise_folder",
+    "synthetic_image",
     "train",
     "train_from_folder",
 ]

@@ -1,4 +1,4 @@
-"""The ``pixel-embedding`` command: segment, train, finetune, evaluate, demo."""
+"""The ``pixel-embedding`` command, and what it does with images and models."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import napari_pixel_embedding as npe
 from napari_pixel_embedding import __version__
+from napari_pixel_embedding.cli_datasets import add_dataset_commands
+from napari_pixel_embedding.cli_options import add_command as _command
+from napari_pixel_embedding.cli_options import escaped as _escaped
+from napari_pixel_embedding.cli_options import flag as _flag
 from napari_pixel_embedding.console import bar, follow, percent_bar, say
 
 if TYPE_CHECKING:
@@ -47,19 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_finetune(commands)
     _add_evaluate(commands)
+    add_dataset_commands(commands)
     _add_demo(commands)
-    return parser
-
-
-def _command(commands: Any, name: str, run: Any, summary: str, example: str) -> Any:
-    parser = commands.add_parser(
-        name,
-        help=summary,
-        description=summary,
-        epilog=f"Example: {example}",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.set_defaults(run=run)
     return parser
 
 
@@ -383,14 +376,6 @@ def _config(options: argparse.Namespace, config: Any) -> Any:
     """Change a configuration where the command line says so."""
     given = {f.name: getattr(options, f.name) for f in fields(config) if f.name in options}
     return replace(config, **given)
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
 
 
 if __name__ == "__main__":

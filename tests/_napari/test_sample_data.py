@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding._napari import sample_data
-from napari_pixel_embedding.core.samples import list_samples, load_sample
+from napari_pixel_embedding.core.samples import (
+    DRAWN_SAMPLES,
+    draw_sample,
+    list_samples,
+    load_sample,
+)
 
 if TYPE_CHECKING:
     import napari
@@ -63,3 +68,21 @@ def test_contrast_leaves_out_few_pixels(name: str) -> None:
     assert image.min() <= low < high <= image.max()
     assert (image > high).mean() < 0.0021
     assert (image < low).mean() < 0.0101
+
+
+@pytest.mark.parametrize("name", [sample.name for sample in DRAWN_SAMPLES])
+def test_drawn_sample_has_its_function(name: str) -> None:
+    (image, attributes, kind), (labels, _, labels_kind) = getattr(
+        sample_data, name.replace("-", "_")
+    )()
+    assert (attributes["name"], kind, labels_kind) == (name, "image", "labels")
+    expected = draw_sample(name)
+    np.testing.assert_array_equal(image, expected.image)
+    np.testing.assert_array_equal(labels, expected.labels)
+
+
+def test_drawn_leaves_are_shown_in_their_colours(viewer: napari.Viewer) -> None:
+    viewer.open_sample(PLUGIN, "leaves-drawn")
+    image, labels = viewer.layers
+    assert (image.rgb, labels.visible) == (True, False)
+    np.testing.assert_array_equal(labels.extent.world, image.extent.world)

@@ -10,6 +10,8 @@ import pytest
 from napari_pixel_embedding.core import samples
 from napari_pixel_embedding.core.io import find_pairs
 from napari_pixel_embedding.core.samples import (
+    DRAWN_SAMPLES,
+    draw_sample,
     get_sample,
     list_samples,
     load_sample,
@@ -90,3 +92,17 @@ def test_missing_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(samples, "__file__", str(tmp_path / "a" / "b" / "core" / "samples.py"))
     with pytest.raises(FileNotFoundError, match="install napari-pixel-embedding again"):
         samples_folder()
+
+
+@pytest.mark.parametrize("sample", DRAWN_SAMPLES, ids=lambda sample: sample.name)
+def test_drawn_sample_has_objects_of_its_size(sample: samples.DrawnSample) -> None:
+    image, labels = draw_sample(sample.name)
+    assert labels.shape == sample.shape
+    assert image.shape == ((*sample.shape, 3) if sample.colour else sample.shape)
+    areas = np.bincount(labels.ravel())[1:]
+    assert 2 * np.sqrt(np.median(areas) / np.pi) == pytest.approx(sample.diameter, rel=0.25)
+
+
+def test_unknown_drawn_sample_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(ValueError, match=r"found 'leaves'; choose one of \['leaves-drawn'"):
+        draw_sample("leaves")

@@ -1,4 +1,4 @@
-"""What *File > Open Sample > Pixel Embedding* offers: one function for each bundled sample."""
+"""What *File > Open Sample > Pixel Embedding* offers: one function for each sample."""
 
 from __future__ import annotations
 
@@ -89,3 +89,42 @@ def embryo_3d() -> list[LayerDataTuple]:
 def nuclei_timelapse() -> list[LayerDataTuple]:
     """Nuclei that close a scratch, over time."""
     return sample_layers("nuclei-timelapse")
+
+
+def drawn_layers(name: str) -> list[LayerDataTuple]:
+    """Draw a sample as an image layer and, hidden, its exact label image.
+
+    Parameters
+    ----------
+    name : str
+        Of one of `core.samples.DRAWN_SAMPLES`.
+
+    Returns
+    -------
+    list of tuple
+        `(data, attributes, layer type)` of the image and of the labels.
+
+    Raises
+    ------
+    ValueError
+        No drawn sample has this name.
+    """
+    from napari_pixel_embedding.core.samples import draw_sample
+
+    image, labels = draw_sample(name)
+    look = {"rgb": True} if image.ndim > labels.ndim else {"contrast_limits": _contrast(image)}
+    place = {"axis_labels": tuple("zyx"[-labels.ndim :])}
+    return [
+        (image, {"name": name, **look, **place}, "image"),
+        (labels, {"name": f"{name} ground truth", "visible": False, **place}, "labels"),
+    ]
+
+
+def leaves_drawn() -> list[LayerDataTuple]:
+    """Leaves of several plants in colours, drawn."""
+    return drawn_layers("leaves-drawn")
+
+
+def bacteria_drawn() -> list[LayerDataTuple]:
+    """Rods in dense colonies, drawn."""
+    return drawn_layers("bacteria-drawn")

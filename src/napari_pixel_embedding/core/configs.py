@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 
-def _describe(
+def describe(
     label: str, low: float, high: float, tooltip: str, step: float | None = None
 ) -> dict[str, Any]:
+    """Metadata of a field that a user may choose."""
     described: dict[str, Any] = {"label": label, "min": low, "max": high, "tooltip": tooltip}
     return described if step is None else {**described, "step": step}
 
@@ -93,12 +94,12 @@ class TrainConfig:
     """
 
     steps: int = field(
-        default=4000, metadata=_describe("Steps", 1, 1_000_000, "Batches to learn from.")
+        default=4000, metadata=describe("Steps", 1, 1_000_000, "Batches to learn from.")
     )
-    batch_size: int = field(default=4, metadata=_describe("Batch size", 1, 64, _BATCH_SIZE))
+    batch_size: int = field(default=4, metadata=describe("Batch size", 1, 64, _BATCH_SIZE))
     crop: int = field(
         default=256,
-        metadata=_describe(
+        metadata=describe(
             "Crop (pixels)",
             32,
             1024,
@@ -108,7 +109,7 @@ class TrainConfig:
     )
     learning_rate: float = field(
         default=1e-3,
-        metadata=_describe(
+        metadata=describe(
             "Learning rate",
             1e-6,
             1e-1,
@@ -118,7 +119,7 @@ class TrainConfig:
     )
     warmup: float = field(
         default=0.05,
-        metadata=_describe(
+        metadata=describe(
             "Warm-up",
             0.0,
             0.9,
@@ -128,11 +129,11 @@ class TrainConfig:
     )
     validate_every: int = field(
         default=250,
-        metadata=_describe(
+        metadata=describe(
             "Validate every", 1, 1_000_000, "Steps between two scores on validation images."
         ),
     )
-    seed: int = field(default=0, metadata=_describe("Seed", 0, 2**31 - 1, _SEED))
+    seed: int = field(default=0, metadata=describe("Seed", 0, 2**31 - 1, _SEED))
     ema_decay: float = 0.998
     weight_decay: float = 1e-4
     fixed_statistics: bool = False
@@ -152,13 +153,13 @@ class FineTuneConfig:
 
     steps: int = field(
         default=150,
-        metadata=_describe(
+        metadata=describe(
             "Steps", 1, 100_000, "Batches to learn from; 150 take about a minute on a laptop."
         ),
     )
     learning_rate: float = field(
         default=3e-4,
-        metadata=_describe(
+        metadata=describe(
             "Learning rate",
             1e-6,
             1e-2,
@@ -166,10 +167,10 @@ class FineTuneConfig:
             step=1e-4,
         ),
     )
-    batch_size: int = field(default=2, metadata=_describe("Batch size", 1, 32, _BATCH_SIZE))
+    batch_size: int = field(default=2, metadata=describe("Batch size", 1, 32, _BATCH_SIZE))
     crop: int = field(
         default=192,
-        metadata=_describe(
+        metadata=describe(
             "Crop (pixels)",
             32,
             1024,
@@ -179,7 +180,7 @@ class FineTuneConfig:
     )
     trust_background: float = field(
         default=0.1,
-        metadata=_describe(
+        metadata=describe(
             "Trust background",
             0.0,
             0.5,
@@ -189,7 +190,7 @@ class FineTuneConfig:
             step=0.05,
         ),
     )
-    seed: int = field(default=0, metadata=_describe("Seed", 0, 2**31 - 1, _SEED))
+    seed: int = field(default=0, metadata=describe("Seed", 0, 2**31 - 1, _SEED))
 
     def __post_init__(self) -> None:
         check_ranges(self)

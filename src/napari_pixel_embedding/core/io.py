@@ -38,6 +38,7 @@ __all__ = [
     "list_images",
     "read_image",
     "read_labels",
+    "write_image",
     "write_labels",
 ]
 
@@ -67,7 +68,7 @@ class ImageData:
     name: str = ""
 
 
-def read_image(path: str | os.PathLike[str]) -> ImageData:
+def read_image(path: str | os.PathLike[str], *, indexed: bool = False) -> ImageData:
     """Read an image file.
 
     Parameters
@@ -75,6 +76,8 @@ def read_image(path: str | os.PathLike[str]) -> ImageData:
     path : path
         TIFF (also OME-TIFF, ImageJ and LSM, with axes and pixel size), PNG, JPEG, BMP, or NPY
         without pickled objects.
+    indexed : bool
+        Give the indices of a PNG in indexed colours instead of its colours.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def read_image(path: str | os.PathLike[str]) -> ImageData:
     >>> read_image("cells.tif").axes  # doctest: +SKIP
     'ZYX'
     """
-    return _read(Path(path), indexed=False)
+    return _read(Path(path), indexed=indexed)
 
 
 def read_labels(path: str | os.PathLike[str]) -> ImageData:
@@ -162,6 +165,35 @@ def write_labels(
     write_label_tiff(path, array.astype(dtype, copy=False), axes, scale, units)
 
 
+def write_image(path: str | os.PathLike[str], image: NDArray[Any], axes: str) -> None:
+    """Write an image as a compressed TIFF, complete or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Ends in ``.tif`` or ``.tiff``; missing folders are made.
+    image : array
+        Colours come last and are red, green and blue.
+    axes : {"YX", "ZYX", "YXC"}
+        A letter for each axis.
+
+    Raises
+    ------
+    ValueError
+        When image and axes do not fit together.
+    """
+    import tifffile
+
+    path = _tiff_path(path)
+    if axes != "YXC":
+        write_label_tiff(path, image, axes, None, None)
+        return
+    if image.ndim != 3 or image.shape[-1] != 3:
+        raise ValueError(f"Expected the shape (Y, X, 3) for axes YXC, found {image.shape}.")
+    with open_atomically(path) as file:
+        tifffile.imwrite(file, image, photometric="rgb", compression="zlib")
+
+
 def write_label_tiff(
     path: str | os.PathLike[str],
     array: NDArray[Any],
@@ -169,7 +201,7 @@ def write_label_tiff(
     scale: Sequence[float] | None,
     units: str | None,
 ) -> None:
-    """Write an array with axes out of TZYX as it is; the part that corrections share."""
+    """Write an array with axes out of TZYX as it is; the part that corrections and images share."""
     import tifffile
 
     path = _tiff_path(path)

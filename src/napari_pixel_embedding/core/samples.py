@@ -1,7 +1,8 @@
-"""The bundled sample images: what there is, where it lies, and how it is loaded.
+"""The sample images: what there is, where it lies, and how it is loaded or drawn.
 
-Each sample is a small real image and a label image (0 is background). Origin, licence and citation
-of each stand in `sample_data/README.md`, which travels with them.
+Each bundled sample is a small real image and a label image (0 is background). Origin, licence and
+citation of each stand in `sample_data/README.md`, which travels with them. Drawn samples are made
+when they are opened.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.io import ImageData
+    from napari_pixel_embedding.core.synthetic import Kind, SyntheticImage
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,32 @@ SAMPLES = (
     Sample("phase-contrast", "Cells in phase contrast (2-D)"),
     Sample("embryo-3d", "Mouse embryo nuclei (3-D)"),
     Sample("nuclei-timelapse", "Nuclei in a scratch assay (2-D + time)", ground_truth=False),
+)
+
+
+@dataclass(frozen=True)
+class DrawnSample:
+    """A sample that is drawn by :func:`~.core.synthetic.synthetic_image`.
+
+    Parameters
+    ----------
+    name, title : str
+        As in :class:`Sample`.
+    kind, shape, diameter, colour
+        What is drawn.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    shape: tuple[int, ...]
+    diameter: float
+    colour: bool = False
+
+
+DRAWN_SAMPLES = (
+    DrawnSample("leaves-drawn", "Leaf rosettes, drawn (2-D)", "rosette", (512, 512), 56.0, True),
+    DrawnSample("bacteria-drawn", "Bacteria, drawn (2-D)", "bacteria", (512, 512), 22.0),
 )
 
 
@@ -143,3 +171,27 @@ def load_sample(name: str) -> tuple[ImageData, NDArray[np.integer]]:
 
     image_path, mask_path = sample_paths(name)
     return read_image(image_path), read_labels(mask_path).data
+
+
+def draw_sample(name: str) -> SyntheticImage:
+    """Draw one of the `DRAWN_SAMPLES`, the same at each time.
+
+    Raises
+    ------
+    ValueError
+        No drawn sample has this name.
+
+    Examples
+    --------
+    >>> image, labels = draw_sample("leaves-drawn")
+    >>> image.shape, labels.shape
+    ((512, 512, 3), (512, 512))
+    """
+    from napari_pixel_embedding.core.synthetic import SyntheticConfig, synthetic_image
+
+    for sample in DRAWN_SAMPLES:
+        if sample.name == name:
+            config = SyntheticConfig(diameter=sample.diameter, colour=sample.colour)
+            return synthetic_image(sample.kind, sample.shape, seed=1, config=config)
+    names = [sample.name for sample in DRAWN_SAMPLES]
+    raise ValueError(f"expected the name of a drawn sample, found {name!r}; choose one of {names}")

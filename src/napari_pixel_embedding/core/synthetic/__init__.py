@@ -1,0 +1,8 @@
+"""Images of dense objects with exact label images, drawn from a seed."""
+
+from __future__ import annotations
+
+from napari_pixel_embedding.core.synthetic.config import KINDS, Kind, SyntheticConfig
+from napari_pixel_embedding.core.synthetic.drawing import SyntheticImage, synthetic_image
+
+__all__ = ["KINDS", "Kind", "SyntheticConfig", "SyntheticImage", "synthetic_image"]

@@ -1,0 +1,35 @@
+"""Smooth random fields: what bends outlines, groups objects and makes light uneven."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+def smooth_field(
+    shape: Sequence[int], scale: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Random values, smooth over about ``scale`` pixels, of mean 0 and standard deviation 1."""
+    scale = max(scale, 1.0)
+    weights = [_spline_weights(size, scale, rng.uniform()) for size in shape]
+    field = rng.standard_normal([w.shape[1] for w in weights]).astype(np.float32)
+    for axis, weight in enumerate(weights):
+        field = np.moveaxis(np.tensordot(weight, field, axes=(1, axis)), 0, axis)
+    spread = float(field.std())
+    return np.ascontiguousarray((field - field.mean()) / max(spread, 1e-6))
+
+
+def _spline_weights(size: int, scale: float, phase: float) -> NDArray[np.float32]:
+    """Weights (pixels, knots) of a cubic B-spline with a knot every ``scale`` pixels."""
+    position = np.arange(size) / scale + phase
+    knots = np.arange(int(position[-1]) + 4)
+    away = np.abs(position[:, None] + 1 - knots)
+    near = 2 / 3 - away**2 + away**3 / 2
+    far = np.clip(2 - away, 0, None) ** 3 / 6
+    return np.where(away < 1, near, far).astype(np.float32)

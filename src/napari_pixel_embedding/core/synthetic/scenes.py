@@ -1,0 +1,203 @@
+"""Where objects of each kind lie, and in which order they are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.synthetic.fields import smooth_field
+from napari_pixel_embedding.core.synthetic.shapes import Ellipse, Leaf, Tube
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.synthetic.config import Kind
+    from napari_pixel_embedding.core.synthetic.shapes import Shape, Vectors
+
+GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What is to be filled: shape in pixels, typical diameter, share that may be covered."""
+
+    shape: tuple[int, ...]
+    diameter: float
+    density: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """How the objects of a kind are drawn.
+
+    Parameters
+    ----------
+    shapes : callable
+        Yields the objects in the order of drawing.
+    occlude : bool
+        Later objects cover earlier ones; otherwise a pixel goes to the object in whose middle
+        it lies more.
+    max_overlap : float
+        An object that shares more than this with earlier ones is left out.
+    bend : float
+        How far outlines are bent, in diameters.
+    """
+
+    shapes: Callable[[Frame, np.random.Generator], Iterator[Shape]]
+    occlude: bool = False
+    max_overlap: float = 1.0
+    bend: float = 0.0
+
+
+def ellipses(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
+    """Ellipses on a shaken lattice, in groups."""
+    ndim = len(frame.shape)
+    for centre in _grouped(_lattice(frame, 0.92, 0.25, rng), frame, rng):
+        stretch = np.exp(rng.normal(0, 0.18, ndim))
+        size = frame.diameter / 2 * np.exp(rng.normal(0.06, 0.15))
+        half_axes = size * stretch / np.prod(stretch) ** (1 / ndim)
+        yield Ellipse(centre, half_axes, _rotation(ndim, rng))
+
+
+def bacteria(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
+    """Rods that lie along their neighbours, in colonies."""
+    direction = _directions(frame, 4 * frame.diameter, rng)
+    for centre in _grouped(_scattered(frame, 12, rng), frame, rng):
+        heading = direction(centre) + rng.normal(0, 0.12, len(frame.shape))
+        aspect = rng.uniform(1.2, 3.6)
+        yield _tube(centre, heading, aspect, 3, 0.12, frame, rng)
+
+
+def filaments(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
+    """Long, bent threads that touch and seldom cross."""
+    direction = _directions(frame, 3 * frame.diameter, rng)
+    for centre in _scattered(frame, 5 * frame.density, rng):
+        heading = direction(centre) + rng.normal(0, 0.4, len(frame.shape))
+        yield _tube(centre, heading, rng.uniform(9, 18), 12, 0.22, frame, rng)
+
+
+def rosettes(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
+    """Plants seen from above: the oldest and longest leaves lie lowest."""
+    length = 2.4 * frame.diameter
+    for centre in _plant_centres(frame, 1.9 * length, rng):
+        count = int(rng.integers(8, 15))
+        turn = rng.uniform(0, 2 * np.pi)
+        for age in range(count):
+            youth = age / (count - 1)
+            angle = turn + age * GOLDEN_ANGLE + rng.normal(0, 0.12)
+            size = length * (1 - 0.5 * youth) * np.exp(rng.normal(0, 0.08))
+            axes = _leaf_frame(len(frame.shape), angle, 0.1 + youth)
+            base = centre + 0.03 * length * axes[:, 0]
+            yield Leaf(base, size, size * rng.uniform(0.19, 0.27), axes)
+
+
+SCENES: dict[Kind, Scene] = {
+    "ellipses": Scene(ellipses, bend=0.06),
+    "rosette": Scene(rosettes, occlude=True, bend=0.04),
+    "filaments": Scene(filaments, max_overlap=0.12),
+    "bacteria": Scene(bacteria, max_overlap=0.15),
+}
+
+
+def _lattice(frame: Frame, step: float, shake: float, rng: np.random.Generator) -> Vectors:
+    """Points (N, D) about ``step`` diameters apart, over the frame and a margin around it."""
+    step *= frame.diameter
+    axes = [np.arange(-step * rng.uniform(0.1, 0.9), n + step, step) for n in frame.shape]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    points[:, -1] += step / 2 * (np.round((points[:, -2] - points[0, -2]) / step) % 2)
+    points = points + rng.uniform(-shake, shake, points.shape) * frame.diameter
+    return rng.permutation(points)
+
+
+def _scattered(frame: Frame, per_object: float, rng: np.random.Generator) -> Vectors:
+    """Random points (N, D): ``per_object`` of them where one object would have room."""
+    margin = frame.diameter / 2
+    sizes = np.array(frame.shape) + 2 * margin
+    room = float(np.prod(sizes / frame.diameter))
+    return rng.uniform(size=(max(int(per_object * room), 1), len(sizes))) * sizes - margin
+
+
+def _grouped(points: Vectors, frame: Frame, rng: np.random.Generator) -> Vectors:
+    """Those of the points that lie in blots covering about ``density`` of the frame."""
+    field = smooth_field(frame.shape, 3.5 * frame.diameter, rng)
+    limit = np.quantile(field, 1 - frame.density)
+    kept = points[field[_pixels(points, frame)] >= limit]
+    return kept if len(kept) else points[:1]
+
+
+def _pixels(points: Vectors, frame: Frame) -> tuple[NDArray[np.intp], ...]:
+    """Find the pixels nearest to points, which may lie outside."""
+    highest = np.array(frame.shape) - 1
+    return tuple(np.clip(np.round(points), 0, highest).astype(np.intp).T)
+
+
+def _directions(
+    frame: Frame, scale: float, rng: np.random.Generator
+) -> Callable[[Vectors], Vectors]:
+    """Directions that change slowly from place to place."""
+    fields = np.stack([smooth_field(frame.shape, scale, rng) for _ in frame.shape], axis=-1)
+
+    def at(point: Vectors) -> Vectors:
+        found: Vectors = fields[_pixels(point[None], frame)][0]
+        return found / max(float(np.linalg.norm(found)), 1e-3)
+
+    return at
+
+
+def _tube(
+    centre: Vectors,
+    heading: Vectors,
+    aspect: float,
+    pieces: int,
+    bend: float,
+    frame: Frame,
+    rng: np.random.Generator,
+) -> Tube:
+    """Bend a tube of the typical size, ``aspect`` times as long between its ends as it is thick."""
+    ndim = len(centre)
+    if ndim == 2:
+        share = np.sqrt(np.pi / (4 * aspect + np.pi))
+    else:
+        share = np.cbrt((4 / 3) / (2 * aspect + 4 / 3))
+    thickness = max(share * frame.diameter / 2 * np.exp(rng.normal(0.05, 0.08)), 1.0)
+    step = 2 * aspect * thickness / pieces
+    turn = rng.normal(0, bend, ndim)
+    steps = [_unit(heading)]
+    for _ in range(pieces - 1):
+        turn = 0.7 * turn + rng.normal(0, bend, ndim) * 0.7
+        steps.append(_unit(steps[-1] + turn))
+    line = np.cumsum(np.stack([np.zeros(ndim), *steps]), axis=0) * step
+    return Tube(line - line.mean(axis=0) + centre, float(thickness))
+
+
+def _plant_centres(frame: Frame, step: float, rng: np.random.Generator) -> Vectors:
+    """Places in rows; one in the middle of a small frame."""
+    counts = [max(1, round(n / step)) for n in frame.shape]
+    axes = [(np.arange(c) + 0.5) * n / c for c, n in zip(counts, frame.shape, strict=True)]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    keep = max(1, round(len(points) * min(1.0, frame.density / 0.7)))
+    points = points + rng.normal(0, 0.05 * step, points.shape)
+    return rng.permutation(points)[:keep]
+
+
+def _leaf_frame(ndim: int, angle: float, lift: float) -> NDArray[np.float64]:
+    """Columns: along the leaf, across it, and in a volume its normal; ``lift`` in radians."""
+    along = np.array([np.sin(angle), np.cos(angle)])
+    across = np.array([-along[1], along[0]])
+    if ndim == 2:
+        return np.stack([along, across], axis=1)
+    rise, flat = np.sin(lift), np.cos(lift)
+    columns: list[Any] = [[-rise, *(flat * along)], [0.0, *across], [flat, *(rise * along)]]
+    return np.array(columns).T
+
+
+def _rotation(ndim: int, rng: np.random.Generator) -> Vectors:
+    return np.linalg.qr(rng.standard_normal((ndim, ndim)))[0]
+
+
+def _unit(vector: Vectors) -> Vectors:
+    return vector / max(float(np.linalg.norm(vector)), 1e-6)
