@@ -70,6 +70,7 @@ def _add_segment(commands: Any) -> None:
     )
     parser.add_argument("--axes", help="axes of the images, such as YX, YXC, TYX or ZYX")
     _add_model(parser)
+    _add_diameter(parser)
     _add_device(parser)
     _add_cluster_params(parser)
 
@@ -86,6 +87,7 @@ def _segment(options: argparse.Namespace) -> int:
         model=model,
         params=params,
         axes=options.axes,
+        diameter=options.diameter,
         device=options.device,
     )
     for result in bar(results, "images", _count_images(options.images)):
@@ -212,6 +214,7 @@ def _add_finetune(commands: Any) -> None:
     parser.add_argument("--output", type=Path, required=True, help="model file to write")
     parser.add_argument("--axes", help="axes of the images, such as YX, YXC, TYX or ZYX")
     _add_model(parser)
+    _add_diameter(parser)
     _add_device(parser)
     _add_config(parser, FineTuneConfig)
 
@@ -228,6 +231,7 @@ def _finetune(options: argparse.Namespace) -> int:
         model=options.model,
         config=_config(options, FineTuneConfig()),
         axes=options.axes,
+        diameter=options.diameter,
         device=options.device,
     )
     follow(run)
@@ -246,6 +250,7 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("folder", type=Path, help="folder that holds images/ and masks/")
     _add_selection(parser)
     _add_model(parser)
+    _add_diameter(parser)
     _add_device(parser)
     parser.add_argument(
         "--no-distance-seeds",
@@ -265,6 +270,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             model=model,
             params=_cluster_params(options, model.config.cluster_params()),
             names=_selected(options),
+            diameter=options.diameter,
             device=options.device,
             progress=progress,
             distance_seeds=not options.no_distance_seeds,
@@ -313,6 +319,16 @@ def _add_model(parser: Any) -> None:
         "--model",
         default="nuclei-fluo",
         help=f"a bundled model ({', '.join(npe.list_models())}) or a .safetensors file",
+    )
+
+
+def _add_diameter(parser: Any) -> None:
+    parser.add_argument(
+        "--diameter",
+        type=float,
+        metavar="PIXELS",
+        help="typical diameter of an object in the images; they are resampled to the one that "
+        "the model knows (default: as the model's configuration says)",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.annotated import (
     axes_for_model,
@@ -83,6 +83,7 @@ def segment_files(
     model: str | EmbeddingModel = "nuclei-fluo",
     params: ClusterParams | None = None,
     axes: str | None = None,
+    diameter: float | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Iterator[SegmentedFile]:
@@ -97,7 +98,7 @@ def segment_files(
         Files or folders.
     output : path, optional
         Folder to write to; beside each image by default.
-    model, params, axes, device, progress
+    model, params, axes, diameter, device, progress
         As in :func:`segment`; the axes stored in a file are used where ``axes`` is None.
 
     Yields
@@ -107,9 +108,15 @@ def segment_files(
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
+    options: dict[str, Any] = {
+        "axes": axes,
+        "diameter": diameter,
+        "device": device,
+        "progress": progress,
+    }
     for path, target in _targets(images_to_segment(images), output):
         try:
-            yield _segment_file(path, target, model, params, axes, device, progress)
+            yield _segment_file(path, target, model, params, **options)
         except (ValueError, OSError) as error:
             yield SegmentedFile(path, None, error=str(error))
 
@@ -149,15 +156,16 @@ def _segment_file(
     target: Path,
     model: EmbeddingModel,
     params: ClusterParams | None,
+    *,
     axes: str | None,
-    device: str,
-    progress: Progress | None,
+    **options: Any,
 ) -> SegmentedFile:
     started = time.perf_counter()
     image = read_image(path)
     named = (axes or image.axes or model.config.axes).upper().replace("C", "")
     axes = axes.upper() if axes else axes_for_model(image, model.config)
-    labels = segment(image.data, model, params=params, axes=axes, device=device, progress=progress)
+    spacing = _scale_along(image, model.config.axes)
+    labels = segment(image.data, model, params=params, axes=axes, spacing=spacing, **options)
     write_labels(target, labels, named, _scale_along(image, named), image.units)
     frames = labels if axes and "T" in axes else labels[None]
     objects = sum(len(set(frame[frame > 0].tolist())) for frame in frames)
@@ -176,6 +184,7 @@ def evaluate_folder(
     model: str | EmbeddingModel = "nuclei-fluo",
     params: ClusterParams | None = None,
     names: Iterable[str] | None = None,
+    diameter: float | None = None,
     device: str = "auto",
     progress: Progress | None = None,
     distance_seeds: bool = True,
@@ -186,7 +195,7 @@ def evaluate_folder(
     ----------
     folder : path
         Holds ``images/NAME.*`` and ``masks/NAME.*``.
-    model, params, device, progress, distance_seeds
+    model, params, diameter, device, progress, distance_seeds
         As in :func:`evaluate`.
     names : iterable of str, optional
         Only these pairs, see :func:`~.core.files.names_where`.
@@ -200,6 +209,7 @@ def evaluate_folder(
         data.labels,
         params=params,
         axes=data.axes,
+        diameter=diameter,
         device=device,
         progress=progress,
         distance_seeds=distance_seeds,
@@ -214,6 +224,7 @@ def fine_tune_files(
     model: str | EmbeddingModel = "nuclei-fluo",
     config: FineTuneConfig | None = None,
     axes: str | None = None,
+    diameter: float | None = None,
     device: str = "auto",
 ) -> Generator[TrainProgress, None, None]:
     """Tune a model on image files and their corrected label images.
@@ -225,7 +236,7 @@ def fine_tune_files(
         label images in which every object and the background counts.
     output : path
         Where the tuned model goes, a ``.safetensors`` file.
-    model, config, axes, device
+    model, config, axes, diameter, device
         As in :func:`fine_tune`.
     """
     if not isinstance(model, EmbeddingModel):
@@ -235,7 +246,8 @@ def fine_tune_files(
     axes = axes or common_axes(read, model.config)
     arrays = [image.data for image in read]
     targets = [read_image(path).data for path in corrections]
-    for state in fine_tune(model, arrays, targets, config, axes=axes, device=device):
+    run = fine_tune(model, arrays, targets, config, axes=axes, diameter=diameter, device=device)
+    for state in run:
         if state.model is not None:
             save_model(state.model, output)
         yield state

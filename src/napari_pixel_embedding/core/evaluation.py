@@ -65,6 +65,7 @@ def evaluate(
     *,
     params: ClusterParams | None = None,
     axes: str | None = None,
+    diameter: float | None = None,
     device: str = "auto",
     progress: Progress | None = None,
     distance_seeds: bool = True,
@@ -79,7 +80,7 @@ def evaluate(
         As many label images as images.
     params : ClusterParams, optional
         The model's own by default.
-    axes, device, progress
+    axes, diameter, device, progress
         As in :func:`predict_embedding`.
     distance_seeds : bool
         Whether the distance map may seed the clusters; without it they come from the embedding
@@ -94,7 +95,9 @@ def evaluate(
     started = time.perf_counter()
     predicted = []
     for done, image in enumerate(images, start=1):
-        predicted.append(predict(image, model, params=params, axes=axes, device=device))
+        predicted.append(
+            predict(image, model, params=params, axes=axes, diameter=diameter, device=device)
+        )
         report(progress, done / len(images))
     seconds = (time.perf_counter() - started) / len(images)
     return score(labels, predicted, seconds)

@@ -31,6 +31,7 @@ def fine_tune(
     config: FineTuneConfig | None = None,
     *,
     axes: str | None = None,
+    diameter: float | None = None,
     device: str = "auto",
 ) -> Generator[TrainProgress, None, None]:
     """Tune a model on corrected labels and report after every step.
@@ -47,6 +48,8 @@ def fine_tune(
         How to tune.
     axes : str, optional
         Axes of every image.
+    diameter : float, optional
+        As in :func:`predict_embedding`, for every image.
     device : str
         "auto", "cpu", "cuda" or "mps".
 
@@ -70,7 +73,9 @@ def fine_tune(
     samples = [
         sample
         for image, correction in zip(images, corrections, strict=True)
-        for sample in _samples(model, image, correction, axes, config.trust_background, device)
+        for sample in _samples(
+            model, image, correction, axes, diameter, config.trust_background, device
+        )
     ]
     if not samples:
         raise ValueError(
@@ -90,13 +95,16 @@ def _samples(
     image: NDArray[Any],
     corrections: NDArray[Any],
     axes: str | None,
+    diameter: float | None,
     trust_background: float,
     device: str,
 ) -> list[Sample]:
     """Turn the frames that hold a corrected object into samples."""
     return [
         prepare_sample(frame, _with_background(model, frame, target, trust_background, device))
-        for frame, target in annotated_frames(model.config, image, corrections, axes)
+        for frame, target in annotated_frames(
+            model.config, image, corrections, axes, diameter=diameter
+        )
         if (target > 0).any()
     ]
 

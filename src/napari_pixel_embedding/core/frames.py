@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.data import normalise
+from napari_pixel_embedding.core.scale import resample, resample_labels, zoom_for, zoomed_shape
 from napari_pixel_embedding.core.validation import as_numeric_image, resolve_axes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -22,7 +23,7 @@ _LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709
 def iterate_frames(
     config: ModelConfig, image: Any, axes: str | None = None
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield each frame of an image as the network takes it: (C, [Z,] Y, X), normalised."""
+    """Yield each frame of an image, (C, [Z,] Y, X), normalised, in its own pixels."""
     image, axes = with_axes(config, image, axes)
     count = image.shape[axes.index("T")] if "T" in axes else None
     for frame in range(count or 1):
@@ -31,9 +32,17 @@ def iterate_frames(
 
 
 def annotated_frames(
-    config: ModelConfig, image: Any, labels: Any, axes: str | None = None
+    config: ModelConfig,
+    image: Any,
+    labels: Any,
+    axes: str | None = None,
+    *,
+    diameter: float | None = None,
+    spacing: Sequence[float] | None = None,
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
     """Pair each frame of an image, as the network takes it, with its label image.
+
+    Both are resampled to the object size that the model knows.
 
     Parameters
     ----------
@@ -41,6 +50,8 @@ def annotated_frames(
         Axes as ``axes`` says.
     labels : array_like of int, shape ([T,] [Z,] Y, X)
         0 is background, −1 not known.
+    diameter, spacing
+        As in :func:`~napari_pixel_embedding.core.scale.zoom_for`.
 
     Raises
     ------
@@ -54,7 +65,11 @@ def annotated_frames(
         expected = pixels if len(frames) == 1 else (len(frames), *pixels)
         raise ValueError(f"expected labels of the image's shape {expected}, found {labels.shape}.")
     per_frame = _small_ids(labels).reshape(len(frames), *pixels)
-    return list(zip(frames, per_frame, strict=True))
+    shape = zoomed_shape(pixels, zoom_for(config, diameter, spacing))
+    return [
+        (resample(frame, shape), resample_labels(target, shape))
+        for frame, target in zip(frames, per_frame, strict=True)
+    ]
 
 
 def _small_ids(labels: NDArray[Any]) -> NDArray[np.int32]:
@@ -91,7 +106,7 @@ def channels_first(image: NDArray[Any], axes: str, config: ModelConfig) -> NDArr
     order = ("C" if "C" in axes else "") + config.axes
     image = image.transpose([axes.index(letter) for letter in order])
     if "C" not in axes:
-        return image[None]
+        return np.broadcast_to(image, (config.in_channels, *image.shape))
     if len(image) != config.in_channels and config.in_channels == 1:
         return np.tensordot(_LUMINANCE, image[:3].astype(np.float32), axes=1)[None]
     return image[: config.in_channels]

@@ -16,6 +16,7 @@ from napari_pixel_embedding.core.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.frames import channels_first, select_frame, with_axes
 from napari_pixel_embedding.core.networks import for_inference
 from napari_pixel_embedding.core.progress import report
+from napari_pixel_embedding.core.scale import resample, zoom_for, zoomed_shape
 from napari_pixel_embedding.core.tiling import plan_tiles
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def predict_embedding(
     tile_shape: Sequence[int] | None = None,
     halo: Sequence[int] | None = None,
     spacing: tuple[float, ...] | None = None,
+    diameter: float | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> EmbeddingMap:
@@ -60,6 +62,9 @@ def predict_embedding(
         rounded up to what the network needs.
     spacing : tuple of float, optional
         Size of a pixel along the spatial axes, kept in the result.
+    diameter : float, optional
+        Typical diameter of the image's objects, in its pixels. The network sees the image
+        resampled to the diameter it knows; the result has the image's own pixels again.
     device : str
         "auto", "cpu", "cuda" or "mps".
     progress : callable, optional
@@ -87,9 +92,10 @@ def predict_embedding(
     if "T" in axes:
         image, axes = select_frame(image, axes, frame)
     channels = channels_first(image, axes, model.config)
-    maps = _predict(
-        model, normalise(channels, model.config.percentiles), tile_shape, halo, device, progress
-    )
+    pixels = normalise(channels, model.config.percentiles)
+    shape = zoomed_shape(pixels.shape[1:], zoom_for(model.config, diameter, spacing))
+    maps = _predict(model, resample(pixels, shape), tile_shape, halo, device, progress)
+    maps = _finish(maps, model.config, pixels.shape[1:])
     return _as_embedding_map(maps, model.config, spacing, frame)
 
 
@@ -123,6 +129,8 @@ def segment(
     *,
     params: ClusterParams | None = None,
     axes: str | None = None,
+    spacing: tuple[float, ...] | None = None,
+    diameter: float | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> NDArray[np.unsignedinteger[Any]]:
@@ -136,7 +144,7 @@ def segment(
         A bundled name, a path, or a loaded model.
     params : ClusterParams, optional
         The model's own by default.
-    axes, device, progress
+    axes, spacing, diameter, device, progress
         As in :func:`predict_embedding`.
 
     Returns
@@ -155,7 +163,15 @@ def segment(
         model = load_model(model)
     image, axes = with_axes(model.config, image, axes)
     params = params or model.config.cluster_params()
-    maps = predict_frames(model, image, axes=axes, device=device, progress=progress)
+    maps = predict_frames(
+        model,
+        image,
+        axes=axes,
+        spacing=spacing,
+        diameter=diameter,
+        device=device,
+        progress=progress,
+    )
     frames = [build_cluster_index(emap).cut(params) for emap in maps]
     return np.stack(frames) if "T" in axes else frames[0]
 
@@ -180,11 +196,31 @@ class _Maps:
     distance: NDArray[np.float32]
 
 
+def _finish(maps: _Maps, config: ModelConfig, shape: tuple[int, ...]) -> _Maps:
+    """Turn raw outputs into what an embedding map holds, in the image's own pixels."""
+    embedding = maps.embedding
+    if config.coordinate_scale is not None:
+        _add_coordinates(embedding, config.coordinate_scale)
+    embedding = resample(embedding, shape)
+    if config.space == "cosine":
+        embedding /= np.maximum(np.linalg.norm(embedding, axis=0), 1e-6)
+    scalars = resample(np.stack([maps.foreground, maps.distance]), shape).clip(0, 1)
+    return _Maps(embedding, scalars[0], scalars[1])
+
+
+def _add_coordinates(embedding: NDArray[np.float32], scale: float) -> None:
+    """Add position divided by ``scale`` pixels to the first vectors (E, [Z,] Y, X), in place."""
+    ndim = embedding.ndim - 1
+    for axis, size in enumerate(embedding.shape[1:]):
+        along = np.arange(size, dtype=np.float32) / scale
+        embedding[axis] += along.reshape([-1 if a == axis else 1 for a in range(ndim)])
+
+
 def _as_embedding_map(
     maps: _Maps, config: ModelConfig, spacing: tuple[float, ...] | None, frame: int | None
 ) -> EmbeddingMap:
     return EmbeddingMap(
-        embedding=_finish_vectors(maps.embedding, config),
+        embedding=maps.embedding,
         foreground=maps.foreground,
         distance=maps.distance,
         space=config.space,
@@ -194,17 +230,6 @@ def _as_embedding_map(
         frame=frame,
         position_channels=0 if config.coordinate_scale is None else config.ndim,
     )
-
-
-def _finish_vectors(embedding: NDArray[np.float32], config: ModelConfig) -> NDArray[np.float32]:
-    """Add coordinates to, or normalise, the vectors (E, [Z,] Y, X), in place."""
-    if config.coordinate_scale is not None:
-        for axis, size in enumerate(embedding.shape[1:]):
-            along = np.arange(size, dtype=np.float32) / config.coordinate_scale
-            embedding[axis] += along.reshape([-1 if a == axis else 1 for a in range(config.ndim)])
-    if config.space == "cosine":
-        embedding /= np.maximum(np.linalg.norm(embedding, axis=0), 1e-6)
-    return embedding
 
 
 def _predict(

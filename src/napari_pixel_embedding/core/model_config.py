@@ -63,7 +63,10 @@ class ModelConfig:
     pixel_size : tuple of float, optional
         Size of a training pixel along each spatial axis, in micrometres.
     object_diameter : float, optional
-        Median diameter of the training objects in pixels.
+        Median diameter of the training objects, in pixels as the network saw them.
+    image_diameter : float, optional
+        Diameter that objects have in images as they come, where the network is to see them at
+        another size: images are resampled accordingly unless a user names another diameter.
     description, licence : str
         For people.
     provenance : dict
@@ -86,6 +89,7 @@ class ModelConfig:
     cluster: dict[str, float] = field(default_factory=dict)
     pixel_size: tuple[float, ...] | None = None
     object_diameter: float | None = None
+    image_diameter: float | None = None
     description: str = ""
     licence: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -105,6 +109,14 @@ class ModelConfig:
             raise ValueError(
                 f"coordinates of axes {self.axes} need an embedding_dim of at least {self.ndim}, "
                 f"found {self.embedding_dim}."
+            )
+        for name in ("object_diameter", "image_diameter"):
+            if getattr(self, name) is not None:
+                _check_positive(name, getattr(self, name))
+        if self.image_diameter is not None and self.object_diameter is None:
+            raise ValueError(
+                "a model with an image_diameter needs an object_diameter to resample images to, "
+                f"found an image_diameter of {self.image_diameter} alone."
             )
         _check_positive("delta_var", self.delta_var)
         _check_positive("delta_dist", self.delta_dist)

@@ -71,6 +71,8 @@ def prepare_samples(
     labels: Sequence[NDArray[Any]],
     config: ModelConfig,
     axes: str | None = None,
+    *,
+    diameter: float | None = None,
 ) -> list[Sample]:
     """Normalise annotated images and compute the targets of their labels.
 
@@ -84,6 +86,9 @@ def prepare_samples(
         Of the model that is to learn from them.
     axes : str, optional
         Axes of every image.
+    diameter : float, optional
+        Typical diameter of the objects in every image, in its pixels; images and labels are
+        resampled to the diameter that the model knows.
     """
     if len(images) != len(labels) or not images:
         raise ValueError(
@@ -93,7 +98,7 @@ def prepare_samples(
     return [
         prepare_sample(frame, target)
         for image, label_image in zip(images, labels, strict=True)
-        for frame, target in annotated_frames(config, image, label_image, axes)
+        for frame, target in annotated_frames(config, image, label_image, axes, diameter=diameter)
     ]
 
 

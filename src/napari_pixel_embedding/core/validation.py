@@ -138,7 +138,8 @@ def resolve_axes(
     spatial : {"YX", "ZYX"}
         The model's spatial axes.
     in_channels : int
-        The model's channels. A one-channel model also takes RGB(A) with C last, as grey.
+        The model's channels. A one-channel model also takes RGB(A) with C last, as grey; a
+        model of three channels takes a grey image as three equal ones.
     name : str
         What messages call the image.
 
@@ -274,7 +275,8 @@ def _check_spatial(axes: str, spatial: str, name: str) -> None:
 def _check_channels(axes: str, shape: tuple[int, ...], in_channels: int, name: str) -> None:
     found = shape[axes.index("C")] if "C" in axes else 1
     colour = axes.endswith("C") and found in (3, 4)  # grey is made of it, alpha is left out
-    if found == in_channels or (colour and in_channels in (1, 3)):
+    grey = "C" not in axes  # as three equal channels
+    if found == in_channels or (colour and in_channels in (1, 3)) or (grey and in_channels == 3):
         return
     if found > in_channels:
         advice = "Select the channels the model was trained on, or choose another model."

@@ -1,0 +1,134 @@
+"""Object scale: images are resampled to the size of objects that a model knows.
+
+A network has learnt objects of some size in pixels. ``zoom_for`` says by how much an image is to
+be resampled, ``resample`` does it, and the network's outputs are brought back to the image's own
+pixels, so that everything behind the network works at full resolution.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.model_config import ModelConfig
+
+DIAMETERS = (2.0, 4000.0)
+"""Smallest and largest object diameter, in pixels, that is believed."""
+
+Zoom = tuple[float, ...]
+"""Factor along each spatial axis that an image is resampled with."""
+
+_CLOSE_ENOUGH = 1.05
+
+
+def zoom_for(
+    config: ModelConfig,
+    diameter: float | None = None,
+    spacing: Sequence[float] | None = None,
+) -> Zoom:
+    """Factor along each spatial axis that brings objects to the size a model knows.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Of the model.
+    diameter : float, optional
+        Diameter of the image's objects in pixels along Y and X; the model's
+        ``image_diameter`` by default, and no resampling where it has none.
+    spacing : sequence of float, optional
+        Size of a pixel along each spatial axis. A stack whose planes lie further apart, in
+        relation to its pixels, than those the model was trained on gets more planes.
+
+    Returns
+    -------
+    tuple of float
+        Below 1 the image is made smaller. Factors within 5 % of 1 become 1.
+
+    Raises
+    ------
+    ValueError
+        When the diameter makes no sense, or the model does not know that of its own objects.
+
+    Examples
+    --------
+    >>> from napari_pixel_embedding.core.model_config import ModelConfig
+    >>> zoom_for(ModelConfig(object_diameter=20), diameter=80)
+    (0.25, 0.25)
+    """
+    plane = _zoom_in_plane(config, diameter)
+    zoom = (plane,) * config.ndim
+    if config.ndim == 3 and spacing is not None and config.pixel_size is not None:
+        stretch = spacing[0] / spacing[-1] / (config.pixel_size[0] / config.pixel_size[-1])
+        zoom = (plane * stretch, plane, plane)
+    return tuple(1.0 if 1 / _CLOSE_ENOUGH < z < _CLOSE_ENOUGH else z for z in zoom)
+
+
+def _zoom_in_plane(config: ModelConfig, diameter: float | None) -> float:
+    if diameter is None:
+        diameter = config.image_diameter
+        return 1.0 if diameter is None else config.object_diameter / diameter  # type: ignore[operator]
+    low, high = DIAMETERS
+    if not low <= diameter <= high:
+        raise ValueError(
+            f"diameter must be from {low:g} to {high:g} pixels, found {diameter}: give the typical "
+            "diameter of an object in pixels of the image, or leave it out."
+        )
+    if config.object_diameter is None:
+        raise ValueError(
+            f"the model {config.name!r} does not say how large the objects it was trained on are: "
+            f"leave the diameter out, found {diameter:g}, or choose another model."
+        )
+    return config.object_diameter / diameter
+
+
+def zoomed_shape(shape: Sequence[int], zoom: Zoom) -> tuple[int, ...]:
+    """Pixels along ([Z,] Y, X) after resampling, at least one an axis."""
+    return tuple(max(round(n * z), 1) for n, z in zip(shape, zoom, strict=True))
+
+
+def resample(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Resample each channel of an image (C, [Z,] Y, X) to ``shape`` ([Z,] Y, X).
+
+    Linear between pixels, and averaged where the image gets smaller. Returned as it is when it
+    has that shape already.
+    """
+    if image.shape[1:] == shape:
+        return image
+    if len(shape) == 2:
+        return _interpolate(image, shape)
+    planes = image.reshape(-1, *image.shape[2:])  # Y and X plane by plane, then Z alone
+    planes = _interpolate(planes, shape[1:]).reshape(*image.shape[:2], -1)
+    return _interpolate(planes, (shape[0], planes.shape[-1])).reshape(-1, *shape)
+
+
+def _interpolate(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    pixels = torch.from_numpy(np.require(image, requirements=("C", "W")))[None]
+    return F.interpolate(pixels, shape, mode="bilinear", antialias=True)[0].numpy()
+
+
+def resample_labels(labels: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Resample a label image ([Z,] Y, X) to ``shape``: each pixel takes the nearest one's id."""
+    if labels.shape == shape:
+        return labels
+    picked = (
+        np.clip(((np.arange(m) + 0.5) * (n / m)).astype(int), 0, n - 1)
+        for n, m in zip(labels.shape, shape, strict=True)
+    )
+    return labels[np.ix_(*picked)]
+
+
+def equivalent_diameter(sizes: NDArray[Any], ndim: int = 2) -> float:
+    """Median diameter of discs (balls) as large as these objects, in pixels; NaN for none."""
+    if len(sizes) == 0:
+        return math.nan
+    size = float(np.median(sizes))
+    return 2 * math.sqrt(size / math.pi) if ndim == 2 else 2 * math.cbrt(3 * size / (4 * math.pi))

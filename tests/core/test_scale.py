@@ -1,0 +1,159 @@
+"""Images are resampled to the object size that a model knows, and its answer is brought back."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from skimage.draw import disk
+
+from napari_pixel_embedding.core.data import normalise
+from napari_pixel_embedding.core.frames import annotated_frames
+from napari_pixel_embedding.core.inference import predict_embedding, segment
+from napari_pixel_embedding.core.metrics import average_precision
+from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.scale import (
+    equivalent_diameter,
+    resample,
+    resample_labels,
+    zoom_for,
+    zoomed_shape,
+)
+
+FLAT = ModelConfig(object_diameter=20)
+VOLUME = ModelConfig(axes="ZYX", object_diameter=20, pixel_size=(2.0, 1.0, 1.0))
+
+
+def discs(diameter, count=3):
+    """Bright discs a diameter apart, and their labels."""
+    labels = np.zeros((2 * diameter * count, 2 * diameter * count), np.int32)
+    for n in range(count**2):
+        row, column = divmod(n, count)
+        centre = (2 * row + 1) * diameter - 0.5, (2 * column + 1) * diameter - 0.5
+        labels[disk(centre, diameter / 2)] = n + 1
+    return (labels > 0) * 200.0, labels
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "zoom"),
+    [
+        (FLAT, {}, (1, 1)),
+        (ModelConfig(), {}, (1, 1)),
+        (FLAT, {"diameter": 10}, (2, 2)),
+        (FLAT, {"diameter": 60}, (1 / 3, 1 / 3)),
+        (FLAT, {"diameter": 20.5}, (1, 1)),
+        (ModelConfig(object_diameter=20, image_diameter=80), {}, (0.25, 0.25)),
+        (ModelConfig(object_diameter=20, image_diameter=80), {"diameter": 40}, (0.5, 0.5)),
+        (VOLUME, {"spacing": (2.0, 1.0, 1.0)}, (1, 1, 1)),
+        (VOLUME, {"spacing": (6.0, 1.0, 1.0)}, (3, 1, 1)),
+        (VOLUME, {"spacing": (3.0, 0.5, 0.5), "diameter": 40}, (1.5, 0.5, 0.5)),
+        (VOLUME, {"diameter": 40}, (0.5, 0.5, 0.5)),
+    ],
+)
+def test_the_zoom_brings_objects_to_the_size_the_model_knows(config, options, zoom):
+    assert zoom_for(config, **options) == pytest.approx(zoom)
+
+
+@pytest.mark.parametrize("diameter", [0, -3, 1e9, math.nan, math.inf])
+def test_diameters_that_make_no_sense_are_refused(diameter):
+    with pytest.raises(ValueError, match="must be from 2 to 4000 pixels, found"):
+        zoom_for(FLAT, diameter)
+
+
+def test_a_model_that_resamples_by_itself_must_know_what_to():
+    with pytest.raises(ValueError, match="needs an object_diameter"):
+        ModelConfig(image_diameter=80)
+
+
+@settings(deadline=None)
+@given(
+    shape=st.lists(st.integers(1, 20), min_size=2, max_size=3).map(tuple),
+    zoom=st.floats(0.05, 4),
+    channels=st.integers(1, 3),
+)
+def test_resampling_keeps_a_ramp_a_ramp_and_its_range(shape, zoom, channels):
+    target = zoomed_shape(shape, (zoom,) * len(shape))
+    assert min(target) >= 1
+    image = np.broadcast_to(np.arange(shape[-1], dtype=np.float32), (channels, *shape))
+    out = resample(np.ascontiguousarray(image), target)
+    assert out.shape == (channels, *target)
+    assert out.min() >= -1e-4 and out.max() <= image.max() + 1e-4
+    assert (np.diff(out, axis=-1) >= -1e-3).all()
+    assert_allclose(out, np.broadcast_to(out[0].reshape(-1, target[-1])[0], out.shape), atol=1e-3)
+
+
+def test_what_has_the_size_already_is_not_touched():
+    image = np.ones((1, 4, 5), np.float32)
+    assert resample(image, (4, 5)) is image
+    labels = np.ones((4, 5), np.int32)
+    assert resample_labels(labels, (4, 5)) is labels
+
+
+@pytest.mark.parametrize("factor", [2, 3, 5])
+def test_labels_enlarged_and_made_small_again_are_the_same(factor):
+    labels = np.random.default_rng(0).integers(-1, 9, (6, 7))
+    large = resample_labels(labels, (6 * factor, 7 * factor))
+    assert_array_equal(large, np.kron(labels, np.ones((factor, factor), int)))
+    assert_array_equal(resample_labels(large, labels.shape), labels)
+
+
+@pytest.mark.parametrize("diameter", [8, 20, 150])
+def test_objects_of_any_size_come_to_the_network_at_the_size_it_knows(diameter):
+    image, labels = discs(diameter)
+    ((frame, target),) = annotated_frames(FLAT, image, labels, diameter=diameter)
+    assert frame.shape[1:] == target.shape
+    sizes = np.bincount(target.ravel())[1:]
+    assert len(sizes) == 9
+    assert equivalent_diameter(sizes) == pytest.approx(20, rel=0.1)
+
+
+def test_the_diameter_of_discs_and_balls():
+    assert equivalent_diameter(np.array([math.pi * 25])) == pytest.approx(10)
+    assert equivalent_diameter(np.array([4 / 3 * math.pi * 125]), 3) == pytest.approx(10)
+    assert math.isnan(equivalent_diameter(np.array([])))
+
+
+@pytest.mark.parametrize("space", ["euclidean", "cosine"])
+@pytest.mark.parametrize("diameter", [10, 47])
+def test_the_answer_has_the_image_s_own_pixels(tiny_model, space, diameter):
+    model = tiny_model(object_diameter=20, space=space)
+    image = np.random.default_rng(0).random((33, 50))
+    emap = predict_embedding(model, image, diameter=diameter, device="cpu")
+    assert emap.shape == emap.foreground.shape == emap.distance.shape == (33, 50)
+    if space == "cosine":
+        assert_allclose(np.linalg.norm(emap.embedding, axis=0), 1, rtol=1e-4)
+
+
+def test_position_keeps_its_unit_when_the_image_is_resampled(tiny_model):
+    model = tiny_model(object_diameter=20, coordinate_scale=5.0)
+    for parameter in model.network.embedding[-1].parameters():
+        parameter.data.zero_()
+    emap = predict_embedding(model, np.zeros((60, 90)), diameter=40, device="cpu")
+    across = emap.embedding[1, 30]
+    assert_allclose(np.diff(across)[2:-2], 0.5 / 5, rtol=1e-3)  # half a network pixel a pixel
+    assert emap.position_channels == 2
+
+
+def test_a_model_that_knows_the_size_of_its_images_resamples_them_unasked(tiny_model):
+    image = np.random.default_rng(0).random((64, 64))
+    told = predict_embedding(tiny_model(object_diameter=20), image, diameter=40, device="cpu")
+    own = tiny_model(object_diameter=20, image_diameter=40)
+    assert_array_equal(predict_embedding(own, image, device="cpu").foreground, told.foreground)
+
+
+@pytest.mark.parametrize("diameter", [8, 10, 14, 24, 70, 150])
+def test_the_bundled_model_finds_discs_from_8_to_150_pixels(diameter):
+    image, labels = discs(diameter, count=3)
+    noisy = image + np.random.default_rng(0).normal(20, 5, image.shape)
+    found = segment(noisy, "nuclei-fluo", diameter=diameter, device="cpu")
+    assert found.shape == labels.shape
+    assert average_precision(labels, found, 0.75) == 1
+
+
+def test_the_image_is_normalised_before_it_is_resampled():
+    """So that a zoom does not change what counts as bright."""
+    image = np.random.default_rng(0).random((40, 40)).astype(np.float32)
+    ((frame, _),) = annotated_frames(FLAT, image, np.zeros((40, 40), int), diameter=40)
+    assert_allclose(frame, resample(normalise(image[None]), (20, 20)))
