@@ -163,7 +163,7 @@ def _segment_file(
     started = time.perf_counter()
     image = read_image(path)
     named = (axes or image.axes or model.config.axes).upper().replace("C", "")
-    axes = axes.upper() if axes else axes_for_model(image, model.config)
+    axes = axes.upper() if axes else axes_for_model(image.axes, model.config)
     spacing = _scale_along(image, model.config.axes)
     labels = segment(image.data, model, params=params, axes=axes, spacing=spacing, **options)
     write_labels(target, labels, named, _scale_along(image, named), image.units)

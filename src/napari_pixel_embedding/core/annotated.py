@@ -88,15 +88,15 @@ def read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> Annotated:
 
 def common_axes(images: Sequence[ImageData], config: ModelConfig) -> str | None:
     """Axes that all images have, for a model; None when they differ or are not known."""
-    found = {axes_for_model(image, config) for image in images}
+    found = {axes_for_model(image.axes, config) for image in images}
     return found.pop() if len(found) == 1 else None
 
 
-def axes_for_model(image: ImageData, config: ModelConfig) -> str | None:
-    """Axes of an image for a model; planes are taken one by one where the model is 2-D."""
-    if image.axes is not None and "Z" in image.axes and config.axes == "YX":
-        return image.axes.replace("Z", "T") if "T" not in image.axes else image.axes
-    return image.axes
+def axes_for_model(axes: str | None, config: ModelConfig) -> str | None:
+    """Axes that a file names, for a model; planes are taken one by one where it is 2-D."""
+    if axes is not None and "Z" in axes and config.axes == "YX":
+        return axes.replace("Z", "T") if "T" not in axes else axes
+    return axes
 
 
 def shape_options(image: ImageData) -> dict[str, Any]:

@@ -27,6 +27,14 @@ class Pair(NamedTuple):
     mask: Path
 
 
+class Matches(NamedTuple):
+    """What is in a folder of images and one of masks: pairs by name, and what is left over."""
+
+    pairs: list[Pair]
+    images_alone: list[Path]
+    masks_alone: list[Path]
+
+
 @contextmanager
 def open_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file for writing that takes the place of ``path`` only when all went well.
@@ -98,13 +106,31 @@ def find_pairs(folder: str | os.PathLike[str]) -> list[Pair]:
     ValueError
         When an image has no mask, a mask no image, or a name is used twice.
     """
+    found, folder = match_pairs(folder), Path(folder)
+    _check_partners(found.images_alone, found, f"a mask in {folder / 'masks'}")
+    _check_partners(found.masks_alone, found, f"an image in {folder / 'images'}")
+    return found.pairs
+
+
+def match_pairs(folder: str | os.PathLike[str]) -> Matches:
+    """Find pairs as :func:`find_pairs` does, and what has no partner beside them.
+
+    Raises
+    ------
+    FileNotFoundError
+        When one of the folders does not exist.
+    ValueError
+        When a name is used twice, or a folder holds no image.
+    """
     folder = Path(folder)
     _check_dataset_folder(folder)
     images = _by_name(_images_at(folder / "images"), folder / "images")
     masks = _by_name(_images_at(folder / "masks"), folder / "masks")
-    _check_partners(images, masks, f"a mask in {folder / 'masks'}")
-    _check_partners(masks, images, f"an image in {folder / 'images'}")
-    return [Pair(images[name], masks[name]) for name in sorted(images)]
+    return Matches(
+        [Pair(images[name], masks[name]) for name in sorted(images.keys() & masks.keys())],
+        [images[name] for name in sorted(images.keys() - masks.keys())],
+        [masks[name] for name in sorted(masks.keys() - images.keys())],
+    )
 
 
 def names_where(table: str | os.PathLike[str], where: Mapping[str, str]) -> list[str]:
@@ -203,12 +229,13 @@ def _by_name(files: Sequence[Path], folder: Path) -> dict[str, Path]:
     return {image_name(file): file for file in files}
 
 
-def _check_partners(these: dict[str, Path], those: dict[str, Path], wanted: str) -> None:
-    lonely = [these[name].name for name in sorted(set(these) - set(those))]
+def _check_partners(lonely: Sequence[Path], found: Matches, wanted: str) -> None:
     if lonely:
+        count = len(found.pairs) + len(lonely)
         raise ValueError(
-            f"Expected {wanted} of the same name for each of {len(these)} files, found none for "
-            f"{_some(lonely)}. Add the missing files or move these out of the folder."
+            f"Expected {wanted} of the same name for each of {count} files, found none for "
+            f"{_some([path.name for path in lonely])}. Add the missing files or move these out of "
+            "the folder."
         )
 
 

@@ -23,6 +23,7 @@ from napari_pixel_embedding.core.configs import TrainConfig
 from napari_pixel_embedding.core.evaluation import ap_validation
 from napari_pixel_embedding.core.files import find_pairs
 from napari_pixel_embedding.core.io import read_image
+from napari_pixel_embedding.core.resuming import checkpoint_path
 from napari_pixel_embedding.core.systems import NetworkSize, System, model_config_for
 from napari_pixel_embedding.core.training import prepare_samples, train
 
@@ -87,7 +88,39 @@ def train_from_folder(
     """
     output = model_path(output)
     split = choose_pairs(folder, validation, names, hold_back)
-    config = config or TrainConfig()
+    yield from train_pairs(
+        split,
+        output,
+        system=system,
+        size=size,
+        start=start,
+        config=config,
+        max_validation=max_validation,
+        device=device,
+        **model_options,
+    )
+
+
+def train_pairs(
+    split: TrainingPairs,
+    output: PathLike,
+    *,
+    system: System = "euclidean",
+    size: NetworkSize = "base",
+    start: str | EmbeddingModel | None = None,
+    config: TrainConfig | None = None,
+    max_validation: int = 24,
+    device: str = "auto",
+    **model_options: Any,
+) -> Generator[TrainProgress, None, None]:
+    """Train a model on chosen pairs; parameters and files are those of :func:`train_from_folder`.
+
+    Parameters
+    ----------
+    split : TrainingPairs
+        Pairs to learn from, and to choose the best step by.
+    """
+    output, config = model_path(output), config or TrainConfig()
     if start is None:
         shape = shape_options(read_image(split.train[0].image))
         described = model_config_for(system, size, **{**shape, **model_options})
@@ -96,7 +129,7 @@ def train_from_folder(
     else:
         model = _told(_renamed(start, model_options), config, split, {})
     data = read_pairs(split.train, model.config)
-    checkpoint = output.with_suffix(".training")
+    checkpoint = checkpoint_path(output)
     run = train(
         model,
         prepare_samples(data.images, data.labels, model.config, data.axes),

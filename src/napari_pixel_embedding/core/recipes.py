@@ -140,6 +140,12 @@ class Recipe:
             "validation": None if data.validation is None else root / data.validation,
             "names": data.names(root),
             "hold_back": data.hold_back,
+            **self.how(),
+        }
+
+    def how(self) -> dict[str, Any]:
+        """Translate all but the data to the parameters of :func:`~.folder_training.train_pairs`."""
+        return {
             "system": self.system,
             "size": self.size,
             "start": self.start,

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterIndex
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.examples import Example
     from napari_pixel_embedding.core.projection import ColorBasis
+    from napari_pixel_embedding.core.survey import TrainingPlan
     from napari_pixel_embedding.core.training import TrainProgress
 
 
@@ -63,6 +65,13 @@ class Engine:
     basis_fits: Callable[..., bool] = field(default=_core("projection", "basis_fits"))
     embedding_to_rgb: Callable[..., NDArray[Any]] = field(
         default=_core("projection", "embedding_to_rgb")
+    )
+    plan_training: Callable[..., TrainingPlan] = field(default=_core("survey", "plan_training"))
+    run_isolated: Callable[..., Iterator[TrainProgress]] = field(
+        default=_core("isolation", "run_isolated")
+    )
+    worst_examples: Callable[..., list[Example]] = field(
+        default=_core("examples", "worst_examples")
     )
     fine_tune: Callable[..., Iterator[TrainProgress]] = field(
         default=_core("fine_tuning", "fine_tune")

@@ -1,0 +1,91 @@
+"""Single images with what a model makes of them, to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.annotated import axes_for_model
+from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
+from napari_pixel_embedding.core.inference import segment
+from napari_pixel_embedding.core.io import read_image, read_labels
+from napari_pixel_embedding.core.metrics import average_precision
+from napari_pixel_embedding.core.progress import report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.files import Pair
+    from napari_pixel_embedding.core.progress import Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An annotated image, what a model found in it, and how well that fits.
+
+    Parameters
+    ----------
+    name : str
+        The image file's name.
+    ap : float
+        TP / (TP + FP + FN) of this image, mean over an IoU of 0.5:0.05:0.95.
+    image : array
+        As read from its file.
+    rgb : bool
+        Whether its last axis holds colours.
+    truth, prediction : array of int, shape ([T,] [Z,] Y, X)
+        Label images, 0 is background.
+    """
+
+    name: str
+    ap: float
+    image: NDArray[Any]
+    rgb: bool
+    truth: NDArray[Any]
+    prediction: NDArray[Any]
+
+
+def worst_examples(
+    model: EmbeddingModel,
+    pairs: Sequence[Pair],
+    count: int = 6,
+    *,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> list[Example]:
+    """Segment the images of pairs and return the worst of them, the very worst first.
+
+    Parameters
+    ----------
+    model : EmbeddingModel
+    pairs : sequence of Pair
+        Images with their label images.
+    count : int
+        How many to keep.
+    device, progress
+        As in :func:`~.inference.predict_embedding`.
+
+    Raises
+    ------
+    ValueError, OSError
+        When a file cannot be read or does not fit the model.
+    """
+    worst: list[Example] = []
+    for done, pair in enumerate(pairs, start=1):
+        worst.append(_example(model, pair, device))
+        worst = sorted(worst, key=lambda example: example.ap)[:count]
+        report(progress, done / len(pairs))
+    return worst
+
+
+def _example(model: EmbeddingModel, pair: Pair, device: str) -> Example:
+    image, truth = read_image(pair.image), read_labels(pair.mask).data
+    found = segment(image.data, model, axes=axes_for_model(image.axes, model.config), device=device)
+    ap = float(np.mean(average_precision(truth, found, IOU_THRESHOLDS)))
+    rgb = (image.axes or "").endswith("C") and image.data.shape[-1] in (3, 4)
+    return Example(pair.image.name, ap, image.data, rgb, truth, found)

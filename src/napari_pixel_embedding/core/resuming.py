@@ -1,0 +1,54 @@
+"""Where an interrupted training is kept, and how far it got; loads nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import os
+
+
+def checkpoint_path(output: str | os.PathLike[str]) -> Path:
+    """File that holds what a training needs to go on, beside the model it writes.
+
+    Examples
+    --------
+    >>> checkpoint_path("models/mine.safetensors").name
+    'mine.training'
+    """
+    return Path(output).with_suffix(".training")
+
+
+def recipe_path(output: str | os.PathLike[str]) -> Path:
+    """File that tells how a model was trained, beside the model.
+
+    Examples
+    --------
+    >>> recipe_path("models/mine.safetensors").name
+    'mine.toml'
+    """
+    return Path(output).with_suffix(".toml")
+
+
+def interrupted_at(output: str | os.PathLike[str]) -> int | None:
+    """Step that an interrupted training of this model was kept at; None when there is none.
+
+    Raises
+    ------
+    ValueError
+        When the checkpoint is damaged or no checkpoint.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = checkpoint_path(output)
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "np") as file:
+            return int((file.metadata() or {})["step"])
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(
+            f"{path.name} is damaged or no checkpoint of a training: remove it to start anew, or "
+            "choose another name for the model."
+        ) from error

@@ -1,0 +1,74 @@
+"""What a training's workers do: pure functions from one frozen request to reports and an answer."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, cast
+
+from napari_pixel_embedding.core.annotated import spread
+from napari_pixel_embedding.core.model_config import find_model, read_config
+from napari_pixel_embedding.core.recipes import save_recipe
+from napari_pixel_embedding.core.resuming import recipe_path
+from napari_pixel_embedding.core.training_request import ENTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from napari_pixel_embedding.core.examples import Example
+    from napari_pixel_embedding.core.files import Pair
+    from napari_pixel_embedding.core.recipes import Recipe
+    from napari_pixel_embedding.core.survey import TrainingPlan
+    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training_request import TrainingRequest
+    from napari_pixel_embedding.session.engine import Engine
+    from napari_pixel_embedding.session.jobs import Report
+
+_MOST_EXAMPLES = 60
+"""Validation images that are looked through for the worst ones."""
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """A data folder, and the recipe that chooses among its pairs."""
+
+    folder: Path
+    recipe: Recipe
+
+
+def plan(engine: Engine, request: PlanRequest, report: Report) -> TrainingPlan:
+    """Look at every pair; report the finished fraction."""
+    start, data = request.recipe.start, request.recipe.data
+    return engine.plan_training(
+        request.folder / data.folder,
+        None if data.validation is None else request.folder / data.validation,
+        names=data.names(request.folder),
+        hold_back=data.hold_back,
+        start=None if start is None else read_config(find_model(start)),
+        progress=report,
+    )
+
+
+def train(engine: Engine, request: TrainingRequest, report: Report) -> None:
+    """Train in a process of its own and report every step, and None several times a second.
+
+    The recipe is written beside the model, so that anyone can train it again.
+    """
+    save_recipe(request.recipe, recipe_path(request.output))
+    with TemporaryDirectory(prefix="pixel-embedding-") as folder:
+        request.save(Path(folder))
+        steps = engine.run_isolated(ENTRY, Path(folder), alive=lambda: report(None))
+        with closing(cast("Generator[TrainProgress, None, None]", steps)):
+            for progress in steps:
+                report(progress)
+
+
+def find_worst(
+    engine: Engine, model: str, pairs: Sequence[Pair], device: str, report: Report
+) -> tuple[Example, ...]:
+    """Segment validation images and return the worst; report the finished fraction."""
+    chosen = spread(pairs, _MOST_EXAMPLES)
+    loaded = engine.load_model(model)
+    return tuple(engine.worst_examples(loaded, chosen, device=device, progress=report))
