@@ -108,11 +108,10 @@ def _segment_without_seeds(
     model: EmbeddingModel,
     *,
     params: ClusterParams | None,
-    axes: str | None,
-    device: str,
+    **options: Any,
 ) -> NDArray[Any]:
     params = params or model.config.cluster_params()
-    maps = list(predict_frames(model, image, axes=axes, device=device))
+    maps = list(predict_frames(model, image, **options))
     cuts = [build_cluster_index(replace(emap, distance=None)).cut(params) for emap in maps]
     return cuts[0] if maps[0].frame is None else np.stack(cuts)
 
