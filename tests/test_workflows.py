@@ -244,6 +244,7 @@ def test_a_model_is_trained_saved_and_tells_how(tmp_path):
     assert all(0 <= state.validation_ap <= 1 for state in states)
     config = load_model(output).config
     assert (config.name, config.licence, config.space) == ("mine", "CC0-1.0", "euclidean")
+    assert config.object_diameter == 9.0  # discs as large as squares of 8 × 8
     expected = {
         "system": "euclidean",
         "training_images": 4,

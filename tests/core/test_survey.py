@@ -82,16 +82,23 @@ why_expected = {
 
 
 def test_images_have_to_fit_the_model_that_goes_on_learning(folder):
-    with pytest.raises(ValueError, match=r"found none; a0\.tif: .*takes 3 channels, found 1"):
-        plan_training(folder, start=ModelConfig(in_channels=3))
+    with pytest.raises(ValueError, match=r"found none; a0\.tif: .*takes 2 channels, found 5"):
+        for path in (folder / "images").iterdir():
+            tifffile.imwrite(path, np.zeros((5, 12, 14), np.uint8), metadata={"axes": "CYX"})
+        plan_training(folder, start=ModelConfig(in_channels=2))
+
+
+def test_grey_images_fit_a_model_of_one_channel(folder):
     assert len(plan_training(folder, start=ModelConfig()).split.train) == 5
 
 
 def test_most_images_decide_about_the_channels(folder):
     for n in range(7):
         write(folder, f"rgb{n}", np.zeros((12, 14, 3), np.uint8), squares(12, 14))
+    write(folder, "z", np.zeros((5, 12, 14), np.uint8), squares(12, 14))
     plan = plan_training(folder, hold_back=0)
-    assert (plan.channels, len(plan.split.train), len(plan.bad)) == (3, 7, 6)
+    assert (plan.channels, len(plan.split.train)) == (3, 13)  # grey fits a model of colours
+    assert [bad.name for bad in plan.bad] == ["z.tif"]
 
 
 def test_volumes_have_balls_and_frames_are_counted_one_by_one(tmp_path):

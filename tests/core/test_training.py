@@ -264,6 +264,7 @@ def test_a_checkpoint_of_an_earlier_version_is_gone_on_with(tmp_path, samples, t
         state = file.metadata()
     old = json.loads(state["config"])
     del old["stem_stride"]
+    old["object_diameter"] = 3.0
     save_file(load_file(path), path, {**state, "config": json.dumps(old)})
     states = list(train(tiny_model(), samples, QUICK, device="cpu", checkpoint=path))
     assert [state.step for state in states] == [3, 4, 5, 6]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_pixel_embedding.core.annotated import (
     TrainingPairs,
@@ -24,12 +27,15 @@ from napari_pixel_embedding.core.evaluation import ap_validation
 from napari_pixel_embedding.core.files import find_pairs
 from napari_pixel_embedding.core.io import read_image
 from napari_pixel_embedding.core.resuming import checkpoint_path
+from napari_pixel_embedding.core.scale import equivalent_diameter
 from napari_pixel_embedding.core.systems import NetworkSize, System, model_config_for
 from napari_pixel_embedding.core.training import prepare_samples, train
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Generator, Iterable, Sequence
+
+    from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.files import Pair
     from napari_pixel_embedding.core.model_config import ModelConfig
@@ -129,6 +135,7 @@ def train_pairs(
     else:
         model = _told(_renamed(start, model_options), config, split, {})
     data = read_pairs(split.train, model.config)
+    model = _with_diameter(model, data.labels)
     checkpoint = checkpoint_path(output)
     run = train(
         model,
@@ -183,6 +190,16 @@ def _told(
         **model.config.provenance,
     }
     return EmbeddingModel(model.network, replace(model.config, provenance=provenance))
+
+
+def _with_diameter(model: EmbeddingModel, labels: Sequence[NDArray[Any]]) -> EmbeddingModel:
+    """Let a model know how large the objects are that it learns from, unless it was told."""
+    if model.config.object_diameter is not None:
+        return model
+    sizes = [np.unique(image[image > 0], return_counts=True)[1] for image in labels]
+    diameter = equivalent_diameter(np.concatenate(sizes), model.config.ndim)
+    known = None if math.isnan(diameter) else round(diameter, 1)
+    return EmbeddingModel(model.network, replace(model.config, object_diameter=known))
 
 
 def _validation(

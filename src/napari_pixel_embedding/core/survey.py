@@ -19,6 +19,7 @@ from napari_pixel_embedding.core.files import match_pairs
 from napari_pixel_embedding.core.io import read_image, read_labels
 from napari_pixel_embedding.core.model_config import ModelConfig
 from napari_pixel_embedding.core.progress import report
+from napari_pixel_embedding.core.scale import equivalent_diameter
 from napari_pixel_embedding.core.validation import resolve_axes
 
 if TYPE_CHECKING:
@@ -185,11 +186,7 @@ def _unfit(look: _Look, model: ModelConfig) -> str:
 def _objects(sizes: Sequence[NDArray[np.integer[Any]]], ndim: int) -> tuple[int, float | None]:
     """Count objects and take their median diameter."""
     every = np.concatenate([np.zeros(0, int), *sizes])
-    if every.size == 0:
-        return 0, None
-    median = float(np.median(every))
-    diameter = 2 * np.sqrt(median / np.pi) if ndim == 2 else 2 * np.cbrt(0.75 * median / np.pi)
-    return every.size, float(diameter)
+    return every.size, equivalent_diameter(every, ndim) if every.size else None
 
 
 def _shape_of(model: ModelConfig) -> tuple[str, int]:

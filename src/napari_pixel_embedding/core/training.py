@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -300,7 +300,7 @@ class _Trainer:
     def resume(self, path: Path) -> None:
         """Continue where :meth:`save` left off."""
         state, groups = _read_checkpoint(path)
-        if ModelConfig.from_json(state["config"]).to_json() != self.model_config.to_json():
+        if not _learn_alike(ModelConfig.from_json(state["config"]), self.model_config):
             raise ValueError(
                 f"{path.name} belongs to a training with another model configuration: "
                 "remove it to start anew, or name another checkpoint."
@@ -326,6 +326,11 @@ class _Trainer:
             for key, parameter in self.network.named_parameters()
             if parameter in state
         }
+
+
+def _learn_alike(one: ModelConfig, other: ModelConfig) -> bool:
+    """Whether a training of one model is one of the other, whatever they tell of their objects."""
+    return replace(one, object_diameter=other.object_diameter).to_json() == other.to_json()
 
 
 def _cosine_rate(config: TrainConfig, step: int) -> float:
