@@ -81,6 +81,9 @@ class LossConfig:
             )
 
 
+Frozen = Literal["nothing", "encoder", "backbone"]
+"""Stages of a network that keep their weights."""
+
 _BATCH_SIZE = "Crops that are learnt from in one step."
 _SEED = "Decides all that is random: the same seed draws the same crops."
 
@@ -90,7 +93,8 @@ class TrainConfig:
     """How a model is trained.
 
     ``ema_decay`` averages the weights over steps; ``fixed_statistics`` keeps the
-    normalisation's running statistics, which a few crops of one image would spoil.
+    normalisation's running statistics, which a few crops of one image would spoil; ``frozen``
+    names the stages that do not learn; ``centred`` draws crops around objects.
     """
 
     steps: int = field(
@@ -137,6 +141,8 @@ class TrainConfig:
     ema_decay: float = 0.998
     weight_decay: float = 1e-4
     fixed_statistics: bool = False
+    frozen: Frozen = "nothing"
+    centred: bool = False
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
 

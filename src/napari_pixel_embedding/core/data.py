@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -63,13 +64,15 @@ class Sample(NamedTuple):
 
     ``image`` (C, [Z,] Y, X) float32 normalised; ``labels`` ([Z,] Y, X) int32 with −1 where
     nothing is known; ``distance`` like ``labels``, float32; ``neighbours`` (P, 2), pairs of
-    labels of objects that lie close together.
+    labels of objects that lie close together; ``centres`` (K, 2 or 3), the middle of each
+    object's bounding box.
     """
 
     image: NDArray[np.float32]
     labels: NDArray[np.int32]
     distance: NDArray[np.float32]
     neighbours: NDArray[np.int64]
+    centres: NDArray[np.int64]
 
 
 def prepare_sample(image: NDArray[np.float32], labels: NDArray[Any]) -> Sample:
@@ -84,7 +87,16 @@ def prepare_sample(image: NDArray[np.float32], labels: NDArray[Any]) -> Sample:
             f"{labels.shape}."
         )
     labels = np.ascontiguousarray(labels, np.int32)
-    return Sample(image, labels, object_distance(labels), neighbouring_labels(labels))
+    return Sample(
+        image, labels, object_distance(labels), neighbouring_labels(labels), object_centres(labels)
+    )
+
+
+def object_centres(labels: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Middle of the bounding box of each object of ``labels`` ([Z,] Y, X): shape (K, 2 or 3)."""
+    boxes = [box for box in ndimage.find_objects(np.maximum(labels, 0)) if box is not None]
+    middles = [[(side.start + side.stop) // 2 for side in box] for box in boxes]
+    return np.array(middles, np.int64).reshape(-1, labels.ndim)
 
 
 def object_distance(labels: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -198,13 +210,15 @@ def draw_batch(
     rng: np.random.Generator,
     augmentation: Augmentation | None = None,
     stride: int = 16,
+    chances: Sequence[float] | None = None,
+    centred: bool = False,
 ) -> Batch:
     """Draw augmented crops of ``crop`` pixels a side that contain known objects.
 
     Parameters
     ----------
     samples : sequence of Sample
-        Drawn from with a chance that grows with the square root of their size.
+        What is drawn from.
     batch_size, crop : int
         Number of crops and pixels along each of their sides; stacks with fewer planes than
         ``crop`` give the largest multiple of ``stride`` planes that fits.
@@ -214,12 +228,18 @@ def draw_batch(
         None leaves the crops as they are.
     stride : int
         Sides are rounded up to multiples of it, which the network needs.
+    chances : sequence of float, optional
+        How likely each sample is drawn, in proportion; the square root of its size by default.
+    centred : bool
+        Place every crop around the centre of an object, each as likely as any other, rather
+        than anywhere that holds an object: for objects that are far between.
     """
-    weight = np.sqrt([sample.labels.size for sample in samples])
-    drawn = rng.choice(len(samples), batch_size, p=weight / weight.sum())
+    if chances is None:
+        chances = [math.sqrt(sample.labels.size) for sample in samples]
+    drawn = rng.choice(len(samples), batch_size, p=np.divide(chances, sum(chances)))
     chosen = [samples[i] for i in drawn]
     shape = _crop_shape(chosen, crop, stride)
-    crops = [_crop(sample, shape, rng, augmentation) for sample in chosen]
+    crops = [_crop(sample, shape, rng, augmentation, centred) for sample in chosen]
     return Batch(
         image=torch.stack([c.image for c in crops]),
         labels=torch.stack([c.labels for c in crops]),
@@ -247,10 +267,12 @@ def _crop(
     shape: tuple[int, ...],
     rng: np.random.Generator,
     augmentation: Augmentation | None,
+    centred: bool,
 ) -> _Crop:
     scale = 1.0 if augmentation is None else float(np.exp(rng.uniform(*np.log(augmentation.scale))))
     reach = tuple(max(round(n / scale), 1) for n in shape)
-    image, labels, distance = _window(sample, _place(sample.labels, reach, rng), reach)
+    place = _place_at_object if centred and len(sample.centres) else _place
+    image, labels, distance = _window(sample, place(sample, reach, rng), reach)
     crop = _resize(image, labels, distance, shape)
     if augmentation is None:
         return crop
@@ -258,20 +280,25 @@ def _crop(
     return crop._replace(image=_vary_intensity(crop.image, augmentation, rng))
 
 
-def _place(
-    labels: NDArray[np.int32], reach: tuple[int, ...], rng: np.random.Generator
-) -> tuple[int, ...]:
+def _place(sample: Sample, reach: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
     """Choose the first corner of a window; one that would hold no object moves to one."""
-    room = [max(n - r, 0) for n, r in zip(labels.shape, reach, strict=True)]
+    room = [max(n - r, 0) for n, r in zip(sample.labels.shape, reach, strict=True)]
     corner = [int(rng.integers(0, n + 1)) for n in room]
     window = tuple(slice(c, c + r) for c, r in zip(corner, reach, strict=True))
-    if not (labels[window] > 0).any() and (labels > 0).any():
-        positions = np.flatnonzero(labels > 0)
-        centre = np.unravel_index(positions[rng.integers(positions.size)], labels.shape)
-        corner = [
-            int(np.clip(c - r // 2, 0, n)) for c, r, n in zip(centre, reach, room, strict=True)
-        ]
+    if len(sample.centres) and not (sample.labels[window] > 0).any():
+        return _place_at_object(sample, reach, rng)
     return tuple(corner)
+
+
+def _place_at_object(
+    sample: Sample, reach: tuple[int, ...], rng: np.random.Generator
+) -> tuple[int, ...]:
+    """Choose the first corner of a window in whose inner half the centre of an object lies."""
+    centre = sample.centres[rng.integers(len(sample.centres))]
+    return tuple(
+        int(np.clip(c - rng.integers(r // 4, r - r // 4 + 1), 0, max(n - r, 0)))
+        for c, r, n in zip(centre, reach, sample.labels.shape, strict=True)
+    )
 
 
 def _window(

@@ -23,6 +23,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_pixel_embedding.core.configs import Frozen
     from napari_pixel_embedding.core.model_config import ModelConfig
 
 _CONV: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -177,6 +178,17 @@ def build_network(config: ModelConfig) -> nn.Module:
         config.ndim,
         config.stem_stride,
     )
+
+
+def freeze(network: nn.Module, frozen: Frozen) -> None:
+    """Let stages of a network keep their weights: nothing, the encoder, or all but the heads."""
+    stages = {"nothing": (), "encoder": ("encoder",), "backbone": ("encoder", "up", "decoder")}
+    if frozen not in stages:
+        raise ValueError(f"frozen must be one of {', '.join(stages)}, found {frozen!r}.")
+    for module in network.modules():
+        if isinstance(module, UNetBackbone):
+            for stage in stages[frozen]:
+                module.get_submodule(stage).requires_grad_(False)
 
 
 def for_inference(network: nn.Module, device: torch.device) -> nn.Module:

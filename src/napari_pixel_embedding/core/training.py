@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from napari_pixel_embedding.core.devices import autocast, resolve_device
 from napari_pixel_embedding.core.files import open_atomically
 from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.model_config import ModelConfig
-from napari_pixel_embedding.core.networks import build_network
+from napari_pixel_embedding.core.networks import build_network, freeze
 from napari_pixel_embedding.core.objective import loss_terms, weighted_sum
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def train(
     validation: Validation | None = None,
     device: str = "auto",
     checkpoint: Path | None = None,
+    chances: Sequence[float] | None = None,
 ) -> Generator[TrainProgress, None, None]:
     """Train a model and report after every step.
 
@@ -129,6 +131,8 @@ def train(
     checkpoint : Path, optional
         A file that training is resumed from when it exists, and that is written at every
         validation. Resuming gives the weights that going on would have given.
+    chances : sequence of float, optional
+        How likely each sample is drawn, see :func:`~.data.draw_batch`.
 
     Yields
     ------
@@ -157,7 +161,7 @@ def train(
         )
     started, first = time.monotonic(), trainer.step
     while trainer.step < config.steps:
-        losses = trainer.train_step(samples)
+        losses = trainer.train_step(samples, chances)
         score, milestone = None, trainer.step % config.validate_every == 0
         if milestone or trainer.step == config.steps:
             milestone, score = True, trainer.keep_best(validation)
@@ -185,15 +189,19 @@ class _Trainer:
         if self.model_config.ndim == 2:
             self.network = self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval()
+        freeze(self.network, config.frozen)
+        self.learning = [p for p in self.network.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.learning, lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.step = 0
         self.best_score = -math.inf
         self.best_weights = _copy_weights(self.average)
         self.running: dict[str, float] = {}
 
-    def train_step(self, samples: Sequence[Sample]) -> dict[str, float]:
+    def train_step(
+        self, samples: Sequence[Sample], chances: Sequence[float] | None = None
+    ) -> dict[str, float]:
         """Learn from one batch; return the running mean of the loss terms."""
         config = self.config
         rng = np.random.default_rng((config.seed, self.step))  # resuming draws the same crops
@@ -204,6 +212,8 @@ class _Trainer:
             rng,
             config.augmentation,
             self.model_config.stride,
+            chances,
+            config.centred,
         ).to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = _cosine_rate(config, self.step)
@@ -215,7 +225,7 @@ class _Trainer:
         total = weighted_sum(terms, config.loss, with_embedding=self._has_done(config.warmup))
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
-        gradient_norm = nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        gradient_norm = nn.utils.clip_grad_norm_(self.learning, 5.0)
         self._check_finite(float(total.detach()), float(gradient_norm))
         self.optimiser.step()
         self.step += 1
@@ -242,12 +252,14 @@ class _Trainer:
 
     def _update_average(self) -> None:
         decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
-        averaged = self.average.state_dict()
-        for name, value in self.network.state_dict().items():
-            if value.dtype.is_floating_point:
-                averaged[name].lerp_(value, 1 - decay)
-            else:
-                averaged[name].copy_(value)
+        averaged, present = (list(n.state_dict().values()) for n in (self.average, self.network))
+        numbers = [value.dtype.is_floating_point for value in present]
+        torch._foreach_lerp_(
+            list(compress(averaged, numbers)), list(compress(present, numbers)), 1 - decay
+        )
+        for count, value in zip(averaged, present, strict=True):
+            if not value.dtype.is_floating_point:
+                count.copy_(value)
 
     def _update_running(self, terms: dict[str, Tensor]) -> dict[str, float]:
         values = {name: float(term.detach()) for name, term in terms.items()}
