@@ -1,6 +1,7 @@
 """The command line: what it writes, what it says, and how it ends."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -77,6 +78,9 @@ def test_help_is_given(capsys, arguments):
         ["train", "folder", "--output", "m", "--system", "stardist"],
         ["segment", "a.tif", "--bandwidth", "wide"],
         ["finetune", "--image", "a.tif", "--output", "m"],
+        ["finetune", "--output", "m"],
+        ["finetune", "folder", "--image", "a", "--corrections", "b", "--output", "m"],
+        ["finetune", "folder", "--output", "m", "--frozen", "all"],
     ],
 )
 def test_wrong_use_ends_with_2(capsys, arguments):
@@ -239,6 +243,16 @@ def test_finetune_writes_a_child(tmp_path, folder, model_file, capsys):
     child = tmp_path / "child.safetensors"
     assert load_model(child).config.provenance["parent"] == "tiny"
     assert f"{child}: tuned." in capsys.readouterr().err
+
+
+def test_finetune_takes_a_folder_and_says_what_has_changed(tmp_path, folder, model_file, capsys):
+    options = ("--model", model_file, "--frozen", "encoder", "--replay-data", folder)
+    assert run("finetune", folder, "--output", tmp_path / "child", *options, *QUICK) == cli.OK
+    provenance = load_model(tmp_path / "child.safetensors").config.provenance
+    assert (provenance["images"], provenance["frozen"]) == (6, "encoder")
+    said = capsys.readouterr().err
+    assert re.search(r"held back \(\d+ objects\): AP@0.5 \d.\d+ → \d.\d+, splits", said)
+    assert re.search(r"not to forget \(\d+ objects\): AP@0.5", said)
 
 
 def test_evaluate_prints_scores_of_the_chosen_images(folder, model_file, capsys):

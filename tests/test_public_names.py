@@ -18,7 +18,7 @@ CALLS = {
     "load_recipe": ["path"],
     "save_recipe": ["recipe", "path"],
     "train": ["model", "samples", "config", "validation", "device", "checkpoint"],
-    "fine_tune": ["model", "images", "corrections", "config", "axes", "device"],
+    "fine_tune": ["model", "images", "corrections", "config", "axes", "device", "replay", "names"],
     "evaluate": ["model", "images", "labels", "params", "axes", "device", "progress"],
     "embedding_to_rgb": ["emap"],
     "build_cluster_index": ["emap"],

@@ -325,9 +325,26 @@ def test_a_model_is_tuned_on_files(tmp_path):
         config=FineTuneConfig(steps=2, batch_size=1, crop=32),
         device="cpu",
     )
-    assert [state.step for state in run] == [1, 2]
+    assert [state.step for state in run] == [0, 1, 2]
     provenance = load_model(tmp_path / "tuned.safetensors").config.provenance
     assert (provenance["parent"], provenance["corrected_objects"]) == ("tiny", 4)
+    assert provenance["image_names"] == ["cell0.tif"]
+
+
+def test_a_folder_of_what_is_not_to_be_forgotten(tmp_path):
+    folder = dataset(tmp_path / "d", 3)
+    run = fine_tune_files(
+        [folder / "images" / "cell0.tif"],
+        [folder / "masks" / "cell0.tif"],
+        tmp_path / "tuned",
+        model=MODEL,
+        config=FineTuneConfig(steps=1, batch_size=1, crop=32),
+        replay=folder,
+        device="cpu",
+    )
+    last = list(run)[-1]
+    assert last.model.config.provenance["replayed_images"] == 2
+    assert last.report.replay.before.objects > 0
 
 
 def test_a_stack_is_tuned_on_with_the_axes_of_its_file(tmp_path):

@@ -14,7 +14,7 @@ from napari_pixel_embedding.cli_datasets import add_dataset_commands
 from napari_pixel_embedding.cli_options import add_command as _command
 from napari_pixel_embedding.cli_options import escaped as _escaped
 from napari_pixel_embedding.cli_options import flag as _flag
-from napari_pixel_embedding.console import bar, follow, percent_bar, say
+from napari_pixel_embedding.console import bar, follow, percent_bar, say, say_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,9 +207,20 @@ def _add_finetune(commands: Any) -> None:
         "−1 are not corrected and are ignored.",
         "pixel-embedding finetune --image a.tif --corrections a_labels.tif --output mine",
     )
-    parser.add_argument("--image", nargs="+", type=Path, required=True, help="image files")
+    parser.set_defaults(refuse=parser.error)
     parser.add_argument(
-        "--corrections", nargs="+", type=Path, required=True, help="one label image for each"
+        "folder", nargs="?", type=Path, help="folder that holds images/ and, as corrections, masks/"
+    )
+    parser.add_argument("--image", nargs="+", type=Path, help="image files, in place of a folder")
+    parser.add_argument(
+        "--corrections", nargs="+", type=Path, help="one label image for each image file"
+    )
+    parser.add_argument(
+        "--replay-data",
+        type=Path,
+        metavar="FOLDER",
+        help="folder that holds images/ and masks/ of what the model is not to forget (default: "
+        "the samples that come with the bundled model it descends from)",
     )
     parser.add_argument("--output", type=Path, required=True, help="model file to write")
     parser.add_argument("--axes", help="axes of the images, such as YX, YXC, TYX or ZYX")
@@ -224,19 +235,37 @@ def _finetune(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.core.configs import FineTuneConfig
     from napari_pixel_embedding.workflows import fine_tune_files
 
+    images, corrections = _files_to_learn_from(options)
     run = fine_tune_files(
-        options.image,
-        options.corrections,
+        images,
+        corrections,
         options.output,
         model=options.model,
         config=_config(options, FineTuneConfig()),
         axes=options.axes,
         diameter=options.diameter,
         device=options.device,
+        replay=options.replay_data,
     )
-    follow(run)
+    last = follow(run)
+    if last is not None and last.report is not None:
+        say_report(last.report)
     say(f"{model_path(options.output)}: tuned.")
     return OK
+
+
+def _files_to_learn_from(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+    from napari_pixel_embedding.core.files import find_pairs
+
+    by_name = options.image is not None and options.corrections is not None
+    if (options.folder is not None) == by_name or (options.image is None) != (
+        options.corrections is None
+    ):
+        options.refuse("expected a folder, or else --image and --corrections")
+    if by_name:
+        return options.image, options.corrections
+    images, masks = zip(*find_pairs(options.folder), strict=True)
+    return list(images), list(masks)
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -385,7 +414,8 @@ def _add_config(parser: Any, config: type[Any]) -> None:
         if spec.metadata and spec.default is not MISSING:
             tooltip = _escaped(spec.metadata["tooltip"])
             described = f"{tooltip} (default: {spec.default})"
-            _option(parser, spec.name.replace("_", "-"), described, type=type(spec.default))
+            options = {"type": type(spec.default), "choices": spec.metadata.get("choices")}
+            _option(parser, spec.name.replace("_", "-"), described, **options)
 
 
 def _config(options: argparse.Namespace, config: Any) -> Any:

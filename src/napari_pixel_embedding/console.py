@@ -13,23 +13,40 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.tuning_report import TuningReport
 
 
-def follow(run: Iterator[TrainProgress]) -> None:
-    """Show a training as a bar with its losses and its latest score."""
-    shown = None
+def follow(run: Iterator[TrainProgress]) -> TrainProgress | None:
+    """Show a training as a bar with its losses and its latest score; return its last step."""
+    shown, state = None, None
     score = ""
     for state in run:
+        if state.validation_ap is not None:
+            score = f" AP {state.validation_ap:.3f}"
+        if state.step == 0:
+            continue
         shown = shown or tqdm(
             total=state.steps, initial=state.step - 1, unit="step", file=sys.stderr
         )
-        if state.validation_ap is not None:
-            score = f" AP {state.validation_ap:.3f}"
         terms = ("total", "foreground", "distance", "intra", "inter")
         shown.set_postfix_str(" ".join(f"{t} {state.losses[t]:.3f}" for t in terms) + score, False)
         shown.update()
     if shown is not None:
         shown.close()
+    return state
+
+
+def say_report(report: TuningReport) -> None:
+    """Write what a fine-tuning has changed, before and after."""
+    for name, part in (("held back", report.held_back), ("not to forget", report.replay)):
+        if part is not None:
+            before, after = part.before, part.after
+            kinds = ("splits", "merges", "missed", "extra")
+            errors = ", ".join(f"{k} {getattr(before, k)} → {getattr(after, k)}" for k in kinds)
+            say(
+                f"{name} ({after.objects} objects): AP@0.5 {before.ap50:.3f} → {after.ap50:.3f}, "
+                f"{errors}"
+            )
 
 
 def bar(items: Iterable[Any], unit: str, total: int) -> Iterable[Any]:

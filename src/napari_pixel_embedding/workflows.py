@@ -226,6 +226,7 @@ def fine_tune_files(
     axes: str | None = None,
     diameter: float | None = None,
     device: str = "auto",
+    replay: PathLike | None = None,
 ) -> Generator[TrainProgress, None, None]:
     """Tune a model on image files and their corrected label images.
 
@@ -238,6 +239,9 @@ def fine_tune_files(
         Where the tuned model goes, a ``.safetensors`` file.
     model, config, axes, diameter, device
         As in :func:`fine_tune`.
+    replay : path, optional
+        Folder with ``images/NAME.*`` and ``masks/NAME.*`` of what the model is not to forget;
+        by default the samples that come with the bundled model it descends from.
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
@@ -246,8 +250,23 @@ def fine_tune_files(
     axes = axes or common_axes(read, model.config)
     arrays = [image.data for image in read]
     targets = [read_image(path).data for path in corrections]
-    run = fine_tune(model, arrays, targets, config, axes=axes, diameter=diameter, device=device)
+    run = fine_tune(
+        model,
+        arrays,
+        targets,
+        config,
+        axes=axes,
+        diameter=diameter,
+        device=device,
+        replay=None if replay is None else _annotations(replay, model),
+        names=[Path(path).name for path in images],
+    )
     for state in run:
         if state.model is not None:
             save_model(state.model, output)
         yield state
+
+
+def _annotations(folder: PathLike, model: EmbeddingModel) -> list[tuple[Any, Any]]:
+    data = read_pairs(find_pairs(folder), model.config)
+    return list(zip(data.images, data.labels, strict=True))

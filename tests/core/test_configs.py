@@ -12,11 +12,25 @@ DESCRIBED = [
     for spec in fields(config)
     if spec.metadata
 ]
+RANGES = [(config, spec) for config, spec in DESCRIBED if "choices" not in spec.metadata]
+CHOICES = [(config, spec) for config, spec in DESCRIBED if "choices" in spec.metadata]
 
 
-@pytest.mark.parametrize(
-    ("config", "spec"), DESCRIBED, ids=[f"{c.__name__}.{s.name}" for c, s in DESCRIBED]
-)
+def names(described):
+    return [f"{config.__name__}.{spec.name}" for config, spec in described]
+
+
+@pytest.mark.parametrize(("config", "spec"), CHOICES, ids=names(CHOICES))
+def test_a_choice_is_one_of_its_names(config, spec):
+    assert spec.metadata["label"] and spec.metadata["tooltip"].endswith(".")
+    assert spec.default in spec.metadata["choices"]
+    for value in spec.metadata["choices"]:
+        assert getattr(config(**{spec.name: value}), spec.name) == value
+    with pytest.raises(ValueError, match=f"{spec.name} must be one of .*, found 'else'"):
+        config(**{spec.name: "else"})
+
+
+@pytest.mark.parametrize(("config", "spec"), RANGES, ids=names(RANGES))
 def test_a_choice_says_what_it_is_and_where_it_ends(config, spec):
     assert spec.default is not MISSING
     assert spec.metadata["label"] and spec.metadata["tooltip"].endswith(".")

@@ -1,6 +1,6 @@
 """Tuning on a few corrected pixels."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,10 @@ import torch
 from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
 from napari_pixel_embedding.core.fine_tuning import fine_tune
 from napari_pixel_embedding.core.inference import predict_embedding
+from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.replay import bundled_replay, root_name
 from napari_pixel_embedding.core.training import prepare_samples, train
+from napari_pixel_embedding.core.tuning_report import TuningReport
 
 QUICK = FineTuneConfig(steps=2, batch_size=1, crop=32)
 
@@ -111,24 +114,86 @@ def test_corrections_must_fit_their_images(discs, tiny_model):
         next(fine_tune(tiny_model(), image, labels[:32], QUICK, device="cpu"))
 
 
-def test_sure_background_is_learnt_as_background_and_the_rest_stays_unknown(
-    discs, tiny_model, monkeypatch
-):
-    image, labels = discs((32, 32))
-    corrections = corrected(labels, 1)
-    sure = np.zeros(labels.shape, bool)
-    sure[:, 20:] = True
-    monkeypatch.setattr(
-        "napari_pixel_embedding.core.fine_tuning.predict_foreground",
-        lambda model, image, device: np.where(sure, 0.05, 0.5).astype(np.float32),
+def test_the_parents_score_comes_first_and_reports_with_every_model(discs, tiny_model):
+    image, labels = discs()
+    config = replace(QUICK, steps=3, held_back=0.25)
+    states = list(
+        fine_tune(tiny_model(), image, labels, config, replay=[(image, labels)] * 3, device="cpu")
     )
-    seen = []
-    monkeypatch.setattr(
-        "napari_pixel_embedding.core.fine_tuning.train",
-        lambda start, samples, config, device: iter(seen.append(samples[0].labels) or ()),
+    assert [state.step for state in states] == [0, 1, 2, 3]
+    assert states[0].validation_ap is not None and states[0].model is None
+    assert [state.report is not None for state in states] == [True, False, False, True]
+    report = states[-1].report
+    assert report.held_back.before == states[0].report.held_back.after
+    assert report.held_back.after.objects == 4  # of 16
+    assert report.replay.before.objects == 16
+    provenance = states[-1].model.config.provenance
+    assert (provenance["corrected_objects"], provenance["held_back_objects"]) == (12, 4)
+    assert provenance["replayed_images"] == 2
+    assert TuningReport.from_dict(provenance["report"]) == report
+
+
+def test_names_and_parameters_are_remembered(discs, tiny_model):
+    image, labels = discs()
+    tuned = result(tiny_model(), image, corrected(labels), QUICK, names=["field 3"])
+    provenance = tuned.config.provenance
+    assert provenance["image_names"] == ["field 3"]
+    assert FineTuneConfig(**{f.name: provenance[f.name] for f in fields(FineTuneConfig)}) == QUICK
+
+
+def test_the_tuned_model_knows_the_diameter_it_was_tuned_with(discs, tiny_model):
+    image, labels = discs((128, 128), step=32, radius=10)
+    model = tiny_model(object_diameter=10.0)
+    tuned = result(model, image, corrected(labels), QUICK, diameter=20.0)
+    assert tuned.config.image_diameter == 20.0
+    assert tuned.config.object_diameter == 10.0
+    assert result(model, image, corrected(labels), QUICK).config.image_diameter is None
+
+
+def test_an_interrupted_tuning_goes_on_from_its_checkpoint(discs, tiny_model, tmp_path):
+    image, labels = discs()
+    config = replace(QUICK, steps=30)
+    arguments = (tiny_model(), image, labels, config)
+    whole = list(fine_tune(*arguments, device="cpu"))
+    run = fine_tune(*arguments, device="cpu", checkpoint=tmp_path / "run.training")
+    for state in run:
+        if state.step == 27:
+            break
+    run.close()
+    rest = list(fine_tune(*arguments, device="cpu", checkpoint=tmp_path / "run.training"))
+    assert [state.step for state in rest] == [0, *range(26, 31)]
+    assert rest[-1].report == whole[-1].report
+    for name, value in whole[-1].model.network.state_dict().items():
+        assert torch.equal(value, rest[-1].model.network.state_dict()[name])
+
+
+@pytest.mark.parametrize(
+    ("frozen", "learning"),
+    [("encoder", {"up", "decoder"}), ("backbone", set())],
+)
+def test_frozen_stages_keep_their_weights(discs, tiny_model, frozen, learning):
+    image, labels = discs()
+    model = tiny_model()
+    tuned = result(model, image, corrected(labels), replace(QUICK, frozen=frozen))
+    before, after = model.network.state_dict(), tuned.network.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    stages = {name.split(".")[1] for name in changed if name.startswith("backbone.")}
+    assert stages == learning
+    assert any(name.startswith("embedding.") for name in changed)
+
+
+def test_bundled_models_replay_their_own_kind_and_their_children_too(tiny_model):
+    parent = ModelConfig(name="nuclei-fluo")
+    child = ModelConfig(
+        name="mine",
+        provenance={
+            "parent": "nuclei-fluo-tuned",
+            "parent_provenance": {"parent": "nuclei-fluo", "parent_provenance": {}},
+        },
     )
-    for trust in (0.1, 0.0):
-        list(fine_tune(tiny_model(), image, corrections, replace(QUICK, trust_background=trust)))
-    trusting, doubting = seen
-    np.testing.assert_array_equal(trusting, np.where((corrections == -1) & sure, 0, corrections))
-    np.testing.assert_array_equal(doubting, corrections)
+    assert root_name(child) == root_name(parent) == "nuclei-fluo"
+    samples = bundled_replay(child)
+    assert len(samples) == len(bundled_replay(parent)) == 12
+    assert all(sample.image.shape == sample.labels.shape for sample in samples)
+    assert bundled_replay(ModelConfig(name="of a user")) == []
+    assert len(bundled_replay(ModelConfig(name="generic"))) == 21

@@ -112,6 +112,11 @@ def _narrow(widget: Any) -> None:
 
 def _widget(metadata: Any, value: Any, sliders: bool) -> Any:
     """Make the widget of one field from its metadata and the type of its value."""
+    if "choices" in metadata:
+        options = {"choices": metadata["choices"], "tooltip": metadata["tooltip"]}
+        return create_widget(
+            value=value, label=metadata["label"], widget_type="ComboBox", options=options
+        )
     kind = "FloatSlider" if isinstance(value, float) else "Slider"
     if not sliders:
         kind = "FloatSpinBox" if isinstance(value, float) else "SpinBox"

@@ -19,10 +19,13 @@ def describe(
 
 
 def check_ranges(config: Any) -> None:
-    """Raise ValueError for a value outside of the range that its field's metadata names."""
+    """Raise ValueError for a value outside of the range or choices in its field's metadata."""
     for name, spec in config.__dataclass_fields__.items():
         low, high = spec.metadata.get("min"), spec.metadata.get("max")
+        choices = spec.metadata.get("choices")
         value = getattr(config, name)
+        if choices is not None and value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, found {value!r}.")
         if low is not None and not low <= value <= high:
             raise ValueError(f"{name} must be from {low} to {high}, found {value}.")
 
@@ -158,13 +161,11 @@ class FineTuneConfig:
     """How a model is tuned on corrections."""
 
     steps: int = field(
-        default=150,
-        metadata=describe(
-            "Steps", 1, 100_000, "Batches to learn from; 150 take about a minute on a laptop."
-        ),
+        default=300,
+        metadata=describe("Steps", 1, 100_000, "Batches to learn from."),
     )
     learning_rate: float = field(
-        default=3e-4,
+        default=1e-3,
         metadata=describe(
             "Learning rate",
             1e-6,
@@ -173,7 +174,39 @@ class FineTuneConfig:
             step=1e-4,
         ),
     )
-    batch_size: int = field(default=2, metadata=describe("Batch size", 1, 32, _BATCH_SIZE))
+    replay: float = field(
+        default=0.25,
+        metadata=describe(
+            "Replay",
+            0.0,
+            0.9,
+            "Share of the crops that come from images like those the model was first trained on, "
+            "so that it does not forget them. 0 learns from the corrections alone.",
+            step=0.05,
+        ),
+    )
+    held_back: float = field(
+        default=0.1,
+        metadata=describe(
+            "Held back",
+            0.0,
+            0.5,
+            "Share of the corrected objects that are not learnt from but judge the result. "
+            "With fewer than five corrected objects, none are.",
+            step=0.05,
+        ),
+    )
+    frozen: Frozen = field(
+        default="nothing",
+        metadata={
+            "label": "Frozen",
+            "choices": ("nothing", "encoder", "backbone"),
+            "tooltip": "Stages of the network that keep what they know: the encoder, or the "
+            "whole backbone, of which only the heads learn then. Freezing forgets less and "
+            "learns less.",
+        },
+    )
+    batch_size: int = field(default=4, metadata=describe("Batch size", 1, 32, _BATCH_SIZE))
     crop: int = field(
         default=192,
         metadata=describe(
@@ -182,6 +215,17 @@ class FineTuneConfig:
             1024,
             "Side of the square that is learnt from at once; several objects must fit in.",
             step=16,
+        ),
+    )
+    border: float = field(
+        default=3.0,
+        metadata=describe(
+            "Border (pixels)",
+            0.0,
+            20.0,
+            "Uncorrected pixels this close to a corrected object are learnt as background, unless "
+            "the model is sure that they are not.",
+            step=0.5,
         ),
     )
     trust_background: float = field(
@@ -210,8 +254,10 @@ class FineTuneConfig:
             crop=self.crop,
             seed=self.seed,
             warmup=0.0,
-            validate_every=20,
+            validate_every=25,
             ema_decay=0.95,
             fixed_statistics=True,
+            frozen=self.frozen,
+            centred=True,
             augmentation=_GENTLE,
         )

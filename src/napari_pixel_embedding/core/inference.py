@@ -183,6 +183,16 @@ def predict_foreground(
     return _predict(model, image, None, None, device, None).foreground
 
 
+def segment_frame(
+    model: EmbeddingModel, frame: NDArray[np.float32], device: str = "auto"
+) -> NDArray[np.unsignedinteger[Any]]:
+    """Segment a normalised frame (C, [Z,] Y, X) in its own pixels, with the model's parameters."""
+    maps = _predict(model, frame, None, None, device, None)
+    maps = _finish(maps, model.config, frame.shape[1:])
+    emap = _as_embedding_map(maps, model.config, None, None)
+    return build_cluster_index(emap).cut(model.config.cluster_params())
+
+
 def _part(progress: Progress, done: int, count: int) -> Progress:
     return lambda fraction: progress((done + fraction) / count)
 

@@ -54,6 +54,8 @@ class TrainProgress:
         Estimate from the steps so far.
     model : EmbeddingModel, optional
         The best model so far, on the CPU: on validated steps and on the last one.
+    best_score : float, optional
+        Score of that model, where there is a validation.
     report : TuningReport, optional
         Of a fine-tuning, with each model: what it finds that its parent did not.
     """
@@ -64,6 +66,7 @@ class TrainProgress:
     validation_ap: float | None = None
     seconds_left: float | None = None
     model: EmbeddingModel | None = None
+    best_score: float | None = None
     report: TuningReport | None = None
 
 
@@ -175,6 +178,7 @@ def train(
             validation_ap=score,
             seconds_left=(time.monotonic() - started) / done * (config.steps - trainer.step),
             model=trainer.best_model() if milestone else None,
+            best_score=trainer.best_score if milestone and validation is not None else None,
         )
 
 

@@ -1,0 +1,94 @@
+"""Judging a model by objects that it does not learn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
+from napari_pixel_embedding.core.inference import segment_frame
+from napari_pixel_embedding.core.metrics import average_precision
+from napari_pixel_embedding.core.object_errors import count_errors, judged
+from napari_pixel_embedding.core.tuning_report import ErrorCounts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+
+_MARGIN = 48
+"""Pixels around an object that the network is shown with it."""
+
+
+class Question(NamedTuple):
+    """A part of a normalised image, what is known there, and which objects count.
+
+    ``frame`` (C, [Z,] Y, X); ``truth`` ([Z,] Y, X), −1 where nothing is known.
+    """
+
+    frame: NDArray[np.float32]
+    truth: NDArray[np.int32]
+    counted: tuple[int, ...]
+
+
+class Marks(NamedTuple):
+    """How a model did: the mean AP over IoU 0.5 to 0.95, and its errors at 0.5."""
+
+    score: float
+    errors: ErrorCounts
+
+
+def questions_about(
+    frame: NDArray[np.float32], truth: NDArray[np.int32], ids: Iterable[int]
+) -> list[Question]:
+    """Ask about each of some objects by itself, with as much around it as the network needs."""
+    boxes = ndimage.find_objects(np.maximum(truth, 0))
+    questions = []
+    for k in ids:
+        window = tuple(
+            slice(max(side.start - _MARGIN, 0), side.stop + _MARGIN) for side in boxes[k - 1]
+        )
+        questions.append(Question(frame[(slice(None), *window)], truth[window], (k,)))
+    return questions
+
+
+def question_on_all(frame: NDArray[np.float32], truth: NDArray[np.int32]) -> Question:
+    """Ask about all objects of a frame at once."""
+    return Question(frame, truth, tuple(np.unique(truth[truth > 0]).tolist()))
+
+
+@dataclass(frozen=True, eq=False)
+class Exam:
+    """Questions that models are compared by.
+
+    Parameters
+    ----------
+    questions : tuple of Question
+        At least one.
+    device : str
+        As in :func:`predict_embedding`.
+    """
+
+    questions: tuple[Question, ...]
+    device: str = "auto"
+
+    def score(self, model: EmbeddingModel) -> float:
+        """Mean AP over IoU 0.5 to 0.95."""
+        return self.mark(model).score
+
+    def mark(self, model: EmbeddingModel) -> Marks:
+        """Let a model answer all questions."""
+        pairs, errors = [], ErrorCounts()
+        for question in self.questions:
+            answer = segment_frame(model, question.frame, self.device)
+            pairs.append(judged(question.truth, answer, question.counted))
+            errors += count_errors(question.truth, answer, question.counted)
+        true, pred = zip(*pairs, strict=True)
+        return Marks(
+            float(np.mean(average_precision(list(true), list(pred), IOU_THRESHOLDS))), errors
+        )

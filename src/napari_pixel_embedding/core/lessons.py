@@ -1,0 +1,160 @@
+"""What a model learns from when it is tuned, and what it is judged by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from napari_pixel_embedding.core.data import Sample, prepare_sample
+from napari_pixel_embedding.core.exam import Exam, question_on_all, questions_about
+from napari_pixel_embedding.core.frames import annotated_frames
+from napari_pixel_embedding.core.inference import predict_foreground
+from napari_pixel_embedding.core.losses import IGNORE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.configs import FineTuneConfig
+
+    Frame = tuple[NDArray[np.float32], NDArray[np.int32]]
+
+FEWEST_TO_HOLD_BACK = 5
+"""With fewer corrected objects than this, all of them are learnt from."""
+
+_MOST_HELD_BACK = 16
+_EVERY = 3
+"""Of the replayed images, every third is not learnt from but shows what is forgotten."""
+
+_SURE = 0.5
+"""Foreground from which on the model's word counts more than the border of an object."""
+
+
+class Lessons(NamedTuple):
+    """Samples to learn from, how many objects they hold, and objects to be judged by."""
+
+    samples: list[Sample]
+    objects: int
+    held_back: int
+    exam: Exam | None
+
+
+def lessons_from(
+    model: EmbeddingModel, frames: Sequence[Frame], config: FineTuneConfig, device: str = "auto"
+) -> Lessons:
+    """Turn corrected frames into samples, and hold some of their objects back.
+
+    Parameters
+    ----------
+    model : EmbeddingModel
+        The parent, whose foreground tells what surely is background.
+    frames : sequence of (image, corrections)
+        From :func:`~.frames.annotated_frames`, each with at least one corrected object.
+    config : FineTuneConfig
+        How to tune.
+    device : str
+        As in :func:`predict_embedding`.
+    """
+    objects = [(n, int(k)) for n, (_, c) in enumerate(frames) for k in np.unique(c[c > 0])]
+    chosen = _held_back(objects, config)
+    samples, questions = [], []
+    for number, (frame, corrections) in enumerate(frames):
+        held_back = [k for n, k in chosen if n == number]
+        target = learning_target(
+            corrections, _foreground(model, frame, config, device), held_back, config
+        )
+        if (target > 0).any():
+            samples.append(prepare_sample(frame, target))
+        questions += questions_about(frame, corrections, held_back)
+    exam = Exam(tuple(questions), device) if questions else None
+    return Lessons(samples, len(objects) - len(chosen), len(chosen), exam)
+
+
+def _held_back(objects: list[tuple[int, int]], config: FineTuneConfig) -> list[tuple[int, int]]:
+    """Choose objects at random, at least one of five or more, unless none are wanted."""
+    if len(objects) < FEWEST_TO_HOLD_BACK or config.held_back == 0:
+        return []
+    count = min(max(round(config.held_back * len(objects)), 1), _MOST_HELD_BACK)
+    chosen = np.random.default_rng(config.seed).choice(len(objects), count, replace=False)
+    return [objects[i] for i in sorted(chosen)]
+
+
+def _foreground(
+    model: EmbeddingModel, frame: NDArray[np.float32], config: FineTuneConfig, device: str
+) -> NDArray[np.float32] | None:
+    if config.trust_background <= 0 and config.border <= 0:
+        return None
+    return predict_foreground(model, frame, device)
+
+
+def learning_target(
+    corrections: NDArray[np.int32],
+    foreground: NDArray[np.float32] | None,
+    held_back: Sequence[int],
+    config: FineTuneConfig,
+) -> NDArray[np.int32]:
+    """Say what is learnt at each pixel: an object, background (0), or nothing (−1).
+
+    Parameters
+    ----------
+    corrections : array, shape ([Z,] Y, X)
+        −1 not corrected, 0 fixed background, k a corrected object.
+    foreground : array of the same shape, optional
+        What the parent makes of the pixels that are not corrected, 0 to 1.
+    held_back : sequence of int
+        Corrected objects of which nothing is learnt.
+    config : FineTuneConfig
+        Its ``border`` and ``trust_background`` count.
+
+    Returns
+    -------
+    array of int32
+        Uncorrected pixels near an object, or that the parent takes for background, become 0.
+    """
+    target = corrections.copy()
+    if foreground is not None:
+        near = ndimage.distance_transform_edt(corrections <= 0) <= config.border
+        background = (near & (foreground < _SURE)) | (foreground < config.trust_background)
+        target[background & (corrections == IGNORE)] = 0
+    target[np.isin(corrections, held_back)] = IGNORE
+    return target
+
+
+class Past(NamedTuple):
+    """What is not to be forgotten: samples to look at again, and images to be judged by."""
+
+    samples: list[Sample]
+    exam: Exam | None
+
+
+def past_of(
+    model: EmbeddingModel,
+    replay: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+    device: str = "auto",
+) -> Past:
+    """Turn annotated images of the model's own kind into samples; every third judges it."""
+    own_size = model.config.object_diameter  # whatever size the objects of other images have
+    frames = [
+        frame
+        for image, labels in replay
+        for frame in annotated_frames(model.config, image, labels, diameter=own_size)
+    ]
+    questions = [question_on_all(*frame) for frame in frames[_EVERY - 1 :: _EVERY]]
+    learnt = [frame for n, frame in enumerate(frames) if n % _EVERY != _EVERY - 1]
+    samples = [prepare_sample(*frame) for frame in learnt]
+    return Past(samples, Exam(tuple(questions), device) if questions else None)
+
+
+def chances(lessons: Lessons, past: Past, replay: float) -> list[float]:
+    """Say how likely each of the lessons' and then of the past's samples is to be drawn.
+
+    Samples of the lessons count by their objects; those of the past get the share ``replay``.
+    """
+    share = replay if past.samples else 0.0
+    weight = np.array([len(sample.centres) for sample in lessons.samples], float)
+    first = (1 - share) * weight / weight.sum()
+    return [*first.tolist(), *[share / max(len(past.samples), 1)] * len(past.samples)]

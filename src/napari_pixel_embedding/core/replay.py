@@ -1,0 +1,55 @@
+"""Samples of what a bundled model was trained on, so that tuning does not make it forget.
+
+They are crops of training images and lie in ``sample_data/replay``, as ``images/KIND-NN.tif`` and
+``masks/KIND-NN.tif``; ``scripts/make_replay_data.py`` chose them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from napari_pixel_embedding.core.samples import samples_folder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.model_config import ModelConfig
+
+_KINDS = {"nuclei-fluo": ("fluo",), "generic": ("fluo", "bright", "stained")}
+"""For each bundled model, the kinds of images it was trained on."""
+
+
+class Annotation(NamedTuple):
+    """An image with axes YX or YXC, and its label image, 0 is background."""
+
+    image: NDArray[Any]
+    labels: NDArray[Any]
+
+
+def root_name(config: ModelConfig) -> str:
+    """Name of the model that a line of tuned models began with."""
+    name, provenance = config.name, config.provenance
+    while "parent" in provenance:
+        name, provenance = provenance["parent"], provenance.get("parent_provenance", {})
+    return str(name)
+
+
+def bundled_replay(config: ModelConfig) -> list[Annotation]:
+    """Load samples of what a bundled model, or one that descends from it, was trained on.
+
+    Returns
+    -------
+    list of Annotation
+        Empty for models of other origin, whose training images are not known here.
+    """
+    from napari_pixel_embedding.core.files import find_pairs
+    from napari_pixel_embedding.core.io import read_image, read_labels
+
+    kinds = _KINDS.get(root_name(config), ())
+    if not kinds:
+        return []
+    return [
+        Annotation(read_image(pair.image).data, read_labels(pair.mask).data)
+        for pair in find_pairs(samples_folder() / "replay")
+        if pair.image.stem.split("-")[0] in kinds
+    ]

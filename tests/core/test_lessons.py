@@ -1,0 +1,115 @@
+"""What is learnt from sparse corrections, and what is kept to judge by."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_pixel_embedding.core.configs import FineTuneConfig
+from napari_pixel_embedding.core.exam import Exam, question_on_all, questions_about
+from napari_pixel_embedding.core.lessons import chances, learning_target, lessons_from, past_of
+
+CONFIG = FineTuneConfig(border=0, trust_background=0)
+
+
+def target(corrections, foreground=None, held_back=(), **changes):
+    config = replace(CONFIG, **changes)
+    if foreground is not None:
+        foreground = np.array([foreground], np.float32)
+    return learning_target(
+        np.array([corrections], np.int32), foreground, held_back, config
+    ).tolist()[0]
+
+
+def test_nothing_is_known_beyond_the_corrections_unless_it_is_trusted():
+    assert target([3, 0, -1, -1]) == [3, 0, -1, -1]
+
+
+def test_what_the_parent_surely_takes_for_background_is_background():
+    assert target([3, -1, -1, 0], [0, 0.05, 0.2, 0.9], trust_background=0.1) == [3, 0, -1, 0]
+
+
+def test_the_border_of_an_object_is_background_unless_the_parent_is_sure_of_another():
+    corrections, foreground = [-1, -1, -1, 3, 3, -1, -1, -1], [0.3] * 5 + [0.3, 0.8, 0.3]
+    assert target(corrections, foreground, border=2.0) == [-1, 0, 0, 3, 3, 0, -1, -1]
+    assert target([3, -1, 4], [0.0, 0.3, 0.0], border=1.0) == [3, 0, 4]
+    assert target([3, 4, 4], [0.0, 0.0, 0.0], border=1.0) == [3, 4, 4]  # known neighbours
+
+
+def test_nothing_is_learnt_of_objects_that_are_held_back():
+    assert target([3, 4, -1], [0, 0, 0], [4], border=1.0, trust_background=0.1) == [3, -1, 0]
+
+
+@pytest.mark.parametrize(
+    ("objects", "share", "expected"), [(4, 0.5, 0), (5, 0.01, 1), (10, 0.2, 2), (10, 0.0, 0)]
+)
+def test_a_share_of_the_objects_is_held_back(tiny_model, objects, share, expected):
+    corrections = np.full((16, 16 * objects), -1, np.int32)
+    for k in range(objects):
+        corrections[4:12, 16 * k + 4 : 16 * k + 12] = k + 1
+    frame = np.zeros((1, *corrections.shape), np.float32)
+    config = replace(CONFIG, held_back=share)
+    lessons = lessons_from(tiny_model(), [(frame, corrections)], config, "cpu")
+    assert (lessons.objects, lessons.held_back) == (objects - expected, expected)
+    assert (lessons.exam is None) == (expected == 0)
+    learnt = {int(k) for k in np.unique(lessons.samples[0].labels) if k > 0}
+    asked = {q.counted[0] for q in lessons.exam.questions} if expected else set()
+    assert len(asked) == expected and not learnt & asked
+    assert learnt | asked == set(range(1, objects + 1))
+    other = lessons_from(tiny_model(), [(frame, corrections)], replace(config, seed=0), "cpu")
+    assert other.held_back == lessons.held_back
+
+
+def test_a_frame_whose_objects_are_all_held_back_is_not_learnt_from(tiny_model):
+    one, many = np.zeros((32, 32), np.int32), np.zeros((32, 96), np.int32)
+    one[4:12, 4:12] = 1
+    for k in range(6):
+        many[4:12, 16 * k + 2 : 16 * k + 10] = k + 1
+    frames = [(np.zeros((1, *c.shape), np.float32), c) for c in (one, many)]
+    for seed in range(20):
+        config = replace(CONFIG, held_back=0.15, seed=seed)
+        lessons = lessons_from(tiny_model(), frames, config, "cpu")
+        assert all((sample.labels > 0).any() for sample in lessons.samples)
+
+
+def test_every_third_image_of_the_past_judges(tiny_model, discs):
+    image, labels = discs()
+    past = past_of(tiny_model(), [(image, labels)] * 7, "cpu")
+    assert len(past.samples) == 5
+    assert len(past.exam.questions) == 2
+    assert past_of(tiny_model(), [], "cpu") == ([], None)
+
+
+def test_replayed_images_get_their_share(tiny_model, discs):
+    image, labels = discs()
+    model = tiny_model()
+    past = past_of(model, [(image, labels)] * 3, "cpu")
+    half = np.where(labels <= 8, labels, -1)
+    frames = [(image[None], labels), (image[None], half)]
+    lessons = lessons_from(model, frames, replace(CONFIG, held_back=0.0), "cpu")
+    assert chances(lessons, past, 0.4) == pytest.approx([0.4, 0.2, 0.2, 0.2])
+    assert chances(lessons, past_of(model, [], "cpu"), 0.4) == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_questions_show_an_object_with_what_is_around_it():
+    truth = np.full((300, 300), -1, np.int32)
+    truth[100:110, 0:20], truth[200:210, 200:210] = 1, 2
+    frame = np.arange(300 * 300, dtype=np.float32).reshape(1, 300, 300)
+    first, second = questions_about(frame, truth, [1, 2])
+    assert first.truth.shape == (106, 68) and second.truth.shape == (106, 106)
+    assert first.frame[0, 0, 0] == frame[0, 52, 0]
+    assert (first.counted, second.counted) == ((1,), (2,))
+    assert question_on_all(frame, truth).counted == (1, 2)
+
+
+def test_marks_are_those_of_the_answers(monkeypatch, tiny_model):
+    truth = np.zeros((1, 12), np.int32)
+    truth[0, :4], truth[0, 6:10] = 1, 2
+    answer = np.where(truth == 1, 5, 0)
+    monkeypatch.setattr(
+        "napari_pixel_embedding.core.exam.segment_frame", lambda model, frame, device: answer
+    )
+    frame = np.zeros((1, 1, 12), np.float32)
+    marks = Exam((question_on_all(frame, truth), question_on_all(frame, truth))).mark(tiny_model())
+    assert marks.score == pytest.approx(0.5)
+    assert (marks.errors.objects, marks.errors.matched, marks.errors.missed) == (4, 2, 2)
