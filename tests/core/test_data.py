@@ -1,5 +1,8 @@
 """Normalisation, targets and crops."""
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -229,6 +232,18 @@ def test_intensity_is_varied_and_labels_are_not():
     assert np.corrcoef(varied.image[0, 0].ravel(), varied.labels[0].ravel())[0, 1] > 0.98
     for labels in varied.labels.numpy():
         assert_array_equal(np.bincount(labels.ravel()), np.bincount(sample.labels.ravel()))
+
+
+def test_colours_vary_channel_by_channel():
+    grey = np.random.default_rng(0).random((1, 64, 64)).astype(np.float32)
+    sample = prepare_sample(np.repeat(grey, 3, axis=0), np.ones((64, 64)))
+    still = Augmentation(scale=(1, 1), gamma=0, noise=0, brightness=0)
+    draw = partial(draw_batch, [sample], 1, 64, np.random.default_rng(0))
+    (same,), (varied,) = (draw(a).image for a in (still, replace(still, colour=0.2)))
+    assert_array_equal(same[0], same[1])
+    gains = [np.polyfit(varied[0].ravel(), channel.ravel(), 1)[0] for channel in varied[1:]]
+    assert len({round(gain, 3) for gain in gains} - {1.0}) == 2
+    assert np.corrcoef(varied.reshape(3, -1)).min() == pytest.approx(1)
 
 
 def test_the_same_seed_draws_the_same_crops():

@@ -32,12 +32,23 @@ def check_ranges(config: Any) -> None:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How strongly crops are varied."""
+    """How strongly crops are varied.
+
+    Parameters
+    ----------
+    scale : (float, float)
+        Least and largest factor a crop is resampled with.
+    gamma, noise, brightness : float
+        Of all channels alike.
+    colour : float
+        How much gain and offset of single channels may differ, for stains that vary.
+    """
 
     scale: tuple[float, float] = (0.7, 1.4)
     gamma: float = 0.3
     noise: float = 0.05
     brightness: float = 0.15
+    colour: float = 0.0
 
 
 @dataclass(frozen=True)

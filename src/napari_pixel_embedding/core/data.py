@@ -345,5 +345,13 @@ def _vary_intensity(image: Tensor, augmentation: Augmentation, rng: np.random.Ge
     image = image.sign() * image.abs().pow(gamma)
     image = image * float(1 + rng.uniform(-augmentation.brightness, augmentation.brightness))
     image = image + float(rng.uniform(-augmentation.brightness, augmentation.brightness))
+    if augmentation.colour > 0:
+        image = _vary_colour(image, augmentation.colour, rng)
     noise = rng.standard_normal(tuple(image.shape), np.float32)
     return image + float(rng.uniform(0, augmentation.noise)) * torch.from_numpy(noise)
+
+
+def _vary_colour(image: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
+    """Vary gain and offset of every channel of an image (C, [Z,] Y, X) by itself."""
+    gain, offset = rng.uniform(-strength, strength, (2, len(image), *(1,) * (image.ndim - 1)))
+    return image * torch.from_numpy(1 + gain).float() + torch.from_numpy(offset).float()
