@@ -5,8 +5,8 @@
 DATA is a folder with ``index.csv`` (columns name, type and split) and ``dev/images``,
 ``dev/masks``, or a folder that holds such a one as ``dsb2018``. Fluorescence images of the split
 ``dev`` are taken, evenly spaced. The exact reference clusters every pixel at one bandwidth and
-does not know the distance map: so the index is scored without and with it. The last lines compare the
-index with the mutex watershed at the model's own parameters, with the CPU time of an image.
+does not know the distance map: so the index is scored without and with it. The last lines compare
+the index with the mutex watershed at the model's own parameters, with the CPU time of an image.
 """
 
 from __future__ import annotations

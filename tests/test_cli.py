@@ -362,3 +362,20 @@ def test_a_recipe_that_cannot_be_used_is_told_in_one_line(tmp_path, folder, caps
     recipe.write_text("[training]\nstep = 3", encoding="utf-8")
     said = refused(capsys, "train", folder, "--recipe", recipe, "--output", "m")
     assert "the recipe r.toml cannot be used: there is no entry 'training.step'" in said
+
+
+@pytest.mark.parametrize("command", ["segment", "evaluate"])
+def test_the_method_reaches_the_clustering(command, folder, model_file, tmp_path, monkeypatch):
+    asked = []
+
+    def cluster(emap, params, method):
+        asked.append(method)
+        return np.ones(emap.shape, np.uint16)
+
+    monkeypatch.setattr("napari_pixel_embedding.core.inference.cluster", cluster)
+    target = ["--output", tmp_path / "out"] if command == "segment" else []
+    source = folder / "images" if command == "segment" else folder
+    common = ("--model", model_file, "--device", "cpu")
+    assert run(command, source, *target, *common, "--method", "mutex") == cli.OK
+    assert run(command, source, *target, *common) == cli.OK
+    assert asked == ["mutex"] * 6 + ["index"] * 6

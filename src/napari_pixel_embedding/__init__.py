@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         LocalBandwidth,
         StabilityCurve,
         build_cluster_index,
+        mutex_watershed,
     )
     from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
@@ -59,6 +60,7 @@ _HOMES = {
         "LocalBandwidth",
         "StabilityCurve",
         "build_cluster_index",
+        "mutex_watershed",
     ),
     "core.embedding_map": ("EmbeddingMap",),
     "core.evaluation": ("Scores", "evaluate"),
@@ -110,6 +112,7 @@ __all__ = [
     "load_model",
     "load_recipe",
     "model_config_for",
+    "mutex_watershed",
     "panoptic_quality",
     "predict_embedding",
     "predict_frames",

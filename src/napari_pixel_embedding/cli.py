@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import MISSING, fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import napari_pixel_embedding as npe
 from napari_pixel_embedding import __version__
 from napari_pixel_embedding.cli_datasets import add_dataset_commands
-from napari_pixel_embedding.cli_options import add_command as _command
-from napari_pixel_embedding.cli_options import escaped as _escaped
-from napari_pixel_embedding.cli_options import flag as _flag
+from napari_pixel_embedding.cli_options import (
+    add_cluster_params,
+    add_command,
+    add_config,
+    add_device,
+    add_diameter,
+    add_model,
+    add_option,
+    add_selection,
+    read_config,
+    selected_names,
+)
 from napari_pixel_embedding.console import bar, follow, percent_bar, say, say_report
 
 if TYPE_CHECKING:
@@ -57,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_segment(commands: Any) -> None:
-    parser = _command(
+    parser = add_command(
         commands,
         "segment",
         _segment,
@@ -69,23 +78,24 @@ def _add_segment(commands: Any) -> None:
         "--output", type=Path, help="folder for NAME_labels.tif (default: beside each image)"
     )
     parser.add_argument("--axes", help="axes of the images, such as YX, YXC, TYX or ZYX")
-    _add_model(parser)
-    _add_diameter(parser)
-    _add_device(parser)
-    _add_cluster_params(parser)
+    add_model(parser)
+    add_diameter(parser)
+    add_device(parser)
+    add_cluster_params(parser)
 
 
 def _segment(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.workflows import segment_files
 
     model = npe.load_model(options.model)
-    params = _cluster_params(options, model.config.cluster_params())
+    params = read_config(options, model.config.cluster_params())
     failures = 0
     results = segment_files(
         options.images,
         options.output,
         model=model,
         params=params,
+        method=options.method,
         axes=options.axes,
         diameter=options.diameter,
         device=options.device,
@@ -109,7 +119,7 @@ def _add_train(commands: Any) -> None:
     from napari_pixel_embedding.core.configs import TrainConfig
     from napari_pixel_embedding.core.systems import NETWORK_SIZES, SYSTEMS
 
-    parser = _command(
+    parser = add_command(
         commands,
         "train",
         _train,
@@ -125,16 +135,16 @@ def _add_train(commands: Any) -> None:
         help="a TOML file that describes a training whole; other options go before it",
     )
     group = parser.add_argument_group("model (default: the recipe's, or what is said here)")
-    _option(
+    add_option(
         group,
         "system",
         "Euclidean discriminative embedding, cosine embedding with local constraints, or the "
         "latter on distance features (default: euclidean)",
         choices=SYSTEMS,
     )
-    _option(group, "size", "of the network (default: base)", choices=list(NETWORK_SIZES))
-    _option(group, "start", "a bundled model or a model file to go on from (default: none)")
-    _option(
+    add_option(group, "size", "of the network (default: base)", choices=list(NETWORK_SIZES))
+    add_option(group, "start", "a bundled model or a model file to go on from (default: none)")
+    add_option(
         group,
         "coordinates",
         "add position divided by this many pixels to the embedding, about half an "
@@ -143,25 +153,20 @@ def _add_train(commands: Any) -> None:
         metavar="PIXELS",
         dest="coordinate_scale",
     )
-    _option(group, "embedding-dim", "components of a vector (default: 16)", type=int)
-    _option(group, "base-width", "features at full resolution (default: the size's)", type=int)
-    _option(group, "name", "name of the model (default: the output's name)")
-    _option(group, "description", "a line about the model")
-    _option(group, "licence", "licence of the model")
-    _option(
+    add_option(group, "embedding-dim", "components of a vector (default: 16)", type=int)
+    add_option(group, "base-width", "features at full resolution (default: the size's)", type=int)
+    add_option(group, "name", "name of the model (default: the output's name)")
+    add_option(group, "description", "a line about the model")
+    add_option(group, "licence", "licence of the model")
+    add_option(
         group,
         "validation",
         "another such folder, to choose the best step by (default: every tenth pair)",
         type=Path,
     )
-    _add_selection(parser)
-    _add_device(parser)
-    _add_config(parser, TrainConfig)
-
-
-def _option(parser: Any, name: str, help: str, **kind: Any) -> None:
-    """Add an option that is absent unless it is given."""
-    parser.add_argument(f"--{name}", default=argparse.SUPPRESS, help=help, **kind)
+    add_selection(parser)
+    add_device(parser)
+    add_config(parser, TrainConfig)
 
 
 _MODEL_OPTIONS = (
@@ -186,10 +191,10 @@ def _train(options: argparse.Namespace) -> int:
     recipe = Recipe() if options.recipe is None else load_recipe(options.recipe)
     if recipe.name == Recipe.name:
         recipe = replace(recipe, name=options.output.stem)
-    recipe = replace(recipe, training=_config(options, recipe.training))
+    recipe = replace(recipe, training=read_config(options, recipe.training))
     given = {name: getattr(options, name) for name in _MODEL_OPTIONS if name in options}
     if options.index is not None or options.where:
-        given["names"] = _selected(options)
+        given["names"] = selected_names(options)
     arguments = {**recipe.arguments(options.folder), **given}
     follow(train_from_folder(output=options.output, device=options.device, **arguments))
     say(f"{model_path(options.output)}: trained.")
@@ -199,7 +204,7 @@ def _train(options: argparse.Namespace) -> int:
 def _add_finetune(commands: Any) -> None:
     from napari_pixel_embedding.core.configs import FineTuneConfig
 
-    parser = _command(
+    parser = add_command(
         commands,
         "finetune",
         _finetune,
@@ -224,10 +229,10 @@ def _add_finetune(commands: Any) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="model file to write")
     parser.add_argument("--axes", help="axes of the images, such as YX, YXC, TYX or ZYX")
-    _add_model(parser)
-    _add_diameter(parser)
-    _add_device(parser)
-    _add_config(parser, FineTuneConfig)
+    add_model(parser)
+    add_diameter(parser)
+    add_device(parser)
+    add_config(parser, FineTuneConfig)
 
 
 def _finetune(options: argparse.Namespace) -> int:
@@ -241,7 +246,7 @@ def _finetune(options: argparse.Namespace) -> int:
         corrections,
         options.output,
         model=options.model,
-        config=_config(options, FineTuneConfig()),
+        config=read_config(options, FineTuneConfig()),
         axes=options.axes,
         diameter=options.diameter,
         device=options.device,
@@ -269,7 +274,7 @@ def _files_to_learn_from(options: argparse.Namespace) -> tuple[list[Path], list[
 
 
 def _add_evaluate(commands: Any) -> None:
-    parser = _command(
+    parser = add_command(
         commands,
         "evaluate",
         _evaluate,
@@ -277,16 +282,16 @@ def _add_evaluate(commands: Any) -> None:
         "pixel-embedding evaluate dsb2018/dev --index dsb2018/index.csv --where type=fluo",
     )
     parser.add_argument("folder", type=Path, help="folder that holds images/ and masks/")
-    _add_selection(parser)
-    _add_model(parser)
-    _add_diameter(parser)
-    _add_device(parser)
+    add_selection(parser)
+    add_model(parser)
+    add_diameter(parser)
+    add_device(parser)
     parser.add_argument(
         "--no-distance-seeds",
         action="store_true",
         help="cluster the embedding alone, without seeds from the distance map",
     )
-    _add_cluster_params(parser)
+    add_cluster_params(parser)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -297,8 +302,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         scores = evaluate_folder(
             options.folder,
             model=model,
-            params=_cluster_params(options, model.config.cluster_params()),
-            names=_selected(options),
+            params=read_config(options, model.config.cluster_params()),
+            method=options.method,
+            names=selected_names(options),
             diameter=options.diameter,
             device=options.device,
             progress=progress,
@@ -319,7 +325,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _add_demo(commands: Any) -> None:
-    parser = _command(
+    parser = add_command(
         commands,
         "demo",
         _demo,
@@ -341,87 +347,6 @@ def _demo(options: argparse.Namespace) -> int:
         raise ValueError("expected napari, found none: pip install 'napari-pixel-embedding[gui]'")
     demo = importlib.import_module("napari_pixel_embedding._napari.demo")
     return int(demo.run_demo(screenshot=options.screenshot, sample=options.sample) or OK)
-
-
-def _add_model(parser: Any) -> None:
-    parser.add_argument(
-        "--model",
-        default="nuclei-fluo",
-        help=f"a bundled model ({', '.join(npe.list_models())}) or a .safetensors file",
-    )
-
-
-def _add_diameter(parser: Any) -> None:
-    parser.add_argument(
-        "--diameter",
-        type=float,
-        metavar="PIXELS",
-        help="typical diameter of an object in the images; they are resampled to the one that "
-        "the model knows (default: as the model's configuration says)",
-    )
-
-
-def _add_device(parser: Any) -> None:
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-
-
-def _add_selection(parser: Any) -> None:
-    parser.add_argument("--index", type=Path, help="a CSV table with a column 'name'")
-    parser.add_argument(
-        "--where",
-        nargs="+",
-        default=[],
-        metavar="COLUMN=VALUE",
-        help="use only the pairs whose row in the table has these values",
-    )
-
-
-def _selected(options: argparse.Namespace) -> list[str] | None:
-    from napari_pixel_embedding.core.files import names_where
-
-    if options.index is None:
-        if options.where:
-            raise ValueError("--where needs --index, the table to look in.")
-        return None
-    unequal = [text for text in options.where if "=" not in text]
-    if unequal:
-        raise ValueError(f"--where expects COLUMN=VALUE, found {unequal[0]!r}.")
-    return names_where(options.index, dict(text.split("=", 1) for text in options.where))
-
-
-def _add_cluster_params(parser: Any) -> None:
-    """Add an option for each cluster parameter; what is not given is the model's own."""
-    from napari_pixel_embedding.core.clustering import ClusterParams
-
-    group = parser.add_argument_group("clustering (default: the model's own)")
-    for spec in fields(ClusterParams):
-        group.add_argument(
-            _flag(spec.name),
-            type=type(spec.default),
-            default=argparse.SUPPRESS,
-            help=_escaped(spec.metadata["tooltip"]),
-        )
-
-
-def _cluster_params(options: argparse.Namespace, defaults: Any) -> Any:
-    given = {f.name: getattr(options, f.name) for f in fields(defaults) if f.name in options}
-    return replace(defaults, **given)
-
-
-def _add_config(parser: Any, config: type[Any]) -> None:
-    """Add an option for each field of ``config`` that describes itself in its metadata."""
-    for spec in fields(config):
-        if spec.metadata and spec.default is not MISSING:
-            tooltip = _escaped(spec.metadata["tooltip"])
-            described = f"{tooltip} (default: {spec.default})"
-            options = {"type": type(spec.default), "choices": spec.metadata.get("choices")}
-            _option(parser, spec.name.replace("_", "-"), described, **options)
-
-
-def _config(options: argparse.Namespace, config: Any) -> Any:
-    """Change a configuration where the command line says so."""
-    given = {f.name: getattr(options, f.name) for f in fields(config) if f.name in options}
-    return replace(config, **given)
 
 
 if __name__ == "__main__":

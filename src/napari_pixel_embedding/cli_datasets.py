@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.cli_options import add_command, escaped, flag
+from napari_pixel_embedding.cli_options import add_command, add_config, read_config
 from napari_pixel_embedding.console import bar, say
 
 if TYPE_CHECKING:
@@ -43,10 +42,7 @@ def _add_synthesise(commands: Any) -> None:
         help="pixels along Y X, or Z Y X for volumes",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the first image")
-    for spec in fields(SyntheticConfig):
-        if spec.metadata:
-            tooltip = escaped(spec.metadata["tooltip"])
-            parser.add_argument(flag(spec.name), type=float, default=spec.default, help=tooltip)
+    add_config(parser, SyntheticConfig)
     parser.add_argument("--colour", action="store_true", help="draw red, green and blue")
 
 
@@ -54,14 +50,13 @@ def _synthesise(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.core.synthetic import SyntheticConfig
     from napari_pixel_embedding.datasets import synthesise_folder
 
-    config = SyntheticConfig(**{f.name: getattr(options, f.name) for f in fields(SyntheticConfig)})
     pairs = synthesise_folder(
         options.output,
         options.kind,
         options.count,
         options.shape,
         seed=options.seed,
-        config=config,
+        config=read_config(options, SyntheticConfig()),
     )
     written = len(list(bar(pairs, "images", options.count)))
     say(f"{options.output}: {written} images with masks.")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.configs import FineTuneConfig
     from napari_pixel_embedding.core.io import ImageData
     from napari_pixel_embedding.core.progress import Progress
@@ -82,6 +83,7 @@ def segment_files(
     *,
     model: str | EmbeddingModel = "nuclei-fluo",
     params: ClusterParams | None = None,
+    method: Method = "index",
     axes: str | None = None,
     diameter: float | None = None,
     device: str = "auto",
@@ -98,7 +100,7 @@ def segment_files(
         Files or folders.
     output : path, optional
         Folder to write to; beside each image by default.
-    model, params, axes, diameter, device, progress
+    model, params, method, axes, diameter, device, progress
         As in :func:`segment`; the axes stored in a file are used where ``axes`` is None.
 
     Yields
@@ -109,6 +111,7 @@ def segment_files(
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
     options: dict[str, Any] = {
+        "method": method,
         "axes": axes,
         "diameter": diameter,
         "device": device,
@@ -183,6 +186,7 @@ def evaluate_folder(
     *,
     model: str | EmbeddingModel = "nuclei-fluo",
     params: ClusterParams | None = None,
+    method: Method = "index",
     names: Iterable[str] | None = None,
     diameter: float | None = None,
     device: str = "auto",
@@ -195,7 +199,7 @@ def evaluate_folder(
     ----------
     folder : path
         Holds ``images/NAME.*`` and ``masks/NAME.*``.
-    model, params, diameter, device, progress, distance_seeds
+    model, params, method, diameter, device, progress, distance_seeds
         As in :func:`evaluate`.
     names : iterable of str, optional
         Only these pairs, see :func:`~.core.files.names_where`.
@@ -208,6 +212,7 @@ def evaluate_folder(
         data.images,
         data.labels,
         params=params,
+        method=method,
         axes=data.axes,
         diameter=diameter,
         device=device,

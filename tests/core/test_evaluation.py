@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core import evaluation
-from napari_pixel_embedding.core.clustering import ClusterParams
+from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS, ap_validation, evaluate, score
 from napari_pixel_embedding.core.inference import predict_frames
 
@@ -93,16 +93,16 @@ def test_distance_seeds_can_be_left_out(discs, tiny_model, monkeypatch, axes):
     if axes == "TYX":
         image, labels = np.stack([image, image.T]), np.stack([labels, labels.T])
     seen = []
-    build = evaluation.build_cluster_index
+    cluster = evaluation.cluster
 
-    def watch(emap):
+    def watch(emap, *how):
         seen.append(emap.distance)
-        return build(emap)
+        return cluster(emap, *how)
 
-    monkeypatch.setattr(evaluation, "build_cluster_index", watch)
+    monkeypatch.setattr(evaluation, "cluster", watch)
     model, params = tiny_model(), ClusterParams(foreground_threshold=0.2, min_size=0)
     frames = predict_frames(model, image, axes=axes, device="cpu")
-    expected = [build(replace(emap, distance=None)).cut(params) for emap in frames]
+    expected = [build_cluster_index(replace(emap, distance=None)).cut(params) for emap in frames]
     found = evaluate(
         model, [image], [labels], params=params, axes=axes, device="cpu", distance_seeds=False
     )

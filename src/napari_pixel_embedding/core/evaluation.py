@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering import build_cluster_index
+from napari_pixel_embedding.core.clustering.methods import cluster
 from napari_pixel_embedding.core.inference import predict_frames, segment
 from napari_pixel_embedding.core.metrics import (
     average_precision,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.training import Validation
 
@@ -64,6 +65,7 @@ def evaluate(
     labels: Sequence[NDArray[Any]],
     *,
     params: ClusterParams | None = None,
+    method: Method = "index",
     axes: str | None = None,
     diameter: float | None = None,
     device: str = "auto",
@@ -80,11 +82,13 @@ def evaluate(
         As many label images as images.
     params : ClusterParams, optional
         The model's own by default.
+    method : {"index", "mutex"}
+        As in :func:`segment`.
     axes, diameter, device, progress
         As in :func:`predict_embedding`.
     distance_seeds : bool
         Whether the distance map may seed the clusters; without it they come from the embedding
-        alone.
+        alone. Mutex watershed never asks it.
     """
     if len(images) != len(labels) or not images:
         raise ValueError(
@@ -92,12 +96,17 @@ def evaluate(
             f"found {len(images)} images and {len(labels)} label images."
         )
     predict = segment if distance_seeds else _segment_without_seeds
+    options: dict[str, Any] = {
+        "params": params,
+        "method": method,
+        "axes": axes,
+        "diameter": diameter,
+        "device": device,
+    }
     started = time.perf_counter()
     predicted = []
     for done, image in enumerate(images, start=1):
-        predicted.append(
-            predict(image, model, params=params, axes=axes, diameter=diameter, device=device)
-        )
+        predicted.append(predict(image, model, **options))
         report(progress, done / len(images))
     seconds = (time.perf_counter() - started) / len(images)
     return score(labels, predicted, seconds)
@@ -108,11 +117,12 @@ def _segment_without_seeds(
     model: EmbeddingModel,
     *,
     params: ClusterParams | None,
+    method: Method,
     **options: Any,
 ) -> NDArray[Any]:
     params = params or model.config.cluster_params()
     maps = list(predict_frames(model, image, **options))
-    cuts = [build_cluster_index(replace(emap, distance=None)).cut(params) for emap in maps]
+    cuts = [cluster(replace(emap, distance=None), params, method) for emap in maps]
     return cuts[0] if maps[0].frame is None else np.stack(cuts)
 
 

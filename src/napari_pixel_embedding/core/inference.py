@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model
-from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
+from napari_pixel_embedding.core.clustering.methods import cluster
 from napari_pixel_embedding.core.data import normalise
 from napari_pixel_embedding.core.devices import autocast, resolve_device
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.model_config import ModelConfig
     from napari_pixel_embedding.core.progress import Progress
 
@@ -128,13 +130,14 @@ def segment(
     model: str | EmbeddingModel = "nuclei-fluo",
     *,
     params: ClusterParams | None = None,
+    method: Method = "index",
     axes: str | None = None,
     spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> NDArray[np.unsignedinteger[Any]]:
-    """Segment an image: network, cluster index and cut in one call.
+    """Segment an image: network and clustering in one call.
 
     Parameters
     ----------
@@ -144,6 +147,9 @@ def segment(
         A bundled name, a path, or a loaded model.
     params : ClusterParams, optional
         The model's own by default.
+    method : {"index", "mutex"}
+        How to cluster: connected mean shift, or mutex watershed, which needs the extra
+        ``mutex``.
     axes, spacing, diameter, device, progress
         As in :func:`predict_embedding`.
 
@@ -172,7 +178,7 @@ def segment(
         device=device,
         progress=progress,
     )
-    frames = [build_cluster_index(emap).cut(params) for emap in maps]
+    frames = [cluster(emap, params, method) for emap in maps]
     return np.stack(frames) if "T" in axes else frames[0]
 
 
@@ -190,7 +196,7 @@ def segment_frame(
     maps = _predict(model, frame, None, None, device, None)
     maps = _finish(maps, model.config, frame.shape[1:])
     emap = _as_embedding_map(maps, model.config, None, None)
-    return build_cluster_index(emap).cut(model.config.cluster_params())
+    return cluster(emap, model.config.cluster_params())
 
 
 def _part(progress: Progress, done: int, count: int) -> Progress:

@@ -11,6 +11,7 @@ from synthetic import f1_score, make_scene, stripes
 from test_edge_cases import embedding_maps
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
+from napari_pixel_embedding.core.clustering.methods import METHODS, cluster
 from napari_pixel_embedding.core.clustering.mutex import mutex_watershed, neighbourhood
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
 
@@ -112,3 +113,15 @@ def test_a_missing_library_is_named_with_the_way_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "bioimage_cpp", None)
     with pytest.raises(ValueError, match=r"bioimage-cpp, found none: .*\[mutex\]"):
         mutex_watershed(stripes(1.0))
+
+
+def test_methods_are_called_by_their_names():
+    emap, params = make_scene(seed=0).emap, ClusterParams(bandwidth=1.2, min_size=30)
+    found = {method: cluster(emap, params, method) for method in METHODS}
+    np.testing.assert_array_equal(found["index"], build_cluster_index(emap).cut(params))
+    np.testing.assert_array_equal(found["mutex"], mutex_watershed(emap, params))
+
+
+def test_another_method_is_refused():
+    with pytest.raises(ValueError, match="method must be one of index, mutex, found 'watershed'"):
+        cluster(make_scene(shape=(16, 16)).emap, ClusterParams(), "watershed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_pixel_embedding.core.clustering.build import build_cluster_index, warm_up
 from napari_pixel_embedding.core.clustering.index import ClusterIndex
+from napari_pixel_embedding.core.clustering.mutex import mutex_watershed
 from napari_pixel_embedding.core.clustering.params import (
     ClusterParams,
     LocalBandwidth,
@@ -21,5 +22,6 @@ __all__ = [
     "Summary",
     "bandwidth_range",
     "build_cluster_index",
+    "mutex_watershed",
     "warm_up",
 ]

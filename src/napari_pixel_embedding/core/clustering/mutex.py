@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import maximum_filter, minimum_filter
 
 from napari_pixel_embedding.core.clustering.params import ClusterParams, default_bandwidth
 
@@ -155,6 +154,7 @@ def _distances(
 
 def _without_slivers(labels: NDArray[np.uint64]) -> NDArray[np.int32]:
     """Give pieces without an interior to the pieces they touch; those by themselves stay."""
+    from scipy.ndimage import maximum_filter, minimum_filter
     from skimage.segmentation import watershed
 
     pieces = labels.astype(np.int32)
