@@ -1,6 +1,6 @@
 """How good the clusters of a real embedding are, against the exact mean shift and the ground truth.
 
-    python benchmarks/cluster_quality.py DATA [--model nuclei-fluo] [--images 20]
+    python benchmarks/cluster_quality.py DATA [--model nuclei-fluo] [--images 20] [--methods]
 
 DATA is a folder with ``index.csv`` (columns name, type and split) and ``dev/images``,
 ``dev/masks``, or a folder that holds such a one as ``dsb2018``. Fluorescence images of the split
@@ -41,15 +41,24 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="nuclei-fluo")
     parser.add_argument("--images", type=int, default=20)
+    parser.add_argument("--methods", action="store_true", help="print the last lines alone")
     options = parser.parse_args()
     model = load_model(options.model)
     names = choose(options.data, options.images)
     emaps = [predict_embedding(model, read_image(image).data) for image, _ in names]
     truth = [read_labels(mask).data for _, mask in names]
-    seeded = [build_cluster_index(emap) for emap in emaps]
-    bare = [build_cluster_index(replace(emap, distance=None)) for emap in emaps]
     usual = model.config.cluster_params()
     print(f"{len(names)} images, {sum(np.unique(y).size - 1 for y in truth)} objects")
+    if not options.methods:
+        report_exact(truth, emaps, usual)
+    report_timed("index, built and cut", truth, emaps, lambda e: build_cluster_index(e).cut(usual))
+    report_timed("mutex watershed", truth, emaps, lambda e: mutex_watershed(e, usual))
+
+
+def report_exact(truth: Labels, emaps: list[EmbeddingMap], usual: ClusterParams) -> None:
+    """Print the index beside the exact mean shift, at several bandwidths and at its own choice."""
+    seeded = [build_cluster_index(emap) for emap in emaps]
+    bare = [build_cluster_index(replace(emap, distance=None)) for emap in emaps]
     for bandwidth in sorted({1.0, usual.bandwidth, 2.0}):
         params = replace(usual, bandwidth=bandwidth)
         exact = [exact_mean_shift(emap, params) for emap in emaps]
@@ -64,8 +73,6 @@ def main() -> None:
         report(f"auto bandwidth {name}", truth, [cut_auto(i, usual) for i in indices], None)
         splits = sum(count_splits(index, usual) for index in indices)
         print(f"    splits along 60 growing bandwidths: {splits}")
-    report_timed("index, built and cut", truth, emaps, lambda e: build_cluster_index(e).cut(usual))
-    report_timed("mutex watershed", truth, emaps, lambda e: mutex_watershed(e, usual))
 
 
 def choose(data: Path, count: int) -> list[tuple[Path, Path]]:
