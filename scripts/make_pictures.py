@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import napari
@@ -17,13 +18,18 @@ import numpy as np
 from PIL import Image
 from qtpy.QtWidgets import QApplication
 
+from napari_pixel_embedding import synthesise_folder
 from napari_pixel_embedding._napari.demo import Demo
+from napari_pixel_embedding._napari.train_panel import TrainPanel
 from napari_pixel_embedding.core.scatter import POSITION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qtpy.QtWidgets import QWidget
 
 _WIDTH = 1400
+_PATIENCE_S = 600
 _CROP = (slice(180, 320), slice(0, 190))
 """Part of the sample ``nuclei-field`` where nuclei touch, ([y], [x])."""
 
@@ -46,6 +52,7 @@ def main() -> None:
         _save_widget(demo.fine_tune_panel, folder / "fine_tune.png")
         _show_scatter(demo)
         _save_widget(demo.embedding_panel, folder / "embedding.png")
+        _save_training(viewer, folder / "train.png")
     finally:
         viewer.close()
 
@@ -79,6 +86,39 @@ def _show_scatter(demo: Demo) -> None:
         time.sleep(0.01)
     panel.resize(panel.width(), 640)
     QApplication.processEvents()
+
+
+def _save_training(viewer: napari.Viewer, path: Path) -> None:
+    """Train for a while on drawn images, and save the dock."""
+    panel = TrainPanel(viewer)
+    viewer.window.add_dock_widget(panel, name="Train", tabify=True)
+    training, state = panel.training, panel.training.state
+    with TemporaryDirectory() as folder:
+        for _ in synthesise_folder(f"{folder}/cells", count=30, shape=(128, 128)):
+            pass
+        training.choose_folder(f"{folder}/cells")
+        _wait(lambda: state.plan is not None)
+        training.choose_output(f"{folder}/my_cells")
+        training.change_recipe(
+            size="tiny",
+            model={"embedding_dim": 8, "coordinate_scale": state.plan.median_diameter / 4},
+            training={"steps": 400, "crop": 128, "validate_every": 40},
+        )
+        panel.start()
+        _wait(lambda: bool(state.steps) and state.steps[-1].step >= 290)
+        training.find_worst()
+        _wait(lambda: bool(state.examples))
+        _save_widget(panel.widget(), path)
+        training.stop()
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + _PATIENCE_S
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited for {_PATIENCE_S} s in vain")
+        QApplication.processEvents()
+        time.sleep(0.01)
 
 
 def _save_widget(widget: QWidget, path: Path) -> None:

@@ -46,7 +46,7 @@ def test_widgets_are_in_the_layers_menus(manifest: PluginManifest) -> None:
     assert menus == {
         "napari/layers/segment": ["segment"],
         "napari/layers/visualize": ["embedding"],
-        "napari/layers/annotate": ["correct", "fine_tune"],
+        "napari/layers/annotate": ["correct", "fine_tune", "train"],
     }
 
 

@@ -12,7 +12,7 @@ from napari_pixel_embedding._napari import dock as docks
 from napari_pixel_embedding._napari.segment_panel import SegmentPanel
 
 PLUGIN = "napari-pixel-embedding"
-NAMES = ("Segment (pixel embedding)", "Embedding view", "Correct", "Fine-tune")
+NAMES = ("Segment (pixel embedding)", "Embedding view", "Correct", "Fine-tune", "Train")
 
 
 def deleted():
@@ -31,6 +31,7 @@ def test_the_menu_opens_all_panels_with_one_workspace(viewer):
         docks.embedding_widget,
         docks.correct_widget,
         docks.fine_tune_widget,
+        docks.train_widget,
     ]
     assert [type(panel) for panel in panels] == kinds
     assert len({id(panel.workspace) for panel in panels}) == 1

@@ -123,7 +123,10 @@ def test_a_folder_that_cannot_be_used_is_told(run, session, tmp_path):
     run.choose_folder(tmp_path / "missing")
     assert session.error == "Expected the folders 'images' and 'masks'."
     assert run.state.plan is None
+    assert run.state.problem == session.error
     assert not run.state.planning
+    run.choose_folder(tmp_path / "data")
+    assert (run.state.plan, run.state.problem) == (PLAN, "")
 
 
 def test_nothing_is_looked_at_before_a_folder_is_chosen(run, engine):
@@ -180,7 +183,7 @@ def test_a_training_runs_and_its_worst_images_are_found(ready, engine, tmp_path)
     assert [step.step for step in state.steps] == [1, 2, 3, 4]
     assert all(step.model is None for step in state.steps)
     assert (state.running, state.trained) == (False, str(tmp_path / "mine.safetensors"))
-    assert state.status == "Finished: the best model so far is kept."
+    assert state.status == "Finished: the best model (AP 0.50 on the validation images) is kept."
     assert state.examples == ("worst",)
     assert engine.judged == [(state.trained, SPLIT.validation, "cpu")]
     assert load_recipe(tmp_path / "mine.toml") == state.recipe
@@ -236,7 +239,7 @@ def test_stop_ends_the_process_and_keeps_the_best(engine, session, tmp_path):
     assert engine.closed == 1
     assert [step.step for step in state.steps] == [1, 2, 3]
     assert (state.running, bool(state.trained)) == (False, True)
-    assert state.status == "Stopped: the best model so far is kept."
+    assert state.status == "Stopped: the best model (AP 0.50 on the validation images) is kept."
     assert state.judging
     queue.settle()
     assert state.examples == ("worst",)

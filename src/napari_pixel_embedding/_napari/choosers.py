@@ -198,9 +198,20 @@ class ModelChooser(Choice):
     def show_source(self, source: str | EmbeddingModel) -> None:
         """Show the model that the session was told to use."""
         if isinstance(source, str):
-            return
-        if source is not self._last:
+            self._show_name(source)
+        elif source is not self._last:
             self.add(source.config.name, source)
+
+    def _show_name(self, source: str) -> None:
+        known = [value for _, value in self._sources if isinstance(value, str)]
+        if source in ("", self._last):
+            return
+        if source not in known:
+            self.add_file(source)
+            return
+        self._last = source
+        self._fill(source)
+        self.changed.emit()
 
     def add_file(self, path: str) -> None:
         """Offer a model file, and choose it."""

@@ -9,5 +9,12 @@ from napari_pixel_embedding._napari.correct_panel import CorrectPanel as correct
 from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel as embedding_widget
 from napari_pixel_embedding._napari.fine_tune_panel import FineTunePanel as fine_tune_widget
 from napari_pixel_embedding._napari.segment_panel import SegmentPanel as segment_widget
+from napari_pixel_embedding._napari.train_panel import TrainPanel as train_widget
 
-__all__ = ["correct_widget", "embedding_widget", "fine_tune_widget", "segment_widget"]
+__all__ = [
+    "correct_widget",
+    "embedding_widget",
+    "fine_tune_widget",
+    "segment_widget",
+    "train_widget",
+]

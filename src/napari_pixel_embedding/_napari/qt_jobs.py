@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.session import Job
 
-_WORKERS = 7
-"""One each for a run, the labels, the colours, fine-tuning and what is explored: similarity,
-plot and selection. None waits for another."""
+_WORKERS = 10
+"""One each for a run, the labels, the colours, fine-tuning, what is explored (similarity, plot and
+selection), and a training: its folder, itself and its worst images. None waits for another."""
 
 
 _logger = logging.getLogger(__name__)

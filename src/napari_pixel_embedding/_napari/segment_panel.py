@@ -46,6 +46,7 @@ class SegmentPanel(Panel):
         self._follow_session()
         self.images.changed.connect(self._refresh)
         self.models.changed.connect(self._refresh)
+        self.models.show_source(self.session.model_source)
         self.form.changed.connect(lambda changes: self.controller.set_cluster_params(**changes))
         self.workspace.layers.clicked.connect(self.cuts.refresh)
         self._refresh()

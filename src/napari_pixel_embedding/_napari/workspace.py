@@ -9,7 +9,7 @@ from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
 from napari_pixel_embedding._napari.layers import ResultLayers
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
-from napari_pixel_embedding.session import Engine, Session, SessionController
+from napari_pixel_embedding.session import Engine, Session, SessionController, TrainingRun
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -43,6 +43,7 @@ class Workspace(QObject):
         self._warming.setSingleShot(True)
         self._warming.timeout.connect(lambda: prepare(engine.warm_up))
         self._warming.start(_WARM_UP_MS)
+        self.training = TrainingRun(self.session, self.executor, engine)
         self.layers = ResultLayers(viewer, self.controller)
         self._panels: set[int] = set()
         self._closed = False
@@ -90,6 +91,7 @@ class Workspace(QObject):
         self._warming.stop()
         self.session.events.error.disconnect(self._notify)
         self.controller.close()
+        self.training.close()
         self.executor.close()
         self.layers.close()
 

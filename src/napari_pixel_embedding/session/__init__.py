@@ -6,6 +6,7 @@ from napari_pixel_embedding.session.controller import SessionController
 from napari_pixel_embedding.session.engine import Engine
 from napari_pixel_embedding.session.jobs import Executor, ImmediateExecutor, Job, JobLine
 from napari_pixel_embedding.session.state import Earlier, ImageInput, Session
+from napari_pixel_embedding.session.training_run import TrainingRun
 
 __all__ = [
     "Earlier",
@@ -17,4 +18,5 @@ __all__ = [
     "JobLine",
     "Session",
     "SessionController",
+    "TrainingRun",
 ]

@@ -49,6 +49,8 @@ class TrainingState:
         Intention: the model file to write.
     plan : TrainingPlan, optional
         What the folders hold.
+    problem : str
+        Why there is no plan, where a folder was chosen.
     planning, running, judging : bool
         Whether folders are looked at, a model is trained, the worst images are looked for.
     progress : float
@@ -73,6 +75,7 @@ class TrainingState:
     recipe: Recipe = field(default_factory=Recipe)
     output: str = ""
     plan: TrainingPlan | None = None
+    problem: str = ""
     planning: bool = False
     running: bool = False
     judging: bool = False
@@ -167,7 +170,7 @@ class TrainingRun:
     def _look(self) -> None:
         state = self.state
         self._messages.clear()
-        state.plan = None
+        state.plan, state.problem = None, ""
         if not state.folder:
             return
         state.planning, state.progress = True, 0.0
@@ -175,12 +178,16 @@ class TrainingRun:
         self._plans.start(
             partial(training_work.plan, self._engine, request),
             done=self._take_plan,
-            failed=partial(self._failed, "planning", "looking at the folder"),
+            failed=self._no_plan,
             progress=self._show_progress,
         )
 
     def _take_plan(self, plan: TrainingPlan) -> None:
         self.state.planning, self.state.plan = False, plan
+
+    def _no_plan(self, error: Exception) -> None:
+        self.state.planning, self.state.problem = False, str(error)
+        self._messages.fail("looking at the folder", error)
 
     def _show_progress(self, fraction: float) -> None:
         self.state.progress = fraction
@@ -229,7 +236,7 @@ class TrainingRun:
         self._trainings.start(
             partial(training_work.train, self._engine, request),
             done=self._finish,
-            failed=partial(self._failed, "running", "training"),
+            failed=self._broken_off,
             progress=self._take_step,
         )
 
@@ -250,17 +257,17 @@ class TrainingRun:
     def _finish(self, _: None) -> None:
         self._end("Finished")
 
-    def _failed(self, flag: str, doing: str, error: Exception) -> None:
-        setattr(self.state, flag, False)
-        if flag == "running":
-            self._end("Ended by an error")
-        self._messages.fail(doing, error)
+    def _broken_off(self, error: Exception) -> None:
+        self._end("Ended by an error")
+        self._messages.fail("training", error)
 
     def _end(self, how: str) -> None:
         state = self.state
         state.running = False
         self._see_interrupted()
-        kept = "the best model so far is kept" if state.trained else "too early for a model to keep"
+        scores = [s.validation_ap for s in state.steps if s.validation_ap is not None]
+        best = f" (AP {max(scores):.2f} on the validation images)" if scores else ""
+        kept = f"the best model{best} is kept" if state.trained else "too early for a model to keep"
         later = "" if state.interrupted is None else ", and it can go on later"
         state.status = f"{how}: {kept}{later}."
         if state.trained:
@@ -281,12 +288,16 @@ class TrainingRun:
         self._judgements.start(
             work,
             done=self._take_examples,
-            failed=partial(self._failed, "judging", "looking for the worst images"),
+            failed=self._no_examples,
             progress=self._show_progress,
         )
 
     def _take_examples(self, examples: tuple[Example, ...]) -> None:
         self.state.judging, self.state.examples = False, examples
+
+    def _no_examples(self, error: Exception) -> None:
+        self.state.judging = False
+        self._messages.fail("looking for the worst images", error)
 
     def close(self) -> None:
         """Stop everything; what was written stays."""
