@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ os.environ["NAPARI_CONFIG"] = ""  # neither read nor write the user's settings
 os.environ["NAPARI_STRICT_QT"] = "raise"  # a widget left behind fails its test
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 os.environ.setdefault("QT_API", "pyqt6")
+os.environ["NAPARI_PIXEL_EMBEDDING_HOME"] = tempfile.mkdtemp()  # nor the user's unfinished work
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_marks_are_those_of_the_answers(monkeypatch, tiny_model):
     truth[0, :4], truth[0, 6:10] = 1, 2
     answer = np.where(truth == 1, 5, 0)
     monkeypatch.setattr(
-        "napari_pixel_embedding.core.exam.segment_frame", lambda model, frame, device: answer
+        "napari_pixel_embedding.core.exam._segmented", lambda model, frame, device: answer
     )
     frame = np.zeros((1, 1, 12), np.float32)
     marks = Exam((question_on_all(frame, truth), question_on_all(frame, truth))).mark(tiny_model())

@@ -50,6 +50,7 @@ class FakeStep:
     losses: dict = field(default_factory=dict)
     validation_ap: float | None = None
     model: Any = None
+    report: Any = None
 
 
 class FakeIndex:
@@ -122,10 +123,15 @@ def apply_corrections(clusters, corrections):
     return np.where(corrections >= 0, corrections, clusters).astype(np.uint16)
 
 
-def fine_tune(model, images, corrections, config, *, axes, device):
+def fine_tune(model, images, corrections, config, *, axes, device, names, alive):
     for step in range(1, 4):
         best = FakeModel(FakeConfig(name="tuned")) if step >= 2 else None
-        yield FakeStep(step, 3, {"total": 1 / step}, None, best)
+        yield FakeStep(step, 3, {"total": 1 / step}, None, best, f"report {step}")
+
+
+def segment_field(model, image, pixels, *, axes, frame, params, device):
+    image = np.asarray(image) if frame is None else np.asarray(image)[frame]
+    return (image[pixels] > 0).astype(np.uint16)
 
 
 def fit_color_basis(emap):
@@ -156,6 +162,8 @@ def fake_engine(**changes) -> Engine:
         "basis_fits": basis_fits,
         "embedding_to_rgb": embedding_to_rgb,
         "fine_tune": fine_tune,
+        "interrupted_tunings": list,
+        "segment_field": segment_field,
     }
     return Engine(**{**functions, **changes})
 

@@ -97,22 +97,3 @@ def test_corrected_objects_are_counted_without_background():
     result = pipeline.label(fake_engine(), request)
     np.testing.assert_array_equal(result.labels, [[1, 0, 9]])
     assert (result.object_count, result.corrected_count) == (2, 1)
-
-
-def test_tuning_is_closed_when_it_is_stopped():
-    closed = []
-
-    def steps(*args, **kwargs):
-        try:
-            while True:
-                yield "step"
-        finally:
-            closed.append(True)
-
-    def report(item):
-        raise RuntimeError("stop")
-
-    request = pipeline.TuneRequest(None, ImageInput(np.ones((2, 2))), "YX", None, None, "cpu")
-    with pytest.raises(RuntimeError):
-        pipeline.tune(fake_engine(fine_tune=steps), request, report)
-    assert closed == [True]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
+from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
-from napari_pixel_embedding.core.inference import segment_frame
+from napari_pixel_embedding.core.inference import predict_normalised
 from napari_pixel_embedding.core.metrics import average_precision
 from napari_pixel_embedding.core.object_errors import count_errors, judged
 from napari_pixel_embedding.core.tuning_report import ErrorCounts
@@ -85,10 +86,19 @@ class Exam:
         """Let a model answer all questions."""
         pairs, errors = [], ErrorCounts()
         for question in self.questions:
-            answer = segment_frame(model, question.frame, self.device)
+            answer = _segmented(model, question.frame, self.device)
             pairs.append(judged(question.truth, answer, question.counted))
             errors += count_errors(question.truth, answer, question.counted)
         true, pred = zip(*pairs, strict=True)
         return Marks(
             float(np.mean(average_precision(list(true), list(pred), IOU_THRESHOLDS))), errors
         )
+
+
+def _segmented(
+    model: EmbeddingModel, frame: NDArray[np.float32], device: str
+) -> NDArray[np.unsignedinteger[Any]]:
+    """Segment a frame that has the size that the network wants already."""
+    own_size = model.config.object_diameter
+    emap = predict_normalised(model, frame, diameter=own_size, device=device)
+    return build_cluster_index(emap).cut(model.config.cluster_params())

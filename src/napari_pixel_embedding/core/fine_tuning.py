@@ -32,7 +32,7 @@ def fine_tune(
     corrections: NDArray[Any] | Sequence[NDArray[Any]],
     config: FineTuneConfig | None = None,
     *,
-    axes: str | None = None,
+    axes: str | Sequence[str | None] | None = None,
     diameter: float | None = None,
     device: str = "auto",
     replay: Sequence[tuple[NDArray[Any], NDArray[Any]]] | None = None,
@@ -51,8 +51,8 @@ def fine_tune(
         Sparse label images: k > 0 is a corrected object, 0 known background, −1 is ignored.
     config : FineTuneConfig, optional
         How to tune.
-    axes : str, optional
-        Axes of every image.
+    axes : str or sequence of str, optional
+        Axes of every image, or of each.
     diameter : float, optional
         As in :func:`predict_embedding`, for every image; the tuned model takes it for its own.
     device : str
@@ -108,7 +108,7 @@ def _corrected_frames(
     config: ModelConfig,
     images: list[NDArray[Any]],
     corrections: list[NDArray[Any]],
-    axes: str | None,
+    axes: str | Sequence[str | None] | None,
     diameter: float | None,
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
     """Pair frames, as the network takes them, with their corrections where there are any."""
@@ -117,10 +117,11 @@ def _corrected_frames(
             "expected corrections for each image, "
             f"found {len(images)} images and {len(corrections)} correction images."
         )
+    each = [axes] * len(images) if axes is None or isinstance(axes, str) else axes
     frames = [
         frame
-        for image, correction in zip(images, corrections, strict=True)
-        for frame in annotated_frames(config, image, correction, axes, diameter=diameter)
+        for image, correction, own in zip(images, corrections, each, strict=True)
+        for frame in annotated_frames(config, image, correction, own, diameter=diameter)
         if (frame[1] > 0).any()
     ]
     if not frames:

@@ -95,6 +95,23 @@ def predict_embedding(
         image, axes = select_frame(image, axes, frame)
     channels = channels_first(image, axes, model.config)
     pixels = normalise(channels, model.config.percentiles)
+    return predict_normalised(
+        model, pixels, tile_shape, halo, spacing, diameter, device, progress, frame
+    )
+
+
+def predict_normalised(
+    model: EmbeddingModel,
+    pixels: NDArray[np.float32],
+    tile_shape: Sequence[int] | None = None,
+    halo: Sequence[int] | None = None,
+    spacing: tuple[float, ...] | None = None,
+    diameter: float | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+    frame: int | None = None,
+) -> EmbeddingMap:
+    """Run a model on a normalised frame (C, [Z,] Y, X); see :func:`predict_embedding`."""
     shape = zoomed_shape(pixels.shape[1:], zoom_for(model.config, diameter, spacing))
     maps = _predict(model, resample(pixels, shape), tile_shape, halo, device, progress)
     maps = _finish(maps, model.config, pixels.shape[1:])
@@ -187,16 +204,6 @@ def predict_foreground(
 ) -> NDArray[np.float32]:
     """Foreground probability ([Z,] Y, X) of a normalised frame (C, [Z,] Y, X)."""
     return _predict(model, image, None, None, device, None).foreground
-
-
-def segment_frame(
-    model: EmbeddingModel, frame: NDArray[np.float32], device: str = "auto"
-) -> NDArray[np.unsignedinteger[Any]]:
-    """Segment a normalised frame (C, [Z,] Y, X) in its own pixels, with the model's parameters."""
-    maps = _predict(model, frame, None, None, device, None)
-    maps = _finish(maps, model.config, frame.shape[1:])
-    emap = _as_embedding_map(maps, model.config, None, None)
-    return cluster(emap, model.config.cluster_params())
 
 
 def _part(progress: Progress, done: int, count: int) -> Progress:

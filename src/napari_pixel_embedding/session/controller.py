@@ -17,13 +17,14 @@ from napari_pixel_embedding.session.tuning import FineTuning
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.session.cuts import Direction
     from napari_pixel_embedding.session.jobs import Executor
-    from napari_pixel_embedding.session.state import ImageInput, Session
+    from napari_pixel_embedding.session.state import Field, ImageInput, Lesson, Session
 
 MAX_PIXELS = 2**26
 """Largest image, in pixels without channels, that is worked on at once (8192 × 8192)."""
@@ -116,6 +117,7 @@ class SessionController:
         self._runs.cancel()
         self._colorings.cancel()
         self._cutting.discard()
+        self._tuning.leave_image()
         session = self.session
         session.running = False
         session.embedding_rgb = None
@@ -277,16 +279,39 @@ class SessionController:
 
     # -------------------------------------------------------------------------- fine-tuning
 
-    def start_fine_tuning(self, config: Any) -> None:
+    def start_fine_tuning(
+        self, config: Any, others: Sequence[Lesson] = (), folder: str = ""
+    ) -> None:
         """Tune the present model on the corrections, in the background.
 
         Parameters
         ----------
         config : FineTuneConfig
             How long and how hard to learn.
+        others : sequence of Lesson
+            Further images with corrections.
+        folder : path
+            Holds further images and corrections, ``images/NAME.*`` and ``masks/NAME.*``.
         """
         self._messages.clear()
-        self._tuning.start(config)
+        self._tuning.start(config, others, folder)
+
+    def find_interrupted_tuning(self) -> None:
+        """Look for a fine-tuning that a crash has ended: ``session.interrupted_tuning``."""
+        self._tuning.find_interrupted()
+
+    def resume_fine_tuning(self) -> None:
+        """Go on with the interrupted fine-tuning."""
+        self._messages.clear()
+        self._tuning.resume()
+
+    def forget_interrupted_tuning(self) -> None:
+        """Throw the interrupted fine-tuning away."""
+        self._tuning.forget_interrupted()
+
+    def preview_tuning(self, field: Field | None) -> None:
+        """Show what the tuned model makes of a field of the image, now and as it learns."""
+        self._tuning.set_field(field)
 
     def stop_fine_tuning(self) -> None:
         """Stop learning; the best model so far stays."""
@@ -319,7 +344,7 @@ class SessionController:
 
     def close(self) -> None:
         """Stop everything; the session keeps what it has."""
-        self._tuning.stop()
+        self._tuning.close()
         self._cutting.cancel()
         self._runs.cancel()
         self._colorings.cancel()

@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterIndex
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.examples import Example
+    from napari_pixel_embedding.core.model_config import ModelConfig
     from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.core.survey import TrainingPlan
     from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.tuning_process import Interrupted
+    from napari_pixel_embedding.session.state import Lesson
 
 
 def _core(module: str, name: str) -> Callable[..., Any]:
@@ -29,6 +33,23 @@ def _core(module: str, name: str) -> Callable[..., Any]:
         )
 
     return call
+
+
+def _read_lessons(folder: str, config: ModelConfig) -> list[Lesson]:
+    """Read the images and corrections of a folder with ``images`` and ``masks``."""
+    from napari_pixel_embedding.core.annotated import axes_for_model
+    from napari_pixel_embedding.core.files import find_pairs
+    from napari_pixel_embedding.core.io import read_image
+    from napari_pixel_embedding.session.state import ImageInput, Lesson
+
+    lessons = []
+    for pair in find_pairs(folder):
+        image = read_image(pair.image)
+        axes = axes_for_model(image.axes, config)
+        lessons.append(
+            Lesson(ImageInput(image.data, axes, pair.image.name), axes, read_image(pair.mask).data)
+        )
+    return lessons
 
 
 @dataclass(frozen=True)
@@ -74,5 +95,14 @@ class Engine:
         default=_core("examples", "worst_examples")
     )
     fine_tune: Callable[..., Iterator[TrainProgress]] = field(
-        default=_core("fine_tuning", "fine_tune")
+        default=_core("tuning_process", "fine_tune_isolated")
     )
+    read_lessons: Callable[..., Sequence[Lesson]] = field(default=_read_lessons)
+    resume_tuning: Callable[..., Iterator[TrainProgress]] = field(
+        default=_core("tuning_process", "resume_tuning")
+    )
+    interrupted_tunings: Callable[[], list[Interrupted]] = field(
+        default=_core("tuning_process", "interrupted_tunings")
+    )
+    forget_tuning: Callable[[Path], None] = field(default=_core("tuning_process", "forget_tuning"))
+    segment_field: Callable[..., NDArray[Any]] = field(default=_core("preview", "segment_field"))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_pixel_embedding.session.cuts import object_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.projection import ColorBasis
-    from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report
@@ -261,30 +259,3 @@ def color(
         basis = engine.fit_color_basis(middle)
     pictures = [engine.embedding_to_rgb(emap, basis) for emap in maps]
     return Colors(basis, np.stack(pictures) if frames else pictures[0])
-
-
-@dataclass(frozen=True, eq=False)
-class TuneRequest:
-    """Everything that fine-tuning needs."""
-
-    model: EmbeddingModel
-    image: ImageInput
-    axes: str
-    corrections: NDArray[Any]
-    config: Any
-    device: str
-
-
-def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
-    """Report every step of a fine-tuning; closes it when a report stops the work."""
-    steps = engine.fine_tune(
-        request.model,
-        [request.image.data],
-        [request.corrections],
-        request.config,
-        axes=request.axes,
-        device=request.device,
-    )
-    with closing(cast("Generator[TrainProgress, None, None]", steps)):
-        for progress in steps:
-            report(progress)

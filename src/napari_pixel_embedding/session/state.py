@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.tuning_process import Interrupted
+    from napari_pixel_embedding.core.tuning_report import TuningReport
     from napari_pixel_embedding.session.cuts import Locals
 
 
@@ -52,6 +54,41 @@ class ImageInput:
     def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
         return tuple(self.data.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """An image with corrections to learn from.
+
+    Parameters
+    ----------
+    image : ImageInput
+        The image.
+    axes : str, optional
+        The axes it was read with.
+    corrections : array of int, shape ([T,] [Z,] Y, X)
+        As in :class:`Session`.
+    """
+
+    image: ImageInput
+    axes: str | None
+    corrections: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A part of an image: a frame, where there are any, and pixels along ([Z,] Y, X)."""
+
+    frame: int | None
+    pixels: tuple[slice, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What a model makes of a field of the image: a label image, shape ([Z,] Y, X)."""
+
+    labels: NDArray[Any]
+    field: Field
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +129,9 @@ _BY_IDENTITY = (
     "embedding_rgb",
     "training",
     "tuned_model",
+    "tuning_report",
+    "tuning_preview",
+    "interrupted_tuning",
 )
 
 
@@ -150,6 +190,12 @@ class Session:
         Steps of the present or last fine-tuning, without their models.
     tuned_model : EmbeddingModel, optional
         The best model of that fine-tuning, until it is used or discarded.
+    tuning_report : TuningReport, optional
+        What that model finds that its parent did not; before the first model, the parent alone.
+    tuning_preview : Preview, optional
+        What that model makes of the field that was in view.
+    interrupted_tuning : Interrupted, optional
+        A fine-tuning that was ended from outside and can go on.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(
@@ -186,6 +232,9 @@ class Session:
     error: str | None = None
     training: tuple[TrainProgress, ...] = field(default=())
     tuned_model: EmbeddingModel | None = None
+    tuning_report: TuningReport | None = None
+    tuning_preview: Preview | None = None
+    interrupted_tuning: Interrupted | None = None
 
     @property
     def has_frames(self) -> bool:

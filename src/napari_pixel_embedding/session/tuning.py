@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.session import pipeline
+from napari_pixel_embedding.session import tuning_work
 from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.live import LiveLine
+from napari_pixel_embedding.session.pipeline import same_family
+from napari_pixel_embedding.session.state import Lesson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state import Session
+    from napari_pixel_embedding.session.state import Field, Preview, Session
+
+_MOST_STEPS = 2000
+"""Steps that a curve is drawn of; beyond, every other one is dropped."""
 
 
 class FineTuning:
@@ -38,40 +47,60 @@ class FineTuning:
         self._engine = engine
         self._messages = messages
         self._line = JobLine(executor)
+        self._looks = LiveLine(executor)
+        self._searches = JobLine(executor)
+        self._field: Field | None = None
 
-    def start(self, config: Any) -> None:
-        """Start learning from the session's corrections, or say why that cannot be."""
-        session = self._session
+    # ------------------------------------------------------------------------------ learning
+
+    def start(self, config: Any, others: Sequence[Lesson], folder: str) -> None:
+        """Start learning from corrections, or say why that cannot be."""
+        if self._is_busy():
+            return
+        request = self._request(config, others, folder)
+        if request is not None:
+            self._begin(partial(tuning_work.tune, self._engine, request))
+
+    def resume(self) -> None:
+        """Go on with the interrupted fine-tuning, where there is one."""
+        interrupted = self._session.interrupted_tuning
+        if interrupted is not None and not self._is_busy():
+            self._session.interrupted_tuning = None
+            self._begin(partial(tuning_work.resume, self._engine, interrupted))
+
+    def _is_busy(self) -> bool:
         if self._line.busy:
             self._messages.refuse("Fine-tuning is under way. Stop it before starting anew.")
-            return
-        request = self._request(config)
-        if request is None:
-            return
-        session.training, session.tuned_model, session.tuning = (), None, True
-        session.tuning_status = "Preparing to fine-tune …"
-        self._line.start(
-            partial(pipeline.tune, self._engine, request),
-            done=self._done,
-            failed=self._failed,
-            progress=self._take_step,
-        )
+        return self._line.busy
 
-    def _request(self, config: Any) -> pipeline.TuneRequest | None:
-        session, corrections = self._session, self._session.corrections
+    def _begin(self, work: Callable[[Any], None]) -> None:
+        session = self._session
+        self._looks.cancel()
+        session.training, session.tuned_model, session.tuning = (), None, True
+        session.tuning_report = session.tuning_preview = None
+        session.tuning_status = "Preparing to fine-tune …"
+        self._line.start(work, done=self._done, failed=self._failed, progress=self._take_step)
+
+    def _request(
+        self, config: Any, others: Sequence[Lesson], folder: str
+    ) -> tuning_work.TuneRequest | None:
+        session = self._session
         if session.image is None or session.model is None or not session.embedding_maps:
             self._messages.refuse(
                 "Nothing to learn from: expected a result, found none. Run a model first."
             )
             return None
-        if corrections is None or not np.any(corrections > 0):
+        lessons = list(others)
+        if session.corrections is not None and np.any(session.corrections > 0):
+            lessons.insert(0, Lesson(session.image, session.axes, session.corrections))
+        if not lessons and not folder:
             self._messages.refuse(
                 "Nothing to learn from: expected at least one corrected object, found none. "
                 "Repair a few objects with the brush on the labels layer, then start."
             )
             return None
-        return pipeline.TuneRequest(
-            session.model, session.image, session.axes, corrections, config, session.device
+        return tuning_work.TuneRequest(
+            session.model, tuple(lessons), config, session.device, folder
         )
 
     def stop(self) -> None:
@@ -85,14 +114,21 @@ class FineTuning:
     def take_model(self) -> EmbeddingModel | None:
         """Stop learning and hand out the tuned model; the session has none any more."""
         self.stop()
-        tuned, self._session.tuned_model = self._session.tuned_model, None
+        self._looks.cancel()
+        session = self._session
+        tuned, session.tuned_model, session.tuning_preview = session.tuned_model, None, None
         return tuned
 
-    def _take_step(self, progress: TrainProgress) -> None:
+    def _take_step(self, progress: TrainProgress | None) -> None:
+        if progress is None:  # only a sign of life
+            return
         session = self._session
+        if progress.report is not None:
+            session.tuning_report = progress.report
         if progress.model is not None:
             session.tuned_model = progress.model
-        session.training = (*session.training, replace(progress, model=None))
+            self.look()
+        session.training = (*_thinned(session.training), replace(progress, model=None))
         session.tuning_status = f"Fine-tuning, step {progress.step} of {progress.steps} …"
 
     def _done(self, _: None) -> None:
@@ -107,3 +143,73 @@ class FineTuning:
             "Fine-tuning was ended by an error; the model in use is unchanged."
         )
         self._messages.fail("fine-tuning", error)
+        self.find_interrupted()
+
+    # ---------------------------------------------------------------- what was left unfinished
+
+    def find_interrupted(self) -> None:
+        """Look for a fine-tuning that a crash has ended."""
+        self._searches.start(
+            lambda report: self._engine.interrupted_tunings(),
+            done=self._take_interrupted,
+            failed=partial(self._messages.fail, "looking for an interrupted fine-tuning"),
+        )
+
+    def _take_interrupted(self, found: Sequence[Interrupted]) -> None:
+        self._session.interrupted_tuning = found[0] if found else None
+
+    def forget_interrupted(self) -> None:
+        """Throw the interrupted fine-tuning away; the next one, if any, is offered then."""
+        interrupted, self._session.interrupted_tuning = self._session.interrupted_tuning, None
+        if interrupted is not None:
+            self._engine.forget_tuning(interrupted.folder)
+            self.find_interrupted()
+
+    # ------------------------------------------------------------------------------- preview
+
+    def set_field(self, field: Field | None) -> None:
+        """Choose the field of the image that is looked at with each better model."""
+        self._field = field
+        self.look()
+
+    def look(self) -> None:
+        """Segment the field with the tuned model, where there are both."""
+        session, field = self._session, self._field
+        if session.tuned_model is None or session.image is None or field is None:
+            return
+        same = same_family(session.model, session.tuned_model)
+        request = tuning_work.PreviewRequest(
+            session.tuned_model,
+            session.image,
+            session.axes,
+            field,
+            session.cluster_params if same else None,
+            session.device,
+        )
+        self._looks.start(
+            partial(tuning_work.preview, self._engine, request),
+            done=self._take_preview,
+            failed=partial(self._messages.fail, "previewing the tuned model"),
+        )
+
+    def _take_preview(self, preview: Preview) -> None:
+        if self._session.tuned_model is not None:
+            self._session.tuning_preview = preview
+
+    def leave_image(self) -> None:
+        """Forget the preview: the image is another one."""
+        self._looks.cancel()
+        self._field = self._session.tuning_preview = None
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.stop()
+        self._looks.cancel()
+        self._searches.cancel()
+
+
+def _thinned(steps: tuple[TrainProgress, ...]) -> tuple[TrainProgress, ...]:
+    """Drop every other step of too many, but no score."""
+    if len(steps) < _MOST_STEPS:
+        return steps
+    return tuple(s for n, s in enumerate(steps) if n % 2 == 0 or s.validation_ap is not None)

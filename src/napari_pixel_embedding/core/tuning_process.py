@@ -1,0 +1,232 @@
+"""Fine-tuning in a process of its own, which can go on after a crash.
+
+Everything it needs lies in a folder among the user's files: the parent, the corrected frames, the
+settings, and soon a checkpoint. The folder goes when the tuning ends; one that is left behind, by
+a crash of the child or of the whole program, is an interrupted tuning that can be resumed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.configs import FineTuneConfig
+from napari_pixel_embedding.core.files import open_atomically
+from napari_pixel_embedding.core.resuming import checkpoint_path, interrupted_at
+from napari_pixel_embedding.core.user_folder import user_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.training import TrainProgress
+
+ENTRY = f"{__name__}:tune_request"
+"""What :func:`~.isolation.run_isolated` is to run on a folder with a request."""
+
+_REQUEST, _PARENT, _OUTPUT, _LOCK = "request.json", "parent.safetensors", "run", "lock"
+_STALE_S = 24 * 3600
+"""Folders that were never completed are removed after so many seconds."""
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A fine-tuning that was ended from outside.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it lies.
+    names : tuple of str
+        What its images are called.
+    model : str
+        Name of the parent.
+    step, steps : int
+        Steps that are kept, and steps in all.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    model: str
+    step: int
+    steps: int
+
+
+def tunings_folder() -> Path:
+    """Folder that holds a folder for each fine-tuning under way or interrupted."""
+    return user_folder() / "tuning"
+
+
+def fine_tune_isolated(
+    model: EmbeddingModel,
+    images: Sequence[NDArray[Any]],
+    corrections: Sequence[NDArray[Any]],
+    config: FineTuneConfig,
+    *,
+    axes: Sequence[str | None],
+    diameter: float | None = None,
+    device: str = "auto",
+    names: Sequence[str] = (),
+    alive: Callable[[], None] | None = None,
+) -> Generator[TrainProgress, None, None]:
+    """Do what :func:`~.fine_tuning.fine_tune` does in a process of its own.
+
+    Parameters
+    ----------
+    model, images, corrections, config, diameter, device, names
+        As in :func:`~.fine_tuning.fine_tune`.
+    axes : sequence of str
+        Axes of each image.
+    alive : callable, optional
+        As in :func:`~.isolation.run_isolated`, whose errors these are too.
+    """
+    folder = _new_folder()
+    corrected = [_corrected_only(*one) for one in zip(images, corrections, axes, strict=True)]
+    _write_request(folder, model, corrected, config, axes, diameter, device, names)
+    yield from resume_tuning(folder, alive=alive)
+
+
+def resume_tuning(
+    folder: Path, *, alive: Callable[[], None] | None = None
+) -> Generator[TrainProgress, None, None]:
+    """Go on with an interrupted fine-tuning; the folder stays if it is interrupted again."""
+    from napari_pixel_embedding.core.isolation import ProcessEnded, run_isolated
+
+    keep = False
+    try:
+        yield from run_isolated(ENTRY, folder, alive=alive)
+    except ProcessEnded:
+        keep = True
+        raise
+    finally:
+        if not keep:
+            forget_tuning(folder)
+
+
+def interrupted_tunings() -> list[Interrupted]:
+    """Fine-tunings that were ended from outside, the newest first."""
+    folders = [path for path in tunings_folder().glob("*") if path.is_dir()]
+    for path in folders:
+        if path.name.startswith(".") and time.time() - path.stat().st_mtime > _STALE_S:
+            shutil.rmtree(path, ignore_errors=True)
+    found = [_interrupted(path) for path in folders if not path.name.startswith(".")]
+    return sorted(filter(None, found), key=lambda one: one.folder.name, reverse=True)
+
+
+def forget_tuning(folder: Path) -> None:
+    """Remove the folder of a fine-tuning."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def tune_request(folder: Path) -> Generator[TrainProgress, None, None]:
+    """Tune as the request in a folder says, and report after every step."""
+    from napari_pixel_embedding.core.checkpoint import load_model
+    from napari_pixel_embedding.core.fine_tuning import fine_tune
+
+    with _locked(folder):
+        request = json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
+        count = len(request["axes"])
+        yield from fine_tune(
+            load_model(folder / _PARENT),
+            [np.load(folder / f"image{n}.npy") for n in range(count)],
+            [np.load(folder / f"corrections{n}.npy") for n in range(count)],
+            FineTuneConfig(**request["config"]),
+            axes=request["axes"],
+            diameter=request["diameter"],
+            device=request["device"],
+            names=request["names"],
+            checkpoint=checkpoint_path(folder / _OUTPUT),
+        )
+
+
+def _new_folder() -> Path:
+    """Name a folder that sorts by time, and make it under a name that marks it as incomplete."""
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
+    (tunings_folder() / f".{name}").mkdir(parents=True)
+    return tunings_folder() / name
+
+
+def _write_request(
+    folder: Path,
+    model: EmbeddingModel,
+    corrected: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+    config: FineTuneConfig,
+    axes: Sequence[str | None],
+    diameter: float | None,
+    device: str,
+    names: Sequence[str],
+) -> None:
+    """Write everything under the incomplete name, then give the folder its own."""
+    from napari_pixel_embedding.core.checkpoint import save_model
+
+    incomplete = folder.with_name(f".{folder.name}")
+    save_model(model, incomplete / _PARENT)
+    for n, (image, corrections) in enumerate(corrected):
+        np.save(incomplete / f"image{n}.npy", image)
+        np.save(incomplete / f"corrections{n}.npy", corrections)
+    request = {
+        "config": asdict(config),
+        "axes": list(axes),
+        "diameter": diameter,
+        "device": device,
+        "names": list(names),
+        "model": model.name,
+    }
+    with open_atomically(incomplete / _REQUEST) as file:
+        file.write(json.dumps(request).encode())
+    os.replace(incomplete, folder)
+
+
+def _corrected_only(
+    image: Any, corrections: NDArray[Any], axes: str | None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Read an image, or of one with frames only those that hold a corrected object."""
+    if axes is None or "T" not in axes:
+        return np.asarray(image), corrections
+    along = axes.index("T")
+    frames = [t for t, frame in enumerate(corrections) if (frame > 0).any()]
+    before = (slice(None),) * along
+    chosen = [np.asarray(image[(*before, t)]) for t in frames]
+    return np.stack(chosen, axis=along), corrections[frames]
+
+
+def _interrupted(folder: Path) -> Interrupted | None:
+    """Describe an interrupted tuning; None for one that is under way or cannot be read."""
+    try:
+        with _locked(folder):
+            request = json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
+            step = interrupted_at(folder / _OUTPUT) or 0
+        steps = FineTuneConfig(**request["config"]).steps
+        return Interrupted(folder, tuple(request["names"]), request["model"], step, steps)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, which the system frees when the process ends; OSError if held."""
+    with (folder / _LOCK).open("ab") as file:
+        _lock(file)
+        yield
+
+
+def _lock(file: IO[bytes]) -> None:
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

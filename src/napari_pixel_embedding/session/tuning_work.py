@@ -1,0 +1,88 @@
+"""What a fine-tuning's workers do: pure functions from one frozen request to reports."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from napari_pixel_embedding.session.state import Preview
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.tuning_process import Interrupted
+    from napari_pixel_embedding.session.engine import Engine
+    from napari_pixel_embedding.session.jobs import Report
+    from napari_pixel_embedding.session.state import Field, ImageInput, Lesson
+
+
+@dataclass(frozen=True, eq=False)
+class TuneRequest:
+    """Everything that fine-tuning needs."""
+
+    model: EmbeddingModel
+    lessons: tuple[Lesson, ...]
+    config: Any
+    device: str
+    folder: str = ""
+    """Holds further images and corrections, as ``images/NAME.*`` and ``masks/NAME.*``."""
+
+
+def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
+    """Report every step of a fine-tuning, and None while there is nothing to report."""
+    lessons = request.lessons
+    if request.folder:
+        lessons += tuple(engine.read_lessons(request.folder, request.model.config))
+    steps = engine.fine_tune(
+        request.model,
+        [lesson.image.data for lesson in lessons],
+        [lesson.corrections for lesson in lessons],
+        request.config,
+        axes=[lesson.axes for lesson in lessons],
+        device=request.device,
+        names=[lesson.image.name for lesson in lessons],
+        alive=lambda: report(None),
+    )
+    _follow(steps, report)
+
+
+def resume(engine: Engine, interrupted: Interrupted, report: Report) -> None:
+    """Go on with an interrupted fine-tuning; reports as :func:`tune`."""
+    _follow(engine.resume_tuning(interrupted.folder, alive=lambda: report(None)), report)
+
+
+def _follow(steps: Iterator[TrainProgress], report: Report) -> None:
+    """Report steps; close their generator when a report stops the work."""
+    with closing(cast("Generator[TrainProgress, None, None]", steps)):
+        for progress in steps:
+            report(progress)
+
+
+@dataclass(frozen=True, eq=False)
+class PreviewRequest:
+    """Everything that a look at a field of an image needs."""
+
+    model: EmbeddingModel
+    image: ImageInput
+    axes: str
+    field: Field
+    params: ClusterParams | None
+    device: str
+
+
+def preview(engine: Engine, request: PreviewRequest) -> Preview:
+    """Segment a field of the image."""
+    labels = engine.segment_field(
+        request.model,
+        request.image.data,
+        request.field.pixels,
+        axes=request.axes,
+        frame=request.field.frame,
+        params=request.params,
+        device=request.device,
+    )
+    return Preview(labels, request.field)

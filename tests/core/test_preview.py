@@ -1,0 +1,34 @@
+"""A look at a field of an image is what the whole image would give there."""
+
+import numpy as np
+import pytest
+
+from napari_pixel_embedding import load_model, segment
+from napari_pixel_embedding.core.metrics import average_precision
+from napari_pixel_embedding.core.preview import segment_field
+from napari_pixel_embedding.core.samples import load_sample
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("nuclei-fluo")
+
+
+def test_a_field_is_segmented_like_the_whole(model):
+    image = load_sample("nuclei-field")[0].data
+    field = np.s_[100:300, 200:460]
+    whole = segment(image, model)[field]
+    part = segment_field(model, image, field)
+    assert part.shape == (200, 260)
+    assert average_precision(whole, part, 0.8) > 0.95
+
+
+def test_frames_and_parameters_count(model):
+    image = load_sample("nuclei-small")[0].data
+    stack = np.stack([np.zeros_like(image), image])
+    field = np.s_[0:100, 0:100]
+    assert segment_field(model, stack, field, axes="TYX", frame=0).max() == 0
+    some = segment_field(model, stack, field, axes="TYX", frame=1)
+    assert some.max() > 5
+    strict = model.config.cluster_params().__class__(bandwidth=2.0, min_size=10_000)
+    assert segment_field(model, stack, field, axes="TYX", frame=1, params=strict).max() == 0

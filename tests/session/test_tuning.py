@@ -1,0 +1,211 @@
+"""Fine-tuning beside the work: what is learnt from, what is shown, what a crash leaves behind."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
+
+from napari_pixel_embedding.core.isolation import ProcessEnded
+from napari_pixel_embedding.core.tuning_process import Interrupted
+from napari_pixel_embedding.session import (
+    Field,
+    ImageInput,
+    ImmediateExecutor,
+    Lesson,
+    Session,
+    SessionController,
+    tuning_work,
+)
+
+FIELD = Field(None, (slice(0, 3), slice(2, 7)))
+LEFT = Interrupted("a folder", ("two objects",), "fake", 50, 300)
+
+
+def prepared(image, executor=None, **functions):
+    """A controller after a run, with object 7 corrected."""
+    engine = fake_engine(**functions)
+    controller = SessionController(Session(), executor or ImmediateExecutor(), engine)
+    controller.set_image(image)
+    controller.set_model("fake")
+    controller.run()
+    if executor is not None:
+        executor.settle()
+    before = controller.session.labels
+    after = before.copy()
+    after[0, 0] = 7
+    controller.record_edit(before, after)
+    return controller
+
+
+def learnt_from(seen):
+    def fine_tune(model, images, corrections, config, **options):
+        seen.append((images, corrections, options))
+        yield FakeStep(1, 1, {}, None, FakeModel())
+
+    return fine_tune
+
+
+def test_corrections_of_several_images_are_learnt_from(image):
+    seen = []
+    controller = prepared(image, fine_tune=learnt_from(seen))
+    other = Lesson(ImageInput(np.ones((2, 3, 3)), name="stack"), "TYX", np.ones((2, 3, 3), int))
+    controller.start_fine_tuning(None, [other])
+    images, corrections, options = seen[0]
+    assert images[0] is image.data and images[1] is other.image.data
+    assert corrections[0] is controller.session.corrections
+    assert (options["axes"], options["names"]) == (["YX", "TYX"], ["two objects", "stack"])
+
+
+def test_other_images_are_enough(ran, image):
+    other = Lesson(ImageInput(np.ones((3, 3))), "YX", np.ones((3, 3), int))
+    ran.start_fine_tuning(None, [other])
+    assert ran.session.error is None
+    assert ran.session.tuned_model is not None
+
+
+def test_a_folder_is_read_by_the_worker(image):
+    seen, lesson = [], Lesson(ImageInput(np.ones((3, 3)), name="file"), "YX", np.ones((3, 3)))
+
+    def read(folder, config):
+        assert (folder, config.name) == ("pairs", "fake")
+        return [lesson]
+
+    controller = prepared(image, fine_tune=learnt_from(seen), read_lessons=read)
+    controller.start_fine_tuning(None, folder="pairs")
+    assert seen[0][2]["names"] == ["two objects", "file"]
+
+
+def test_the_report_comes_with_the_steps(ran, image):
+    controller = prepared(image)
+    controller.start_fine_tuning(None)
+    assert controller.session.tuning_report == "report 3"
+
+
+def test_long_curves_are_thinned_but_keep_their_scores(image):
+    def fine_tune(*args, **options):
+        for step in range(1, 5001):
+            yield FakeStep(step, 5000, {}, 0.5 if step % 101 == 0 else None)
+
+    controller = prepared(image, fine_tune=fine_tune)
+    controller.start_fine_tuning(None)
+    steps = controller.session.training
+    assert len(steps) < 2100
+    assert [s.step for s in steps] == sorted(s.step for s in steps)
+    assert steps[-1].step == 5000
+    assert sum(s.validation_ap is not None for s in steps) == 49
+
+
+# ------------------------------------------------------------------------------------ preview
+
+
+def test_a_field_is_shown_as_soon_as_there_is_a_model(image):
+    controller = prepared(image)
+    controller.preview_tuning(FIELD)
+    assert controller.session.tuning_preview is None
+    controller.start_fine_tuning(None)
+    preview = controller.session.tuning_preview
+    assert preview.field == FIELD
+    np.testing.assert_array_equal(preview.labels, image.data[:3, 2:7] > 0)
+    moved = replace(FIELD, pixels=(slice(1, 3), slice(0, 4)))
+    controller.preview_tuning(moved)
+    assert controller.session.tuning_preview.field == moved
+
+
+@pytest.mark.parametrize("end", ["use_tuned_model", "discard_tuned_model"])
+def test_the_preview_goes_with_its_model(image, end):
+    controller = prepared(image)
+    controller.preview_tuning(FIELD)
+    controller.start_fine_tuning(None)
+    getattr(controller, end)()
+    assert controller.session.tuning_preview is None
+
+
+def test_another_image_has_no_preview_and_a_late_one_is_dropped(image):
+    queue = QueueExecutor()
+    controller = prepared(image, queue)
+    controller.preview_tuning(FIELD)
+    controller.start_fine_tuning(None)
+    queue.settle()
+    assert controller.session.tuning_preview is not None
+    controller.preview_tuning(FIELD)
+    queue.work()
+    controller.set_image(ImageInput(np.ones((4, 8)), "YX"))
+    queue.deliver()
+    assert controller.session.tuning_preview is None
+
+
+def test_an_error_in_the_preview_leaves_the_tuning_alone(image):
+    def broken(*args, **options):
+        raise ValueError("no such field")
+
+    controller = prepared(image, segment_field=broken)
+    controller.preview_tuning(FIELD)
+    controller.start_fine_tuning(None)
+    assert controller.session.error == "no such field"
+    assert controller.session.tuned_model is not None
+
+
+# ------------------------------------------------------------------------------ after a crash
+
+
+def test_what_a_crash_left_is_offered_and_goes_on(image):
+    left = [LEFT]
+
+    def crashing(*args, **options):
+        yield FakeStep(1, 3, {}, None, FakeModel())
+        raise ProcessEnded("the training process was ended by the signal SIGKILL.")
+
+    def go_on(folder, *, alive):
+        alive()
+        left.remove(LEFT)
+        yield FakeStep(3, 3, {}, None, FakeModel(FakeConfig("resumed")))
+
+    controller = prepared(
+        image, fine_tune=crashing, interrupted_tunings=lambda: list(left), resume_tuning=go_on
+    )
+    controller.start_fine_tuning(None)
+    session = controller.session
+    assert "SIGKILL" in session.error
+    assert session.tuned_model is not None, "the best before the crash is kept"
+    assert session.interrupted_tuning is LEFT
+    controller.resume_fine_tuning()
+    assert session.error is None
+    assert session.tuned_model.config.name == "resumed"
+    assert session.interrupted_tuning is None
+    controller.resume_fine_tuning()  # nothing to go on with
+    assert session.error is None
+
+
+def test_what_the_last_start_left_is_found_and_can_be_thrown_away(image):
+    left = [LEFT]
+
+    def forget(folder):
+        assert folder == "a folder"
+        left.clear()
+
+    controller = prepared(image, interrupted_tunings=lambda: list(left), forget_tuning=forget)
+    controller.find_interrupted_tuning()
+    assert controller.session.interrupted_tuning is LEFT
+    controller.forget_interrupted_tuning()
+    assert controller.session.interrupted_tuning is None
+    controller.forget_interrupted_tuning()
+
+
+def test_tuning_is_closed_when_it_is_stopped():
+    closed = []
+
+    def steps(*args, **kwargs):
+        try:
+            while True:
+                yield "step"
+        finally:
+            closed.append(True)
+
+    def report(item):
+        raise RuntimeError("stop")
+
+    request = tuning_work.TuneRequest(None, (), None, "cpu")
+    with pytest.raises(RuntimeError):
+        tuning_work.tune(fake_engine(fine_tune=steps), request, report)
+    assert closed == [True]
