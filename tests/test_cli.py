@@ -15,6 +15,7 @@ from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model, s
 from napari_pixel_embedding.core.evaluation import Scores
 from napari_pixel_embedding.core.io import read_labels
 from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.views import views
 
 COMMANDS = ["segment", "train", "finetune", "evaluate", "synthesise", "import-cvppp", "demo"]
 QUICK = ["--steps", "2", "--batch-size", "1", "--crop", "32", "--device", "cpu"]
@@ -379,3 +380,19 @@ def test_the_method_reaches_the_clustering(command, folder, model_file, tmp_path
     assert run(command, source, *target, *common, "--method", "mutex") == cli.OK
     assert run(command, source, *target, *common) == cli.OK
     assert asked == ["mutex"] * 6 + ["index"] * 6
+
+
+@pytest.mark.parametrize("command", ["segment", "evaluate"])
+def test_the_number_of_views_reaches_the_network(
+    command, folder, model_file, tmp_path, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(
+        "napari_pixel_embedding.core.inference.views",
+        lambda augment: asked.append(augment) or views(1),
+    )
+    target = ["--output", tmp_path / "out"] if command == "segment" else []
+    source = folder / "images" if command == "segment" else folder
+    options = ("--model", model_file, "--device", "cpu", "--augment", 4)
+    assert run(command, source, *target, *options) == cli.OK
+    assert asked == [4] * 6

@@ -12,6 +12,7 @@ import napari_pixel_embedding as npe
 from napari_pixel_embedding import __version__
 from napari_pixel_embedding.cli_datasets import add_dataset_commands
 from napari_pixel_embedding.cli_options import (
+    add_augment,
     add_cluster_params,
     add_command,
     add_config,
@@ -81,6 +82,7 @@ def _add_segment(commands: Any) -> None:
     add_model(parser)
     add_diameter(parser)
     add_device(parser)
+    add_augment(parser)
     add_cluster_params(parser)
 
 
@@ -98,6 +100,7 @@ def _segment(options: argparse.Namespace) -> int:
         method=options.method,
         axes=options.axes,
         diameter=options.diameter,
+        augment=options.augment,
         device=options.device,
     )
     for result in bar(results, "images", _count_images(options.images)):
@@ -291,6 +294,7 @@ def _add_evaluate(commands: Any) -> None:
         action="store_true",
         help="cluster the embedding alone, without seeds from the distance map",
     )
+    add_augment(parser)
     add_cluster_params(parser)
 
 
@@ -306,6 +310,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             method=options.method,
             names=selected_names(options),
             diameter=options.diameter,
+            augment=options.augment,
             device=options.device,
             progress=progress,
             distance_seeds=not options.no_distance_seeds,

@@ -63,6 +63,18 @@ def add_device(parser: Any) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
+def add_augment(parser: Any) -> None:
+    """Add ``--augment``."""
+    parser.add_argument(
+        "--augment",
+        type=int,
+        choices=(1, 4, 8),
+        default=1,
+        help="look at each image so many times, flipped and (8) turned, and average: a little "
+        "better at so many times the cost",
+    )
+
+
 def add_selection(parser: Any) -> None:
     """Add ``--index`` and ``--where``, which choose pairs of a folder."""
     parser.add_argument("--index", type=Path, help="a CSV table with a column 'name'")

@@ -86,6 +86,7 @@ def segment_files(
     method: Method = "index",
     axes: str | None = None,
     diameter: float | None = None,
+    augment: int = 1,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Iterator[SegmentedFile]:
@@ -100,7 +101,7 @@ def segment_files(
         Files or folders.
     output : path, optional
         Folder to write to; beside each image by default.
-    model, params, method, axes, diameter, device, progress
+    model, params, method, axes, diameter, augment, device, progress
         As in :func:`segment`; the axes stored in a file are used where ``axes`` is None.
 
     Yields
@@ -114,6 +115,7 @@ def segment_files(
         "method": method,
         "axes": axes,
         "diameter": diameter,
+        "augment": augment,
         "device": device,
         "progress": progress,
     }
@@ -189,6 +191,7 @@ def evaluate_folder(
     method: Method = "index",
     names: Iterable[str] | None = None,
     diameter: float | None = None,
+    augment: int = 1,
     device: str = "auto",
     progress: Progress | None = None,
     distance_seeds: bool = True,
@@ -199,7 +202,7 @@ def evaluate_folder(
     ----------
     folder : path
         Holds ``images/NAME.*`` and ``masks/NAME.*``.
-    model, params, method, diameter, device, progress, distance_seeds
+    model, params, method, diameter, augment, device, progress, distance_seeds
         As in :func:`evaluate`.
     names : iterable of str, optional
         Only these pairs, see :func:`~.core.files.names_where`.
@@ -215,6 +218,7 @@ def evaluate_folder(
         method=method,
         axes=data.axes,
         diameter=diameter,
+        augment=augment,
         device=device,
         progress=progress,
         distance_seeds=distance_seeds,

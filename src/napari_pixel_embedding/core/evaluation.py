@@ -68,6 +68,7 @@ def evaluate(
     method: Method = "index",
     axes: str | None = None,
     diameter: float | None = None,
+    augment: int = 1,
     device: str = "auto",
     progress: Progress | None = None,
     distance_seeds: bool = True,
@@ -84,7 +85,7 @@ def evaluate(
         The model's own by default.
     method : {"index", "mutex"}
         As in :func:`segment`.
-    axes, diameter, device, progress
+    axes, diameter, augment, device, progress
         As in :func:`predict_embedding`.
     distance_seeds : bool
         Whether the distance map may seed the clusters; without it they come from the embedding
@@ -101,6 +102,7 @@ def evaluate(
         "method": method,
         "axes": axes,
         "diameter": diameter,
+        "augment": augment,
         "device": device,
     }
     started = time.perf_counter()

@@ -18,6 +18,7 @@ from napari_pixel_embedding.core.networks import for_inference
 from napari_pixel_embedding.core.progress import report
 from napari_pixel_embedding.core.scale import resample, zoom_for, zoomed_shape
 from napari_pixel_embedding.core.tiling import plan_tiles
+from napari_pixel_embedding.core.views import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.model_config import ModelConfig
     from napari_pixel_embedding.core.progress import Progress
+    from napari_pixel_embedding.core.views import View
 
 _TILE = {2: (1024, 1024), 3: (32, 256, 256)}
 
@@ -42,6 +44,7 @@ def predict_embedding(
     halo: Sequence[int] | None = None,
     spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
+    augment: int = 1,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> EmbeddingMap:
@@ -67,6 +70,10 @@ def predict_embedding(
     diameter : float, optional
         Typical diameter of the image's objects, in its pixels. The network sees the image
         resampled to the diameter it knows; the result has the image's own pixels again.
+    augment : {1, 4, 8}
+        How many times the network looks at the image: once, also flipped, also turned. Takes so
+        many times as long. Foreground, distance, and positions among the vectors are means of
+        all views; other components are those of the plain view, for views do not agree on them.
     device : str
         "auto", "cpu", "cuda" or "mps".
     progress : callable, optional
@@ -113,7 +120,8 @@ def predict_normalised(
 ) -> EmbeddingMap:
     """Run a model on a normalised frame (C, [Z,] Y, X); see :func:`predict_embedding`."""
     shape = zoomed_shape(pixels.shape[1:], zoom_for(model.config, diameter, spacing))
-    maps = _predict(model, resample(pixels, shape), tile_shape, halo, device, progress)
+    sides = views(augment)
+    maps = _predict_views(model, resample(pixels, shape), sides, tile_shape, halo, device, progress)
     maps = _finish(maps, model.config, pixels.shape[1:])
     return _as_embedding_map(maps, model.config, spacing, frame)
 
@@ -151,6 +159,7 @@ def segment(
     axes: str | None = None,
     spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
+    augment: int = 1,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> NDArray[np.unsignedinteger[Any]]:
@@ -167,7 +176,7 @@ def segment(
     method : {"index", "mutex"}
         How to cluster: connected mean shift, or mutex watershed, which needs the extra
         ``mutex``.
-    axes, spacing, diameter, device, progress
+    axes, spacing, diameter, augment, device, progress
         As in :func:`predict_embedding`.
 
     Returns
@@ -192,6 +201,7 @@ def segment(
         axes=axes,
         spacing=spacing,
         diameter=diameter,
+        augment=augment,
         device=device,
         progress=progress,
     )
@@ -253,6 +263,34 @@ def _as_embedding_map(
         frame=frame,
         position_channels=0 if config.coordinate_scale is None else config.ndim,
     )
+
+
+def _predict_views(
+    model: EmbeddingModel,
+    image: NDArray[np.float32],
+    sides: Sequence[View],
+    tile_shape: Sequence[int] | None,
+    halo: Sequence[int] | None,
+    device: str,
+    progress: Progress | None,
+) -> _Maps:
+    """Run the network on several views of an image (C, [Z,] Y, X) and average what they share."""
+    ndim = model.config.ndim
+    shared = 0 if model.config.coordinate_scale is None else ndim
+    first, *others = (
+        None if progress is None else _part(progress, done, len(sides))
+        for done in range(len(sides))
+    )
+    maps = _predict(model, image, tile_shape, halo, device, first)
+    for view, part in zip(sides[1:], others, strict=True):
+        seen = _predict(model, view.apply(image), tile_shape, halo, device, part)
+        maps.foreground[...] += view.undo(seen.foreground)
+        maps.distance[...] += view.undo(seen.distance)
+        if shared:
+            maps.embedding[:shared] += view.undo_vectors(seen.embedding[:shared])
+    for total in (maps.foreground, maps.distance, maps.embedding[:shared]):
+        total /= len(sides)
+    return maps
 
 
 def _predict(
