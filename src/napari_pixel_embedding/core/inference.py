@@ -103,7 +103,7 @@ def predict_embedding(
     channels = channels_first(image, axes, model.config)
     pixels = normalise(channels, model.config.percentiles)
     return predict_normalised(
-        model, pixels, tile_shape, halo, spacing, diameter, device, progress, frame
+        model, pixels, tile_shape, halo, spacing, diameter, device, progress, frame, augment
     )
 
 
@@ -117,6 +117,7 @@ def predict_normalised(
     device: str = "auto",
     progress: Progress | None = None,
     frame: int | None = None,
+    augment: int = 1,
 ) -> EmbeddingMap:
     """Run a model on a normalised frame (C, [Z,] Y, X); see :func:`predict_embedding`."""
     shape = zoomed_shape(pixels.shape[1:], zoom_for(model.config, diameter, spacing))
