@@ -22,6 +22,7 @@ CALLS = {
     ],
     "predict_frames": ["model", "image", "axes", "progress"],
     "segment": ["image", "model", "params", "method", "axes", "device", "progress"],
+    "estimate_diameter": ["model", "image", "axes", "frame", "spacing", "device", "progress"],
     "prepare_samples": ["images", "labels", "config", "axes"],
     "model_config_for": ["system", "size"],
     "load_recipe": ["path"],

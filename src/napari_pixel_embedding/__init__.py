@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         mutex_watershed,
     )
     from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
+    from napari_pixel_embedding.core.diameter import estimate_diameter
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.evaluation import Scores, evaluate
     from napari_pixel_embedding.core.fine_tuning import fine_tune
@@ -62,6 +63,7 @@ _HOMES = {
         "build_cluster_index",
         "mutex_watershed",
     ),
+    "core.diameter": ("estimate_diameter",),
     "core.embedding_map": ("EmbeddingMap",),
     "core.evaluation": ("Scores", "evaluate"),
     "core.configs": ("FineTuneConfig", "TrainConfig"),
@@ -103,6 +105,7 @@ __all__ = [
     "build_cluster_index",
     "difference_in_count",
     "embedding_to_rgb",
+    "estimate_diameter",
     "evaluate",
     "evaluate_folder",
     "fine_tune",

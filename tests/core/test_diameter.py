@@ -1,0 +1,60 @@
+"""The diameter of an image's objects is measured, whatever it is."""
+
+import numpy as np
+import pytest
+
+from napari_pixel_embedding.core.checkpoint import load_model
+from napari_pixel_embedding.core.diameter import estimate_diameter
+from napari_pixel_embedding.core.progress import Cancelled
+from napari_pixel_embedding.core.samples import load_sample
+from napari_pixel_embedding.core.scale import equivalent_diameter
+from napari_pixel_embedding.core.synthetic import SyntheticConfig, synthetic_image
+
+
+@pytest.fixture(scope="module")
+def nuclei():
+    return load_model("nuclei-fluo")
+
+
+@pytest.mark.parametrize("diameter", [9, 24, 90])
+def test_ellipses_of_any_size_are_measured(nuclei, diameter):
+    image, labels = synthetic_image(config=SyntheticConfig(diameter=diameter))
+    sizes = np.bincount(labels.ravel())[1:]
+    found = estimate_diameter(nuclei, image, device="cpu")
+    assert found == pytest.approx(equivalent_diameter(sizes[sizes > 0]), rel=0.3)
+
+
+def test_nuclei_are_measured_as_in_their_label_image(nuclei):
+    image, labels = load_sample("nuclei-field")
+    truth = equivalent_diameter(np.bincount(labels.ravel())[1:])
+    fractions = []
+    found = estimate_diameter(nuclei, image.data, device="cpu", progress=fractions.append)
+    assert found == pytest.approx(truth, rel=0.2)
+    assert fractions == sorted(fractions) and fractions[-1] == 1
+
+
+def test_of_several_frames_the_first_is_looked_at(nuclei):
+    image, _ = synthetic_image(shape=(96, 96), config=SyntheticConfig(diameter=16))
+    stack = np.stack([image, np.zeros_like(image)])
+    one = estimate_diameter(nuclei, image, device="cpu")
+    assert estimate_diameter(nuclei, stack, axes="TYX", device="cpu") == one
+    with pytest.raises(ValueError, match="found none"):
+        estimate_diameter(nuclei, stack, axes="TYX", frame=1, device="cpu")
+
+
+def test_an_empty_image_has_no_diameter(nuclei):
+    with pytest.raises(ValueError, match="give the diameter by hand"):
+        estimate_diameter(nuclei, np.zeros((64, 64)), device="cpu")
+
+
+def test_a_model_that_does_not_know_its_objects_cannot_measure_others(tiny_model):
+    with pytest.raises(ValueError, match="choose another model"):
+        estimate_diameter(tiny_model(), np.zeros((64, 64)), device="cpu")
+
+
+def test_measuring_can_be_cancelled(nuclei):
+    def cancel(fraction):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        estimate_diameter(nuclei, np.zeros((64, 64)), device="cpu", progress=cancel)
