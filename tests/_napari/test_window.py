@@ -292,3 +292,14 @@ def test_save_model_and_open_it(ran, fine_tune_panel, run, monkeypatch, tmp_path
     assert ran.session.error is None
     run(ran, str(path))
     assert ran.models.currentText() == path.name
+
+
+def test_views_that_are_chosen_are_those_of_the_run(viewer, segment_panel, run, image):
+    viewer.add_image(image)
+    run(segment_panel)
+    plain = segment_panel.session.embedding_maps[0]
+    segment_panel.views.setCurrentIndex(1)
+    assert "4 ×" in segment_panel.views.currentText()
+    run(segment_panel)
+    assert segment_panel.session.augment == 4
+    assert segment_panel.session.embedding_maps[0] is not plain

@@ -95,7 +95,7 @@ def load_model(source):
     return FakeModel(FakeConfig(name=source))
 
 
-def predict_frames(model, image, *, axes, device, spacing, progress):
+def predict_frames(model, image, *, axes, device, augment, spacing, progress):
     image = np.asarray(image)
     frames = list(image) if axes.startswith("T") else [image]
     for number, frame in enumerate(frames):

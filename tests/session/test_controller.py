@@ -44,6 +44,24 @@ def test_a_stack_is_segmented_frame_by_frame(controller, image):
     assert controller.session.labels.max(axis=(1, 2)).tolist() == [2, 0]
 
 
+def test_device_and_number_of_views_reach_the_network(image):
+    asked = []
+
+    def predict(model, pixels, *, device, augment, **options):
+        asked.append((device, augment))
+        return predict_frames(model, pixels, device=device, augment=augment, **options)
+
+    engine = fake_engine(predict_frames=predict)
+    controller = SessionController(Session(), ImmediateExecutor(), engine)
+    controller.set_image(image)
+    controller.set_model("fake")
+    controller.run()
+    controller.set_device("cpu")
+    controller.set_augment(4)
+    controller.run()
+    assert asked == [("auto", 1), ("cpu", 4)]
+
+
 @pytest.mark.parametrize("missing", ["image", "model"])
 def test_run_says_what_is_missing(controller, image, missing):
     if missing == "image":

@@ -253,3 +253,26 @@ class DeviceChooser(Choice):
         """The chosen device."""
         chosen: str = self.currentData()
         return chosen
+
+
+class ViewsChooser(Choice):
+    """From how many sides the network looks at the image."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Look at the image from several sides and average: borders become a little more exact, "
+            "and a run takes so many times as long."
+        )
+        self.refill(
+            [
+                ("1 view", 1),
+                ("4 views: flips (4 × the time)", 4),
+                ("8 views: flips and turns (8 × the time)", 8),
+            ],
+            1,
+        )
+
+    @property
+    def augment(self) -> int:
+        """Number of views that is chosen."""
+        return int(self.currentData())

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout
 
-from napari_pixel_embedding._napari.choosers import DeviceChooser, ImageChooser, ModelChooser
+from napari_pixel_embedding._napari.choosers import (
+    DeviceChooser,
+    ImageChooser,
+    ModelChooser,
+    ViewsChooser,
+)
 from napari_pixel_embedding._napari.form import ParamsForm
 from napari_pixel_embedding._napari.object_cuts import ObjectCuts
 from napari_pixel_embedding._napari.placement import size_text
@@ -33,6 +38,7 @@ class SegmentPanel(Panel):
         self.images = ImageChooser(self.workspace.viewer)
         self.models = ModelChooser()
         self.devices = DeviceChooser()
+        self.views = ViewsChooser()
         self.run_button = button("Run", _RUN, self.run)
         self.cancel_button = button("Cancel", _CANCEL, self.controller.cancel)
         self.progress = QProgressBar()
@@ -60,6 +66,7 @@ class SegmentPanel(Panel):
         if layer is not None and not self.workspace.layers.use_image(layer, self.images.axes):
             return
         self.controller.set_device(self.devices.device)
+        self.controller.set_augment(self.views.augment)
         if source is not None:
             self.controller.set_model(source)
         self.controller.run()
@@ -83,6 +90,7 @@ class SegmentPanel(Panel):
             ("Axes", self.images.axes_choice),
             ("Model", self.models),
             ("Device", self.devices),
+            ("Views", self.views),
         )
         for row, (label, widget) in enumerate(rows):
             grid.addWidget(QLabel(label), row, 0)

@@ -113,6 +113,10 @@ class SessionController:
         """Choose where networks run from now on: "auto", "cpu", "cuda" or "mps"."""
         self.session.device = device
 
+    def set_augment(self, augment: int) -> None:
+        """Choose from how many sides networks look at the image from now on: 1, 4 or 8."""
+        self.session.augment = augment
+
     def _discard_results(self) -> None:
         self._runs.cancel()
         self._colorings.cancel()
@@ -139,7 +143,9 @@ class SessionController:
         if session.model_source == "":
             self._messages.refuse("No model: expected a bundled name or a file. Choose a model.")
             return
-        request = pipeline.RunRequest(session.image, session.model_source, session.device)
+        request = pipeline.RunRequest(
+            session.image, session.model_source, session.device, augment=session.augment
+        )
         session.progress, session.status, session.running = 0.0, "Waiting …", True
         self._runs.start(
             partial(pipeline.run_model, self._engine, request),

@@ -75,6 +75,7 @@ class RunRequest:
     image: ImageInput
     model: str | EmbeddingModel
     device: str
+    augment: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +131,7 @@ def _predict(
         request.image.data,
         axes=axes,
         device=request.device,
+        augment=request.augment,
         spacing=_spatial_spacing(request.image, model.config.axes),
         progress=lambda f: report(Stage("Running the network …", _NETWORK_SHARE * f)),
     )

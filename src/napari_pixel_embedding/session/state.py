@@ -151,6 +151,8 @@ class Session:
         Intention: bundled name, path, or loaded model that the next run uses.
     device : str
         Intention: "auto", "cpu", "cuda" or "mps".
+    augment : int
+        Intention: from how many sides the network looks at the image, 1, 4 or 8.
     cluster_params : ClusterParams, optional
         Intention: how clusters are cut; None before the first result.
     local_bandwidths : tuple of tuple of LocalBandwidth
@@ -205,6 +207,7 @@ class Session:
     image: ImageInput | None = None
     model_source: str | EmbeddingModel = ""
     device: str = "auto"
+    augment: int = 1
     cluster_params: ClusterParams | None = None
     local_bandwidths: Locals = ()
     local_past: tuple[Locals, ...] = ()
