@@ -184,9 +184,9 @@ def grow_like(
             f"There is the object {shown[position]} already, expected background. "
             "Click beside it, or split it."
         )
-    free = shown == 0
-    if corrections is not None and np.asarray(corrections)[position] != 0:
-        free &= np.asarray(corrections) == NOT_CORRECTED
+    fixed = None if corrections is None else np.asarray(corrections)
+    if fixed is not None and fixed[position] == 0:
+        fixed = None  # the user takes back what was background
     floor = _WEAK * float(emap.foreground[position])
     reach = _FIRST_REACH
     while True:
@@ -194,11 +194,13 @@ def grow_like(
             slice(max(n - reach, 0), min(n + reach + 1, size))
             for n, size in zip(position, emap.shape, strict=True)
         )
+        free = shown[box] == 0
+        if fixed is not None:
+            free &= fixed[box] == NOT_CORRECTED
         alike = similarity_to_vector(emap, vector, box) <= bandwidth
-        alike &= free[box] & (emap.foreground[box] >= floor)
-        mask = _piece_at(
-            alike, tuple(n - part.start for n, part in zip(position, box, strict=True))
-        )
+        alike &= free & (emap.foreground[box] >= floor)
+        here = tuple(n - part.start for n, part in zip(position, box, strict=True))
+        mask = piece_at(alike, here)
         if not _cut_short(mask, box, emap.shape):
             return _filled(box, mask, free)
         reach *= 2
@@ -312,10 +314,11 @@ def _curtain(line: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bo
 # -------------------------------------------------------------------------------------- growing
 
 
-def _piece_at(mask: NDArray[np.bool_], point: tuple[int, ...]) -> NDArray[np.bool_]:
+def piece_at(mask: NDArray[np.bool_], point: tuple[int, ...]) -> NDArray[np.bool_]:
     """Pixels of a mask that are connected with a point; the point itself in any case."""
-    mask[point] = True
-    pieces, _, _ = connected_pieces(mask.astype(np.uint8))
+    marked = mask.astype(np.uint8)
+    marked[point] = 1
+    pieces, _, _ = connected_pieces(marked)
     return np.asarray(pieces == pieces[point])
 
 
@@ -334,7 +337,7 @@ def _filled(
     """Fill the holes of a mask where nothing else is, and give its own box."""
     from scipy import ndimage
 
-    whole = mask | (np.asarray(ndimage.binary_fill_holes(mask)) & free[box])
+    whole = mask | (np.asarray(ndimage.binary_fill_holes(mask)) & free)
     inner = bounding_box(whole)
     outer = tuple(
         slice(a.start + b.start, a.start + b.stop) for a, b in zip(box, inner, strict=True)

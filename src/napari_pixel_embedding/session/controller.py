@@ -7,9 +7,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.session import pipeline
+from napari_pixel_embedding.session.autosave import Autosave
 from napari_pixel_embedding.session.correcting import Correcting
 from napari_pixel_embedding.session.cutting import Cutting
+from napari_pixel_embedding.session.editing import Editing
 from napari_pixel_embedding.session.engine import Engine
+from napari_pixel_embedding.session.history import Undoing
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.messages import Messages, size_message
 from napari_pixel_embedding.session.state import Earlier
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.session.cuts import Direction
+    from napari_pixel_embedding.session.edits import Edit
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.state import Field, ImageInput, Lesson, Session
 
@@ -46,6 +50,8 @@ class SessionController:
         The functions the work consists of; the core's own by default.
     max_pixels : int
         Images with more pixels, channels not counted, are refused.
+    autosave_folder : path, optional
+        Where corrections are saved by themselves after every change; nowhere by default.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class SessionController:
         executor: Executor,
         engine: Engine | None = None,
         max_pixels: int = MAX_PIXELS,
+        autosave_folder: str | os.PathLike[str] | None = None,
     ) -> None:
         self.session = session
         self._messages = Messages(session)
@@ -61,8 +68,17 @@ class SessionController:
         self._max_pixels = max_pixels
         self._runs = JobLine(executor)
         self._colorings = JobLine(executor)
-        self._cutting = Cutting(session, executor, self._engine, self._messages)
-        self._correcting = Correcting(session, self._engine, self._messages, self._cutting.update)
+        self._undoing = Undoing(session, self._update)
+        self._cutting = Cutting(session, executor, self._engine, self._messages, self._undoing)
+        self._correcting = Correcting(
+            session, self._engine, self._messages, self._undoing, self._update
+        )
+        self._editing = Editing(
+            session, executor, self._messages, self._correcting, lambda: self._cutting.settled
+        )
+        self._autosave = Autosave(
+            session, executor, self._messages, self._correcting, autosave_folder
+        )
         self._tuning = FineTuning(session, executor, self._engine, self._messages)
 
     # ---------------------------------------------------------------- image, model, device
@@ -117,8 +133,12 @@ class SessionController:
         """Choose from how many sides networks look at the image from now on: 1, 4 or 8."""
         self.session.augment = augment
 
+    def _update(self) -> None:
+        self._cutting.update()
+
     def _discard_results(self) -> None:
         self._runs.cancel()
+        self._editing.cancel()
         self._colorings.cancel()
         self._cutting.discard()
         self._tuning.leave_image()
@@ -166,16 +186,19 @@ class SessionController:
 
     def _take_run(self, result: pipeline.RunResult) -> None:
         session = self.session
+        shape = session.labels_shape if session.embedding_maps else None
         self._cutting.cancel()
+        self._editing.cancel()
         self._colorings.cancel()
         if session.cluster_params is None or not pipeline.same_family(session.model, result.model):
             session.cluster_params = result.model.config.cluster_params()
             session.color_basis = None
             session.local_bandwidths = session.local_past = ()
+            self._undoing.forget_local()
         session.model, session.axes = result.model, result.axes
         session.embedding_maps, session.cluster_indices = result.maps, result.indices
         self._cutting.keep_fitting()
-        self._correcting.keep_fitting()
+        self._correcting.keep_fitting(shape)
         session.progress, session.running = 1.0, False
         session.status = f"Embedded “{result.image.name}” with {result.model.config.name}."
         self._cutting.update()
@@ -236,10 +259,43 @@ class SessionController:
         """
         self._correcting.record_edit(before, after)
 
+    def edit(self, edit: Edit) -> None:
+        """Do what a tool asks for, in the background; can be undone.
+
+        Parameters
+        ----------
+        edit : Edit
+            From :mod:`~napari_pixel_embedding.session.edits`. What came of it, or why it cannot
+            be, is said in ``session.edit_status``.
+        """
+        self._editing.start(edit)
+
+    def undo(self) -> None:
+        """Take back the newest stroke, edit, or change of a single object's bandwidth."""
+        step = self._undoing.undo()
+        self.session.edit_status = "There is nothing to undo." if step is None else ""
+
+    def redo(self) -> None:
+        """Repeat what was taken back last."""
+        step = self._undoing.redo()
+        self.session.edit_status = "There is nothing to redo." if step is None else ""
+
     def reset_corrections(self) -> None:
-        """Forget all corrections; the labels become the clusters again."""
+        """Forget all corrections, so that the labels become the clusters again; can be undone."""
         self._messages.clear()
-        self._correcting.set(None)
+        self._correcting.reset()
+
+    def restore_recovery(self) -> None:
+        """Take up what was done to this image in an earlier session; can be undone."""
+        self._autosave.restore()
+
+    def discard_recovery(self) -> None:
+        """Drop what was done to this image in an earlier session, and do not offer it again."""
+        self._autosave.discard()
+
+    def save_beside_image(self, wanted: bool) -> None:
+        """Save corrections beside the image's file from now on, or in the user's folder."""
+        self._autosave.save_beside(wanted)
 
     def save_corrections(self, path: str | os.PathLike[str]) -> bool:
         """Write the corrections to a file; says whether that went well."""
@@ -352,6 +408,8 @@ class SessionController:
         """Stop everything; the session keeps what it has."""
         self._tuning.close()
         self._cutting.cancel()
+        self._editing.close()
+        self._autosave.close()
         self._runs.cancel()
         self._colorings.cancel()
 

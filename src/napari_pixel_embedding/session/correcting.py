@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.session import pipeline
+from napari_pixel_embedding.session.history import Work, none_if_empty
 
 if TYPE_CHECKING:
     import os
@@ -16,18 +17,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.engine import Engine
+    from napari_pixel_embedding.session.history import Accepted, Step, Undoing
     from napari_pixel_embedding.session.messages import Messages
     from napari_pixel_embedding.session.state import Earlier, Session
 
-_UNDOABLE = 4
-"""Strokes whose undoing unlocks what they locked; each holds two images in memory."""
+_REMEMBERED = 4
+"""Strokes that napari's own undo takes back as well; each holds two images in memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Stroke:
-    """Labels and corrections as they were before a stroke."""
+    """A stroke's step, and labels and corrections as they were before it."""
 
+    step: Step
     labels: NDArray[Any]
     corrections: NDArray[Any] | None
 
@@ -39,38 +43,70 @@ class Correcting:
     ----------
     session, engine, messages
         Those of the controller.
+    undoing : Undoing
+        Where every change is noted.
     changed : callable
         Called when the corrections are others: labels have to follow.
     """
 
     def __init__(
-        self, session: Session, engine: Engine, messages: Messages, changed: Callable[[], None]
+        self,
+        session: Session,
+        engine: Engine,
+        messages: Messages,
+        undoing: Undoing,
+        changed: Callable[[], None],
     ) -> None:
         self._session = session
         self._engine = engine
         self._messages = messages
+        self._undoing = undoing
         self._changed = changed
-        self._strokes: deque[_Stroke] = deque(maxlen=_UNDOABLE)
+        self._strokes: deque[_Stroke] = deque(maxlen=_REMEMBERED)
 
-    def set(self, corrections: NDArray[Any] | None) -> None:
-        """Replace all corrections; the strokes so far cannot be taken back any more."""
-        self._strokes.clear()
-        self._take(corrections)
-
-    def _take(self, corrections: NDArray[Any] | None) -> None:
-        self._session.corrections = corrections
+    def change(
+        self,
+        title: str,
+        corrections: NDArray[Any] | None,
+        accepted: Accepted | None = None,
+        local_bandwidths: Locals | None = None,
+    ) -> None:
+        """Replace the corrections, and what else is given; can be undone under this title."""
+        session, old = self._session, Work.of(self._session)
+        if local_bandwidths is not None:
+            session.local_bandwidths = local_bandwidths
+        if accepted is not None:
+            session.accepted = accepted
+        session.corrections = none_if_empty(corrections)
+        self._undoing.record(title, old)
         self._changed()
+
+    def reset(self) -> None:
+        """Forget all corrections; can be undone."""
+        self.change("clear", None, frozenset())
 
     def record_edit(self, before: NDArray[Any], after: NDArray[Any]) -> None:
         """Take what the user painted as corrections, or take back what was just undone."""
-        if self._strokes and np.array_equal(self._strokes[-1].labels, after):
-            self._take(self._strokes.pop().corrections)
+        if self._was_undone(after):
             return
         corrections = self._session.corrections
         recorded = self._recorded(corrections, before, after)
         if recorded is not None:
-            self._strokes.append(_Stroke(before, corrections))
-            self._take(recorded)
+            self.change("stroke", recorded)
+            self._strokes.append(_Stroke(self._session.history.past[-1], before, corrections))
+
+    def _was_undone(self, after: NDArray[Any]) -> bool:
+        """Go a step back when the user has just undone the last stroke by napari's means."""
+        past = self._session.history.past
+        if not self._strokes or not past or self._strokes[-1].step is not past[-1]:
+            return False
+        if not np.array_equal(self._strokes[-1].labels, after):
+            return False
+        stroke = self._strokes.pop()
+        self._session.history = self._session.history.undone()
+        self._session.corrections = stroke.corrections
+        self._changed()
+        return True
 
     def _recorded(
         self, corrections: NDArray[Any] | None, before: NDArray[Any], after: NDArray[Any]
@@ -84,13 +120,16 @@ class Correcting:
 
     def take_up(self, earlier: Earlier) -> None:
         """Go on with corrections from earlier, and with what was painted since."""
-        self.set(earlier.corrections)
+        self._forget()
+        session = self._session
+        session.accepted = earlier.accepted
+        session.corrections = earlier.corrections
         shown, found = earlier.shown, earlier.found
-        if shown is None or found is None or np.array_equal(shown, found):
-            return
-        recorded = self._recorded(earlier.corrections, shown, found)
-        if recorded is not None:
-            self._take(recorded)
+        if shown is not None and found is not None and not np.array_equal(shown, found):
+            recorded = self._recorded(earlier.corrections, shown, found)
+            if recorded is not None:
+                session.corrections = recorded
+        self._changed()
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Read corrections of this image from a file, or say why that cannot be."""
@@ -110,17 +149,29 @@ class Correcting:
             )
             return
         self._session.status = f"Loaded corrections from {path}."
-        self.set(corrections)
+        self.change("load", corrections, frozenset())
 
-    def keep_fitting(self) -> None:
-        """Leave out corrections of another shape than the present labels, and say so."""
+    def keep_fitting(self, shape_before: tuple[int, ...] | None) -> None:
+        """Leave out what does not fit the present labels' shape, and say so.
+
+        Parameters
+        ----------
+        shape_before : tuple of int, optional
+            Shape of the labels that the history belongs to.
+        """
         session = self._session
         corrections, shape = session.corrections, session.labels_shape
+        if shape_before is not None and shape_before != shape:
+            self._forget()
         if corrections is not None and corrections.shape != shape:
-            self._strokes.clear()
-            session.corrections = None
+            self._forget()
+            session.corrections, session.accepted = None, frozenset()
             self._messages.refuse(
                 f"The corrections have the shape {corrections.shape}, the image with axes "
                 f"{session.axes} has {shape}: they were left out. "
                 "Choose the former axes and run again to go on with them."
             )
+
+    def _forget(self) -> None:
+        self._strokes.clear()
+        self._undoing.forget()

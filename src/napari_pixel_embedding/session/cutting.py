@@ -7,18 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.session import cuts, pipeline
+from napari_pixel_embedding.session.history import LONGEST, Work
 from napari_pixel_embedding.session.jobs import JobLine
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
     from napari_pixel_embedding.session.cuts import Direction, Locals
     from napari_pixel_embedding.session.engine import Engine
+    from napari_pixel_embedding.session.history import Undoing
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
     from napari_pixel_embedding.session.state import Session
-
-_PAST = 100
-"""Cuts of single objects that can be undone."""
 
 
 class Cutting:
@@ -32,17 +31,31 @@ class Cutting:
     ----------
     session, executor, engine, messages
         Those of the controller.
+    undoing : Undoing
+        Where changes of single objects are noted.
     """
 
     def __init__(
-        self, session: Session, executor: Executor, engine: Engine, messages: Messages
+        self,
+        session: Session,
+        executor: Executor,
+        engine: Engine,
+        messages: Messages,
+        undoing: Undoing,
     ) -> None:
         self._session = session
         self._engine = engine
         self._messages = messages
+        self._undoing = undoing
         self._labellings, self._refinings, self._curves = (JobLine(executor) for _ in range(3))
         self._answered: pipeline.LabelRequest | None = None
         self._curve_of: tuple[tuple[ClusterIndex, ...], ClusterParams] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the session's labels show its corrections."""
+        answered = self._answered
+        return answered is not None and answered.corrections is self._session.corrections
 
     def cancel(self) -> None:
         """Drop what is under way."""
@@ -59,6 +72,7 @@ class Cutting:
         session.median_size = 0.0
         session.cut_status = ""
         session.local_past = session.local_bandwidths = ()
+        self._undoing.forget()
 
     # ------------------------------------------------------------------------------ labels
 
@@ -191,21 +205,25 @@ class Cutting:
             limit = "inside this object" if direction == "finer" else "around this object"
             self._session.cut_status = f"There is nothing {direction} {limit}."
         else:
-            self._remember()
-            self._set_local(local)
+            self._set_local(direction, local)
 
     def undo(self) -> None:
-        """Take back the last change of a single object's bandwidth."""
-        if self._session.local_past:
-            *past, last = self._session.local_past
-            self._session.local_past = tuple(past)
-            self._set_local(last)
+        """Take back the last change of a single object's bandwidth, whatever came after it."""
+        session = self._session
+        if not session.local_past:
+            return
+        *past, last = session.local_past
+        newest = session.history.past[-1] if session.history.past else None
+        if newest is not None and newest.local_bandwidths is not None:
+            self._undoing.undo()
+        else:
+            self._set_local("undo of a bandwidth", last)
+        session.local_past = tuple(past)
 
     def reset(self) -> None:
         """Cut all objects with the slider's bandwidth again; can be undone."""
         if any(self._session.local_bandwidths):
-            self._remember()
-            self._set_local(((),) * len(self._session.local_bandwidths))
+            self._set_local("reset", ((),) * len(self._session.local_bandwidths))
 
     def keep_fitting(self) -> None:
         """Keep bandwidths of single objects as far as they fit the present indices."""
@@ -214,12 +232,12 @@ class Cutting:
         if fitting is not session.local_bandwidths:
             session.local_past = ()
             session.local_bandwidths = fitting
+            self._undoing.forget_local()
 
-    def _remember(self) -> None:
-        session = self._session
-        session.local_past = (*session.local_past, session.local_bandwidths)[-_PAST:]
-
-    def _set_local(self, local: Locals) -> None:
-        self._session.cut_status = ""
-        self._session.local_bandwidths = local
+    def _set_local(self, title: str, local: Locals) -> None:
+        session, old = self._session, Work.of(self._session)
+        session.cut_status = ""
+        session.local_past = (*session.local_past, session.local_bandwidths)[-LONGEST:]
+        session.local_bandwidths = local
+        self._undoing.record(title, old)
         self.update()

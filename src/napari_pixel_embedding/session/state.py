@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from napari_pixel_embedding.session.history import History
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.core.tuning_report import TuningReport
+    from napari_pixel_embedding.session.autosave import Recovery
     from napari_pixel_embedding.session.cuts import Locals
+    from napari_pixel_embedding.session.history import Accepted
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +45,8 @@ class ImageInput:
     axes_hint : str
         What the axes are called where the image comes from; counts only when it is made of the
         letters T, C, Z, Y, X and ``axes`` is None.
+    path : str, optional
+        The file that the image was read from.
     """
 
     data: Any
@@ -49,6 +55,7 @@ class ImageInput:
     spacing: tuple[float, ...] | None = None
     rgb: bool = False
     axes_hint: str = ""
+    path: str | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -106,6 +113,8 @@ class Earlier:
     shown, found : array, optional
         The label image as it was shown last, and as it is now: what was painted in between is
         a correction too.
+    accepted : frozenset
+        As in :class:`Session`.
     """
 
     corrections: NDArray[Any] | None = None
@@ -113,12 +122,15 @@ class Earlier:
     axes: str = ""
     shown: NDArray[Any] | None = None
     found: NDArray[Any] | None = None
+    accepted: Accepted = frozenset()
 
 
 _BY_IDENTITY = (
     "image",
     "model_source",
     "corrections",
+    "history",
+    "recovery",
     "model",
     "embedding_maps",
     "cluster_indices",
@@ -161,6 +173,10 @@ class Session:
         What ``local_bandwidths`` was before, the newest last.
     corrections : array of int32, shape ([T,] [Z,] Y, X), optional
         Intention: −1 not corrected, 0 fixed background, k locked instance k.
+    accepted : frozenset of (int, int)
+        Intention: frame and id of every object that was looked at and found right.
+    history : History
+        What can be undone and redone.
     colors_wanted : bool
         Intention: whether ``embedding_rgb`` is kept up to date.
     model : EmbeddingModel, optional
@@ -183,9 +199,18 @@ class Session:
         Whether a network runs, whether one learns.
     progress : float
         Finished fraction of the run, 0 to 1.
-    status, cut_status, tuning_status : str
-        One line each on what the run, the cut of single objects, and the fine-tuning does or
-        did last.
+    status, cut_status, edit_status, tuning_status : str
+        One line each on what the run, the cut of single objects, the tools, and the
+        fine-tuning do or did last.
+    autosave_beside : bool
+        Intention: whether corrections are saved beside the image rather than in a folder of
+        the user's.
+    autosaved : float
+        When corrections were saved by themselves last, in seconds since 1970; 0 for not yet.
+    autosave_path : str
+        The file they were saved in.
+    recovery : Recovery, optional
+        What was done to this image in an earlier session, until the user has decided on it.
     error : str, optional
         What went wrong last, for people; None once something else was begun.
     training : tuple of TrainProgress
@@ -212,6 +237,8 @@ class Session:
     local_bandwidths: Locals = ()
     local_past: tuple[Locals, ...] = ()
     corrections: NDArray[Any] | None = None
+    accepted: Accepted = frozenset()
+    history: History = field(default_factory=History)
     colors_wanted: bool = False
 
     model: EmbeddingModel | None = None
@@ -231,7 +258,12 @@ class Session:
     progress: float = 0.0
     status: str = ""
     cut_status: str = ""
+    edit_status: str = ""
     tuning_status: str = ""
+    autosave_beside: bool = False
+    autosaved: float = 0.0
+    autosave_path: str = ""
+    recovery: Recovery | None = None
     error: str | None = None
     training: tuple[TrainProgress, ...] = field(default=())
     tuned_model: EmbeddingModel | None = None

@@ -1,0 +1,314 @@
+"""Corrections saved by themselves after every change, and offered back when the image returns."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.clustering.params import LocalBandwidth
+from napari_pixel_embedding.core.journal import (
+    Journal,
+    drop_old,
+    image_key,
+    journals_of,
+    newest_work,
+)
+from napari_pixel_embedding.session import cuts
+from napari_pixel_embedding.session.history import Work
+from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.live import LiveLine
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from napari_pixel_embedding.core.journal import SavedWork
+    from napari_pixel_embedding.session.correcting import Correcting
+    from napari_pixel_embedding.session.history import Accepted
+    from napari_pixel_embedding.session.jobs import Executor
+    from napari_pixel_embedding.session.messages import Messages
+    from napari_pixel_embedding.session.state import ImageInput, Session
+
+
+@dataclass(frozen=True, eq=False)
+class Recovery:
+    """What was found of an earlier session.
+
+    Parameters
+    ----------
+    path : Path
+        The journal.
+    work : SavedWork
+        What it holds.
+    objects : int
+        How many objects are corrected in it.
+    changed : float
+        When it was written last, in seconds since 1970.
+    """
+
+    path: Path
+    work: SavedWork
+    objects: int
+    changed: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """An image's key, and what was done to it earlier."""
+
+    image: ImageInput
+    key: str
+    recovery: Recovery | None
+
+
+class _Writer:
+    """One journal, written from any thread; a state that comes late is passed over."""
+
+    def __init__(self, folder: Path, name: str, key: str) -> None:
+        self._folder, self._key = folder, key
+        self._journal = Journal(folder, name, key)
+        self._lock = Lock()
+        self._number = 0
+
+    @property
+    def path(self) -> Path:
+        """File of the journal."""
+        return self._journal.path
+
+    def write(self, number: int, work: Work, notes: dict[str, Any]) -> None:
+        """Write a state unless a later one is written already; higher numbers are later."""
+        with self._lock:
+            if number > self._number:
+                self._journal.write(work.corrections, notes)
+                if self._number == 0:
+                    drop_old(self._folder, self._key)
+                self._number = number
+
+
+class Autosave:
+    """The part of the controller that keeps corrections on disk.
+
+    Each image has a journal of this session's own, made with the first correction; see
+    :mod:`~napari_pixel_embedding.core.journal`. Writing happens in a worker, the newest state
+    next; the main thread waits for the disk only when the image changes or all is closed.
+
+    Parameters
+    ----------
+    session, executor, messages, correcting
+        Those of the controller.
+    folder : path, optional
+        Where journals go; None saves nothing.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        executor: Executor,
+        messages: Messages,
+        correcting: Correcting,
+        folder: str | os.PathLike[str] | None,
+    ) -> None:
+        self._session = session
+        self._messages = messages
+        self._correcting = correcting
+        self._folder = None if folder is None else Path(folder)
+        self._finding = JobLine(executor)
+        self._writing = LiveLine(executor)
+        self._writers: dict[tuple[Path, str], _Writer] = {}
+        self._current: _Found | None = None
+        self._asked = self._saved = 0
+        self._troubled = False
+        for signal, slot in self._signals():
+            signal.connect(slot)
+
+    def _signals(self) -> list[tuple[Any, Any]]:
+        events = self._session.events
+        if self._folder is None:
+            return []
+        return [
+            (events.image, self._image_chosen),
+            (events.embedding_maps, self._look_up),
+            (events.corrections, self._changed),
+            (events.local_bandwidths, self._changed),
+            (events.accepted, self._changed),
+        ]
+
+    def close(self) -> None:
+        """Stop following, and write what is not on the disk yet."""
+        for signal, slot in self._signals():
+            signal.disconnect(slot)
+        self._finding.cancel()
+        self._flush()
+
+    # ---------------------------------------------------------------------- which image it is
+
+    def _image_chosen(self, image: ImageInput | None) -> None:
+        """Finish with the image before: its corrections are replaced next."""
+        current = self._current
+        if current is None or image is None or current.image.data is not image.data:
+            self._flush()
+            self._finding.cancel()
+            self._current, self._session.recovery = None, None
+
+    def _look_up(self, maps: tuple[Any, ...]) -> None:
+        """Find the image's key and what there is of it, once there are labels to correct."""
+        image, folder = self._session.image, self._folder
+        if not maps or image is None or folder is None or self._current is not None:
+            return
+        session, own = self._session, frozenset(key for _, key in self._writers)
+        search = _Search(image, folder, session.labels_shape, session.has_frames, own)
+        self._finding.start(
+            lambda report: _find(search),
+            done=self._take,
+            failed=partial(self._messages.fail, "looking for earlier corrections"),
+        )
+
+    def _take(self, found: _Found) -> None:
+        self._current = found
+        recovery, corrections = found.recovery, self._session.corrections
+        if recovery is not None and corrections is not None:
+            same = np.array_equal(np.asarray(recovery.work.corrections), corrections)
+            recovery = None if same else recovery
+        self._session.recovery = recovery
+        self._changed()
+
+    def restore(self) -> None:
+        """Take up what was done earlier; can be undone."""
+        session, recovery = self._session, self._session.recovery
+        if recovery is None:
+            return
+        session.recovery = None
+        notes = recovery.work.notes
+        local = cuts.fitting(_local_of(notes), session.cluster_indices)
+        self._correcting.change("restore", recovery.work.corrections, _accepted_of(notes), local)
+
+    def discard(self) -> None:
+        """Delete what was done earlier."""
+        recovery, found = self._session.recovery, self._current
+        self._session.recovery = None
+        if recovery is None or found is None or self._folder is None:
+            return
+        own = {writer.path for writer in self._writers.values()}
+        for folder in _folders(found.image, self._folder):
+            for path in set(journals_of(folder, found.key)) - own:
+                path.unlink(missing_ok=True)
+
+    # ------------------------------------------------------------------------------- writing
+
+    def save_beside(self, wanted: bool) -> None:
+        """Save beside the image from now on, or in the folder."""
+        self._session.autosave_beside = wanted
+        self._changed()
+
+    def _changed(self, *_: Any) -> None:
+        """Write the present state as soon as the disk has taken the one before."""
+        self._asked += 1
+        write = self._write()
+        if write is not None:
+            number = self._asked
+            self._writing.start(write, done=partial(self._written, number), failed=self._failed)
+
+    def _flush(self) -> None:
+        """Write now what is not on the disk yet."""
+        write = self._write()
+        if write is None or self._saved == self._asked:
+            return
+        self._writing.cancel()
+        try:
+            self._written(self._asked, write())
+        except OSError as error:
+            self._failed(error)
+
+    def _write(self) -> Callable[[], Path] | None:
+        """Give the work of writing the present state; None while there is nothing to write."""
+        session, found = self._session, self._current
+        if found is None or self._folder is None:
+            return None
+        folder = _folders(found.image, self._folder)[-1 if session.autosave_beside else 0]
+        writer = self._writers.get((folder, found.key))
+        if writer is None:
+            if session.corrections is None:
+                return None
+            writer = _Writer(folder, found.image.name, found.key)
+            self._writers[folder, found.key] = writer
+        return partial(_write, writer, self._asked, Work.of(session), _notes(session))
+
+    def _written(self, number: int, path: Path) -> None:
+        self._saved, self._troubled = number, False
+        self._session.autosave_path = str(path)
+        self._session.autosaved = time.time()
+
+    def _failed(self, error: Exception) -> None:
+        """Say it once; what was to go beside the image goes into the folder."""
+        if self._session.autosave_beside:
+            self._messages.refuse(
+                f"Corrections cannot be saved beside the image ({error}). "
+                f"They are saved in {self._folder} from now on."
+            )
+            self.save_beside(False)
+        elif not self._troubled:
+            self._troubled = True
+            self._messages.fail("saving the corrections by themselves", error)
+
+
+# ------------------------------------------------------------------------------ pure functions
+
+
+def _folders(image: ImageInput, folder: Path) -> list[Path]:
+    """List where journals of an image may be: the folder, and beside it where it is a file."""
+    beside = [] if image.path is None else [Path(image.path).absolute().parent]
+    return [folder, *beside]
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Which journals are looked for; ``own`` are keys of images that this session saved."""
+
+    image: ImageInput
+    folder: Path
+    shape: tuple[int, ...]
+    frames: bool
+    own: frozenset[str]
+
+
+def _find(search: _Search) -> _Found:
+    image = search.image
+    key = image_key(image.data, image.name)
+    folders = _folders(image, search.folder)
+    found = [work for work in (newest_work(f, key, search.shape) for f in folders) if work]
+    if key in search.own or not found:
+        return _Found(image, key, None)
+    path, work = max(found, key=lambda one: one[0].stat().st_mtime_ns)
+    objects = cuts.object_sizes(np.asarray(work.corrections), search.frames).size
+    return _Found(image, key, Recovery(path, work, objects, path.stat().st_mtime))
+
+
+def _write(writer: _Writer, number: int, work: Work, notes: dict[str, Any]) -> Path:
+    writer.write(number, work, notes)
+    return writer.path
+
+
+def _notes(session: Session) -> dict[str, Any]:
+    """Give what is kept beside the corrections, as JSON has it."""
+    return {
+        "model": None if session.model is None else session.model.config.name,
+        "accepted": sorted(map(list, session.accepted)),
+        "local_bandwidths": [[asdict(one) for one in ones] for ones in session.local_bandwidths],
+    }
+
+
+def _accepted_of(notes: dict[str, Any]) -> Accepted:
+    return frozenset((int(frame), int(id)) for frame, id in notes.get("accepted", ()))
+
+
+def _local_of(notes: dict[str, Any]) -> cuts.Locals:
+    return tuple(
+        tuple(LocalBandwidth(tuple(one["point"]), one["bandwidth"]) for one in ones)
+        for ones in notes.get("local_bandwidths", ())
+    )

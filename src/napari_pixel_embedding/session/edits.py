@@ -1,0 +1,301 @@
+"""What tools do to objects: pure functions from a click's pixels to new corrections.
+
+An :class:`Edit` belongs to one frame and finds its objects when it is done, not when it was
+asked for: so an edit that had to wait for another acts on what that one left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core import corrections as fixing
+from napari_pixel_embedding.core import embedding_edits, object_edits
+from napari_pixel_embedding.core.projection import vector_at
+from napari_pixel_embedding.core.regions import check_present
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
+    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+
+Pixel = tuple[int, ...]
+"""Index ([z,] y, x) within a frame."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One frame as an edit finds it: what was noted, what is shown, what the network said."""
+
+    corrections: NDArray[np.int32]
+    labels: NDArray[Any]
+    emap: EmbeddingMap
+
+    def object_at(self, pixel: Pixel) -> int:
+        """Return the id of the object that a pixel belongs to.
+
+        Raises
+        ------
+        ValueError
+            When there is none.
+        """
+        found = int(self.labels[pixel])
+        if found == 0:
+            raise ValueError("There is no object here. Click on one.")
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """One action of a tool.
+
+    Parameters
+    ----------
+    title : str
+        What it is called in "Undo …".
+    frame : int
+        Where it acts.
+    change : callable
+        From a :class:`Frame` to its new corrections and a line on what was done. Raises
+        ValueError, worded for the user, where it cannot be.
+    accepts : tuple of int, optional
+        A pixel of the object that counts as accepted from then on.
+    """
+
+    title: str
+    frame: int
+    change: Callable[[Frame], tuple[NDArray[np.int32], str]]
+    accepts: Pixel | None = None
+
+
+def merge(frame: int, pixels: Sequence[Pixel]) -> Edit:
+    """Make one object of those under two or more pixels; the first gives its id."""
+
+    def change(there: Frame) -> tuple[NDArray[np.int32], str]:
+        found = dict.fromkeys(int(there.labels[p]) for p in pixels)
+        ids = [k for k in found if k > 0]
+        if len(ids) < 2:
+            raise ValueError("Merging needs two objects. Click another one.")
+        merged = fixing.merge(there.corrections, there.labels, ids)
+        return merged, f"Merged {len(ids)} objects into object {ids[0]}."
+
+    return Edit("merge", frame, change)
+
+
+def split(frame: int, seeds: Sequence[Sequence[Pixel]]) -> Edit:
+    """Split the object under the first seed, by the embedding; a seed is a pixel or a stroke."""
+
+    def change(there: Frame) -> tuple[NDArray[np.int32], str]:
+        id = there.object_at(seeds[0][0])
+        markers = np.zeros(there.labels.shape, np.int32)
+        for number, stroke in enumerate(seeds, start=1):
+            if there.labels[stroke[0]] != id:
+                raise ValueError(f"All seeds must lie on object {id}. Click on its other part.")
+            markers[tuple(np.transpose(stroke))] = number
+        parted = embedding_edits.split_by_embedding(
+            there.corrections, there.labels, id, markers, there.emap
+        )
+        return parted, f"Split object {id} into {len(seeds)}."
+
+    return Edit("split", frame, change)
+
+
+def cut(frame: int, line: Sequence[Pixel]) -> Edit:
+    """Cut the object that a line crosses most of."""
+
+    def change(there: Frame) -> tuple[NDArray[np.int32], str]:
+        inside = [p for p in line if _within(p, there.labels.shape)]
+        under = np.array([there.labels[p] for p in inside], np.int64)
+        if not (under > 0).any():
+            raise ValueError("The line crosses no object. Draw it across one.")
+        id = int(np.bincount(under[under > 0]).argmax())
+        parted = embedding_edits.cut_along(there.corrections, there.labels, id, line)
+        return parted, f"Cut object {id} along the line."
+
+    return Edit("cut", frame, change)
+
+
+def add(frame: int, pixel: Pixel, bandwidth: float) -> Edit:
+    """Add the object that a pixel on the background belongs to."""
+
+    def change(there: Frame) -> tuple[NDArray[np.int32], str]:
+        grown = embedding_edits.grow_like(
+            there.emap, there.labels, pixel, bandwidth, there.corrections
+        )
+        added = embedding_edits.add_object(there.corrections, there.labels, *grown)
+        return added, f"Added object {added[pixel]} of {np.count_nonzero(grown[1]):,} pixels."
+
+    return Edit("add", frame, change)
+
+
+def delete(frame: int, pixel: Pixel) -> Edit:
+    """Make the object under a pixel background for good."""
+    return _on_object(
+        "delete", frame, pixel, lambda t, id: object_edits.delete(t.corrections, t.labels, [id])
+    )
+
+
+def fill(frame: int, pixel: Pixel) -> Edit:
+    """Fill the holes of the object under a pixel."""
+    return _on_object(
+        "fill", frame, pixel, lambda t, id: object_edits.fill_holes(t.corrections, t.labels, id)
+    )
+
+
+def smooth(frame: int, pixel: Pixel) -> Edit:
+    """Smooth the outline of the object under a pixel."""
+    return _on_object(
+        "smooth",
+        frame,
+        pixel,
+        lambda t, id: object_edits.smooth(t.corrections, t.labels, id, t.emap.spacing),
+    )
+
+
+def lock(frame: int, pixel: Pixel) -> Edit:
+    """Accept the object under a pixel as it is."""
+    return _on_object(
+        "accept",
+        frame,
+        pixel,
+        lambda t, id: object_edits.lock(t.corrections, t.labels, [id]),
+        accepts=pixel,
+    )
+
+
+def unlock(frame: int, pixel: Pixel) -> Edit:
+    """Let the object under a pixel follow the clusters again; on background, background."""
+
+    def change(there: Frame) -> tuple[NDArray[np.int32], str]:
+        if there.corrections[pixel] < 0:
+            raise ValueError("Nothing is corrected here: it follows the clusters already.")
+        id = int(there.corrections[pixel])
+        if id > 0:
+            return fixing.unlock(
+                there.corrections, [id]
+            ), f"Object {id} follows the clusters again."
+        piece = embedding_edits.piece_at(there.corrections == 0, pixel)
+        freed = np.where(piece, np.int32(fixing.NOT_CORRECTED), there.corrections)
+        return freed, "The background here follows the clusters again."
+
+    return Edit("unlock", frame, change)
+
+
+_TOLD = {
+    "delete": "Deleted object {}.",
+    "fill": "Filled the holes of object {}.",
+    "smooth": "Smoothed object {}.",
+    "accept": "Accepted object {}.",
+}
+
+
+def _on_object(
+    title: str,
+    frame: int,
+    pixel: Pixel,
+    function: Callable[[Frame, int], NDArray[np.int32]],
+    accepts: Pixel | None = None,
+) -> Edit:
+    def change(there: Frame) -> tuple[NDArray[np.int32], str]:
+        id = there.object_at(pixel)
+        check_present(there.labels, [id])
+        return function(there, id), _TOLD[title].format(id)
+
+    return Edit(title, frame, change, accepts)
+
+
+def _within(pixel: Pixel, shape: tuple[int, ...]) -> bool:
+    return all(0 <= n < size for n, size in zip(pixel, shape, strict=True))
+
+
+# --------------------------------------------------------------------------------- doing them
+
+
+@dataclass(frozen=True, eq=False)
+class EditRequest:
+    """Everything an edit needs; arrays are of all frames."""
+
+    edit: Edit
+    corrections: NDArray[Any] | None
+    labels: NDArray[Any]
+    maps: tuple[EmbeddingMap, ...]
+    frames: bool
+
+
+@dataclass(frozen=True, eq=False)
+class EditResult:
+    """New corrections of all frames, the object that was accepted, a line on what was done."""
+
+    corrections: NDArray[np.int32]
+    accepted: int | None
+    message: str
+
+
+def perform(request: EditRequest) -> EditResult:
+    """Do an edit.
+
+    Raises
+    ------
+    ValueError
+        When it cannot be done: there is no object, a seed lies beside it, and so on.
+    """
+    edit, labels = request.edit, request.labels
+    old = request.corrections
+    if old is None:
+        old = fixing.no_corrections(labels.shape)
+    at: Any = edit.frame if request.frames else ...
+    after, message = edit.change(Frame(old[at], labels[at], request.maps[edit.frame]))
+    result = after
+    if request.frames:
+        result = old.copy()
+        result[edit.frame] = after
+    accepted = None if edit.accepts is None else int(after[edit.accepts])
+    return EditResult(result, accepted, message)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two pixels in embedding space.
+
+    Parameters
+    ----------
+    frame : int
+    first, second : tuple of int
+        ([z,] y, x).
+    distance : float
+        Between their vectors: embedding units, or 1 − cos.
+    bandwidth : float
+        From which on they belong to one object; infinite where no bandwidth joins them.
+    """
+
+    frame: int
+    first: Pixel
+    second: Pixel
+    distance: float
+    bandwidth: float
+
+
+def compare(
+    emap: EmbeddingMap,
+    index: ClusterIndex,
+    params: ClusterParams,
+    frame: int,
+    first: Pixel,
+    second: Pixel,
+) -> Comparison:
+    """Say how far two pixels are from each other, and from which bandwidth on they are one.
+
+    Raises
+    ------
+    ValueError
+        When one lies outside the image or has no finite vector.
+    """
+    a, b = vector_at(emap, first), vector_at(emap, second)
+    distance = 1 - float(a @ b) if emap.space == "cosine" else float(np.linalg.norm(a - b))
+    joined = index.merging_bandwidth(params, first, second)
+    return Comparison(frame, first, second, max(distance, 0.0), joined)

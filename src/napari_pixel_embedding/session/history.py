@@ -1,0 +1,222 @@
+"""What can be undone: one history for strokes, tools and single objects' bandwidths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_pixel_embedding.core.corrections import NOT_CORRECTED, no_corrections
+from napari_pixel_embedding.core.patches import Patch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.session.cuts import Locals
+    from napari_pixel_embedding.session.state import Session
+
+LONGEST = 100
+"""Steps that can be undone."""
+
+Accepted = frozenset[tuple[int, int]]
+"""Objects that were looked at and found right: frame and id of each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What a user's hand has made of one image; its parts are as in ``Session``."""
+
+    corrections: NDArray[Any] | None
+    local_bandwidths: Locals
+    accepted: Accepted
+
+    @classmethod
+    def of(cls, session: Session) -> Work:
+        """Take the present state of a session."""
+        return cls(session.corrections, session.local_bandwidths, session.accepted)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The difference that one action made; None where it changed nothing.
+
+    Parameters
+    ----------
+    title : str
+        What was done, as in "Undo merge".
+    corrections : Patch, optional
+    local_bandwidths, accepted : tuple of two, optional
+        Before and after.
+    """
+
+    title: str
+    corrections: Patch | None = None
+    local_bandwidths: tuple[Locals, Locals] | None = None
+    accepted: tuple[Accepted, Accepted] | None = None
+
+    @classmethod
+    def between(cls, title: str, old: Work, new: Work, shape: Sequence[int]) -> Step:
+        """Describe what led from one state to another; ``shape`` is that of the labels."""
+        return cls(
+            title,
+            _patch(old.corrections, new.corrections, shape),
+            _pair(old.local_bandwidths, new.local_bandwidths),
+            _pair(old.accepted, new.accepted),
+        )
+
+    @property
+    def empty(self) -> bool:
+        """Whether it changes nothing."""
+        parts = (self.corrections, self.local_bandwidths, self.accepted)
+        return all(part is None for part in parts)
+
+    def without_local(self) -> Step:
+        """Leave out what it did to single objects' bandwidths."""
+        return replace(self, local_bandwidths=None)
+
+    def taken_back(self, work: Work, shape: Sequence[int]) -> Work:
+        """Give the state before, from the one after."""
+        patch = None if self.corrections is None else self.corrections.reverted
+        return self._changed(work, patch, 0, shape)
+
+    def repeated(self, work: Work, shape: Sequence[int]) -> Work:
+        """Give the state after, from the one before."""
+        patch = None if self.corrections is None else self.corrections.applied
+        return self._changed(work, patch, 1, shape)
+
+    def _changed(
+        self,
+        work: Work,
+        patch: Callable[[NDArray[Any]], NDArray[Any]] | None,
+        side: int,
+        shape: Sequence[int],
+    ) -> Work:
+        corrections = work.corrections
+        if patch is not None:
+            corrections = none_if_empty(patch(_whole(corrections, shape)))
+        local, accepted = self.local_bandwidths, self.accepted
+        return Work(
+            corrections,
+            work.local_bandwidths if local is None else local[side],
+            work.accepted if accepted is None else accepted[side],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Steps that were done, and steps that were taken back; never changed in place.
+
+    Parameters
+    ----------
+    past, future : tuple of Step
+        The newest last; those that can be repeated, the next one last.
+    """
+
+    past: tuple[Step, ...] = ()
+    future: tuple[Step, ...] = ()
+
+    def done(self, step: Step) -> History:
+        """Add a step; what was taken back is gone."""
+        return History((*self.past, step)[-LONGEST:])
+
+    def undone(self) -> History:
+        """Move the newest step to those that were taken back."""
+        return History(self.past[:-1], (*self.future, self.past[-1]))
+
+    def redone(self) -> History:
+        """Move the next step to those that were done."""
+        return History((*self.past, self.future[-1]), self.future[:-1])
+
+    def without_local(self) -> History:
+        """Forget what was done to single objects' bandwidths: they belong to another model."""
+        sides = [
+            tuple(step for step in (old.without_local() for old in side) if not step.empty)
+            for side in (self.past, self.future)
+        ]
+        return History(*sides)
+
+
+class Undoing:
+    """The part of the controller that keeps the one history.
+
+    Parameters
+    ----------
+    session : Session
+        Of the controller.
+    changed : callable
+        Called when a step was taken back or repeated: labels have to follow.
+    """
+
+    def __init__(self, session: Session, changed: Callable[[], None]) -> None:
+        self._session = session
+        self._changed = changed
+
+    def record(self, title: str, old: Work) -> None:
+        """Note what was done since ``old``."""
+        session = self._session
+        step = Step.between(title, old, Work.of(session), session.labels_shape)
+        if not step.empty:
+            session.history = session.history.done(step)
+
+    def undo(self) -> Step | None:
+        """Take the newest step back and return it; None when there is none."""
+        session = self._session
+        if not session.history.past:
+            return None
+        step = session.history.past[-1]
+        self._show(step, step.taken_back(Work.of(session), session.labels_shape))
+        session.history = session.history.undone()
+        self._changed()
+        return step
+
+    def redo(self) -> Step | None:
+        """Repeat the step that was taken back last and return it; None when there is none."""
+        session = self._session
+        if not session.history.future:
+            return None
+        step = session.history.future[-1]
+        self._show(step, step.repeated(Work.of(session), session.labels_shape))
+        session.history = session.history.redone()
+        self._changed()
+        return step
+
+    def forget(self) -> None:
+        """Begin anew: what there was belongs to another image."""
+        self._session.history = History()
+
+    def forget_local(self) -> None:
+        """Forget steps that changed single objects' bandwidths."""
+        self._session.history = self._session.history.without_local()
+
+    def _show(self, step: Step, work: Work) -> None:
+        session, past = self._session, self._session.local_past
+        if step.local_bandwidths is not None:
+            back = bool(past) and past[-1] == work.local_bandwidths
+            session.local_past = past[:-1] if back else (*past, session.local_bandwidths)
+        session.accepted = work.accepted
+        session.local_bandwidths = work.local_bandwidths
+        session.corrections = work.corrections
+
+
+def none_if_empty(corrections: NDArray[Any] | None) -> NDArray[Any] | None:
+    """Say "nothing is corrected" in one way only: None."""
+    if corrections is None or not (corrections != NOT_CORRECTED).any():
+        return None
+    return corrections
+
+
+def _patch(
+    old: NDArray[Any] | None, new: NDArray[Any] | None, shape: Sequence[int]
+) -> Patch | None:
+    if old is new:
+        return None
+    return Patch.between(_whole(old, shape), _whole(new, shape))
+
+
+def _whole(corrections: NDArray[Any] | None, shape: Sequence[int]) -> NDArray[Any]:
+    return no_corrections(shape) if corrections is None else corrections
+
+
+def _pair(old: Any, new: Any) -> Any:
+    return None if old == new else (old, new)

@@ -1,0 +1,288 @@
+"""The review queue: doubtful objects first, each looked at once."""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from psygnal import SignalGroupDescriptor
+
+from napari_pixel_embedding.core.ambiguity import ambiguity
+from napari_pixel_embedding.session import edits
+from napari_pixel_embedding.session.live import LiveLine
+from napari_pixel_embedding.session.messages import Messages
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
+    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.session.controller import SessionController
+    from napari_pixel_embedding.session.cuts import Locals
+    from napari_pixel_embedding.session.history import Accepted
+    from napari_pixel_embedding.session.jobs import Executor
+
+Key = tuple[int, int]
+"""An object: frame and id."""
+
+OPEN, ACCEPTED, CORRECTED, SKIPPED = "open", "accepted", "corrected", "skipped"
+"""States of an object: not looked at, found right, locked by a correction, left for later."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One object of the queue.
+
+    Parameters
+    ----------
+    key : (int, int)
+        Frame and id.
+    score : float
+        0 certain to 1 doubtful.
+    reason : str
+        Why it is doubtful.
+    state : str
+        One of the states above.
+    box : array of int, shape (2, D)
+        First pixel and the one after the last, along ([Z,] Y, X).
+    """
+
+    key: Key
+    score: float
+    reason: str
+    state: str
+    box: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class ReviewRequest:
+    """Everything the queue depends on; arrays are of all frames."""
+
+    labels: NDArray[Any]
+    corrections: NDArray[Any] | None
+    maps: tuple[EmbeddingMap, ...]
+    indices: tuple[ClusterIndex, ...]
+    params: ClusterParams
+    local: Locals
+    accepted: Accepted
+    frames: bool
+
+
+def targets(request: ReviewRequest) -> tuple[Target, ...]:
+    """List all objects, the most doubtful first; none of them is skipped."""
+    found: list[Target] = []
+    for frame, (emap, index) in enumerate(zip(request.maps, request.indices, strict=True)):
+        at: Any = frame if request.frames else ...
+        labels, fixed = request.labels[at], request.corrections
+        local = request.local[frame] if request.local else ()
+        heights = index.merge_heights(request.params, local)
+        doubts = ambiguity(labels, emap.foreground, heights, request.params)
+        locked = set() if fixed is None else set(np.unique(fixed[at]).tolist())
+        for id, score, reason, box in zip(
+            doubts.ids.tolist(), doubts.score.tolist(), doubts.reason, doubts.boxes, strict=True
+        ):
+            state = _state((frame, id), id in locked, request.accepted)
+            found.append(Target((frame, id), score, reason, state, box))
+    return tuple(sorted(found, key=lambda target: -target.score))
+
+
+def _state(key: Key, locked: bool, accepted: Accepted) -> str:
+    if not locked:
+        return OPEN
+    return ACCEPTED if key in accepted else CORRECTED
+
+
+@dataclass
+class ReviewState:
+    """How far the review is. Only :class:`Review` writes it.
+
+    Parameters
+    ----------
+    wanted : bool
+        Intention: whether the queue is kept up to date.
+    skipped : frozenset of (int, int)
+        Intention: objects left for later.
+    targets : tuple of Target
+        All objects, the most doubtful first.
+    current : Target, optional
+        The one that is looked at.
+    note : str
+        A line on what happened last.
+    """
+
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(
+        equality_operators=dict.fromkeys(("targets", "current"), operator.is_)
+    )
+
+    wanted: bool = False
+    skipped: frozenset[Key] = frozenset()
+    targets: tuple[Target, ...] = ()
+    current: Target | None = None
+    note: str = ""
+
+    def state_of(self, target: Target) -> str:
+        """Return an object's state, with what was skipped."""
+        return SKIPPED if target.state == OPEN and target.key in self.skipped else target.state
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many objects are in each state."""
+        return Counter(map(self.state_of, self.targets))
+
+    @property
+    def done(self) -> int:
+        """How many objects were looked at."""
+        return len(self.targets) - self.counts[OPEN]
+
+
+class Review:
+    """Leads through the objects of a session, the doubtful ones first.
+
+    Parameters
+    ----------
+    controller : SessionController
+        Told what is accepted; its session is followed.
+    executor : Executor
+        Runs the work.
+    """
+
+    def __init__(self, controller: SessionController, executor: Executor) -> None:
+        self.state = ReviewState()
+        self._controller = controller
+        self._session = session = controller.session
+        self._messages = Messages(session)
+        self._line = LiveLine(executor)
+        self._seen: frozenset[Key] = frozenset()
+        self._step_wanted = False
+        session.events.labels.connect(self._update)  # what is accepted changes them too
+        session.events.embedding_maps.connect(self._begin)
+
+    def close(self) -> None:
+        """Stop following the session."""
+        events = self._session.events
+        events.labels.disconnect(self._update)
+        events.embedding_maps.disconnect(self._begin)
+        self._line.cancel()
+
+    # -------------------------------------------------------------------------- intentions
+
+    def next(self) -> None:
+        """Go to the most doubtful object that was not looked at; then to those skipped."""
+        if self._session.labels is None:
+            self.state.note = "There are no objects yet: run a model first."
+            return
+        if not self.state.wanted:
+            self.state.wanted = self._step_wanted = True
+            self._update()
+        elif self._line.busy:
+            self._step_wanted = True
+        else:
+            self._step()
+
+    def stop(self) -> None:
+        """End the review; what was decided stays."""
+        self.state.wanted = self._step_wanted = False
+        self._line.cancel()
+        self.state.current, self.state.note = None, ""
+
+    def accept(self) -> None:
+        """Lock the object that is looked at, and go on when that is done."""
+        current = self.state.current
+        pixel = None if current is None else self._pixel(current)
+        if current is not None and pixel is not None:
+            self._step_wanted = True
+            self._controller.edit(edits.lock(current.key[0], pixel))
+
+    def skip(self) -> None:
+        """Leave the object that is looked at for later, and go on."""
+        current = self.state.current
+        if current is not None:
+            self.state.skipped = self.state.skipped | {current.key}
+            self.next()
+
+    def look_at(self, key: Key) -> None:
+        """Go to an object by its frame and id."""
+        found = next((t for t in self.state.targets if t.key == key), None)
+        if found is not None:
+            self._show(found)
+
+    # ------------------------------------------------------------------------------- steps
+
+    def _step(self) -> None:
+        state = self.state
+        waiting = [t for t in state.targets if state.state_of(t) == OPEN]
+        chosen = _first(waiting, self._seen)
+        if chosen is None and waiting:
+            self._seen = frozenset()  # all were seen, some without a decision: once more
+            chosen = _first(waiting, frozenset())
+        if chosen is None and state.skipped:
+            left = [t for t in state.targets if state.state_of(t) == SKIPPED]
+            state.skipped = frozenset()
+            chosen = _first(left, frozenset())
+        self._show(chosen)
+
+    def _show(self, target: Target | None) -> None:
+        state = self.state
+        state.current = target
+        if target is None:
+            state.note = "All objects are reviewed." if state.targets else "There are no objects."
+        else:
+            self._seen = self._seen | {target.key}
+            state.note = f"Object {target.key[1]}: {target.reason}."
+
+    def _pixel(self, target: Target) -> edits.Pixel | None:
+        """Return a pixel of an object in the session's labels; None when it is not there."""
+        frame, id = target.key
+        labels: Any = self._session.labels
+        labels = labels[frame] if self._session.has_frames else labels
+        region = tuple(slice(a, b) for a, b in zip(*target.box.tolist(), strict=True))
+        inside = np.argwhere(labels[region] == id)
+        return tuple((inside[0] + target.box[0]).tolist()) if len(inside) else None
+
+    # ------------------------------------------------------------------- following the session
+
+    def _begin(self, *_: Any) -> None:
+        """Forget what was skipped: ids mean other objects now."""
+        self._line.cancel()
+        self._seen = self.state.skipped = frozenset()
+        self._step_wanted = False
+        self.state.current, self.state.targets, self.state.note = None, (), ""
+
+    def _update(self, *_: Any) -> None:
+        session, params = self._session, self._session.cluster_params
+        if not self.state.wanted or session.labels is None or params is None:
+            return
+        request = ReviewRequest(
+            session.labels,
+            session.corrections,
+            session.embedding_maps,
+            session.cluster_indices,
+            params,
+            session.local_bandwidths,
+            session.accepted,
+            session.has_frames,
+        )
+        self._line.start(
+            partial(targets, request),
+            done=self._take,
+            failed=partial(self._messages.fail, "sorting objects by doubt"),
+        )
+
+    def _take(self, found: tuple[Target, ...]) -> None:
+        state, current = self.state, self.state.current
+        state.targets = found
+        if current is not None:
+            state.current = next((t for t in found if t.key == current.key), None)
+        if self._step_wanted and not self._line.busy:
+            self._step_wanted = False
+            self._step()
+
+
+def _first(among: Sequence[Target], seen: frozenset[Key]) -> Target | None:
+    return next((t for t in among if t.key not in seen), None)

@@ -1,0 +1,149 @@
+"""The review queue: doubtful first, each once, decisions remembered."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import QueueExecutor
+from scenes import middle, start
+
+from napari_pixel_embedding.session import ImmediateExecutor, edits
+from napari_pixel_embedding.session.review import Review
+
+
+@pytest.fixture
+def review():
+    return Review(start(), ImmediateExecutor())
+
+
+def ids(review, state):
+    return {t.key for t in review.state.targets if review.state.state_of(t) == state}
+
+
+def test_nothing_is_computed_before_it_is_asked_for(review):
+    assert review.state.targets == ()
+    review._controller.set_cluster_params(bandwidth=1.2)
+    assert review.state.targets == ()
+
+
+def test_objects_come_by_their_doubt(review):
+    seen = []
+    for _ in range(4):
+        review.next()
+        seen.append(review.state.current)
+    scores = [target.score for target in seen]
+    assert scores == sorted(scores, reverse=True)
+    assert len({target.key for target in seen}) == 4
+    labels = review._session.labels
+    assert {target.key[1] for target in seen[:2]} == {labels[middle(0)], labels[middle(1)]}
+    assert seen[0].reason == "would merge at 1.10"
+    assert review.state.note == f"Object {seen[3].key[1]}: {seen[3].reason}."
+    review.next()  # nothing was decided: they come once more
+    assert review.state.current.key == seen[0].key
+
+
+def test_accept_and_skip_are_counted_and_do_not_come_again(review):
+    review.next()
+    first = review.state.current
+    review.accept()
+    second = review.state.current
+    assert second.key != first.key
+    review.skip()
+    assert (review.state.done, len(review.state.targets)) == (2, 4)
+    assert ids(review, "accepted") == {first.key} == review._session.accepted
+    assert ids(review, "skipped") == {second.key}
+    left = set()
+    for _ in range(4):
+        left.add(review.state.current.key)
+        review.next()
+    assert left == ids(review, "open")
+
+
+def test_skipped_objects_come_when_all_else_is_done(review):
+    review.next()
+    review.skip()
+    skipped = ids(review, "skipped")
+    while review.state.current.key not in skipped:
+        review.accept()
+    assert ids(review, "open") == skipped
+    review.accept()
+    assert review.state.current is None
+    assert review.state.note == "All objects are reviewed."
+    assert review.state.done == len(review.state.targets) == 4
+
+
+def test_undo_brings_an_object_back_into_the_queue(review):
+    review.next()
+    first = review.state.current.key
+    review.accept()
+    review._controller.undo()
+    assert first in ids(review, "open")
+
+
+def test_a_correction_counts_as_looked_at(review):
+    review.next()
+    review._controller.edit(edits.smooth(0, middle(3)))
+    assert len(ids(review, "corrected")) == 1
+    assert review.state.done == 1
+
+
+def test_frames_have_queues_of_their_own_in_one():
+    controller = start(frames=2)
+    review = Review(controller, ImmediateExecutor())
+    review.next()
+    assert len(review.state.targets) == 8
+    assert {target.key[0] for target in review.state.targets} == {0, 1}
+    frame, id = review.state.current.key
+    review.accept()
+    assert (controller.session.corrections[frame] == id).any()
+    assert (controller.session.corrections[1 - frame] == -1).all()
+
+
+def test_a_new_run_forgets_what_was_skipped_but_not_what_was_accepted(review):
+    review.next()
+    review.accept()
+    review.skip()
+    review._controller.run()
+    assert (review.state.current, review.state.skipped) == (None, frozenset())
+    review.next()
+    assert len(ids(review, "accepted")) == 1
+
+
+def test_without_a_result_the_review_says_so(controller):
+    review = Review(controller, ImmediateExecutor())
+    review.next()
+    assert "run a model first" in review.state.note
+    review.accept()
+    review.skip()
+    assert review.state.current is None
+
+
+def test_the_view_does_not_wait_and_no_answer_is_lost():
+    queue = QueueExecutor()
+    controller = start(executor=queue)
+    queue.settle()
+    review = Review(controller, queue)
+    review.next()
+    review.next()
+    assert review.state.current is None
+    queue.settle()
+    first = review.state.current
+    review.accept()
+    assert review.state.current is first
+    queue.settle()
+    assert review.state.current.key != first.key
+    assert review.state.done == 1
+    review.close()
+    controller.set_cluster_params(bandwidth=3.0)
+    queue.settle()
+    assert len(review.state.targets) == 4
+
+
+def test_the_object_that_is_looked_at_may_vanish(review):
+    review.next()
+    review._controller.set_cluster_params(bandwidth=3.0)
+    for _ in range(3):
+        review.next()
+        review.accept()
+    assert review.state.current is None
+    review.stop()
+    assert (review.state.wanted, review.state.note) == (False, "")
