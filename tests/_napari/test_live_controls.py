@@ -203,3 +203,17 @@ def test_in_a_3d_view_the_first_object_along_the_ray_is_meant(viewer):
     assert pixel_at(layer, event) is None
     event.position = (-5.0, 30.0, 30.0)
     assert pixel_at(layer, event) is None
+
+
+def test_mutex_watershed_takes_over_and_gives_back(ran, qtbot):
+    pytest.importorskip("bioimage_cpp")
+    session, methods = ran.session, ran.methods
+    live = session.labels
+    methods.setCurrentIndex(methods.findData("mutex"))
+    methods.activated.emit(methods.currentIndex())
+    qtbot.waitUntil(lambda: session.labels is not live, timeout=20_000)
+    assert (session.method, session.error) == ("mutex", None)
+    assert session.labels.shape == live.shape
+    ran.controller.set_method("index")
+    assert methods.currentData() == "index"
+    qtbot.waitUntil(lambda: np.array_equal(session.labels, live), timeout=20_000)

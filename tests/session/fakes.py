@@ -108,6 +108,13 @@ def predict_frames(model, image, *, axes, device, augment, spacing, progress):
         )
 
 
+def mutex_watershed(emap, params):
+    """One object for each bright row."""
+    bright = np.asarray(emap.foreground) > 0.5
+    ids = np.cumsum(bright.any(axis=1))[:, None]
+    return np.where(bright, ids, 0).astype(np.uint16)
+
+
 def no_corrections(shape):
     return np.full(shape, -1, np.int32)
 
@@ -153,6 +160,7 @@ def fake_engine(**changes) -> Engine:
         "save_model": lambda model, path: files.update({path: model}),
         "predict_frames": predict_frames,
         "build_cluster_index": FakeIndex,
+        "mutex_watershed": mutex_watershed,
         "no_corrections": no_corrections,
         "record_edit": record_edit,
         "apply_corrections": apply_corrections,

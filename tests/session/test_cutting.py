@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import FakeIndex, FakeModel, FakeParams
+from fakes import FakeIndex, FakeModel, FakeParams, fake_engine
 
 from napari_pixel_embedding.core.clustering import LocalBandwidth, StabilityCurve
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-from napari_pixel_embedding.session import Earlier, ImageInput, cuts
+from napari_pixel_embedding.session import (
+    Earlier,
+    ImageInput,
+    ImmediateExecutor,
+    Session,
+    SessionController,
+    cuts,
+)
 
 
 @pytest.fixture
@@ -172,3 +179,65 @@ def test_sizes_of_frames_are_kept_apart():
     labels = np.array([[[1, 1, 0]], [[1, 0, 7]]], np.uint16)
     assert cuts.object_sizes(labels, frames=True).tolist() == [2, 1, 1]
     assert cuts.object_sizes(labels, frames=False).tolist() == [3, 1]
+
+
+def test_another_method_makes_the_clusters_and_the_sliders_still_act(ran):
+    session = ran.session
+    live = session.labels
+    ran.set_method("mutex")
+    expected = np.zeros((4, 8), np.uint16)
+    expected[1, [1, 2, 4, 5, 6]] = 1
+    expected[2, [1, 2, 4, 5, 6]] = 2
+    np.testing.assert_array_equal(session.labels, expected)
+    assert (session.object_count, session.median_size) == (2, 5.0)
+    before = session.labels
+    ran.set_cluster_params(bandwidth=2.5)  # computed anew, by the same method
+    assert session.labels is not before
+    np.testing.assert_array_equal(session.labels, expected)
+    ran.set_cluster_params(bandwidth=1.0)
+    ran.set_method("index")
+    np.testing.assert_array_equal(session.labels, live)
+
+
+def test_corrections_stay_on_top_of_another_method(ran):
+    session = ran.session
+    after = session.labels.copy()
+    after[0] = 9
+    ran.record_edit(session.labels, after)
+    ran.set_method("mutex")
+    assert (session.labels[0] == 9).all()
+    assert set(np.unique(session.labels[1:])) == {0, 1, 2}
+
+
+def test_frames_are_clustered_one_by_one_by_another_method(controller, image):
+    stack = np.stack([image.data, np.zeros_like(image.data)])
+    controller.set_image(ImageInput(stack, "TYX"))
+    controller.set_model("fake")
+    controller.run()
+    controller.set_method("mutex")
+    assert controller.session.labels.max(axis=(1, 2)).tolist() == [2, 0]
+
+
+def test_single_objects_are_cut_among_live_clusters_only(ran):
+    ran.set_method("mutex")
+    ran.refine((1, 1), "finer")
+    assert "among live clusters only" in ran.session.cut_status
+    assert ran.session.local_bandwidths == ((),)
+
+
+def test_a_method_that_is_missing_says_so_and_the_labels_stay(image):
+    def missing(emap, params):
+        raise ValueError("The mutex watershed needs the package bioimage-cpp")
+
+    engine = fake_engine(mutex_watershed=missing)
+    controller = SessionController(Session(), ImmediateExecutor(), engine)
+    controller.set_image(image)
+    controller.set_model("fake")
+    controller.run()
+    labels = controller.session.labels
+    controller.set_method("mutex")
+    assert "bioimage-cpp" in controller.session.error
+    assert controller.session.labels is labels
+    controller.set_method("index")
+    assert controller.session.error is None
+    np.testing.assert_array_equal(controller.session.labels, labels)

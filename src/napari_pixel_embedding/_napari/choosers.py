@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.clustering.methods import Method
 
 _AXES = {
     (2, False): ("YX",),
@@ -276,3 +277,19 @@ class ViewsChooser(Choice):
     def augment(self) -> int:
         """Number of views that is chosen."""
         return int(self.currentData())
+
+
+class MethodChooser(Choice):
+    """How clusters are made of the embedding."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Live clusters follow the sliders at once. Mutex watershed lets every pair of pixels "
+            "decide: computed anew at each change, without seed depth and without cuts of single "
+            "objects; corrections stay on top. It needs the package bioimage-cpp."
+        )
+        self.refill([("Live clusters", "index"), ("Mutex watershed", "mutex")], "index")
+
+    def show_method(self, method: Method) -> None:
+        """Show the method that the session goes by."""
+        self.setCurrentIndex(self.findData(method))

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBox
 from napari_pixel_embedding._napari.choosers import (
     DeviceChooser,
     ImageChooser,
+    MethodChooser,
     ModelChooser,
     ViewsChooser,
 )
@@ -43,6 +44,7 @@ class SegmentPanel(Panel):
         self.cancel_button = button("Cancel", _CANCEL, self.controller.cancel)
         self.progress = QProgressBar()
         self.status = text()
+        self.methods = MethodChooser()
         self.form = ParamsForm(ClusterParams(), sliders=True)
         self.count = text()
         self.auto_button = button("Auto", _AUTO, self.controller.choose_bandwidth)
@@ -53,6 +55,7 @@ class SegmentPanel(Panel):
         self.images.changed.connect(self._refresh)
         self.models.changed.connect(self._refresh)
         self.models.show_source(self.session.model_source)
+        self.methods.activated.connect(self._choose_method)
         self.form.changed.connect(lambda changes: self.controller.set_cluster_params(**changes))
         self.workspace.layers.clicked.connect(self.cuts.refresh)
         self._refresh()
@@ -70,6 +73,9 @@ class SegmentPanel(Panel):
         if source is not None:
             self.controller.set_model(source)
         self.controller.run()
+
+    def _choose_method(self) -> None:
+        self.controller.set_method(self.methods.currentData())
 
     def retire(self) -> None:
         """Stop following the viewer too, and take the plot down: its menus outlive it."""
@@ -109,6 +115,10 @@ class SegmentPanel(Panel):
 
     def _lay_out_sliders(self) -> None:
         self.objects, column = group("Objects")
+        row = QHBoxLayout()
+        row.addWidget(QLabel("Method"))
+        row.addWidget(self.methods, 1)
+        column.addLayout(row)
         column.addWidget(self.form)
         self._curve_column = QVBoxLayout()
         column.addLayout(self._curve_column)
@@ -150,6 +160,8 @@ class SegmentPanel(Panel):
         for signal in (events.labels, events.cut_status, events.local_past):
             self.follow(signal, self.cuts.refresh)
         self.follow(events.cluster_params, self._show_params)
+        self.follow(events.method, self.methods.show_method)
+        self.methods.show_method(self.session.method)
         for signal in (events.model, events.embedding_maps):
             self.follow(signal, self._show_ranges)
         self.follow(events.model_source, self.models.show_source)

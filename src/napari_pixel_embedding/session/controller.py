@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.session.cuts import Direction
     from napari_pixel_embedding.session.edits import Edit
     from napari_pixel_embedding.session.jobs import Executor
@@ -220,6 +221,11 @@ class SessionController:
             Fields of :class:`~napari_pixel_embedding.core.clustering.ClusterParams`.
         """
         self._cutting.set_params(**changes)
+
+    def set_method(self, method: Method) -> None:
+        """Choose how clusters are made: "index", live, or "mutex", anew at every change."""
+        self._messages.clear()
+        self._cutting.set_method(method)
 
     def choose_bandwidth(self) -> None:
         """Set the bandwidth to the middle of the widest plateau of ``session.stability``."""

@@ -12,6 +12,7 @@ from napari_pixel_embedding.session.jobs import JobLine
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
+    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.session.cuts import Direction, Locals
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.history import Undoing
@@ -91,6 +92,11 @@ class Cutting:
             self._session.cluster_params = wanted
             self.update()
 
+    def set_method(self, method: Method) -> None:
+        """Change the way clusters are made; the labels follow."""
+        self._session.method = method
+        self.update()
+
     def update(self) -> None:
         """Make labels, and the curve, from the session as it is."""
         session = self._session
@@ -108,6 +114,8 @@ class Cutting:
             session.corrections,
             session.has_frames,
             session.local_bandwidths,
+            session.embedding_maps,
+            session.method,
         )
         if answered is not None and request.has_clusters_of(answered):
             if request.corrections is answered.corrections:
@@ -190,6 +198,8 @@ class Cutting:
         session = self._session
         if session.labels is None or session.cluster_params is None:
             return "There are no objects yet: run a model first."
+        if session.method != "index":
+            return "Single objects are cut finer or coarser among live clusters only."
         if session.corrections is not None and session.corrections[point] > 0:
             return "This object is corrected: it stays as you painted it."
         return None if session.labels[point] else "There is no object here."

@@ -68,6 +68,9 @@ class Engine:
     build_cluster_index: Callable[..., ClusterIndex] = field(
         default=_core("clustering", "build_cluster_index")
     )
+    mutex_watershed: Callable[..., NDArray[Any]] = field(
+        default=_core("clustering", "mutex_watershed")
+    )
     warm_up: Callable[[], None] = field(default=_core("clustering", "warm_up"))
     no_corrections: Callable[..., NDArray[Any]] = field(
         default=_core("corrections", "no_corrections")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
+    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.session.cuts import Locals
@@ -164,11 +165,13 @@ class LabelRequest:
     corrections: NDArray[Any] | None
     frames: bool
     local: Locals = ()
+    maps: tuple[EmbeddingMap, ...] = ()
+    method: Method = "index"
 
     def has_clusters_of(self, other: LabelRequest) -> bool:
         """Whether both ask for the same cut."""
         same = self.indices is other.indices and self.params == other.params
-        return same and self.local == other.local
+        return same and self.local == other.local and self.method == other.method
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,12 +186,10 @@ class Labelling:
 
 
 def label(engine: Engine, request: LabelRequest) -> Labelling:
-    """Cut every frame's index and put the corrections on top."""
+    """Cluster every frame and put the corrections on top."""
     clusters, corrections = request.clusters, request.corrections
     if clusters is None:
-        local = request.local or ((),) * len(request.indices)
-        pairs = zip(request.indices, local, strict=True)
-        cuts = [index.cut(request.params, local=own) for index, own in pairs]
+        cuts = _clusters(engine, request)
         clusters = np.stack(cuts) if request.frames else cuts[0]
     if corrections is None:
         return Labelling(clusters, clusters, *_summary(request, clusters), 0)
@@ -197,9 +198,18 @@ def label(engine: Engine, request: LabelRequest) -> Labelling:
     return Labelling(clusters, labels, *_of_sizes(labels, request.frames), corrected)
 
 
+def _clusters(engine: Engine, request: LabelRequest) -> list[NDArray[Any]]:
+    """Label image of every frame, before corrections."""
+    if request.method == "mutex":
+        return [engine.mutex_watershed(emap, request.params) for emap in request.maps]
+    local = request.local or ((),) * len(request.indices)
+    pairs = zip(request.indices, local, strict=True)
+    return [index.cut(request.params, local=own) for index, own in pairs]
+
+
 def _summary(request: LabelRequest, clusters: NDArray[Any]) -> tuple[int, float]:
     """Count objects and take their median size: from the index, where there is only one."""
-    if len(request.indices) != 1:
+    if len(request.indices) != 1 or request.method != "index":
         return _of_sizes(clusters, request.frames)
     summary = request.indices[0].summary(request.params, request.local[0] if request.local else ())
     return summary.count, summary.median_size

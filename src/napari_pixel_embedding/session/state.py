@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
+    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.core.training import TrainProgress
@@ -167,6 +168,8 @@ class Session:
         Intention: from how many sides the network looks at the image, 1, 4 or 8.
     cluster_params : ClusterParams, optional
         Intention: how clusters are cut; None before the first result.
+    method : {"index", "mutex"}
+        Intention: how clusters are made, live from the index or by mutex watershed.
     local_bandwidths : tuple of tuple of LocalBandwidth
         Intention: for every frame, the objects with a bandwidth of their own.
     local_past : tuple
@@ -234,6 +237,7 @@ class Session:
     device: str = "auto"
     augment: int = 1
     cluster_params: ClusterParams | None = None
+    method: Method = "index"
     local_bandwidths: Locals = ()
     local_past: tuple[Locals, ...] = ()
     corrections: NDArray[Any] | None = None
