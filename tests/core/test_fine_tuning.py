@@ -148,6 +148,8 @@ def test_the_tuned_model_knows_the_diameter_it_was_tuned_with(discs, tiny_model)
     assert tuned.config.image_diameter == 20.0
     assert tuned.config.object_diameter == 10.0
     assert result(model, image, corrected(labels), QUICK).config.image_diameter is None
+    both = result(model, [image] * 2, [corrected(labels)] * 2, QUICK, diameter=[10.0, 20.0])
+    assert both.config.image_diameter == 15.0
 
 
 def test_an_interrupted_tuning_goes_on_from_its_checkpoint(discs, tiny_model, tmp_path):

@@ -26,7 +26,12 @@ def test_nothing_is_known_beyond_the_corrections_unless_it_is_trusted():
 
 
 def test_what_the_parent_surely_takes_for_background_is_background():
-    assert target([3, -1, -1, 0], [0, 0.05, 0.2, 0.9], trust_background=0.1) == [3, 0, -1, 0]
+    assert target([3, -1, -1, 0], [0.8, 0.05, 0.2, 0.9], trust_background=0.1) == [3, 0, -1, 0]
+
+
+def test_a_parent_that_does_not_see_the_objects_is_not_believed():
+    corrections, foreground = [3, 3, -1, -1], [0.05, 0.04, 0.03, 0.06]
+    assert target(corrections, foreground, trust_background=0.1) == [3, 3, 0, -1]
 
 
 def test_the_border_of_an_object_is_background_unless_the_parent_is_sure_of_another():
@@ -37,7 +42,7 @@ def test_the_border_of_an_object_is_background_unless_the_parent_is_sure_of_anot
 
 
 def test_nothing_is_learnt_of_objects_that_are_held_back():
-    assert target([3, 4, -1], [0, 0, 0], [4], border=1.0, trust_background=0.1) == [3, -1, 0]
+    assert target([3, 4, -1], [0.9, 0.9, 0], [4], border=1.0, trust_background=0.1) == [3, -1, 0]
 
 
 @pytest.mark.parametrize(

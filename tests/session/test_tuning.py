@@ -82,6 +82,21 @@ def test_the_report_comes_with_the_steps(ran, image):
     assert controller.session.tuning_report == "report 3"
 
 
+def test_a_tuned_model_in_use_can_be_reverted(image):
+    controller = prepared(image)
+    parent = controller.session.model
+    controller.revert_to_parent()
+    assert "No model to go back to" in controller.session.error
+    controller.start_fine_tuning(None)
+    controller.use_tuned_model()
+    assert controller.session.model.config.name == "tuned"
+    assert controller.session.parent_model is parent
+    controller.revert_to_parent()
+    assert controller.session.model is parent
+    assert controller.session.parent_model is None
+    assert controller.session.labels[0, 0] == 7
+
+
 def test_long_curves_are_thinned_but_keep_their_scores(image):
     def fine_tune(*args, **options):
         for step in range(1, 5001):

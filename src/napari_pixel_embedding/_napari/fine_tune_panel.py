@@ -9,19 +9,27 @@ from qtpy.QtWidgets import QFileDialog, QProgressBar
 from superqt import QCollapsible
 
 from napari_pixel_embedding._napari.form import ParamsForm
+from napari_pixel_embedding._napari.tuned_layers import TunedLayers
+from napari_pixel_embedding._napari.tuning_boxes import ReportBox, SourceBox
 from napari_pixel_embedding._napari.widgets import NO_RESULT, Panel, allow, button, group, row, text
 from napari_pixel_embedding.core.configs import FineTuneConfig
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-_START = "Tune the model on the corrected objects, in the background. The model in use stays."
+_START = (
+    "Tune the model on the corrected objects, in a process of its own. The model in use stays, "
+    "and so does the window's speed."
+)
 _STOP = "Stop learning; the best model so far is kept."
 _USE = "Work with the tuned model from now on: runs it on the image. Corrections stay."
 _DISCARD = "Forget the tuned model."
+_REVERT = "Go back to the model before fine-tuning: runs it on the image. Corrections stay."
 _SAVE_MODEL = "Write the tuned model, or else the one in use, to a .safetensors file."
-_BASIC = ("steps", "learning_rate")
-_MORE = ("batch_size", "crop", "trust_background", "seed")
+_RESUME = "Go on with the fine-tuning that was interrupted, from its last checkpoint."
+_FORGET = "Throw the interrupted fine-tuning away."
+_BASIC = ("steps", "learning_rate", "replay")
+_MORE = ("frozen", "held_back", "border", "trust_background", "batch_size", "crop", "seed")
 
 
 class FineTunePanel(Panel):
@@ -29,29 +37,38 @@ class FineTunePanel(Panel):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
+        controller = self.controller
+        self.source = SourceBox(self.workspace)
         self.start_button = button("Start", _START, self.start)
-        self.stop_button = button("Stop", _STOP, self.controller.stop_fine_tuning)
-        self.use_button = button("Use tuned model", _USE, self.controller.use_tuned_model)
-        self.discard_button = button("Discard", _DISCARD, self.controller.discard_tuned_model)
+        self.stop_button = button("Stop", _STOP, controller.stop_fine_tuning)
+        self.resume_button = button("Go on", _RESUME, controller.resume_fine_tuning)
+        self.forget_button = button("Forget", _FORGET, controller.forget_interrupted_tuning)
+        self.use_button = button("Use tuned model", _USE, controller.use_tuned_model)
+        self.discard_button = button("Discard", _DISCARD, self.discard)
         self.save_model_button = button("Save model as …", _SAVE_MODEL, self.save_model)
         self.progress = QProgressBar()
-        self.status = text()
+        self.status, self.interrupted = text(), text()
         config = FineTuneConfig()
         self.forms = [ParamsForm(config, _BASIC), ParamsForm(config, _MORE)]
+        self.comparison = TunedLayers(self.workspace)
+        self.report = ReportBox(self.comparison.show)
         self.plot: Any = None
         self._lay_out()
         self._follow_session()
         self._refresh()
+        controller.find_interrupted_tuning()
 
     def retire(self) -> None:
         """Take the plot down too: pyqtgraph's menus outlive a plot that was not closed."""
         if self.plot is not None:
             self.plot.close()
+        self.comparison.close()
         super().retire()
 
     # ------------------------------------------------------------------------------- layout
 
     def _lay_out(self) -> None:
+        self.column.addWidget(self.source)
         box, self._tuning = group("Fine-tune")
         more = QCollapsible("More settings")
         more.toggleButton().setToolTip("Show or hide the settings that rarely need a change.")
@@ -59,12 +76,17 @@ class FineTunePanel(Panel):
         self._tuning.addWidget(self.forms[0])
         self._tuning.addWidget(more)
         self._tuning.addLayout(row(self.start_button, self.stop_button))
+        self._tuning.addWidget(self.interrupted)
+        self._tuning.addLayout(row(self.resume_button, self.forget_button))
         self.progress.setToolTip("How far the fine-tuning is.")
         self.progress.setFormat("step %v of %m")
         self._tuning.addWidget(self.progress)
         self._tuning.addWidget(self.status)
-        self._tuning.addLayout(row(self.use_button, self.discard_button))
-        self._tuning.addWidget(self.save_model_button)
+        self.column.addWidget(box)
+        self.column.addWidget(self.report)
+        box, column = group("Tuned model")
+        column.addLayout(row(self.use_button, self.discard_button))
+        column.addWidget(self.save_model_button)
         self.column.addWidget(box)
         self.column.addStretch()
 
@@ -81,7 +103,17 @@ class FineTunePanel(Panel):
     def start(self) -> None:
         """Start fine-tuning with the settings of the form."""
         changes = {name: value for form in self.forms for name, value in form.values().items()}
-        self.controller.start_fine_tuning(replace(FineTuneConfig(), **changes))
+        self.comparison.look()
+        self.controller.start_fine_tuning(
+            replace(FineTuneConfig(), **changes), self.source.others(), self.source.folder
+        )
+
+    def discard(self) -> None:
+        """Forget the tuned model, or go back to its parent when it is in use."""
+        if self.session.tuned_model is not None:
+            self.controller.discard_tuned_model()
+        else:
+            self.controller.revert_to_parent()
 
     def save_model(self) -> None:
         """Ask for a file and write the tuned model, or the one in use, there."""
@@ -102,34 +134,74 @@ class FineTunePanel(Panel):
             events.tuning,
             events.running,
             events.tuned_model,
-            events.tuning_status,
+            events.parent_model,
+            events.interrupted_tuning,
         ):
             self.follow(signal, self._refresh)
+        for signal in (events.tuning_report, events.tuned_model):
+            self.follow(signal, self._show_report)
+        self.follow(events.tuning_status, self._show_status)
         self.follow(events.training, self._show_training)
+        self.source.choice.activated.connect(self._refresh)
+        self._show_report()
 
     def _refresh(self, *_: Any) -> None:
-        session = self.session
-        self._allow_buttons(session.corrected_count if session.corrections is not None else 0)
-        self.status.setText(session.tuning_status)
-        self.status.setVisible(bool(session.training) and not session.tuning)
-        self.progress.setVisible(session.tuning)
+        self.source.refresh()
+        self._allow_buttons()
+        self._show_interrupted()
+        self._show_status()
+        self.progress.setVisible(self.session.tuning)
 
-    def _allow_buttons(self, corrected: int) -> None:
+    def _allow_buttons(self) -> None:
         session = self.session
-        hindrance = None
-        if session.labels is None:
-            hindrance = NO_RESULT
-        elif session.tuning:
-            hindrance = "Fine-tuning is under way."
-        elif not corrected:
-            hindrance = "Correct at least one object first."
-        allow(self.start_button, _START, hindrance)
+        allow(self.start_button, _START, self._hindrance())
         allow(self.stop_button, _STOP, None if session.tuning else "Nothing is learnt just now.")
         tuned = None if session.tuned_model is not None else "Fine-tune first."
         busy = "A run is under way." if session.running else None
         allow(self.use_button, _USE, tuned or busy)
-        allow(self.discard_button, _DISCARD, tuned)
+        revert = session.tuned_model is None and session.parent_model is not None
+        self.discard_button.setText("Revert" if revert else "Discard")
+        allow(
+            self.discard_button,
+            _REVERT if revert else _DISCARD,
+            busy if revert else tuned,
+        )
         allow(self.save_model_button, _SAVE_MODEL, None if session.model else NO_RESULT)
+
+    def _hindrance(self) -> str | None:
+        """Say why there is no starting now."""
+        session = self.session
+        here = session.corrected_count if session.corrections is not None else 0
+        if session.labels is None:
+            return NO_RESULT
+        if session.tuning:
+            return "Fine-tuning is under way."
+        if not here and not self.source.folder and not self.source.others():
+            return "Correct at least one object first."
+        return None
+
+    def _show_interrupted(self) -> None:
+        found = None if self.session.tuning else self.session.interrupted_tuning
+        for widget in (self.interrupted, self.resume_button, self.forget_button):
+            widget.setVisible(found is not None)
+        if found is not None:
+            names = ", ".join(found.names) or "an image"
+            self.interrupted.setText(
+                f"The fine-tuning of {found.model} on {names} was interrupted at step "
+                f"{found.step:,} of {found.steps:,}."
+            )
+
+    def _show_status(self, *_: Any) -> None:
+        session = self.session
+        left = session.training[-1].seconds_left if session.tuning and session.training else None
+        told = session.tuning_status if left is None else f"{_duration(left)} left"
+        self.status.setText(told)
+        self.status.setVisible(bool(told))
+
+    def _show_report(self, *_: Any) -> None:
+        report, model = self.session.tuning_report, self.session.tuned_model
+        self.report.setVisible(report is not None or model is not None)
+        self.report.show_report(report, model is not None)
 
     def _show_training(self, steps: Any) -> None:
         if self.plot is None:
@@ -138,3 +210,14 @@ class FineTunePanel(Panel):
         done, total = (steps[-1].step, steps[-1].steps) if steps else (0, 1)
         self.progress.setMaximum(total)
         self.progress.setValue(done)
+
+
+def _duration(seconds: float) -> str:
+    """Say a time as people do.
+
+    Examples
+    --------
+    >>> _duration(42.3), _duration(150)
+    ('42 s', '2.5 min')
+    """
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from napari_pixel_embedding._napari.labels_editor import LabelsEditor, Shown
 from napari_pixel_embedding._napari.object_picker import ObjectPicker
 from napari_pixel_embedding._napari.placement import Alignment, image_input, placement
-from napari_pixel_embedding.session import Earlier
+from napari_pixel_embedding.session import Earlier, Lesson
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -91,6 +91,17 @@ class ResultLayers(QObject):
         if self._editor is None and earlier is not None:
             self._edit(labels).adopt(self._shown.get(labels), earlier.found)
         return True
+
+    def other_lessons(self) -> list[Lesson]:
+        """Corrections of other images of this viewer, as their labels layers remember them."""
+        lessons = []
+        for image, labels in self._labels_of.items():
+            kept = labels.metadata.get(METADATA_KEY, {})
+            corrections = kept.get("corrections")
+            known = image in self._viewer.layers and labels in self._viewer.layers
+            if known and image is not self._image and corrections is not None:
+                lessons.append(Lesson(image_input(image, kept["axes"]), kept["axes"], corrections))
+        return lessons
 
     def refine(self, direction: Direction) -> None:
         """Cut the object that was clicked last finer or coarser."""

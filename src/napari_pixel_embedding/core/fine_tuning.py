@@ -33,7 +33,7 @@ def fine_tune(
     config: FineTuneConfig | None = None,
     *,
     axes: str | Sequence[str | None] | None = None,
-    diameter: float | None = None,
+    diameter: float | Sequence[float | None] | None = None,
     device: str = "auto",
     replay: Sequence[tuple[NDArray[Any], NDArray[Any]]] | None = None,
     names: Sequence[str] = (),
@@ -53,8 +53,9 @@ def fine_tune(
         How to tune.
     axes : str or sequence of str, optional
         Axes of every image, or of each.
-    diameter : float, optional
-        As in :func:`predict_embedding`, for every image; the tuned model takes it for its own.
+    diameter : float or sequence of float, optional
+        As in :func:`predict_embedding`, for every image or for each; the tuned model takes it, or
+        the median, for its own.
     device : str
         "auto", "cpu", "cuda" or "mps".
     replay : sequence of (image, labels), optional
@@ -104,12 +105,18 @@ def _as_list(arrays: NDArray[Any] | Sequence[NDArray[Any]]) -> list[NDArray[Any]
     return list(arrays) if isinstance(arrays, list | tuple) else [np.asarray(arrays)]
 
 
+def _for_each(value: Any, images: Sequence[Any]) -> Sequence[Any]:
+    """Repeat one value for every image; a sequence has one for each."""
+    single = value is None or isinstance(value, str | int | float)
+    return [value] * len(images) if single else value
+
+
 def _corrected_frames(
     config: ModelConfig,
     images: list[NDArray[Any]],
     corrections: list[NDArray[Any]],
     axes: str | Sequence[str | None] | None,
-    diameter: float | None,
+    diameter: float | Sequence[float | None] | None,
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
     """Pair frames, as the network takes them, with their corrections where there are any."""
     if len(images) != len(corrections):
@@ -117,11 +124,13 @@ def _corrected_frames(
             "expected corrections for each image, "
             f"found {len(images)} images and {len(corrections)} correction images."
         )
-    each = [axes] * len(images) if axes is None or isinstance(axes, str) else axes
+    each = zip(
+        images, corrections, _for_each(axes, images), _for_each(diameter, images), strict=True
+    )
     frames = [
         frame
-        for image, correction, own in zip(images, corrections, each, strict=True)
-        for frame in annotated_frames(config, image, correction, own, diameter=diameter)
+        for image, correction, own_axes, size in each
+        for frame in annotated_frames(config, image, correction, own_axes, diameter=size)
         if (frame[1] > 0).any()
     ]
     if not frames:
@@ -189,7 +198,7 @@ def _tuned_config(
     past: Past,
     config: FineTuneConfig,
     names: Sequence[str],
-    diameter: float | None,
+    diameter: float | Sequence[float | None] | None,
 ) -> ModelConfig:
     """Name the child and write down where it comes from."""
     provenance = {
@@ -203,9 +212,6 @@ def _tuned_config(
         **asdict(config),
     }
     name = parent.name if parent.name.endswith("-tuned") else f"{parent.name}-tuned"
-    return replace(
-        parent,
-        name=name,
-        image_diameter=parent.image_diameter if diameter is None else diameter,
-        provenance=provenance,
-    )
+    known = [size for size in _for_each(diameter, [parent]) if size is not None]
+    size = float(np.median(known)) if known else parent.image_diameter
+    return replace(parent, name=name, image_diameter=size, provenance=provenance)

@@ -33,6 +33,9 @@ _EVERY = 3
 _SURE = 0.5
 """Foreground from which on the model's word counts more than the border of an object."""
 
+_DOUBTED = 0.02
+"""Share of the corrected pixels to which a parent may give less foreground than to background."""
+
 
 class Lessons(NamedTuple):
     """Samples to learn from, how many objects they hold, and objects to be judged by."""
@@ -113,12 +116,15 @@ def learning_target(
     Returns
     -------
     array of int32
-        Uncorrected pixels near an object, or that the parent takes for background, become 0.
+        Uncorrected pixels near an object, or that the parent takes for background, become 0. A
+        parent that takes corrected pixels for background too is not believed.
     """
     target = corrections.copy()
     if foreground is not None:
         near = ndimage.distance_transform_edt(corrections <= 0) <= config.border
-        background = (near & (foreground < _SURE)) | (foreground < config.trust_background)
+        doubted = float(np.quantile(foreground[corrections > 0], _DOUBTED))
+        sure = min(config.trust_background, doubted)
+        background = (near & (foreground < _SURE)) | (foreground < sure)
         target[background & (corrections == IGNORE)] = 0
     target[np.isin(corrections, held_back)] = IGNORE
     return target

@@ -392,7 +392,18 @@ class SessionController:
         if tuned is None:
             self._messages.refuse("No tuned model: fine-tune on your corrections first.")
             return
+        self.session.parent_model = self.session.model
         self.session.model_source = tuned
+        self.run()
+
+    def revert_to_parent(self) -> None:
+        """Work with the model before fine-tuning again: runs it on the image."""
+        self._messages.clear()
+        parent, self.session.parent_model = self.session.parent_model, None
+        if parent is None:
+            self._messages.refuse("No model to go back to: the tuned model is not in use.")
+            return
+        self.session.model_source = parent
         self.run()
 
     def discard_tuned_model(self) -> None:

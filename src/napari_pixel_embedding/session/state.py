@@ -142,6 +142,7 @@ _BY_IDENTITY = (
     "embedding_rgb",
     "training",
     "tuned_model",
+    "parent_model",
     "tuning_report",
     "tuning_preview",
     "interrupted_tuning",
@@ -220,6 +221,8 @@ class Session:
         Steps of the present or last fine-tuning, without their models.
     tuned_model : EmbeddingModel, optional
         The best model of that fine-tuning, until it is used or discarded.
+    parent_model : EmbeddingModel, optional
+        The model before the tuned one that is in use, to go back to.
     tuning_report : TuningReport, optional
         What that model finds that its parent did not; before the first model, the parent alone.
     tuning_preview : Preview, optional
@@ -271,6 +274,7 @@ class Session:
     error: str | None = None
     training: tuple[TrainProgress, ...] = field(default=())
     tuned_model: EmbeddingModel | None = None
+    parent_model: EmbeddingModel | None = None
     tuning_report: TuningReport | None = None
     tuning_preview: Preview | None = None
     interrupted_tuning: Interrupted | None = None

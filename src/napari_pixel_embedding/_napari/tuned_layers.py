@@ -1,0 +1,211 @@
+"""What a tuned model makes of the field in view, before, after, or side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+
+from napari_pixel_embedding._napari.placement import Alignment
+from napari_pixel_embedding.session import Field
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Labels
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding._napari.workspace import Workspace
+    from napari_pixel_embedding.session import Preview
+
+Comparison = Literal["before", "after", "beside"]
+
+_MOST = {2: (512, 512), 3: (16, 256, 256)}
+"""Pixels of the largest field that is looked at, along ([Z,] Y, X)."""
+_SETTLED_MS = 300
+"""The field follows the view once it has rested so long."""
+_GAP = 1.04
+
+
+class TunedLayers(QObject):
+    """Asks for the tuned model's view of what is on the canvas, and shows it in layers.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its session's preview is shown; its view is followed while there is a tuned model.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._session = workspace.session
+        self._labels: Labels | None = None
+        self._image: Image | None = None
+        self._mode: Comparison = "before"
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(_SETTLED_MS)
+        self._settling.timeout.connect(self.look)
+        scene = getattr(workspace.viewer, "scene", workspace.viewer)  # from napari 0.9 on
+        self._views = (
+            scene.camera.events.center,
+            scene.camera.events.zoom,
+            workspace.viewer.dims.events.current_step,
+        )
+        for signal in self._views:
+            signal.connect(self._view_moved)
+        workspace.viewer.layers.events.removed.connect(self._layer_removed)
+        self._session.events.tuning_preview.connect(self._follow_preview)
+
+    @property
+    def mode(self) -> Comparison:
+        """What is shown: the objects as they are, those of the tuned model, or both."""
+        return self._mode
+
+    @property
+    def labels_layer(self) -> Labels | None:
+        """The layer with the tuned model's objects, while there is one."""
+        return self._labels
+
+    def look(self) -> None:
+        """Ask for a preview of what is on the canvas now."""
+        layer = self._workspace.layers.labels_layer
+        if layer is not None:
+            self._workspace.controller.preview_tuning(self._field(layer))
+
+    def show(self, mode: Comparison) -> None:
+        """Show the objects before, after, or both side by side."""
+        self._mode = mode
+        self._arrange()
+
+    def close(self) -> None:
+        """Stop following, and take the layers away."""
+        self._settling.stop()
+        for signal in self._views:
+            signal.disconnect(self._view_moved)
+        self._workspace.viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._session.events.tuning_preview.disconnect(self._follow_preview)
+        self._workspace.controller.preview_tuning(None)
+        self._remove()
+
+    # ------------------------------------------------------------------------------ the view
+
+    def _view_moved(self, _: Any = None) -> None:
+        if self._session.tuned_model is not None and self._mode != "beside":
+            self._settling.start()
+
+    def _field(self, layer: Labels) -> Field:
+        """Describe the part of the labels layer that is on the canvas, around its middle."""
+        align = Alignment.of(self._session)
+        corners = np.array([align.lift_index(tuple(c)) for c in layer.corner_pixels.astype(int)])
+        centre = align.lift_index(tuple(layer.world_to_data(self._workspace.viewer.dims.point)))
+        shape = self._session.labels_shape
+        frame = None
+        if self._session.has_frames:
+            frame = int(np.clip(round(centre[0]), 0, shape[0] - 1))
+            shape, corners, centre = shape[1:], corners[:, 1:], centre[1:]
+        return Field(frame, _within(shape, corners, centre, self._displayed(len(shape))))
+
+    def _displayed(self, ndim: int) -> tuple[bool, ...]:
+        """Which spatial axes lie in the plane of the canvas."""
+        count = self._workspace.viewer.dims.ndisplay
+        return tuple(axis >= ndim - count for axis in range(ndim))
+
+    # ---------------------------------------------------------------------------- the layers
+
+    def _follow_preview(self, preview: Preview | None) -> None:
+        self._remove()
+        layer = self._workspace.layers.labels_layer
+        if preview is not None and layer is not None:
+            self._add(preview, layer)
+            self._arrange()
+
+    def _add(self, preview: Preview, objects: Labels) -> None:
+        viewer, active = self._workspace.viewer, self._workspace.viewer.layers.selection.active
+        name = "image" if self._session.image is None else self._session.image.name
+        common = {"scale": objects.scale, "rotate": objects.rotate, "units": objects.units}
+        self._image = viewer.add_image(
+            self._lay(self._pixels(preview.field), preview.field), name=f"{name} beside", **common
+        )
+        self._labels = viewer.add_labels(
+            self._lay(preview.labels, preview.field),
+            name=f"{name} tuned",
+            opacity=objects.opacity,
+            **common,
+        )
+        self._labels.editable = False
+        viewer.layers.selection.active = active
+
+    def _pixels(self, field: Field) -> NDArray[Any]:
+        """Cut the field out of the image, without its channels."""
+        image = self._session.image
+        assert image is not None
+        axes = self._session.axes
+        index: list[Any] = []
+        spatial = dict(zip("ZYX"[-len(field.pixels) :], field.pixels, strict=True))
+        for axis in axes:
+            index.append(field.frame if axis == "T" else spatial.get(axis, 0))
+        return np.asarray(image.data[tuple(index)])
+
+    def _lay(self, array: NDArray[Any], field: Field) -> NDArray[Any]:
+        framed = array if field.frame is None else array[None]
+        return Alignment.of(self._session).lay(framed)
+
+    def _arrange(self) -> None:
+        """Make visible what the mode says, and put it in its place."""
+        objects, preview = self._workspace.layers.labels_layer, self._session.tuning_preview
+        if objects is None:
+            return
+        if preview is None or self._labels is None or self._image is None:
+            objects.visible = True
+            return
+        beside = self._mode == "beside"
+        objects.visible = self._mode != "after"
+        self._labels.visible, self._image.visible = self._mode != "before", beside
+        for layer in (self._labels, self._image):
+            layer.translate = self._origin(preview.field, objects, beside)
+
+    def _origin(self, field: Field, objects: Labels, beside: bool) -> NDArray[Any]:
+        """World position of the field's first pixel, or of a place to its right."""
+        start = [float(side.start) for side in field.pixels]
+        if beside:
+            start[-1] = self._session.labels_shape[-1] * _GAP
+        framed = start if field.frame is None else [float(field.frame), *start]
+        axis = Alignment.of(self._session).axis
+        if axis is not None:
+            framed.insert(axis, 0.0)
+        return np.asarray(objects.data_to_world(framed))
+
+    def _remove(self) -> None:
+        layers = self._workspace.viewer.layers
+        shown, self._labels, self._image = (self._labels, self._image), None, None
+        for layer in shown:
+            if layer is not None and layer in layers:
+                layers.remove(layer)
+        objects = self._workspace.layers.labels_layer
+        if objects is not None and self._mode == "after":
+            objects.visible = True
+
+    def _layer_removed(self, event: Any) -> None:
+        """Forget a layer that the user deleted."""
+        if event.value in (self._labels, self._image):
+            self._remove()
+
+
+def _within(
+    shape: tuple[int, ...],
+    corners: NDArray[Any],
+    centre: tuple[float, ...],
+    displayed: tuple[bool, ...],
+) -> tuple[slice, ...]:
+    """Cut a field to the image and to the largest size, around the middle of what is seen."""
+    sides = []
+    for axis, most in enumerate(_MOST[len(shape)]):
+        low, high = np.clip([corners[0][axis], corners[1][axis] + 1], 0, shape[axis])
+        if not displayed[axis]:
+            low = high = int(np.clip(round(centre[axis]), 0, shape[axis] - 1))
+        seen = int(high - low) or shape[axis]  # nothing of it, or one plane of a stack
+        size, middle = min(most, seen), int((low + high) // 2)
+        start = int(np.clip(middle - size // 2, 0, shape[axis] - size))
+        sides.append(slice(start, start + size))
+    return tuple(sides)

@@ -1,0 +1,171 @@
+"""The Fine-tune dock: sources, report, previews beside the objects, and what a crash has left."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_pixel_embedding._napari.tuned_layers import _within
+from napari_pixel_embedding.core.tuning_process import Interrupted
+from napari_pixel_embedding.core.tuning_report import BeforeAfter, ErrorCounts, TuningReport
+
+
+@pytest.fixture
+def ran(viewer, segment_panel, image, run):
+    """The Segment dock after a run on an image that is moved and scaled."""
+    viewer.add_image(image, name="field", scale=(2, 2), translate=(10, 20))
+    run(segment_panel)
+    return segment_panel
+
+
+def paint(qtbot, panel, point=(32, 48), label=500):
+    session = panel.session
+    panel.workspace.layers.labels_layer.paint(point, label)
+    qtbot.waitUntil(lambda: session.corrected_count >= 1, timeout=20_000)
+
+
+@pytest.fixture
+def tuned(ran, fine_tune_panel, qtbot):
+    """The Fine-tune dock with a first tuned model and its preview, still learning."""
+    panel, session = fine_tune_panel, ran.session
+    paint(qtbot, ran)
+    panel.forms[0].widget("steps").value = 100_000
+    panel.forms[1].widget("crop").value = 32
+    panel.start_button.click()
+    qtbot.waitUntil(
+        lambda: session.tuning_preview is not None or bool(session.error), timeout=120_000
+    )
+    assert session.error is None
+    yield panel
+    panel.stop_button.click()
+
+
+def test_before_after_and_side_by_side(viewer, ran, tuned, qtbot):
+    objects, after = ran.workspace.layers.labels_layer, tuned.comparison.labels_layer
+    assert after.name == "field tuned" and not after.visible and objects.visible
+    preview = ran.session.tuning_preview
+    corner = [side.start for side in preview.field.pixels]
+    np.testing.assert_allclose(after.translate, objects.data_to_world(corner))
+    tuned.report.modes["after"].click()
+    assert after.visible and not objects.visible
+    tuned.report.modes["beside"].click()
+    assert after.visible and objects.visible
+    beside = viewer.layers["field beside"]
+    assert beside.visible
+    right_edge = objects.data_to_world((0, objects.data.shape[1]))[1]
+    assert after.translate[1] == beside.translate[1] > right_edge
+    tuned.report.modes["before"].click()
+    assert objects.visible and not after.visible and not beside.visible
+    tuned.report.modes["after"].click()
+    tuned.discard_button.click()
+    assert {layer.name for layer in viewer.layers} == {"field", "field objects"}
+    assert objects.visible
+
+
+def test_the_preview_follows_the_view(viewer, ran, tuned, qtbot):
+    first = ran.session.tuning_preview.field
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.zoom *= 8
+    qtbot.waitUntil(lambda: ran.session.tuning_preview.field != first, timeout=60_000)
+    assert tuned.comparison.labels_layer.data.shape == ran.session.tuning_preview.labels.shape
+
+
+def test_a_deleted_preview_comes_again_with_the_next_model(viewer, ran, tuned, qtbot):
+    viewer.layers.remove(tuned.comparison.labels_layer)
+    assert tuned.comparison.labels_layer is None
+    assert "field beside" not in viewer.layers
+    tuned.comparison.look()
+    qtbot.waitUntil(lambda: tuned.comparison.labels_layer is not None, timeout=60_000)
+
+
+def test_use_and_revert(ran, tuned, qtbot):
+    session, parent = ran.session, ran.session.model
+    tuned.use_button.click()
+    qtbot.waitUntil(lambda: session.model is not parent and not session.running, timeout=60_000)
+    assert tuned.discard_button.text() == "Revert"
+    tuned.discard_button.click()
+    qtbot.waitUntil(lambda: session.model is parent and not session.running, timeout=60_000)
+    assert tuned.discard_button.text() == "Discard"
+    assert not tuned.discard_button.isEnabled()
+
+
+def test_the_report_is_a_table_of_both_exams(ran, fine_tune_panel):
+    session, table = ran.session, fine_tune_panel.report.table
+    before = ErrorCounts(objects=8, predicted=4, matched=2, splits=1, merges=2, missed=3, extra=0)
+    after = ErrorCounts(objects=8, predicted=8, matched=8)
+    session.tuning_report = TuningReport(BeforeAfter(before, before))
+    assert not fine_tune_panel.report.isHidden()
+    assert "0.20" in table.text() and "→" not in table.text()
+    assert not fine_tune_panel.report.modes["after"].isEnabled()
+    session.tuned_model = session.model
+    session.tuning_report = TuningReport(BeforeAfter(before, after), BeforeAfter(after, after))
+    for expected in ("0.20 → <b>1.00</b>", "2 → <b>0</b>", "not to forget", "merges"):
+        assert expected in table.text()
+    session.tuning_report = TuningReport()
+    assert "judge by eye" in table.text()
+
+
+def test_an_interrupted_tuning_is_offered_and_forgotten(ran, fine_tune_panel, qtbot, tmp_path):
+    folder = tmp_path / "left"
+    folder.mkdir()
+    panel = fine_tune_panel
+    assert panel.resume_button.isHidden()
+    ran.session.interrupted_tuning = Interrupted(folder, ("field",), "tiny", 50, 600)
+    assert not panel.resume_button.isHidden()
+    assert "tiny on field was interrupted at step 50 of 600" in panel.interrupted.text()
+    panel.forget_button.click()
+    assert panel.resume_button.isHidden()
+    assert not folder.exists()
+
+
+def test_all_corrected_images_can_be_learnt_from(viewer, ran, fine_tune_panel, image, run, qtbot):
+    paint(qtbot, ran)
+    first = ran.session.corrections
+    viewer.add_image(image.T.copy(), name="second")
+    ran.images.layers.setCurrentText("second")
+    run(ran)
+    source = fine_tune_panel.source
+    assert source.others() == []
+    assert not fine_tune_panel.start_button.isEnabled()
+    source.choice.setCurrentIndex(1)
+    source.choice.activated.emit(1)
+    (lesson,) = source.others()
+    assert (lesson.image.name, lesson.axes) == ("field", "YX")
+    assert lesson.corrections is first
+    assert "1 other image" in source.told.text()
+
+
+def test_a_folder_is_asked_for(ran, fine_tune_panel, monkeypatch, tmp_path):
+    from qtpy.QtWidgets import QFileDialog
+
+    answers = iter([str(tmp_path), ""])
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: next(answers))
+    source = fine_tune_panel.source
+    source.choice.setCurrentIndex(2)
+    source.choice.activated.emit(2)
+    assert source.folder == str(tmp_path)
+    assert fine_tune_panel.start_button.isEnabled()
+    source.choice.activated.emit(2)
+    assert source.folder == "" and source.choice.currentIndex() == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "corners", "centre", "displayed", "expected"),
+    [
+        ((100, 200), ((10, 20), (39, 59)), (0, 0), (True, True), ((10, 40), (20, 60))),
+        ((100, 200), ((-50, -50), (500, 500)), (0, 0), (True, True), ((0, 100), (0, 200))),
+        ((100, 200), ((300, 300), (400, 400)), (0, 0), (True, True), ((0, 100), (0, 200))),
+        ((2000, 2000), ((0, 0), (1999, 1999)), (0, 0), (True, True), ((744, 1256), (744, 1256))),
+        (
+            (40, 100, 100),
+            ((0, 0, 0), (0, 99, 99)),
+            (30, 0, 0),
+            (False, True, True),
+            ((22, 38), (0, 100), (0, 100)),
+        ),
+    ],
+    ids=["a part", "all of it", "beside it", "too large", "a plane of a stack"],
+)
+def test_the_field_is_what_is_seen_of_the_image(shape, corners, centre, displayed, expected):
+    field = _within(shape, np.array(corners), centre, displayed)
+    assert tuple((side.start, side.stop) for side in field) == expected
