@@ -108,6 +108,9 @@ def _save_training(viewer: napari.Viewer, path: Path) -> None:
         _wait(lambda: bool(state.steps) and state.steps[-1].step >= 290)
         training.find_worst()
         _wait(lambda: bool(state.examples))
+        for _ in range(20):  # until the list has its place
+            QApplication.processEvents()
+            time.sleep(0.02)
         _save_widget(panel.widget(), path)
         training.stop()
 

@@ -97,7 +97,7 @@ def test_a_training_can_start_from_a_model(tmp_path, request_of):
 
 def test_files_beside_a_model_are_named_after_it():
     assert checkpoint_path("a/b.safetensors") == Path("a/b.training")
-    assert recipe_path("a/b.safetensors") == Path("a/b.toml")
+    assert recipe_path("a/b.safetensors") == Path("a/b.recipe.toml")
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"\x02\0\0\0\0\0\0\0{}"])

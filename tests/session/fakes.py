@@ -95,7 +95,7 @@ def load_model(source):
     return FakeModel(FakeConfig(name=source))
 
 
-def predict_frames(model, image, *, axes, device, augment, spacing, progress):
+def predict_frames(model, image, *, axes, device, augment, spacing, progress, diameter=None):
     image = np.asarray(image)
     frames = list(image) if axes.startswith("T") else [image]
     for number, frame in enumerate(frames):
@@ -115,6 +115,15 @@ def mutex_watershed(emap, params):
     return np.where(bright, ids, 0).astype(np.uint16)
 
 
+def estimate_diameter(model, image, *, axes, spacing, device, progress):
+    """As many pixels as the image is high; a dark image has no objects."""
+    if not np.asarray(image).any():
+        raise ValueError("expected an image with objects, found none: give the diameter by hand.")
+    for part in (0.5, 1.0):
+        progress(part)
+    return image.shape[axes.index("Y")] + 0.123
+
+
 def no_corrections(shape):
     return np.full(shape, -1, np.int32)
 
@@ -130,7 +139,7 @@ def apply_corrections(clusters, corrections):
     return np.where(corrections >= 0, corrections, clusters).astype(np.uint16)
 
 
-def fine_tune(model, images, corrections, config, *, axes, device, names, alive):
+def fine_tune(model, images, corrections, config, *, axes, diameter, device, names, alive):
     for step in range(1, 4):
         best = FakeModel(FakeConfig(name="tuned")) if step >= 2 else None
         yield FakeStep(step, 3, {"total": 1 / step}, None, best, f"report {step}")
@@ -159,6 +168,7 @@ def fake_engine(**changes) -> Engine:
         "load_model": load_model,
         "save_model": lambda model, path: files.update({path: model}),
         "predict_frames": predict_frames,
+        "estimate_diameter": estimate_diameter,
         "build_cluster_index": FakeIndex,
         "mutex_watershed": mutex_watershed,
         "no_corrections": no_corrections,

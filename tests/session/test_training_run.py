@@ -186,17 +186,24 @@ def test_a_training_runs_and_its_worst_images_are_found(ready, engine, tmp_path)
     assert state.status == "Finished: the best model (AP 0.50 on the validation images) is kept."
     assert state.examples == ("worst",)
     assert engine.judged == [(state.trained, SPLIT.validation, "cpu")]
-    assert load_recipe(tmp_path / "mine.toml") == state.recipe
+    assert load_recipe(tmp_path / "mine.recipe.toml") == state.recipe
 
 
 def test_the_recipe_of_an_interrupted_training_is_taken_up(run, tmp_path):
     interrupted(tmp_path / "mine.training", 30)
-    save_recipe(Recipe(name="old", size="tiny"), tmp_path / "mine.toml")
+    save_recipe(Recipe(name="old", size="tiny"), tmp_path / "mine.recipe.toml")
     run.choose_output(tmp_path / "mine.safetensors")
     assert run.state.interrupted == 30
     assert run.state.recipe == Recipe(name="old", size="tiny")
     run.choose_output(tmp_path / "other")
     assert run.state.interrupted is None
+
+
+@pytest.mark.parametrize("given", ["cells.v2", "cells.v2.safetensors"])
+def test_a_name_with_a_dot_keeps_it(run, tmp_path, given):
+    run.choose_output(tmp_path / given)
+    assert run.state.output == str(tmp_path / "cells.v2.safetensors")
+    assert run.state.recipe.name == "cells.v2"
 
 
 def test_a_training_can_start_anew(ready, engine, tmp_path):

@@ -57,6 +57,15 @@ def test_corrections_of_several_images_are_learnt_from(image):
     assert (options["axes"], options["names"]) == (["YX", "TYX"], ["two objects", "stack"])
 
 
+def test_it_learns_at_the_scale_that_the_run_went_by(image):
+    seen = []
+    controller = prepared(image, fine_tune=learnt_from(seen))
+    for diameter in (None, 25.0):
+        controller.set_diameter(diameter)
+        controller.start_fine_tuning(None)
+    assert [options["diameter"] for _, _, options in seen] == [None, 25.0]
+
+
 def test_other_images_are_enough(ran, image):
     other = Lesson(ImageInput(np.ones((3, 3))), "YX", np.ones((3, 3), int))
     ran.start_fine_tuning(None, [other])

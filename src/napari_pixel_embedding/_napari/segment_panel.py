@@ -13,6 +13,7 @@ from napari_pixel_embedding._napari.choosers import (
     ModelChooser,
     ViewsChooser,
 )
+from napari_pixel_embedding._napari.diameter_field import DiameterField
 from napari_pixel_embedding._napari.form import ParamsForm
 from napari_pixel_embedding._napari.object_cuts import ObjectCuts
 from napari_pixel_embedding._napari.placement import size_text
@@ -40,6 +41,7 @@ class SegmentPanel(Panel):
         self.models = ModelChooser()
         self.devices = DeviceChooser()
         self.views = ViewsChooser()
+        self.diameter = DiameterField(self.workspace, self.measure)
         self.run_button = button("Run", _RUN, self.run)
         self.cancel_button = button("Cancel", _CANCEL, self.controller.cancel)
         self.progress = QProgressBar()
@@ -52,27 +54,39 @@ class SegmentPanel(Panel):
         self.curve: CountCurve | None = None
         self._lay_out()
         self._follow_session()
-        self.images.changed.connect(self._refresh)
-        self.models.changed.connect(self._refresh)
+        for chooser in (self.images, self.models):
+            chooser.changed.connect(self._refresh)
+            chooser.changed.connect(self._show_choice)
         self.models.show_source(self.session.model_source)
         self.methods.activated.connect(self._choose_method)
         self.form.changed.connect(lambda changes: self.controller.set_cluster_params(**changes))
         self.workspace.layers.clicked.connect(self.cuts.refresh)
         self._refresh()
+        self._show_choice()
         self._show_ranges()
         self._show_curve()
         self.cuts.refresh()
 
     def run(self) -> None:
         """Run the chosen model on the chosen image."""
+        if self._choose():
+            self.controller.run()
+
+    def measure(self) -> None:
+        """Measure the diameter of the objects of the chosen image with the chosen model."""
+        if self._choose():
+            self.controller.measure_diameter()
+
+    def _choose(self) -> bool:
+        """Tell the session what is chosen here; says whether it took the image."""
         layer, source = self.images.layer, self.models.source
         if layer is not None and not self.workspace.layers.use_image(layer, self.images.axes):
-            return
+            return False
         self.controller.set_device(self.devices.device)
         self.controller.set_augment(self.views.augment)
         if source is not None:
             self.controller.set_model(source)
-        self.controller.run()
+        return True
 
     def _choose_method(self) -> None:
         self.controller.set_method(self.methods.currentData())
@@ -97,11 +111,13 @@ class SegmentPanel(Panel):
             ("Model", self.models),
             ("Device", self.devices),
             ("Views", self.views),
+            ("Diameter", self.diameter),
         )
         for row, (label, widget) in enumerate(rows):
             grid.addWidget(QLabel(label), row, 0)
             grid.addWidget(widget, row, 1)
         column.addLayout(grid)
+        column.addWidget(self.diameter.hint)
         column.addWidget(self.images.hint)
         buttons = QHBoxLayout()
         buttons.addWidget(self.run_button)
@@ -155,6 +171,8 @@ class SegmentPanel(Panel):
         events = self.session.events
         for signal in (events.running, events.progress, events.status, events.error):
             self.follow(signal, self._refresh)
+        for signal in (events.diameter, events.measuring, events.measured, events.running):
+            self.follow(signal, self.diameter.refresh)
         self.follow(events.labels, self._show_count)
         self.follow(events.stability, self._show_curve)
         for signal in (events.labels, events.cut_status, events.local_past):
@@ -175,6 +193,9 @@ class SegmentPanel(Panel):
         self.status.setText(session.error or session.status)
         self.status.setStyleSheet("color: #e05a4a;" if session.error else "")
         self.status.setVisible(bool(self.status.text()))
+
+    def _show_choice(self) -> None:
+        self.diameter.show_choice(self.images.layer, self.models.source)
 
     def _hindrance(self) -> str | None:
         if self.session.running:

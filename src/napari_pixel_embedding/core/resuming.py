@@ -26,9 +26,9 @@ def recipe_path(output: str | os.PathLike[str]) -> Path:
     Examples
     --------
     >>> recipe_path("models/mine.safetensors").name
-    'mine.toml'
+    'mine.recipe.toml'
     """
-    return Path(output).with_suffix(".toml")
+    return Path(output).with_suffix(".recipe.toml")
 
 
 def interrupted_at(output: str | os.PathLike[str]) -> int | None:

@@ -11,8 +11,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,6 +109,9 @@ def resample(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.f
 
 
 def _interpolate(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    import torch  # not before it is needed: the window asks for factors alone
+    from torch.nn import functional as F
+
     pixels = torch.from_numpy(np.require(image, requirements=("C", "W")))[None]
     return F.interpolate(pixels, shape, mode="bilinear", antialias=True)[0].numpy()
 

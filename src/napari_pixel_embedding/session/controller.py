@@ -14,6 +14,7 @@ from napari_pixel_embedding.session.editing import Editing
 from napari_pixel_embedding.session.engine import Engine
 from napari_pixel_embedding.session.history import Undoing
 from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.measuring import Measuring
 from napari_pixel_embedding.session.messages import Messages, size_message
 from napari_pixel_embedding.session.state import Earlier
 from napari_pixel_embedding.session.tuning import FineTuning
@@ -80,6 +81,7 @@ class SessionController:
         self._autosave = Autosave(
             session, executor, self._messages, self._correcting, autosave_folder
         )
+        self._measuring = Measuring(session, executor, self._engine, self._messages)
         self._tuning = FineTuning(session, executor, self._engine, self._messages)
 
     # ---------------------------------------------------------------- image, model, device
@@ -134,12 +136,29 @@ class SessionController:
         """Choose from how many sides networks look at the image from now on: 1, 4 or 8."""
         self.session.augment = augment
 
+    def set_diameter(self, diameter: float | None) -> None:
+        """Choose the typical diameter of objects, in pixels, that the next run goes by.
+
+        Parameters
+        ----------
+        diameter : float, optional
+            None for what the model expects.
+        """
+        self._messages.clear()
+        self._measuring.set(diameter)
+
+    def measure_diameter(self) -> None:
+        """Measure the objects of the image with the chosen model, and choose their diameter."""
+        self._messages.clear()
+        self._measuring.start()
+
     def _update(self) -> None:
         self._cutting.update()
 
     def _discard_results(self) -> None:
         self._runs.cancel()
         self._editing.cancel()
+        self._measuring.cancel()
         self._colorings.cancel()
         self._cutting.discard()
         self._tuning.leave_image()
@@ -165,7 +184,11 @@ class SessionController:
             self._messages.refuse("No model: expected a bundled name or a file. Choose a model.")
             return
         request = pipeline.RunRequest(
-            session.image, session.model_source, session.device, augment=session.augment
+            session.image,
+            session.model_source,
+            session.device,
+            augment=session.augment,
+            diameter=session.diameter,
         )
         session.progress, session.status, session.running = 0.0, "Waiting …", True
         self._runs.start(
@@ -428,6 +451,7 @@ class SessionController:
         self._editing.close()
         self._autosave.close()
         self._runs.cancel()
+        self._measuring.cancel()
         self._colorings.cancel()
 
     def _write(self, what: str, write: Any, path: Any, content: Any) -> bool:

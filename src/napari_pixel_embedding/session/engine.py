@@ -65,6 +65,7 @@ class Engine:
     predict_frames: Callable[..., Iterator[EmbeddingMap]] = field(
         default=_core("inference", "predict_frames")
     )
+    estimate_diameter: Callable[..., float] = field(default=_core("diameter", "estimate_diameter"))
     build_cluster_index: Callable[..., ClusterIndex] = field(
         default=_core("clustering", "build_cluster_index")
     )

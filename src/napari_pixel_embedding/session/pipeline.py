@@ -77,6 +77,7 @@ class RunRequest:
     model: str | EmbeddingModel
     device: str
     augment: int = 1
+    diameter: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,28 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
     return RunResult(image, model, axes, maps, tuple(indices))
 
 
+def measure(engine: Engine, request: RunRequest, report: Report) -> float:
+    """Measure the typical diameter of the image's objects, and report the finished fraction.
+
+    Raises
+    ------
+    ValueError
+        When the file, the image and its axes do not fit together, or no object is found.
+    """
+    report(0.0)
+    model, image = request.model, request.image
+    if isinstance(model, str):
+        model = engine.load_model(model)
+    return engine.estimate_diameter(
+        model,
+        image.data,
+        axes=guess_axes(image, model.config.axes, model.config.in_channels),
+        spacing=_spatial_spacing(image, model.config.axes),
+        device=request.device,
+        progress=report,
+    )
+
+
 _MEANING = ("space", "delta_var", "delta_dist", "embedding_dim", "axes", "cluster")
 
 
@@ -134,6 +157,7 @@ def _predict(
         device=request.device,
         augment=request.augment,
         spacing=_spatial_spacing(request.image, model.config.axes),
+        diameter=request.diameter,
         progress=lambda f: report(Stage("Running the network …", _NETWORK_SHARE * f)),
     )
     return tuple(maps)

@@ -167,6 +167,9 @@ class Session:
         Intention: "auto", "cpu", "cuda" or "mps".
     augment : int
         Intention: from how many sides the network looks at the image, 1, 4 or 8.
+    diameter : float, optional
+        Intention: typical diameter of the image's objects, in its pixels, that the next run goes
+        by; None for what the model expects.
     cluster_params : ClusterParams, optional
         Intention: how clusters are cut; None before the first result.
     method : {"index", "mutex"}
@@ -199,8 +202,10 @@ class Session:
         Number of objects at every bandwidth, other parameters being what they are.
     color_basis, embedding_rgb : optional
         How embeddings become colours, and the colours, uint8 ([T,] [Z,] Y, X, 3).
-    running, tuning : bool
-        Whether a network runs, whether one learns.
+    running, tuning, measuring : bool
+        Whether a network runs, whether one learns, whether objects are measured.
+    measured : float
+        Finished fraction of measuring, 0 to 1.
     progress : float
         Finished fraction of the run, 0 to 1.
     status, cut_status, edit_status, tuning_status : str
@@ -239,6 +244,7 @@ class Session:
     model_source: str | EmbeddingModel = ""
     device: str = "auto"
     augment: int = 1
+    diameter: float | None = None
     cluster_params: ClusterParams | None = None
     method: Method = "index"
     local_bandwidths: Locals = ()
@@ -262,6 +268,8 @@ class Session:
     embedding_rgb: NDArray[Any] | None = None
     running: bool = False
     tuning: bool = False
+    measuring: bool = False
+    measured: float = 0.0
     progress: float = 0.0
     status: str = ""
     cut_status: str = ""

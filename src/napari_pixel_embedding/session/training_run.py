@@ -124,7 +124,9 @@ class TrainingRun:
     def choose_output(self, path: PathLike) -> None:
         """Choose the model file to write; take up the recipe of a training that was interrupted."""
         self._messages.clear()
-        output = Path(path).with_suffix(".safetensors")
+        output = Path(path)
+        if output.suffix != ".safetensors":
+            output = output.with_name(f"{output.name}.safetensors")
         self.state.output = str(output)
         self._see_interrupted()
         if self.state.interrupted is not None and recipe_path(output).is_file():

@@ -100,7 +100,7 @@ class FineTuning:
             )
             return None
         return tuning_work.TuneRequest(
-            session.model, tuple(lessons), config, session.device, folder
+            session.model, tuple(lessons), config, session.device, folder, session.diameter
         )
 
     def stop(self) -> None:

@@ -30,6 +30,8 @@ class TuneRequest:
     device: str
     folder: str = ""
     """Holds further images and corrections, as ``images/NAME.*`` and ``masks/NAME.*``."""
+    diameter: float | None = None
+    """Typical diameter of the images' objects in pixels, where the run went by one."""
 
 
 def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
@@ -43,6 +45,7 @@ def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
         [lesson.corrections for lesson in lessons],
         request.config,
         axes=[lesson.axes for lesson in lessons],
+        diameter=request.diameter,
         device=request.device,
         names=[lesson.image.name for lesson in lessons],
         alive=lambda: report(None),

@@ -1,0 +1,157 @@
+"""The object diameter: typed in, measured by the model, or taken from a line that is drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Shapes
+from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+
+from napari_pixel_embedding._napari.widgets import allow, button, row, text
+from napari_pixel_embedding.core.model_config import ModelFileError, find_model, read_config
+from napari_pixel_embedding.core.scale import DIAMETERS, zoom_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Image
+
+    from napari_pixel_embedding._napari.workspace import Workspace
+    from napari_pixel_embedding.core.model_config import ModelConfig
+
+_TOOLTIP = (
+    "Typical diameter of an object in pixels of the image. The network sees the image resampled "
+    "to the diameter it was trained on; labels have the image's own pixels."
+)
+_MEASURE = "Let the model look at the image at several sizes and measure its objects."
+_DRAW = "Draw a line across a typical object, then press this button again: its length is taken."
+_LINE_NAME = "object diameter"
+_NONE = "as the model"
+_NUMBER_WIDTH = 96
+
+
+class DiameterField(QWidget):
+    """A number and two buttons; ``hint``, to be put below, says what the number does.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose controller is told the diameter.
+    measure : callable
+        Starts measuring, after image and model were chosen.
+    """
+
+    def __init__(self, workspace: Workspace, measure: Callable[[], None]) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._config: ModelConfig | None = None
+        self._image: Image | None = None
+        self.number = QDoubleSpinBox()
+        self.number.setRange(0, DIAMETERS[1])
+        self.number.setDecimals(1)
+        self.number.setSuffix(" px")
+        self.number.setSpecialValueText(_NONE)
+        self.number.setKeyboardTracking(False)
+        self.number.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        self.number.setMinimumWidth(_NUMBER_WIDTH)
+        self.number.valueChanged.connect(self._take)
+        self.measure_button = button("Measure", _MEASURE, measure)
+        self.line_button = button("Draw", _DRAW, self.draw_or_take)
+        self.hint = text()
+        layout = row(self.number, self.measure_button, self.line_button)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(layout)
+        self.refresh()
+
+    def show_choice(self, image: Image | None, source: Any) -> None:
+        """Take note of the image and the model that are chosen in the panel."""
+        self._image, self._config = image, _config_of(source)
+        self.refresh()
+
+    def refresh(self, *_: Any) -> None:
+        """Show the session's diameter, and what it does with the chosen model."""
+        session = self._workspace.session
+        self.number.blockSignals(True)
+        self.number.setValue(session.diameter or 0.0)
+        self.number.blockSignals(False)
+        unable = _hindrance(self._config)
+        allow(self.number, _TOOLTIP, unable if session.diameter is None else None)
+        nothing = "Open an image first." if self._image is None else None
+        busy = "The objects are being measured." if session.measuring else None
+        running = "A run is under way." if session.running else None
+        allow(self.measure_button, _MEASURE, unable or nothing or busy or running)
+        allow(self.line_button, _DRAW, unable or nothing)
+        self.line_button.setText("Draw" if self._line_layer() is None else "Take line")
+        self.hint.setText(self._hint())
+        self.hint.setVisible(bool(self.hint.text()))
+
+    def _hint(self) -> str:
+        session = self._workspace.session
+        if session.measuring:
+            return f"Measuring the objects … {100 * session.measured:.0f} %"
+        if self._config is None:
+            return ""
+        try:
+            zoom = zoom_for(self._config, session.diameter)[-1]
+        except ValueError as error:
+            return str(error)
+        if zoom == 1:
+            return "The objects have the size that the model knows." if session.diameter else ""
+        known = self._config.object_diameter
+        return f"Resampled × {zoom:.2g}: the model knows objects of {known:.0f} px."
+
+    def _take(self, value: float) -> None:
+        self._workspace.controller.set_diameter(value or None)
+        self.refresh()
+
+    # ---------------------------------------------------------------------------- the line
+
+    def draw_or_take(self) -> None:
+        """Add a layer to draw a line in; with one there, take the length of its last line."""
+        layer = self._line_layer()
+        if layer is None:
+            self._add_line_layer()
+        elif len(layer.data) and self._image is not None:
+            length = _length_in(self._image, layer)
+            self._workspace.viewer.layers.remove(layer)
+            self._workspace.controller.set_diameter(round(length, 1))
+        self.refresh()
+
+    def _line_layer(self) -> Shapes | None:
+        layers = self._workspace.viewer.layers
+        found = [one for one in layers if isinstance(one, Shapes) and one.name == _LINE_NAME]
+        return found[-1] if found else None
+
+    def _add_line_layer(self) -> None:
+        viewer = self._workspace.viewer
+        layer = viewer.add_shapes(
+            name=_LINE_NAME, ndim=viewer.dims.ndim, edge_color="yellow", edge_width=1
+        )
+        layer.mode = "add_line"
+
+
+def _length_in(image: Image, layer: Shapes) -> float:
+    """Length of the last shape of a layer, from end to end, in an image's pixels along Y and X."""
+    ends = [layer.data_to_world(layer.data[-1][n]) for n in (0, -1)]
+    first, last = (np.asarray(image.world_to_data(end))[-2:] for end in ends)
+    return float(np.linalg.norm(last - first))
+
+
+def _config_of(source: Any) -> ModelConfig | None:
+    """Read what a model says about itself; None where there is no model to be read."""
+    if not isinstance(source, str):
+        config: ModelConfig | None = getattr(source, "config", None)
+        return config
+    try:
+        return read_config(find_model(source))
+    except (ModelFileError, OSError):
+        return None
+
+
+def _hindrance(config: ModelConfig | None) -> str | None:
+    if config is None:
+        return "Choose a model first."
+    if config.object_diameter is None:
+        return f"The model {config.name} does not say how large its objects are."
+    return None

@@ -1,0 +1,79 @@
+"""The diameter of an image's objects: given by hand, or measured by the model."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_pixel_embedding.core.scale import DIAMETERS
+from napari_pixel_embedding.session import pipeline
+from napari_pixel_embedding.session.jobs import JobLine
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding.session.engine import Engine
+    from napari_pixel_embedding.session.jobs import Executor
+    from napari_pixel_embedding.session.messages import Messages
+    from napari_pixel_embedding.session.state import Session
+
+
+class Measuring:
+    """The part of the controller that keeps the object diameter.
+
+    Parameters
+    ----------
+    session, executor, engine, messages
+        Those of the controller.
+    """
+
+    def __init__(
+        self, session: Session, executor: Executor, engine: Engine, messages: Messages
+    ) -> None:
+        self._session = session
+        self._engine = engine
+        self._messages = messages
+        self._line = JobLine(executor)
+
+    def set(self, diameter: float | None) -> None:
+        """Take a diameter in pixels, None for what the model expects; refuse what is none."""
+        low, high = DIAMETERS
+        if diameter is not None and not low <= diameter <= high:
+            self._messages.refuse(
+                f"An object diameter is from {low:g} to {high:g} pixels, found {diameter:g}. Give "
+                "the typical diameter of an object in pixels of the image."
+            )
+            return
+        self.cancel()
+        self._session.diameter = diameter
+
+    def start(self) -> None:
+        """Measure with the chosen model, in the background."""
+        session = self._session
+        if session.image is None or session.model_source == "":
+            self._messages.refuse(
+                "Nothing to measure: expected an image and a model. Choose both, then measure."
+            )
+            return
+        session.measuring, session.measured = True, 0.0
+        request = pipeline.RunRequest(session.image, session.model_source, session.device)
+        self._line.start(
+            partial(pipeline.measure, self._engine, request),
+            done=self._take,
+            failed=self._failed,
+            progress=self._show,
+        )
+
+    def cancel(self) -> None:
+        """Stop measuring; the diameter stays what it was."""
+        if self._line.cancel():
+            self._session.measuring = False
+
+    def _show(self, fraction: float) -> None:
+        self._session.measured = fraction
+
+    def _take(self, diameter: float) -> None:
+        self._session.measuring = False
+        self._session.diameter = round(diameter, 1)
+
+    def _failed(self, error: Exception) -> None:
+        self._session.measuring = False
+        self._messages.fail("measuring the objects", error)
