@@ -7,7 +7,7 @@ from fakes import QueueExecutor
 from scenes import middle, start
 
 from napari_pixel_embedding.session import ImmediateExecutor, edits
-from napari_pixel_embedding.session.review import Review
+from napari_pixel_embedding.session.review import Review, ReviewRequest, targets
 
 
 @pytest.fixture
@@ -147,3 +147,23 @@ def test_the_object_that_is_looked_at_may_vanish(review):
     assert review.state.current is None
     review.stop()
     assert (review.state.wanted, review.state.note) == (False, "")
+
+
+@pytest.mark.parametrize("method", ["index", "mutex"])
+def test_objects_of_another_method_are_not_looked_up_in_the_index(method):
+    session = start().session
+    request = ReviewRequest(
+        session.labels,
+        None,
+        session.embedding_maps,
+        session.cluster_indices,
+        session.cluster_params,
+        (),
+        frozenset(),
+        False,
+        method,
+    )
+    found = targets(request)
+    assert len(found) == session.object_count
+    told = [target.reason for target in found]
+    assert any("merge" in reason for reason in told) == (method == "index")

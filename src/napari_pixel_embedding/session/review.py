@@ -12,6 +12,7 @@ import numpy as np
 from psygnal import SignalGroupDescriptor
 
 from napari_pixel_embedding.core.ambiguity import ambiguity
+from napari_pixel_embedding.core.clustering import MergeHeights
 from napari_pixel_embedding.session import edits
 from napari_pixel_embedding.session.live import LiveLine
 from napari_pixel_embedding.session.messages import Messages
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
+    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
     from napari_pixel_embedding.session.controller import SessionController
     from napari_pixel_embedding.session.cuts import Locals
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 Key = tuple[int, int]
 """An object: frame and id."""
+
+_NO_HEIGHTS = MergeHeights(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
 
 OPEN, ACCEPTED, CORRECTED, SKIPPED = "open", "accepted", "corrected", "skipped"
 """States of an object: not looked at, found right, locked by a correction, left for later."""
@@ -72,6 +76,7 @@ class ReviewRequest:
     local: Locals
     accepted: Accepted
     frames: bool
+    method: Method = "index"
 
 
 def targets(request: ReviewRequest) -> tuple[Target, ...]:
@@ -81,7 +86,9 @@ def targets(request: ReviewRequest) -> tuple[Target, ...]:
         at: Any = frame if request.frames else ...
         labels, fixed = request.labels[at], request.corrections
         local = request.local[frame] if request.local else ()
-        heights = index.merge_heights(request.params, local)
+        heights = _NO_HEIGHTS
+        if request.method == "index":  # objects of another method are none of the index's
+            heights = index.merge_heights(request.params, local)
         doubts = ambiguity(labels, emap.foreground, heights, request.params)
         locked = set() if fixed is None else set(np.unique(fixed[at]).tolist())
         for id, score, reason, box in zip(
@@ -267,6 +274,7 @@ class Review:
             session.local_bandwidths,
             session.accepted,
             session.has_frames,
+            session.method,
         )
         self._line.start(
             partial(targets, request),
