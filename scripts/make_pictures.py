@@ -21,12 +21,15 @@ from qtpy.QtWidgets import QApplication
 from napari_pixel_embedding import synthesise_folder
 from napari_pixel_embedding._napari.demo import Demo
 from napari_pixel_embedding._napari.train_panel import TrainPanel
+from napari_pixel_embedding.core.samples import load_sample
 from napari_pixel_embedding.core.scatter import POSITION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qtpy.QtWidgets import QWidget
+
+    from napari_pixel_embedding._napari.segment_panel import SegmentPanel
 
 _WIDTH = 1400
 _PATIENCE_S = 600
@@ -53,6 +56,7 @@ def main() -> None:
         _show_scatter(demo)
         _save_widget(demo.embedding_panel, folder / "embedding.png")
         _save_training(viewer, folder / "train.png")
+        _save_large(viewer, demo.segment_panel, folder / "large.png")
     finally:
         viewer.close()
 
@@ -86,6 +90,23 @@ def _show_scatter(demo: Demo) -> None:
         time.sleep(0.01)
     panel.resize(panel.width(), 640)
     QApplication.processEvents()
+
+
+def _save_large(viewer: napari.Viewer, panel: SegmentPanel, path: Path) -> None:
+    """Segment an image that is too large for the memory given, and save it half-way."""
+    image = load_sample("nuclei-field")[0].data
+    row = np.concatenate([image, image[:, ::-1]], axis=1)
+    viewer.layers.clear()
+    viewer.add_image(np.tile(np.concatenate([row, row[::-1]]), (3, 3)), name="slide")
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (1500, 2000), 0.6
+    session = panel.session
+    panel.controller.memory = 500_000_000
+    panel.run()
+    _wait(lambda: session.mosaic is not None and len(session.mosaic.pieces) >= 8)
+    shown = time.monotonic() + 2
+    _wait(lambda: time.monotonic() > shown)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), path)
+    panel.controller.cancel()
 
 
 def _save_training(viewer: napari.Viewer, path: Path) -> None:

@@ -74,15 +74,6 @@ def test_multiscale_takes_the_finest_level_and_says_so(viewer, segment_panel, ru
     assert session.labels.shape == noise.shape
 
 
-def test_too_large_is_said_with_its_size(viewer, segment_panel, tiny_model):
-    segment_panel.models.add_file(tiny_model)
-    huge = np.broadcast_to(np.uint8(0), (2**14, 2**13))
-    add(viewer, [huge, huge[::64, ::64]], contrast_limits=(0, 1))
-    segment_panel.run_button.click()
-    assert "134,217,728" in segment_panel.status.text()
-    assert not segment_panel.session.running
-
-
 def test_colour_images_become_grey(viewer, segment_panel, run, noise):
     add(viewer, np.stack([noise.astype(np.uint8)] * 3, axis=-1), rgb=True)
     session = run(segment_panel)

@@ -16,6 +16,7 @@ from napari_pixel_embedding.session import Engine
 @dataclass(frozen=True)
 class FakeParams:
     bandwidth: float = 1.0
+    foreground_threshold: float = 0.5
     min_size: int = 0
 
     def __post_init__(self):
@@ -33,6 +34,9 @@ class FakeConfig:
     delta_dist: float = 1.5
     embedding_dim: int = 2
     cluster: tuple = ()
+    stride: int = 1
+    object_diameter: float | None = 2.0
+    image_diameter: float | None = None
 
     def cluster_params(self):
         return FakeParams()
@@ -63,14 +67,26 @@ class FakeIndex:
     def shape(self):
         return self.bright.shape
 
-    def cut(self, params, local=()):
-        """Cut; one local bandwidth below 2 anywhere cuts all, so that tests see it."""
-        labels = np.zeros(self.bright.shape, np.uint16)
+    @property
+    def base(self):
         starts = np.diff(self.bright.any(axis=0).astype(int), prepend=0) == 1
+        return np.where(self.bright, np.cumsum(starts), 0).astype(np.uint16)
+
+    @property
+    def region_count(self):
+        return int(self.base.max())
+
+    def lookup(self, params, local=()):
+        """One local bandwidth below 2 anywhere cuts all, so that tests see it."""
         bandwidth = min([params.bandwidth, *(one.bandwidth for one in local)])
-        ids = np.cumsum(starts) if bandwidth < 2 else 1
-        labels[:] = np.where(self.bright, ids, 0)
-        return labels
+        ids = np.arange(self.region_count + 1, dtype=np.uint16)
+        return ids if bandwidth < 2 else np.minimum(ids, 1)
+
+    def read(self, lookup, foreground_threshold, part):
+        return lookup[self.base[part]]
+
+    def cut(self, params, local=()):
+        return self.lookup(params, local)[self.base]
 
     def summary(self, params, local=()):
         sizes = np.bincount(self.cut(params, local).ravel())[1:]
@@ -95,7 +111,9 @@ def load_model(source):
     return FakeModel(FakeConfig(name=source))
 
 
-def predict_frames(model, image, *, axes, device, augment, spacing, progress, diameter=None):
+def predict_frames(
+    model, image, *, axes, device, augment, spacing, progress, ranges=None, diameter=None
+):
     image = np.asarray(image)
     frames = list(image) if axes.startswith("T") else [image]
     for number, frame in enumerate(frames):
@@ -122,6 +140,14 @@ def estimate_diameter(model, image, *, axes, spacing, device, progress):
     for part in (0.5, 1.0):
         progress(part)
     return image.shape[axes.index("Y")] + 0.123
+
+
+def intensity_ranges(config, image, axes):
+    return np.array([[0.0, 1.0]])
+
+
+def same_model(a, b):
+    return a.config == b.config
 
 
 def no_corrections(shape):
@@ -171,6 +197,8 @@ def fake_engine(**changes) -> Engine:
         "estimate_diameter": estimate_diameter,
         "build_cluster_index": FakeIndex,
         "mutex_watershed": mutex_watershed,
+        "intensity_ranges": intensity_ranges,
+        "same_model": same_model,
         "no_corrections": no_corrections,
         "record_edit": record_edit,
         "apply_corrections": apply_corrections,

@@ -8,7 +8,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy
 
-from napari_pixel_embedding._napari.layers import METADATA_KEY
+from napari_pixel_embedding._napari.placement import METADATA_KEY
 from napari_pixel_embedding._napari.widgets import text
 from napari_pixel_embedding.core.model_config import list_models
 
@@ -144,7 +144,10 @@ class ImageChooser(QObject):
         if foreign:
             return f"“{active.name}” is a labels layer; the image “{layer.name}” is segmented."
         if layer.multiscale:
-            return "A multiscale image: its finest level is segmented."
+            return (
+                "A multiscale image: its finest level is segmented; where that is too large, a "
+                "coarser one gives a preview of what is in view."
+            )
         return ""
 
 

@@ -109,6 +109,12 @@ class LabelsEditor(QObject):
         if self._watch_stroke in self.layer.mouse_drag_callbacks:
             self.layer.mouse_drag_callbacks.remove(self._watch_stroke)
 
+    def finish(self) -> None:
+        """Record what the user changed so far, also in the middle of a stroke."""
+        self._in_stroke = False
+        if self._touched:
+            self._settle()
+
     def show(self, labels: NDArray[Any]) -> None:
         """Show ``labels``, once the edits that are under way have been recorded."""
         self._wanted = labels

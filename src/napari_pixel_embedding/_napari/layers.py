@@ -6,11 +6,19 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_pixel_embedding._napari.labels_editor import LabelsEditor, Shown
 from napari_pixel_embedding._napari.object_picker import ObjectPicker
-from napari_pixel_embedding._napari.placement import Alignment, image_input, placement
+from napari_pixel_embedding._napari.placement import (
+    METADATA_KEY,
+    Alignment,
+    image_input,
+    placement,
+)
+from napari_pixel_embedding._napari.rest_layer import RestLayer
+from napari_pixel_embedding._napari.view import view_of
 from napari_pixel_embedding.session import Earlier, Lesson
 
 if TYPE_CHECKING:
@@ -20,8 +28,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.session import SessionController
     from napari_pixel_embedding.session.cuts import Direction
-
-METADATA_KEY = "napari-pixel-embedding"
+    from napari_pixel_embedding.session.large import Rest
 
 
 class ResultLayers(QObject):
@@ -54,7 +61,10 @@ class ResultLayers(QObject):
         self._colors: Image | None = None
         self._shown: WeakKeyDictionary[Labels, Shown] = WeakKeyDictionary()
         self._labels_of: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
+        self._rest = RestLayer(viewer, self._session)
+        self._session.events.field.connect(self._finish_strokes)
         self._session.events.labels.connect(self._follow_labels)
+        self._session.events.rest.connect(self._follow_rest)
         self._session.events.embedding_rgb.connect(self._follow_colors)
         self._session.events.corrections.connect(self._follow_corrections)
         viewer.layers.events.removed.connect(self._layer_removed)
@@ -68,6 +78,11 @@ class ResultLayers(QObject):
     def labels_layer(self) -> Labels | None:
         """The layer that shows the session's labels, while there is one."""
         return None if self._editor is None else self._editor.layer
+
+    @property
+    def rest_layer(self) -> Labels | None:
+        """The layer that shows what is around the field of a large image, while there is one."""
+        return self._rest.layer
 
     @property
     def colors_layer(self) -> Image | None:
@@ -87,6 +102,8 @@ class ResultLayers(QObject):
         earlier = _left_behind(labels, self._shown.get(labels)) if known else None
         if not self._controller.set_image(image_input(layer, axes), earlier):
             return False
+        self._controller.set_view(view_of(self._viewer, layer))
+        self._rest.want()
         self._image = layer
         if self._editor is None and earlier is not None:
             self._edit(labels).adopt(self._shown.get(labels), earlier.found)
@@ -100,7 +117,9 @@ class ResultLayers(QObject):
             corrections = kept.get("corrections")
             known = image in self._viewer.layers and labels in self._viewer.layers
             if known and image is not self._image and corrections is not None:
-                lessons.append(Lesson(image_input(image, kept["axes"]), kept["axes"], corrections))
+                axes = kept["axes"]
+                part = image_input(image, axes).part(axes, kept.get("field"))
+                lessons.append(Lesson(part, axes, corrections))
         return lessons
 
     def refine(self, direction: Direction) -> None:
@@ -117,7 +136,9 @@ class ResultLayers(QObject):
     def close(self) -> None:
         """Stop following; layers stay as they are."""
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._session.events.field.disconnect(self._finish_strokes)
         self._session.events.labels.disconnect(self._follow_labels)
+        self._session.events.rest.disconnect(self._follow_rest)
         self._session.events.embedding_rgb.disconnect(self._follow_colors)
         self._session.events.corrections.disconnect(self._follow_corrections)
         self._forget_labels()
@@ -130,6 +151,8 @@ class ResultLayers(QObject):
             return
         editor = self._editor or self._edit(self._add_labels(labels))
         editor.show(labels)
+        if self._session.field is not None:
+            self._place(editor.layer, editor.layer.ndim)
         self._write_metadata(editor.layer)
 
     def _edit(self, layer: Labels) -> LabelsEditor:
@@ -170,7 +193,21 @@ class ResultLayers(QObject):
         return layer
 
     def _placement(self, ndim: int) -> dict[str, Any]:
-        return {} if self._image is None else placement(self._image, ndim)
+        return {} if self._image is None else placement(self._image, ndim, self._session)
+
+    def _place(self, layer: Labels | Image, ndim: int) -> None:
+        """Move a layer to where the field is now; nothing is done when it is there already."""
+        for name, value in self._placement(ndim).items():
+            if name in ("scale", "translate") and not np.allclose(getattr(layer, name), value):
+                setattr(layer, name, value)
+
+    def _finish_strokes(self, *_: Any) -> None:
+        """Record what was painted before the labels of another part of the image come."""
+        if self._editor is not None:
+            self._editor.finish()
+
+    def _follow_rest(self, rest: Rest | None) -> None:
+        self._rest.show(rest, self._image, self.labels_layer)
 
     def _follow_corrections(self, corrections: NDArray[Any] | None) -> None:
         if self.labels_layer is not None:
@@ -187,6 +224,8 @@ class ResultLayers(QObject):
             "cluster_params": None if params is None else asdict(params),
             "local_bandwidths": session.local_bandwidths,
             "corrections": session.corrections,
+            "field": session.field,
+            "elsewhere": session.elsewhere,
         }
 
     # ----------------------------------------------------------------------------- colours
@@ -198,6 +237,7 @@ class ResultLayers(QObject):
         data = Alignment.of(self._session).lay(rgb)
         if self._colors is not None and self._colors.data.ndim == data.ndim:
             self._colors.data = data
+            self._place(self._colors, data.ndim - 1)
             return
         self._remove_colors()
         self._colors = self._add_colors(data)
@@ -228,6 +268,8 @@ class ResultLayers(QObject):
         """Forget a layer the user deleted; the session still has what it showed."""
         if self.labels_layer is not None and event.value is self.labels_layer:
             self._forget_labels()
+        elif self.rest_layer is not None and event.value is self.rest_layer:
+            self._rest.was_removed()
         elif self._colors is not None and event.value is self._colors:
             self._colors = None
             self._controller.show_colors(False)
@@ -239,4 +281,12 @@ def _left_behind(layer: Labels, shown: Shown | None) -> Earlier:
     labels = None if shown is None else shown.labels
     found = None if shown is None else shown.read(layer)
     local = kept.get("local_bandwidths", ())
-    return Earlier(kept.get("corrections"), local, kept.get("axes", ""), labels, found)
+    return Earlier(
+        kept.get("corrections"),
+        local,
+        kept.get("axes", ""),
+        labels,
+        found,
+        kept.get("field"),
+        kept.get("elsewhere"),
+    )

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding._napari.layers import METADATA_KEY
-from napari_pixel_embedding._napari.placement import Alignment, placement
+from napari_pixel_embedding._napari.placement import METADATA_KEY, Alignment, placement
 from napari_pixel_embedding._napari.pointer import Pointer
 
 if TYPE_CHECKING:
@@ -121,4 +120,4 @@ class Overlay:
 
     def _placement(self, ndim: int) -> dict[str, Any]:
         pointer = Pointer.of(self._viewer, self._session)
-        return {} if pointer is None else placement(pointer.layer, ndim)
+        return {} if pointer is None else placement(pointer.layer, ndim, self._session)

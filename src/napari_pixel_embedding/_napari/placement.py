@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.session import Session
 
+METADATA_KEY = "napari-pixel-embedding"
+"""Where our layers say in their metadata what they are."""
+
 
 def image_input(layer: Image, axes: str | None) -> ImageInput:
-    """Describe an image layer to the session; of a multiscale image, its finest level."""
+    """Describe an image layer to the session; of a multiscale image, with all its levels."""
     return ImageInput(
         data=layer.data[0] if layer.multiscale else layer.data,
+        coarser=tuple(layer.data[1:]) if layer.multiscale else (),
         axes=axes,
         name=layer.name,
         spacing=tuple(float(s) for s in layer.scale),
@@ -32,15 +36,42 @@ def _joined(axis_labels: tuple[str, ...]) -> str:
     return "".join(axis_labels) if all(len(label) == 1 for label in axis_labels) else ""
 
 
-def placement(layer: Layer, ndim: int) -> dict[str, Any]:
-    """Where a layer of ``ndim`` axes must lie to cover the last axes of ``layer``."""
+def placement(layer: Layer, ndim: int, session: Session | None = None) -> dict[str, Any]:
+    """Where a layer of ``ndim`` axes must lie to cover the last axes of ``layer``.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+    ndim : int
+    session : Session, optional
+        With it, only the field that its results are of is covered.
+    """
+    scale, rotate = layer.scale[-ndim:], layer.rotate[-ndim:, -ndim:]
+    start, factor = _field_on_axes(session, ndim)
     return {
-        "scale": layer.scale[-ndim:],
-        "translate": layer.translate[-ndim:],
-        "rotate": layer.rotate[-ndim:, -ndim:],
+        "scale": scale * factor,
+        "translate": layer.translate[-ndim:] + rotate @ (scale * start),
+        "rotate": rotate,
         "units": layer.units[-ndim:],
         "axis_labels": layer.axis_labels[-ndim:],
     }
+
+
+def _field_on_axes(session: Session | None, ndim: int) -> tuple[Any, Any]:
+    """Middle of the field's first pixel, and its pixels' size, along the image's last axes."""
+    start, factor = np.zeros(ndim), np.ones(ndim)
+    if session is None or session.field is None or session.image is None:
+        return start, factor
+    field, spatial = session.field, iter(range(len(session.field.start)))
+    axes = session.axes.removesuffix("C") if session.image.rgb else session.axes
+    for at, letter in enumerate(axes, start=ndim - len(axes)):
+        if letter == "T" and at >= 0:
+            start[at] = field.frame or 0
+        elif letter in "ZYX":
+            n = next(spatial)
+            factor[at] = field.factor[n]
+            start[at] = field.start[n] * field.factor[n] + (field.factor[n] - 1) / 2
+    return start, factor
 
 
 def size_text(pixels: float, layer: Layer, ndim: int) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from napari import Viewer
 
+    from napari_pixel_embedding.core.fields import Field
     from napari_pixel_embedding.session import Session
 
 
@@ -30,11 +31,14 @@ class Pointer:
         A letter for each of the layer's axes, colours not counted.
     shape : tuple of int
         Pixels of one embedding map, ([Z,] Y, X).
+    field : Field, optional
+        The part of the image that the maps are of.
     """
 
     layer: Image
     axes: str
     shape: tuple[int, ...]
+    field: Field | None = None
 
     @classmethod
     def of(cls, viewer: Viewer, session: Session) -> Pointer | None:
@@ -45,7 +49,8 @@ class Pointer:
         axes = session.axes.removesuffix("C") if image.rgb else session.axes
         for layer in viewer.layers:
             if isinstance(layer, Image) and image_input(layer, None).data is image.data:
-                return cls(layer, axes, maps[0].shape) if len(axes) == layer.ndim else None
+                fits = len(axes) == layer.ndim
+                return cls(layer, axes, maps[0].shape, session.field) if fits else None
         return None
 
     def pixel(self, position: Sequence[float]) -> tuple[int, tuple[int, ...]]:
@@ -53,7 +58,8 @@ class Pointer:
         found = np.round(np.asarray(self.layer.world_to_data(position), float))
         # Beside the image a position can be far beyond what an integer holds.
         index = dict(zip(self.axes, np.clip(found, -1, 2**31).astype(int), strict=True))
-        return int(index.get("T", 0)), tuple(int(index[a]) for a in "ZYX" if a in index)
+        frame, pixel = int(index.get("T", 0)), tuple(int(index[a]) for a in "ZYX" if a in index)
+        return (frame, pixel) if self.field is None else _in_field(self.field, frame, pixel)
 
     def view(self, dims: Any) -> tuple[int, tuple[slice, ...] | None]:
         """Return the frame that the viewer shows, and the slice of it; None for all of it."""
@@ -65,3 +71,11 @@ class Pointer:
             for a, at in zip(spatial, np.clip(index, 0, np.array(self.shape) - 1), strict=True)
         )
         return frame, None if all(part == slice(None) for part in region) else region
+
+
+def _in_field(field: Field, frame: int, pixel: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """Frame and pixel of the image as they are counted in a field; −1 beside it."""
+    parts = zip(field.start, pixel, field.factor, field.shape, strict=True)
+    found = (int(np.floor((n + 0.5) / f)) - a for a, n, f, _ in parts)
+    inside = (n if 0 <= n < size else -1 for n, size in zip(found, field.shape, strict=True))
+    return (0 if frame == (field.frame or 0) else -1), tuple(inside)

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.session import Job
 
-_WORKERS = 10
+_WORKERS = 12
 """One each for a run, the labels, the colours, fine-tuning, what is explored (similarity, plot and
-selection), and a training: its folder, itself and its worst images. None waits for another."""
+selection), a training (its folder, itself and its worst images), and the blocks of a large image
+and their labels. None waits for another."""
 
 
 _logger = logging.getLogger(__name__)

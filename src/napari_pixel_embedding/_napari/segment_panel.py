@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _COUNT_WIDTH = 244
 _RUN = "Run the model on the image. Corrections stay."
-_CANCEL = "Stop the run; what was there before stays."
+_CANCEL = "Stop the run; what was there before stays, and finished blocks of a large image."
 _AUTO = "Set the bandwidth to the middle of the widest range in which the count hardly changes."
 _SLIDERS = "The labels layer follows while you drag."
 
@@ -47,6 +47,7 @@ class SegmentPanel(Panel):
         self.progress = QProgressBar()
         self.status = text()
         self.methods = MethodChooser()
+        self.rest_status = text()
         self.form = ParamsForm(ClusterParams(), sliders=True)
         self.count = text()
         self.auto_button = button("Auto", _AUTO, self.controller.choose_bandwidth)
@@ -125,6 +126,7 @@ class SegmentPanel(Panel):
         column.addLayout(buttons)
         column.addWidget(self.progress)
         column.addWidget(self.status)
+        column.addWidget(self.rest_status)
         self.column.addWidget(box)
         self._lay_out_sliders()
         self.column.addStretch()
@@ -173,7 +175,10 @@ class SegmentPanel(Panel):
             self.follow(signal, self._refresh)
         for signal in (events.diameter, events.measuring, events.measured, events.running):
             self.follow(signal, self.diameter.refresh)
-        self.follow(events.labels, self._show_count)
+        for signal in (events.filling, events.rest_progress, events.rest_status):
+            self.follow(signal, self._refresh)
+        for signal in (events.labels, events.rest, events.filling):
+            self.follow(signal, self._show_count)
         self.follow(events.stability, self._show_curve)
         for signal in (events.labels, events.cut_status, events.local_past):
             self.follow(signal, self.cuts.refresh)
@@ -187,9 +192,13 @@ class SegmentPanel(Panel):
     def _refresh(self, *_: Any) -> None:
         session = self.session
         allow(self.run_button, _RUN, self._hindrance())
-        allow(self.cancel_button, _CANCEL, None if session.running else "Nothing is running.")
-        self.progress.setValue(round(100 * session.progress))
-        self.progress.setVisible(session.running)
+        busy = session.running or session.filling
+        allow(self.cancel_button, _CANCEL, None if busy else "Nothing is running.")
+        fraction = session.progress if session.running else session.rest_progress
+        self.progress.setValue(round(100 * fraction))
+        self.progress.setVisible(busy)
+        self.rest_status.setText(session.rest_status)
+        self.rest_status.setVisible(bool(session.rest_status))
         self.status.setText(session.error or session.status)
         self.status.setStyleSheet("color: #e05a4a;" if session.error else "")
         self.status.setVisible(bool(self.status.text()))
@@ -215,6 +224,9 @@ class SegmentPanel(Panel):
         if session.object_count:
             size = size_text(session.median_size, layer, session.embedding_maps[0].ndim)
             parts.append(f"median {size}")
+        if session.rest is not None:
+            where = "the blocks so far" if session.filling else "all blocks"
+            parts.append(f"{session.rest.object_count:,} in {where}")
         if session.corrected_count:
             parts.append(f"{session.corrected_count:,} corrected")
         self.count.setText(", ".join(parts))

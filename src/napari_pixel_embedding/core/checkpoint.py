@@ -48,6 +48,16 @@ class EmbeddingModel:
         return cls(network.eval(), config)
 
 
+def same_model(a: EmbeddingModel, b: EmbeddingModel) -> bool:
+    """Whether two models say the same about every image: a file may be loaded twice, or change."""
+    if a is b:
+        return True
+    if a.config != b.config:
+        return False
+    pairs = zip(a.network.state_dict().values(), b.network.state_dict().values(), strict=True)
+    return all(torch.equal(x.cpu(), y.cpu()) for x, y in pairs)
+
+
 def model_path(path: str | os.PathLike[str]) -> Path:
     """Complete the path that a model is to be saved to; ValueError for another suffix."""
     path = Path(path)

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def normalise(
-    image: NDArray[Any], percentiles: tuple[float, float] = (1.0, 99.8)
+    image: NDArray[Any],
+    percentiles: tuple[float, float] = (1.0, 99.8),
+    ranges: NDArray[np.floating[Any]] | None = None,
 ) -> NDArray[np.float32]:
     """Scale each channel so that its percentiles become 0 and 1.
 
@@ -34,6 +36,8 @@ def normalise(
         come back as 0. A constant channel comes back as zeros.
     percentiles : (float, float)
         Lower and upper percentile, 0 to 100.
+    ranges : array, shape (C, 2), optional
+        What becomes 0 and 1 in each channel, in place of the image's own percentiles.
 
     Returns
     -------
@@ -41,13 +45,20 @@ def normalise(
         Same shape, clipped to −1 … 3 so that a single hot pixel cannot dominate.
     """
     out = np.zeros(image.shape, np.float32)
-    for channel, scaled in zip(image, out, strict=True):
+    ranges = channel_ranges(image, percentiles) if ranges is None else ranges
+    for channel, scaled, (low, high) in zip(image, out, ranges, strict=True):
         finite = np.isfinite(channel)
-        low, high = _percentiles(channel[finite], percentiles)
         if high > low:
             values = (channel[finite].astype(np.float64) - low) / (high - low)
             scaled[finite] = np.clip(values, -1, 3)
     return out
+
+
+def channel_ranges(
+    image: NDArray[Any], percentiles: tuple[float, float] = (1.0, 99.8)
+) -> NDArray[np.float64]:
+    """Percentiles of the finite pixels of each channel (C, ...), shape (C, 2)."""
+    return np.array([_percentiles(c[np.isfinite(c)], percentiles) for c in image]).reshape(-1, 2)
 
 
 def _percentiles(values: NDArray[Any], percentiles: tuple[float, float]) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -77,6 +77,22 @@ class EmbeddingMap:
                 f"spacing must name {self.ndim} axes, one for each of {self.shape}, "
                 f"found {self.spacing}."
             )
+
+    def crop(self, box: tuple[slice, ...]) -> EmbeddingMap:
+        """Copy a part of the map, so that the whole can be given back.
+
+        Parameters
+        ----------
+        box : tuple of slice
+            Along ([Z,] Y, X).
+        """
+        distance = None if self.distance is None else self.distance[box].copy()
+        return replace(
+            self,
+            embedding=self.embedding[(slice(None), *box)].copy(),
+            foreground=self.foreground[box].copy(),
+            distance=distance,
+        )
 
     def _check_shape(self, name: str, array: NDArray[Any]) -> None:
         if array.shape != self.shape:

@@ -45,6 +45,7 @@ def predict_embedding(
     spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
     augment: int = 1,
+    ranges: NDArray[np.floating[Any]] | None = None,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> EmbeddingMap:
@@ -74,6 +75,9 @@ def predict_embedding(
         How many times the network looks at the image: once, also flipped, also turned. Takes so
         many times as long. Foreground, distance, and positions among the vectors are means of
         all views; other components are those of the plain view, for views do not agree on them.
+    ranges : array, shape (C, 2), optional
+        Intensities of each channel that are scaled to 0 and 1, for a part of a larger image; from
+        :func:`napari_pixel_embedding.core.ranges.intensity_ranges`. By default the image's own.
     device : str
         "auto", "cpu", "cuda" or "mps".
     progress : callable, optional
@@ -101,7 +105,7 @@ def predict_embedding(
     if "T" in axes:
         image, axes = select_frame(image, axes, frame)
     channels = channels_first(image, axes, model.config)
-    pixels = normalise(channels, model.config.percentiles)
+    pixels = normalise(channels, model.config.percentiles, ranges)
     return predict_normalised(
         model, pixels, tile_shape, halo, spacing, diameter, device, progress, frame, augment
     )

@@ -80,7 +80,7 @@ def user_folder() -> Path:
     return base / "napari-pixel-embedding" / "corrections"
 
 
-def image_key(data: Any, name: str = "") -> str:
+def image_key(data: Any, name: str = "", place: str = "") -> str:
     """Tell images apart by their pixels: 16 hexadecimal digits.
 
     Arrays in memory are read whole, so that a file may be renamed and moved. Of others (dask,
@@ -92,6 +92,8 @@ def image_key(data: Any, name: str = "") -> str:
         Anything with a shape and a type.
     name : str
         What the image is called.
+    place : str
+        Which part of it is meant, in any words; empty for the whole.
 
     Examples
     --------
@@ -106,6 +108,7 @@ def image_key(data: Any, name: str = "") -> str:
         told.update(name.encode())
         for region in _regions(data.shape):
             told.update(np.ascontiguousarray(np.asarray(data[region])).tobytes())
+    told.update(place.encode())
     return told.hexdigest()[:16]
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
+    from napari_pixel_embedding.core.fields import Field
     from napari_pixel_embedding.core.journal import SavedWork
     from napari_pixel_embedding.session.correcting import Correcting
     from napari_pixel_embedding.session.history import Accepted
@@ -133,6 +134,7 @@ class Autosave:
             return []
         return [
             (events.image, self._image_chosen),
+            (events.field, self._part_chosen),
             (events.embedding_maps, self._look_up),
             (events.corrections, self._changed),
             (events.local_bandwidths, self._changed),
@@ -152,9 +154,13 @@ class Autosave:
         """Finish with the image before: its corrections are replaced next."""
         current = self._current
         if current is None or image is None or current.image.data is not image.data:
-            self._flush()
-            self._finding.cancel()
-            self._current, self._session.recovery = None, None
+            self._part_chosen()
+
+    def _part_chosen(self, *_: Any) -> None:
+        """Finish with the part of the image before: each has a journal of its own."""
+        self._flush()
+        self._finding.cancel()
+        self._current, self._session.recovery = None, None
 
     def _look_up(self, maps: tuple[Any, ...]) -> None:
         """Find the image's key and what there is of it, once there are labels to correct."""
@@ -162,7 +168,8 @@ class Autosave:
         if not maps or image is None or folder is None or self._current is not None:
             return
         session, own = self._session, frozenset(key for _, key in self._writers)
-        search = _Search(image, folder, session.labels_shape, session.has_frames, own)
+        shape, frames = session.labels_shape, session.has_frames
+        search = _Search(image, folder, shape, frames, own, session.field)
         self._finding.start(
             lambda report: _find(search),
             done=self._take,
@@ -268,18 +275,22 @@ def _folders(image: ImageInput, folder: Path) -> list[Path]:
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """Which journals are looked for; ``own`` are keys of images that this session saved."""
+    """Which journals are looked for, of which part of the image.
+
+    Keys in ``own`` are those that this session saved.
+    """
 
     image: ImageInput
     folder: Path
     shape: tuple[int, ...]
     frames: bool
     own: frozenset[str]
+    field: Field | None = None
 
 
 def _find(search: _Search) -> _Found:
     image = search.image
-    key = image_key(image.data, image.name)
+    key = image_key(image.data, image.name, "" if search.field is None else repr(search.field))
     folders = _folders(image, search.folder)
     found = [work for work in (newest_work(f, key, search.shape) for f in folders) if work]
     if key in search.own or not found:

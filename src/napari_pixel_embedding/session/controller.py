@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,9 @@ from napari_pixel_embedding.session.engine import Engine
 from napari_pixel_embedding.session.history import Undoing
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.measuring import Measuring
-from napari_pixel_embedding.session.messages import Messages, size_message
+from napari_pixel_embedding.session.messages import Messages, embedded_message, empty_message
 from napari_pixel_embedding.session.state import Earlier
+from napari_pixel_embedding.session.surroundings import Surroundings
 from napari_pixel_embedding.session.tuning import FineTuning
 
 if TYPE_CHECKING:
@@ -27,13 +27,11 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering.methods import Method
+    from napari_pixel_embedding.core.fields import View
     from napari_pixel_embedding.session.cuts import Direction
     from napari_pixel_embedding.session.edits import Edit
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.state import Field, ImageInput, Lesson, Session
-
-MAX_PIXELS = 2**26
-"""Largest image, in pixels without channels, that is worked on at once (8192 × 8192)."""
 
 
 class SessionController:
@@ -50,8 +48,9 @@ class SessionController:
         Runs the work.
     engine : Engine, optional
         The functions the work consists of; the core's own by default.
-    max_pixels : int
-        Images with more pixels, channels not counted, are refused.
+    memory : int, optional
+        Bytes that a run may take: larger images are worked on in parts, beginning with what is in
+        view. By default what the machine bears when the run begins. Can be changed.
     autosave_folder : path, optional
         Where corrections are saved by themselves after every change; nowhere by default.
     """
@@ -61,13 +60,13 @@ class SessionController:
         session: Session,
         executor: Executor,
         engine: Engine | None = None,
-        max_pixels: int = MAX_PIXELS,
+        memory: int | None = None,
         autosave_folder: str | os.PathLike[str] | None = None,
     ) -> None:
         self.session = session
         self._messages = Messages(session)
         self._engine = engine or Engine()
-        self._max_pixels = max_pixels
+        self.memory = memory
         self._runs = JobLine(executor)
         self._colorings = JobLine(executor)
         self._undoing = Undoing(session, self._update)
@@ -83,6 +82,7 @@ class SessionController:
         )
         self._measuring = Measuring(session, executor, self._engine, self._messages)
         self._tuning = FineTuning(session, executor, self._engine, self._messages)
+        self._surroundings = Surroundings(session, executor, self._engine, self._messages)
 
     # ---------------------------------------------------------------- image, model, device
 
@@ -102,9 +102,8 @@ class SessionController:
             Whether the image was taken; ``session.error`` says why not.
         """
         self._messages.clear()
-        pixels = math.prod(image.shape[:-1] if image.rgb else image.shape)
-        if not 1 <= pixels <= self._max_pixels:
-            self._messages.refuse(size_message(image, pixels, self._max_pixels))
+        if 0 in image.shape:
+            self._messages.refuse(empty_message(image))
             return False
         present = self.session.image
         self.session.image = image
@@ -114,7 +113,8 @@ class SessionController:
         return True
 
     def _take_up(self, earlier: Earlier) -> None:
-        self.session.axes = earlier.axes
+        self.session.axes, self.session.field = earlier.axes, earlier.field
+        self.session.elsewhere = earlier.elsewhere
         self.session.local_bandwidths = earlier.local_bandwidths
         self._correcting.take_up(earlier)
 
@@ -127,6 +127,16 @@ class SessionController:
             A bundled name, the path of a model file, or a loaded model.
         """
         self.session.model_source = source
+
+    def set_view(self, view: View | None) -> None:
+        """Say what of the image is looked at: a run of a large one begins there.
+
+        Parameters
+        ----------
+        view : sequence of (float, float), optional
+            First and last position along each axis of the image, in its pixels.
+        """
+        self.session.view = view
 
     def set_device(self, device: str) -> None:
         """Choose where networks run from now on: "auto", "cpu", "cuda" or "mps"."""
@@ -162,6 +172,7 @@ class SessionController:
         self._colorings.cancel()
         self._cutting.discard()
         self._tuning.leave_image()
+        self._surroundings.discard()
         session = self.session
         session.running = False
         session.embedding_rgb = None
@@ -187,9 +198,12 @@ class SessionController:
             session.image,
             session.model_source,
             session.device,
-            augment=session.augment,
-            diameter=session.diameter,
+            session.augment,
+            session.diameter,
+            session.view,
+            self.memory,
         )
+        self._surroundings.stop()
         session.progress, session.status, session.running = 0.0, "Waiting …", True
         self._runs.start(
             partial(pipeline.run_model, self._engine, request),
@@ -203,6 +217,7 @@ class SessionController:
         if self._runs.cancel():
             self.session.running = False
             self.session.status = "Cancelled; nothing was changed."
+        self._surroundings.stop()
 
     def _show_stage(self, stage: pipeline.Stage) -> None:
         self.session.progress = stage.fraction
@@ -211,6 +226,9 @@ class SessionController:
     def _take_run(self, result: pipeline.RunResult) -> None:
         session = self.session
         shape = session.labels_shape if session.embedding_maps else None
+        moved = session.field != result.field
+        if moved:
+            self._leave_field(result)
         self._cutting.cancel()
         self._editing.cancel()
         self._colorings.cancel()
@@ -219,14 +237,29 @@ class SessionController:
             session.color_basis = None
             session.local_bandwidths = session.local_past = ()
             self._undoing.forget_local()
+            self._surroundings.forget_places()
         session.model, session.axes = result.model, result.axes
         session.embedding_maps, session.cluster_indices = result.maps, result.indices
+        if moved:
+            self._enter_field(result)
         self._cutting.keep_fitting()
         self._correcting.keep_fitting(shape)
         session.progress, session.running = 1.0, False
-        session.status = f"Embedded “{result.image.name}” with {result.model.config.name}."
+        session.status = embedded_message(result, session.view)
         self._cutting.update()
         self._update_colors()
+        self._surroundings.follow(result)
+
+    def _leave_field(self, result: pipeline.RunResult) -> None:
+        """Keep what was fixed by hand in the part of the image that was worked on until now."""
+        left = self.session.field
+        self.session.field = result.field  # strokes under way are recorded before anything changes
+        self._surroundings.leave(left, result)
+
+    def _enter_field(self, result: pipeline.RunResult) -> None:
+        """Go on with what was fixed by hand in the part of the image that is worked on now."""
+        corrections, local = self._surroundings.enter(result)
+        self._correcting.move(corrections, local)
 
     def _run_failed(self, doing: str, error: Exception) -> None:
         self.session.running = False
@@ -312,6 +345,7 @@ class SessionController:
     def reset_corrections(self) -> None:
         """Forget all corrections, so that the labels become the clusters again; can be undone."""
         self._messages.clear()
+        self._surroundings.reset()
         self._correcting.reset()
 
     def restore_recovery(self) -> None:
@@ -453,6 +487,7 @@ class SessionController:
         self._runs.cancel()
         self._measuring.cancel()
         self._colorings.cancel()
+        self._surroundings.close()
 
     def _write(self, what: str, write: Any, path: Any, content: Any) -> bool:
         try:

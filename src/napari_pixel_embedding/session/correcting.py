@@ -131,6 +131,15 @@ class Correcting:
                 session.corrections = recorded
         self._changed()
 
+    def move(self, corrections: NDArray[Any] | None, local_bandwidths: Locals) -> None:
+        """Go on in another part of the image, with what was fixed there; a history of its own."""
+        self._forget()
+        session = self._session
+        session.local_past, session.local_bandwidths = (), local_bandwidths
+        session.accepted = frozenset()
+        session.corrections = corrections
+        self._changed()
+
     def load(self, path: str | os.PathLike[str]) -> None:
         """Read corrections of this image from a file, or say why that cannot be."""
         if not self._session.embedding_maps:

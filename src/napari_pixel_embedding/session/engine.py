@@ -66,6 +66,10 @@ class Engine:
         default=_core("inference", "predict_frames")
     )
     estimate_diameter: Callable[..., float] = field(default=_core("diameter", "estimate_diameter"))
+    intensity_ranges: Callable[..., NDArray[Any]] = field(
+        default=_core("ranges", "intensity_ranges")
+    )
+    same_model: Callable[..., bool] = field(default=_core("checkpoint", "same_model"))
     build_cluster_index: Callable[..., ClusterIndex] = field(
         default=_core("clustering", "build_cluster_index")
     )

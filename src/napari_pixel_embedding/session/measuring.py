@@ -54,7 +54,9 @@ class Measuring:
             )
             return
         session.measuring, session.measured = True, 0.0
-        request = pipeline.RunRequest(session.image, session.model_source, session.device)
+        request = pipeline.RunRequest(
+            session.image, session.model_source, session.device, view=session.view
+        )
         self._line.start(
             partial(pipeline.measure, self._engine, request),
             done=self._take,

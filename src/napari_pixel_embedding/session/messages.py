@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from napari_pixel_embedding.core.fields import sees
+
 if TYPE_CHECKING:
+    from napari_pixel_embedding.core.fields import Field, View
+    from napari_pixel_embedding.session.pipeline import RunResult
     from napari_pixel_embedding.session.state import ImageInput, Session
 
 _logger = logging.getLogger(__name__)
@@ -45,12 +49,25 @@ class Messages:
         self.refuse(message)
 
 
-def size_message(image: ImageInput, pixels: int, most: int) -> str:
-    """Say why an image of so many pixels is not taken."""
-    if pixels == 0:
-        return f"“{image.name}” has no pixels: expected at least one, found shape {image.shape}."
-    return (
-        f"“{image.name}” is too large for the window: expected at most {most:,} pixels, found "
-        f"{pixels:,} with shape {image.shape}. Crop it, or open a coarser level of it as a layer "
-        "of its own."
-    )
+def embedded_message(result: RunResult, view: View | None) -> str:
+    """Say what a run has done, and of a large image, of which part."""
+    by, field = f"with {result.model.config.name}.", result.field
+    if field is None or result.source is None:
+        return f"Embedded “{result.image.name}” {by}"
+    size = " × ".join(f"{n:,}" for n in field.shape)
+    level = f" at level {field.level}, {_coarser(field)} coarser," if field.level else ""
+    parts = [f"Embedded {size} pixels of “{result.image.name}”{level} {by}"]
+    if field.frame is not None:
+        parts.append(f"Frame {field.frame}.")
+    if view is not None and not sees(result.source.axes, result.image.shape, view):
+        parts.append("The view shows nothing of the image: its middle was taken.")
+    return " ".join(parts)
+
+
+def _coarser(field: Field) -> str:
+    return f"{max(field.factor):.3g} ×"
+
+
+def empty_message(image: ImageInput) -> str:
+    """Say why an image without pixels is not taken."""
+    return f"“{image.name}” has no pixels: expected at least one, found shape {image.shape}."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.session import large
 from napari_pixel_embedding.session.cuts import object_sizes
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.fields import Field, View
     from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.engine import Engine
@@ -71,24 +74,35 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class RunRequest:
-    """Everything a run needs."""
+    """Everything a run needs: besides the obvious, what is seen of the image, and a limit.
+
+    An image that needs more bytes of memory than the limit, by default what the machine bears, is
+    worked on in parts, beginning with what is seen.
+    """
 
     image: ImageInput
     model: str | EmbeddingModel
     device: str
     augment: int = 1
     diameter: float | None = None
+    view: View | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """A model's answer for a whole image: one map and one index for every frame."""
+    """A model's answer for a whole image: one map and one index for every frame.
+
+    For one too large, the answer is for a field; ``source`` is what its other parts are made from.
+    """
 
     image: ImageInput
     model: EmbeddingModel
     axes: str
     maps: tuple[EmbeddingMap, ...]
     indices: tuple[ClusterIndex, ...]
+    field: Field | None = None
+    source: large.Source | None = None
 
 
 def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
@@ -105,6 +119,9 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
         model = engine.load_model(model)
     config, image = model.config, request.image
     axes = guess_axes(image, config.axes, config.in_channels)
+    field = large.first_field(request, model, axes)
+    if field is not None:
+        return _run_field(engine, request, model, axes, field, report)
     maps = _predict(engine, model, request, axes, report)
     indices = []
     for done, emap in enumerate(maps):
@@ -127,14 +144,37 @@ def measure(engine: Engine, request: RunRequest, report: Report) -> float:
     model, image = request.model, request.image
     if isinstance(model, str):
         model = engine.load_model(model)
+    axes = guess_axes(image, model.config.axes, model.config.in_channels)
+    image, axes = large.finest_part(request, model, axes)
     return engine.estimate_diameter(
         model,
         image.data,
-        axes=guess_axes(image, model.config.axes, model.config.in_channels),
-        spacing=_spatial_spacing(image, model.config.axes),
+        axes=axes,
+        spacing=image.spatial_spacing(len(model.config.axes)),
         device=request.device,
         progress=report,
     )
+
+
+def _run_field(
+    engine: Engine,
+    request: RunRequest,
+    model: EmbeddingModel,
+    axes: str | None,
+    field: Field,
+    report: Report,
+) -> RunResult:
+    """Run a model on a field of a large image."""
+    report(Stage("Looking at the image …", 0.0))
+    source = large.read_source(engine, request, model, axes)
+    emap = large.embed_field(engine, source, field, partial(_report_network, report))
+    report(Stage("Finding clusters …", _NETWORK_SHARE))
+    index = engine.build_cluster_index(emap)
+    return RunResult(request.image, model, source.axes, (emap,), (index,), field, source)
+
+
+def _report_network(report: Report, fraction: float) -> None:
+    report(Stage("Running the network …", _NETWORK_SHARE * fraction))
 
 
 _MEANING = ("space", "delta_var", "delta_dist", "embedding_dim", "axes", "cluster")
@@ -156,17 +196,11 @@ def _predict(
         axes=axes,
         device=request.device,
         augment=request.augment,
-        spacing=_spatial_spacing(request.image, model.config.axes),
         diameter=request.diameter,
-        progress=lambda f: report(Stage("Running the network …", _NETWORK_SHARE * f)),
+        spacing=request.image.spatial_spacing(len(model.config.axes)),
+        progress=partial(_report_network, report),
     )
     return tuple(maps)
-
-
-def _spatial_spacing(image: ImageInput, spatial: str) -> tuple[float, ...] | None:
-    if image.spacing is None or len(image.spacing) < len(spatial):
-        return None
-    return image.spacing[-len(spatial) :]
 
 
 def _axes_of(maps: Sequence[EmbeddingMap], spatial: str, image: ImageInput) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import operator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
+from napari_pixel_embedding.core import fields
 from napari_pixel_embedding.session.history import History
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
     from napari_pixel_embedding.core.clustering.methods import Method
+    from napari_pixel_embedding.core.clustering.mosaic import Mosaic
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.core.training import TrainProgress
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.tuning_report import TuningReport
     from napari_pixel_embedding.session.autosave import Recovery
     from napari_pixel_embedding.session.cuts import Locals
+    from napari_pixel_embedding.session.elsewhere import Elsewhere
     from napari_pixel_embedding.session.history import Accepted
+    from napari_pixel_embedding.session.large import Rest
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +53,8 @@ class ImageInput:
         letters T, C, Z, Y, X and ``axes`` is None.
     path : str, optional
         The file that the image was read from.
+    coarser : tuple of array_like
+        The same image at coarser levels, the finest of them first.
     """
 
     data: Any
@@ -57,6 +64,25 @@ class ImageInput:
     rgb: bool = False
     axes_hint: str = ""
     path: str | None = None
+    coarser: tuple[Any, ...] = ()
+
+    @property
+    def levels(self) -> tuple[Any, ...]:
+        """Arrays of the image, the finest first."""
+        return (self.data, *self.coarser)
+
+    def spatial_spacing(self, ndim: int) -> tuple[float, ...] | None:
+        """Size of a pixel along the last ``ndim`` axes, where it is known."""
+        if self.spacing is None or len(self.spacing) < ndim:
+            return None
+        return self.spacing[-ndim:]
+
+    def part(self, axes: str, field: fields.Field | None) -> ImageInput:
+        """Give a field of the image as an image of its own; all of it without one."""
+        if field is None:
+            return self
+        region = fields.image_region(axes, field.box, field.frame)
+        return replace(self, data=fields.Crop(self.levels[field.level], region), coarser=())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -116,6 +142,10 @@ class Earlier:
         a correction too.
     accepted : frozenset
         As in :class:`Session`.
+    field : Field, optional
+        The part of the image that all this is of.
+    elsewhere : Elsewhere, optional
+        What was fixed by hand in other parts.
     """
 
     corrections: NDArray[Any] | None = None
@@ -124,6 +154,8 @@ class Earlier:
     shown: NDArray[Any] | None = None
     found: NDArray[Any] | None = None
     accepted: Accepted = frozenset()
+    field: fields.Field | None = None
+    elsewhere: Elsewhere | None = None
 
 
 _BY_IDENTITY = (
@@ -146,6 +178,9 @@ _BY_IDENTITY = (
     "tuning_report",
     "tuning_preview",
     "interrupted_tuning",
+    "elsewhere",
+    "mosaic",
+    "rest",
 )
 
 
@@ -184,12 +219,19 @@ class Session:
         Intention: frame and id of every object that was looked at and found right.
     history : History
         What can be undone and redone.
+    view : View, optional
+        Intention: what the user looks at, in pixels of the image; a run begins there when the
+        image is too large for one piece.
+    elsewhere : Elsewhere, optional
+        Intention: what was fixed by hand in parts of a large image that are not worked on now.
     colors_wanted : bool
         Intention: whether ``embedding_rgb`` is kept up to date.
     model : EmbeddingModel, optional
         The model that the embedding maps come from.
     axes : str
         The axes the image was read with.
+    field : Field, optional
+        The part of a large image that the results are of; None for all of it.
     embedding_maps, cluster_indices : tuple
         One of each for every frame along T; one in all without that axis.
     clusters, labels : array, shape ([T,] [Z,] Y, X), optional
@@ -208,6 +250,14 @@ class Session:
         Finished fraction of measuring, 0 to 1.
     progress : float
         Finished fraction of the run, 0 to 1.
+    mosaic : Mosaic, optional
+        Finished blocks of a large image.
+    rest : Rest, optional
+        Their labels.
+    filling : bool
+        Whether more of them are being made.
+    rest_progress, rest_status : float, str
+        How far that is, 0 to 1, and in words.
     status, cut_status, edit_status, tuning_status : str
         One line each on what the run, the cut of single objects, the tools, and the
         fine-tuning do or did last.
@@ -251,11 +301,14 @@ class Session:
     local_past: tuple[Locals, ...] = ()
     corrections: NDArray[Any] | None = None
     accepted: Accepted = frozenset()
-    history: History = field(default_factory=History)
+    history: History = dataclasses.field(default_factory=History)
+    view: fields.View | None = None
+    elsewhere: Elsewhere | None = None
     colors_wanted: bool = False
 
     model: EmbeddingModel | None = None
     axes: str = ""
+    field: fields.Field | None = None
     embedding_maps: tuple[EmbeddingMap, ...] = ()
     cluster_indices: tuple[ClusterIndex, ...] = ()
     clusters: NDArray[Any] | None = None
@@ -266,6 +319,11 @@ class Session:
     stability: StabilityCurve | None = None
     color_basis: ColorBasis | None = None
     embedding_rgb: NDArray[Any] | None = None
+    mosaic: Mosaic | None = None
+    rest: Rest | None = None
+    filling: bool = False
+    rest_progress: float = 0.0
+    rest_status: str = ""
     running: bool = False
     tuning: bool = False
     measuring: bool = False
@@ -280,7 +338,7 @@ class Session:
     autosave_path: str = ""
     recovery: Recovery | None = None
     error: str | None = None
-    training: tuple[TrainProgress, ...] = field(default=())
+    training: tuple[TrainProgress, ...] = ()
     tuned_model: EmbeddingModel | None = None
     parent_model: EmbeddingModel | None = None
     tuning_report: TuningReport | None = None
@@ -291,6 +349,11 @@ class Session:
     def has_frames(self) -> bool:
         """Whether the first axis of label images is time."""
         return "T" in self.axes
+
+    @property
+    def worked_image(self) -> ImageInput | None:
+        """The image as far as the results are of it: all of it, or its field."""
+        return None if self.image is None else self.image.part(self.axes, self.field)
 
     @property
     def labels_shape(self) -> tuple[int, ...]:

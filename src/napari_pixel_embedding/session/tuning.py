@@ -84,15 +84,15 @@ class FineTuning:
     def _request(
         self, config: Any, others: Sequence[Lesson], folder: str
     ) -> tuning_work.TuneRequest | None:
-        session = self._session
-        if session.image is None or session.model is None or not session.embedding_maps:
+        session, image = self._session, self._session.worked_image
+        if image is None or session.model is None or not session.embedding_maps:
             self._messages.refuse(
                 "Nothing to learn from: expected a result, found none. Run a model first."
             )
             return None
         lessons = list(others)
         if session.corrections is not None and np.any(session.corrections > 0):
-            lessons.insert(0, Lesson(session.image, session.axes, session.corrections))
+            lessons.insert(0, Lesson(image, session.axes, session.corrections))
         if not lessons and not folder:
             self._messages.refuse(
                 "Nothing to learn from: expected at least one corrected object, found none. "
@@ -174,13 +174,13 @@ class FineTuning:
 
     def look(self) -> None:
         """Segment the field with the tuned model, where there are both."""
-        session, field = self._session, self._field
-        if session.tuned_model is None or session.image is None or field is None:
+        session, image, field = self._session, self._session.worked_image, self._field
+        if session.tuned_model is None or image is None or field is None:
             return
         same = same_family(session.model, session.tuned_model)
         request = tuning_work.PreviewRequest(
             session.tuned_model,
-            session.image,
+            image,
             session.axes,
             field,
             session.cluster_params if same else None,

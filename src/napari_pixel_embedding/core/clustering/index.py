@@ -82,6 +82,16 @@ class ClusterIndex:
         return self._base.shape
 
     @property
+    def base(self) -> NDArray[np.unsignedinteger[Any]]:
+        """Number of each pixel's base region plus one, 0 is background; not to be written into."""
+        return self._base
+
+    @property
+    def region_count(self) -> int:
+        """Number of base regions; no object's id is larger."""
+        return self._regions.count
+
+    @property
     def bandwidth_range(self) -> tuple[float, float]:
         """Smallest and largest bandwidth that a cut tells apart."""
         return bandwidth_range(self.space, self.delta_var)
@@ -135,10 +145,51 @@ class ClusterIndex:
             out = np.empty(self.shape, self.dtype)
         self._check_out(out)
         threshold = np.float32(params.foreground_threshold)
-        levels = self._levels(params)
-        lut = levels.labels(self._objects(levels, params, local), self.dtype)
+        lut = self.lookup(params, local)
         relabel(self._base.ravel(), self._foreground.ravel(), threshold, lut, out.reshape(-1))
         return out
+
+    def lookup(
+        self, params: ClusterParams | None = None, local: Locals = ()
+    ) -> NDArray[np.unsignedinteger[Any]]:
+        """Give the object of each base region at one bandwidth, without looking at pixels.
+
+        Parameters
+        ----------
+        params, local
+            As for :meth:`cut`.
+
+        Returns
+        -------
+        array of the index's dtype, shape (region_count + 1,)
+            What a cut shows where ``base`` has the number; 0 is background, also the first.
+        """
+        params = self._params(params)
+        levels = self._levels(params)
+        return levels.labels(self._objects(levels, params, local), self.dtype)
+
+    def read(
+        self, lookup: NDArray[Any], foreground_threshold: float, part: tuple[slice, ...]
+    ) -> NDArray[Any]:
+        """Give a part of a cut.
+
+        Parameters
+        ----------
+        lookup : array, shape (region_count + 1,)
+            From :meth:`lookup`, or with other ids in its place.
+        foreground_threshold : float
+            As in ``ClusterParams``.
+        part : tuple of slice
+            Along ([Z,] Y, X), with steps if need be.
+
+        Returns
+        -------
+        array of the lookup's type
+            Label image of the part.
+        """
+        shown = self._foreground[part] > np.float32(foreground_threshold)
+        found: NDArray[Any] = lookup[self._base[part]] * shown
+        return found
 
     def count(self, params: ClusterParams | None = None, local: Locals = ()) -> int:
         """Count the objects that a cut would show.

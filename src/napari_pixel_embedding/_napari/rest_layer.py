@@ -1,0 +1,110 @@
+"""The layer that shows what is around the field of a large image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_pixel_embedding._napari.lazy_labels import pyramid
+from napari_pixel_embedding._napari.placement import METADATA_KEY, Alignment, placement
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Image, Labels
+
+    from napari_pixel_embedding.core.clustering.mosaic import MosaicCut
+    from napari_pixel_embedding.session import Session
+    from napari_pixel_embedding.session.large import Rest
+
+_REFRESH_MS = 60
+"""Between two pictures: the field's own layer comes first while a slider moves."""
+
+
+class RestLayer(QObject):
+    """Shows the labels of all finished blocks, as far as they are in view.
+
+    Pixels are made when napari asks for them, so the layer takes no memory. It is not painted on:
+    what is to be corrected is looked at, and a run makes it the field.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    session : Session
+        Followed.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._session = session
+        self.layer: Labels | None = None
+        self._cut: MosaicCut | None = None
+        self._unwanted = False
+        self._refreshing = QTimer(self)
+        self._refreshing.setSingleShot(True)
+        self._refreshing.timeout.connect(self._refresh)
+
+    def show(self, rest: Rest | None, image: Image | None, below: Labels | None) -> None:
+        """Show other labels, or none.
+
+        Parameters
+        ----------
+        rest : Rest, optional
+        image : napari.layers.Image, optional
+            Which they lie over.
+        below : napari.layers.Labels, optional
+            Under which layer a new one goes.
+        """
+        if rest is None or image is None:
+            self.remove()
+            return
+        self._cut = rest.cut
+        if self.layer is None and not self._unwanted and rest.cut.pieces:
+            self.layer = self._add(image, below)
+        elif not self._refreshing.isActive():
+            self._refreshing.start(_REFRESH_MS)
+
+    def remove(self) -> None:
+        """Take the layer out of the viewer."""
+        self._refreshing.stop()
+        layer, self.layer, self._cut = self.layer, None, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def want(self) -> None:
+        """Show the layer again, also when the user deleted it: there was another run."""
+        self._unwanted = False
+
+    def was_removed(self) -> None:
+        """Take note that the user deleted the layer: it does not come back before a run."""
+        self._refreshing.stop()
+        self.layer, self._unwanted = None, True
+
+    def _add(self, image: Image, below: Labels | None) -> Labels:
+        session, layers = self._session, self._viewer.layers
+        active = layers.selection.active
+        axes, shape = session.axes, () if session.mosaic is None else session.mosaic.shape
+        frames = None if session.image is None else session.image.shape[axes.find("T")]
+        levels = pyramid(
+            self._current, shape, frames if "T" in axes else None, Alignment.of(session)
+        )
+        layer: Labels = self._viewer.add_labels(
+            levels,
+            multiscale=True,
+            name=f"{image.name} objects, the rest",
+            opacity=0.5,
+            metadata={METADATA_KEY: {"image": image.name}},
+            **placement(image, levels[0].ndim),
+        )
+        if below is not None and below in layers:
+            layers.move(len(layers) - 1, layers.index(below))
+        layers.selection.active = active
+        return layer
+
+    def _current(self) -> Any:
+        return self._cut
+
+    def _refresh(self) -> None:
+        if self.layer is not None and self.layer.visible:
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)

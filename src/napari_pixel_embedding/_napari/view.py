@@ -1,0 +1,68 @@
+"""What a viewer shows of an image layer."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari import Viewer
+    from napari.layers import Image
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.fields import View
+
+
+def view_of(viewer: Viewer, layer: Image) -> View:
+    """First and last position in view along each axis of a layer, in its finest pixels.
+
+    Scale, rotation and whatever else lies between layer and world count: a rotated layer's view is
+    the upright rectangle around what is seen. In a 3-D view, displayed axes are seen whole.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    layer : napari.layers.Image
+    """
+    corners = np.array([layer.world_to_data(at) for at in _corners(viewer)])
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    displayed = {axis - viewer.dims.ndim + layer.ndim for axis in viewer.dims.displayed}
+    shape = (layer.data[0] if layer.multiscale else layer.data).shape
+    view = []
+    for axis in range(layer.ndim):
+        if axis not in displayed:
+            at = float(np.round(low[axis]))
+            view.append((at, at + 1))
+        elif viewer.dims.ndisplay == 3:
+            view.append((0.0, float(shape[axis])))
+        else:
+            view.append((float(low[axis]) + 0.5, float(high[axis]) + 0.5))
+    return tuple(view)
+
+
+def _corners(viewer: Viewer) -> Iterator[NDArray[np.float64]]:
+    """Positions in the world of the canvas's corners."""
+    point = np.array(viewer.dims.point, float)
+    axes = list(viewer.dims.displayed)[-2:]
+    camera = _camera(viewer)
+    middle = np.array(camera.center[-2:], float)
+    half = np.array(_canvas_size(viewer), float) / camera.zoom / 2
+    for signs in product((-1, 1), repeat=2):
+        point[axes] = middle + half * signs
+        yield point.copy()
+
+
+def _camera(viewer: Any) -> Any:
+    """Give the camera, wherever this version of napari has it."""
+    return getattr(viewer, "scene", viewer).camera
+
+
+def _canvas_size(viewer: Any) -> tuple[int, int]:
+    """Height and width of the canvas; older versions of napari keep it to themselves."""
+    canvas = getattr(viewer, "canvas", None)
+    size: tuple[int, int] = viewer._canvas_size if canvas is None else canvas.size
+    return size

@@ -1,0 +1,410 @@
+"""A large image as a mosaic: blocks that are indexed one by one, and cut together at every tick.
+
+Of a finished block only its index stays, no embedding. A cut looks up which object each base region
+belongs to and joins those at the seams; pixels are made when somebody looks at them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.clustering.params import LocalBandwidth
+from napari_pixel_embedding.core.clustering.seams import Contacts, joined, renamed, same_objects
+from napari_pixel_embedding.core.fields import Box, common, grown, within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.clustering.index import ClusterIndex
+    from napari_pixel_embedding.core.clustering.params import ClusterParams
+    from napari_pixel_embedding.core.sparse_labels import SparseLabels
+
+FIRST_ID = 2**20
+"""Ids of blocks are larger: those below belong to the field and to corrections."""
+
+INDEX_BYTES = 8
+"""Bytes that a pixel of a block's index takes at most: its base region and its foreground."""
+
+Place = tuple[int, LocalBandwidth]
+"""A frame, and a bandwidth of its own for the object at a pixel of the whole image."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One part of a large image, in pixels of its finest level.
+
+    Parameters
+    ----------
+    frame : int
+        Index along T; 0 without that axis.
+    core : tuple of slice
+        The pixels it stands for; cores tile the image.
+    window : tuple of slice
+        The pixels that are indexed: objects at the seam lie whole in both windows.
+    padded : tuple of slice
+        The pixels the network has to see for that.
+    """
+
+    frame: int
+    core: Box
+    window: Box
+    padded: Box
+
+    @property
+    def trusted(self) -> Box:
+        """Pixels around the core that tell which objects are the same.
+
+        Objects of which a window sees only a sliver at its border may have been taken for parts
+        of others, and do not reach as far as that.
+        """
+        parts = zip(self.core, self.window, strict=True)
+        return tuple(slice((c.start + w.start) // 2, -(-(c.stop + w.stop) // 2)) for c, w in parts)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a large image is divided.
+
+    Parameters
+    ----------
+    side : tuple of int
+        Pixels of a block along ([Z,] Y, X).
+    reach : int
+        Pixels that a window reaches over its core: an object's size.
+    margin : int
+        Pixels around a window that the network needs to see.
+    """
+
+    side: tuple[int, ...]
+    reach: int
+    margin: int
+
+    def window_pixels(self) -> int:
+        """Pixels of a window."""
+        return math.prod(side + 2 * self.reach for side in self.side)
+
+
+def plan_layout(ndim: int, stride: int, diameter: float, margin: int, most: int) -> Layout:
+    """Choose blocks as large as memory allows.
+
+    Parameters
+    ----------
+    ndim : int
+        Number of spatial axes.
+    stride : int
+        Sides and margins are multiples of it, so every block sees the poolings of the whole.
+    diameter : float
+        Typical diameter of an object in pixels; windows reach twice as far over their cores.
+    margin : int
+        Pixels around a window that the network needs to see, a multiple of the stride.
+    most : int
+        Pixels, all around included, that a block may have.
+
+    Examples
+    --------
+    >>> plan_layout(2, 16, 20.0, 64, 10**8)
+    Layout(side=(2048, 2048), reach=48, margin=64)
+    """
+    reach = -(-math.ceil(2 * diameter) // stride) * stride
+    depth = () if ndim == 2 else (64,)
+    side = 2048 if ndim == 2 else 512
+    while side > 256 and math.prod(n + 2 * (reach + margin) for n in (*depth, side, side)) > most:
+        side //= 2
+    return Layout((*depth, side, side), reach, margin)
+
+
+def plan_blocks(shape: Sequence[int], frames: int, layout: Layout) -> tuple[Block, ...]:
+    """Divide an image of ``shape`` ([Z,] Y, X), frame by frame, in raster order."""
+    starts = [range(0, n, side) for n, side in zip(shape, layout.side, strict=True)]
+    ends = [(n, side) for n, side in zip(shape, layout.side, strict=True)]
+    blocks = []
+    for frame, *origin in product(range(frames), *starts):
+        parts = zip(origin, ends, strict=True)
+        core = tuple(slice(o, min(o + side, n)) for o, (n, side) in parts)
+        window = grown(core, layout.reach, shape)
+        blocks.append(Block(frame, core, window, grown(window, layout.margin, shape)))
+    return tuple(blocks)
+
+
+def nearest_first(blocks: Iterable[Block], frame: int, point: Sequence[float]) -> list[Block]:
+    """Sort blocks by their distance from a pixel; those of other frames come after its own."""
+
+    def distance(block: Block) -> tuple[int, float]:
+        parts = zip(block.core, point, strict=True)
+        away = (max(p.start - n, n - (p.stop - 1), 0.0) ** 2 for p, n in parts)
+        return abs(block.frame - frame), sum(away)
+
+    return sorted(blocks, key=distance)
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A block and its index.
+
+    Parameters
+    ----------
+    block : Block
+    index : ClusterIndex
+        Of the block's window.
+    offset : int
+        Added to the ids of its objects.
+    present : array of bool, shape (R + 1,)
+        Whether a base region has pixels in the core.
+    open_ended : array of int
+        Base regions, plus one, that the window's border cuts off.
+    """
+
+    block: Block
+    index: ClusterIndex
+    offset: int
+    present: NDArray[np.bool_]
+    open_ended: NDArray[np.integer[Any]]
+
+    @classmethod
+    def of(cls, block: Block, index: ClusterIndex, offset: int, shape: Sequence[int]) -> Piece:
+        """Look at the base regions of a block of an image of ``shape``."""
+        core = index.base[within(block.core, block.window)]
+        present = np.bincount(core.ravel(), minlength=index.region_count + 1) > 0
+        present[0] = False
+        return cls(block, index, offset, present, _open_ended(index.base, block.window, shape))
+
+    def lookup(self, params: ClusterParams, places: Iterable[Place]) -> NDArray[np.uint32]:
+        """Id of the object of each base region, 0 where there is none."""
+        local = tuple(
+            LocalBandwidth(tuple(within_point(one.point, self.block.window)), one.bandwidth)
+            for frame, one in places
+            if frame == self.block.frame and _holds(self.block.window, one.point)
+        )
+        own = self.index.lookup(params, local).astype(np.uint32)
+        return np.where(own > 0, own + np.uint32(self.offset), np.uint32(0))
+
+    def contacts(self, other: Piece) -> Contacts | None:
+        """Count what lies on what where two windows overlap; None where they do not."""
+        if self.block.frame != other.block.frame:
+            return None
+        both = common(self.block.trusted, other.block.trusted)
+        if both is None:
+            return None
+        mine, theirs = (
+            piece.index.base[within(both, piece.block.window)] for piece in (self, other)
+        )
+        return Contacts.of(mine, theirs)
+
+
+def _open_ended(
+    base: NDArray[np.integer[Any]], window: Box, shape: Sequence[int]
+) -> NDArray[np.integer[Any]]:
+    faces = [np.zeros(0, base.dtype)]
+    for axis, (part, size) in enumerate(zip(window, shape, strict=True)):
+        if part.start > 0:
+            faces.append(base.take(0, axis).ravel())
+        if part.stop < size:
+            faces.append(base.take(-1, axis).ravel())
+    return np.setdiff1d(np.concatenate(faces), [0])
+
+
+def within_point(point: Sequence[int], box: Box) -> tuple[int, ...]:
+    """Pixel as it is counted from the start of a box."""
+    return tuple(n - part.start for n, part in zip(point, box, strict=True))
+
+
+def _holds(box: Box, point: Sequence[int]) -> bool:
+    return all(part.start <= n < part.stop for n, part in zip(point, box, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Seam:
+    """Two pieces, by their offsets, whose windows overlap."""
+
+    first: int
+    second: int
+    contacts: Contacts
+
+
+@dataclass(frozen=True, eq=False)
+class Mosaic:
+    """The finished blocks of a large image; adding one gives a new mosaic.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Pixels of the finest level along ([Z,] Y, X).
+    pieces : tuple of Piece
+        Finished blocks.
+    seams : tuple of Seam
+        Of every two pieces that overlap.
+    field : Piece, optional
+        What is shown on its own, over the mosaic: its ids, below ``FIRST_ID``, are as they are, and
+        objects across its border take them.
+    next_offset : int
+        Offset of the next piece: an object keeps its id whatever comes and goes.
+    """
+
+    shape: tuple[int, ...]
+    pieces: tuple[Piece, ...] = ()
+    seams: tuple[Seam, ...] = ()
+    field: Piece | None = None
+    next_offset: int = FIRST_ID
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Blocks that are finished."""
+        return tuple(piece.block for piece in self.pieces)
+
+    def with_block(self, block: Block, index: ClusterIndex) -> Mosaic:
+        """Add a block, with the index of its window."""
+        piece = Piece.of(block, index, self.next_offset, self.shape)
+        others = self.pieces if self.field is None else (*self.pieces, self.field)
+        return replace(
+            self,
+            pieces=(*self.pieces, piece),
+            seams=(*self.seams, *_seams(piece, others)),
+            next_offset=self.next_offset + max(index.region_count, 1),  # one of its own each
+        )
+
+    def only(self, blocks: Iterable[Block]) -> Mosaic:
+        """Leave out all pieces but those of some blocks."""
+        wanted = set(map(_key, blocks))
+        pieces = tuple(piece for piece in self.pieces if _key(piece.block) in wanted)
+        left = {piece.offset for piece in pieces} | {0}
+        seams = tuple(s for s in self.seams if s.first in left and s.second in left)
+        return replace(self, pieces=pieces, seams=seams)
+
+    def missing(self, blocks: Iterable[Block]) -> list[Block]:
+        """Those of some blocks that are not finished, in their order."""
+        finished = set(map(_key, self.blocks))
+        return [block for block in blocks if _key(block) not in finished]
+
+    def with_field(self, field: tuple[Block, ClusterIndex] | None) -> Mosaic:
+        """Join the objects across the border of another field from now on, or of none."""
+        seams = tuple(seam for seam in self.seams if seam.second != 0)
+        piece = None if field is None else Piece.of(*field, 0, self.shape)
+        if piece is not None:
+            seams += _seams(piece, self.pieces, swapped=True)
+        return replace(self, field=piece, seams=seams)
+
+    def cut(self, params: ClusterParams, places: Sequence[Place] = ()) -> MosaicCut:
+        """Cut all pieces at one bandwidth and join the objects at their seams.
+
+        Parameters
+        ----------
+        params : ClusterParams
+        places : sequence of (int, LocalBandwidth)
+            Objects with a bandwidth of their own, in pixels of the whole image.
+        """
+        every = self.pieces if self.field is None else (*self.pieces, self.field)
+        lookups = {piece.offset: piece.lookup(params, places) for piece in every}
+        cut_off = {p.offset: np.unique(lookups[p.offset][p.open_ended]) for p in every}
+        pairs = [
+            same_objects(
+                seam.contacts,
+                (lookups[seam.first], lookups[seam.second]),
+                (cut_off[seam.first], cut_off[seam.second]),
+            )
+            for seam in self.seams
+        ]
+        ids, names = joined(pairs)
+        tables = tuple(renamed(lookups[piece.offset], ids, names) for piece in self.pieces)
+        return MosaicCut(self.shape, self.pieces, tables, params.foreground_threshold)
+
+
+def _key(block: Block) -> tuple[int, ...]:
+    return (block.frame, *(n for part in block.core for n in (part.start, part.stop)))
+
+
+def _seams(piece: Piece, others: Iterable[Piece], swapped: bool = False) -> tuple[Seam, ...]:
+    found = []
+    for other in others:
+        first, second = (other, piece) if swapped else (piece, other)
+        contacts = first.contacts(second)
+        if contacts is not None:
+            found.append(Seam(first.offset, second.offset, contacts))
+    return tuple(found)
+
+
+@dataclass(frozen=True, eq=False)
+class MosaicCut:
+    """Label image of a mosaic, of which pixels are made when they are read.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Pixels along ([Z,] Y, X).
+    pieces : tuple of Piece
+    tables : tuple of array of uint32
+        Id of the object of each base region of each piece.
+    foreground_threshold : float
+        As in ``ClusterParams``.
+    corrections : SparseLabels, optional
+        Laid over the clusters, shape ([T,] [Z,] Y, X).
+    hole : (int, tuple of slice), optional
+        Frame and box that are left empty: something else is shown there.
+    """
+
+    shape: tuple[int, ...]
+    pieces: tuple[Piece, ...]
+    tables: tuple[NDArray[np.uint32], ...]
+    foreground_threshold: float
+    corrections: SparseLabels | None = None
+    hole: tuple[int, Box] | None = None
+
+    def count(self) -> int:
+        """Count the objects of the finished blocks, each once."""
+        own = [
+            np.unique(table[piece.present])
+            for piece, table in zip(self.pieces, self.tables, strict=True)
+        ]
+        ids = np.unique(np.concatenate(own)) if own else np.zeros(0, int)
+        return int(np.count_nonzero(ids))
+
+    def read(self, frame: int, box: Box, steps: Sequence[int] | None = None) -> NDArray[np.uint32]:
+        """Give the label image of a box, or every so-manieth pixel of it.
+
+        Parameters
+        ----------
+        frame : int
+            Index along T; 0 without that axis.
+        box : tuple of slice
+            Along ([Z,] Y, X).
+        steps : sequence of int, optional
+            From one pixel to the next along each axis; ones by default.
+
+        Returns
+        -------
+        array of uint32
+            0 is background, and what is not finished.
+        """
+        steps = steps or (1,) * len(box)
+        grid = [np.arange(p.start, p.stop, step) for p, step in zip(box, steps, strict=True)]
+        out = np.zeros([len(along) for along in grid], np.uint32)
+        for piece, table in zip(self.pieces, self.tables, strict=True):
+            both = common(piece.block.core, box)
+            if piece.block.frame == frame and both is not None:
+                there, here = _on_grid(both, box, piece.block.window, steps)
+                out[there] = piece.index.read(table, self.foreground_threshold, here)
+        if self.corrections is not None:
+            fixed = self.corrections.sample(grid, frame)
+            np.copyto(out, fixed, where=fixed >= 0, casting="unsafe")
+        if self.hole is not None and self.hole[0] == frame:
+            empty = common(self.hole[1], box)
+            if empty is not None:
+                out[_on_grid(empty, box, box, steps)[0]] = 0
+        return out
+
+
+def _on_grid(part: Box, box: Box, window: Box, steps: Sequence[int]) -> tuple[Box, Box]:
+    """Where pixels of a box, some steps apart, lie in ``part``: in the result and in a window."""
+    there, here = [], []
+    for p, b, w, step in zip(part, box, window, steps, strict=True):
+        first, last = -(-(p.start - b.start) // step), -(-(p.stop - b.start) // step)
+        there.append(slice(first, last))
+        at = b.start + first * step - w.start
+        here.append(slice(at, max(p.stop - w.start, at), step))
+    return tuple(there), tuple(here)

@@ -1,0 +1,132 @@
+"""Which objects of two overlapping windows are the same one.
+
+Each window is clustered by itself, and an object at the seam is found in both. Which base regions
+lie on which is counted once; every cut then only adds the counts up by object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+SAME = 0.5
+"""Two objects are one from this intersection over union on."""
+
+SAME_CUT_OFF = 0.8
+"""The smaller of two, when its window cuts it off, is the other from this share of it on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contacts:
+    """Base regions of two windows that share pixels.
+
+    Parameters
+    ----------
+    first, second : array of int, shape (N,)
+        Number of a base region plus one in either window; 0 where one has background.
+    pixels : array of int64, shape (N,)
+        How many pixels they share.
+    """
+
+    first: NDArray[np.integer[Any]]
+    second: NDArray[np.integer[Any]]
+    pixels: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) -> Contacts:
+        """Count in two images of base regions of the same pixels.
+
+        Examples
+        --------
+        >>> contacts = Contacts.of(np.array([[1, 1, 2]]), np.array([[0, 3, 3]]))
+        >>> contacts.first.tolist(), contacts.second.tolist(), contacts.pixels.tolist()
+        ([1, 1, 2], [0, 3, 3], [1, 1, 1])
+        """
+        some = (first > 0) | (second > 0)
+        count = int(second.max(initial=0)) + 1
+        keys = first[some].astype(np.int64) * count + second[some]
+        found, pixels = np.unique(keys, return_counts=True)
+        return cls(found // count, found % count, pixels)
+
+
+def same_objects(
+    contacts: Contacts,
+    lookups: tuple[NDArray[Any], NDArray[Any]],
+    cut_off: tuple[NDArray[Any], NDArray[Any]],
+) -> NDArray[np.int64]:
+    """Find the objects of two windows that are one.
+
+    Parameters
+    ----------
+    contacts : Contacts
+        Of the two windows.
+    lookups : (array, array)
+        Id of the object of each base region in either window.
+    cut_off : (array, array)
+        Ids of objects that either window's border cuts off.
+
+    Returns
+    -------
+    array of int64, shape (N, 2)
+        Ids in the first and in the second window.
+    """
+    first, second = lookups[0][contacts.first], lookups[1][contacts.second]
+    a, at_a = np.unique(first, return_inverse=True)
+    b, at_b = np.unique(second, return_inverse=True)
+    shared = coo_array((contacts.pixels, (at_a, at_b)), (a.size, b.size)).tocsr().tocoo()
+    row, column = shared.coords
+    size_a = np.bincount(at_a, contacts.pixels, a.size)[row]
+    size_b = np.bincount(at_b, contacts.pixels, b.size)[column]
+    same = shared.data >= SAME * (size_a + size_b - shared.data)
+    rest_of_b = np.isin(a, cut_off[0])[row] & (size_a <= size_b)
+    rest_of_a = np.isin(b, cut_off[1])[column] & (size_b <= size_a)
+    inside = shared.data >= SAME_CUT_OFF * np.minimum(size_a, size_b)
+    same |= (rest_of_a | rest_of_b) & inside
+    same &= (a[row] > 0) & (b[column] > 0)
+    return np.stack([a[row[same]], b[column[same]]], axis=1).astype(np.int64)
+
+
+def joined(pairs: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give each id that has a partner the smallest id it is linked with.
+
+    Parameters
+    ----------
+    pairs : sequence of array of int64, shape (N, 2)
+        Ids that are the same object.
+
+    Returns
+    -------
+    ids, names : array of int64, shape (M,)
+        Ids in increasing order, and what they become.
+
+    Examples
+    --------
+    >>> ids, names = joined([np.array([[7, 3], [9, 7]])])
+    >>> ids.tolist(), names.tolist()
+    ([3, 7, 9], [3, 3, 3])
+    """
+    edges = np.concatenate([np.zeros((0, 2), np.int64), *pairs])
+    ids, at = np.unique(edges, return_inverse=True)
+    at = at.reshape(edges.shape)
+    links = coo_array((np.ones(len(at), bool), (at[:, 0], at[:, 1])), (ids.size, ids.size))
+    count, group = connected_components(links, directed=False)
+    smallest = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(smallest, group, ids)
+    return ids, smallest[group]
+
+
+def renamed(lookup: NDArray[Any], ids: NDArray[np.int64], names: NDArray[np.int64]) -> NDArray[Any]:
+    """Look-up table with the ids among ``ids`` replaced by their names."""
+    if ids.size == 0:
+        return lookup
+    at = np.minimum(np.searchsorted(ids, lookup), ids.size - 1)
+    return np.where(ids[at] == lookup, names[at], lookup).astype(lookup.dtype)

@@ -1,0 +1,105 @@
+"""How much memory there is to work with; no package is needed for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+_SHARE = 0.5
+"""Part of the free memory that one piece of work may take: the rest is for what runs beside it."""
+
+_UNKNOWN = 2**32
+_MEMINFO = Path("/proc/meminfo")
+_GROUPS = Path("/proc/self/cgroup")
+_GROUP_FILES = Path("/sys/fs/cgroup")
+
+
+def memory_budget() -> int:
+    """Bytes that one piece of work may take now: half of :func:`available_memory`."""
+    return int(available_memory() * _SHARE)
+
+
+def available_memory() -> int:
+    """Bytes that this process can still take without swapping.
+
+    On Linux what the kernel calls available, or what the control group of a container or a batch
+    job leaves, whichever is less; on Windows what the system calls available; elsewhere half of
+    what is built in.
+    """
+    if sys.platform == "win32":
+        return _windows_memory()
+    free = _linux_memory()
+    if free is None:
+        return _built_in() // 2
+    return min([free, *_left_in_groups()])
+
+
+def _linux_memory() -> int | None:
+    lines = _read(_MEMINFO).splitlines()
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+    return found[0] if found else None
+
+
+def _left_in_groups() -> list[int]:
+    """Bytes left in each control group, of either version, that this process belongs to."""
+    left = []
+    for line in _read(_GROUPS).splitlines():
+        _, kinds, name = line.split(":", 2)
+        if kinds == "":
+            left += _left_along(_GROUP_FILES, name, "memory.max", "memory.current")
+        elif "memory" in kinds.split(","):
+            files = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            left += _left_along(_GROUP_FILES / "memory", name, *files)
+    return left
+
+
+def _left_along(root: Path, name: str, limit: str, usage: str) -> list[int]:
+    """Bytes left in a group and in those it lies in; a container sees its own as the root."""
+    parts = Path(name.lstrip("/")).parts
+    folders = [root.joinpath(*parts[:end]) for end in range(len(parts) + 1)]
+    numbers = [(_number(f / limit), _number(f / usage), _reclaimable(f)) for f in folders]
+    return [max(most - used + cache, 0) for most, used, cache in numbers if most and used]
+
+
+def _reclaimable(folder: Path) -> int:
+    """Bytes of files that are only kept because nobody needed the memory yet."""
+    words = [line.split() for line in _read(folder / "memory.stat").splitlines()]
+    return sum(int(n) for name, n in words if name in ("inactive_file", "total_inactive_file"))
+
+
+def _number(path: Path) -> int:
+    content = _read(path).strip()
+    return int(content) if content.isdigit() else 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+
+
+def _built_in() -> int:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return _UNKNOWN
+
+
+def _windows_memory() -> int:
+    import ctypes
+
+    class Status(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            *((name, ctypes.c_ulonglong) for name in ("total", "available")),
+            *((f"other_{n}", ctypes.c_ulonglong) for n in range(5)),
+        )
+
+    status = Status(length=ctypes.sizeof(Status))
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009  mypy knows it on Windows only
+    if not kernel.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return _UNKNOWN
+    return int(status.available)

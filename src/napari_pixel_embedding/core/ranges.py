@@ -1,0 +1,72 @@
+"""The intensities of a whole image, from samples of it."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.data import channel_ranges
+from napari_pixel_embedding.core.fields import read_box
+from napari_pixel_embedding.core.frames import channels_first
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.fields import Box
+    from napari_pixel_embedding.core.model_config import ModelConfig
+
+_PLACES = {"T": 2, "Z": 4, "Y": 6, "X": 6}
+_SIDE = {"Z": 1, "Y": 256, "X": 256}
+
+
+def intensity_ranges(config: ModelConfig, image: Any, axes: str) -> NDArray[np.float64]:
+    """Percentiles of a large image, from places spread evenly over it.
+
+    Blocks that are normalised each by itself would not fit at their seams, and an empty one would
+    show its noise as objects.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Whose percentiles and channels count.
+    image : array_like
+        Anything that can be sliced; a bounded number of pixels is read.
+    axes : str
+        A letter for each of its axes.
+
+    Returns
+    -------
+    array of float64, shape (C, 2)
+        For :func:`~napari_pixel_embedding.core.inference.predict_embedding`.
+    """
+    samples = []
+    for frame, box in _places(axes, image.shape):
+        part = read_box(image, axes, box, frame)
+        if frame is not None:
+            part = part.take(0, axis=axes.index("T"))
+        channels = channels_first(part, axes.replace("T", ""), config)
+        samples.append(channels.reshape(len(channels), -1))
+    return channel_ranges(np.concatenate(samples, axis=1), config.percentiles)
+
+
+def _places(axes: str, shape: Sequence[int]) -> Iterator[tuple[int | None, Box]]:
+    starts = [
+        _spread(n, _SIDE.get(letter, 1), _PLACES[letter])
+        for letter, n in zip(axes, shape, strict=True)
+        if letter in _PLACES
+    ]
+    letters = [letter for letter in axes if letter in _PLACES]
+    for place in product(*starts):
+        at = dict(zip(letters, place, strict=True))
+        frame = at.pop("T", None)
+        yield frame, tuple(slice(at[a], at[a] + _SIDE[a]) for a in letters if a != "T")
+
+
+def _spread(size: int, side: int, places: int) -> list[int]:
+    """First pixels of at most so many parts, evenly spread and apart."""
+    places = min(places, max(size // side, 1))
+    return [round((size - side) * (n + 0.5) / places) if size > side else 0 for n in range(places)]

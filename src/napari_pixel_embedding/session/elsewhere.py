@@ -1,0 +1,150 @@
+"""What was fixed by hand in parts of a large image that are not worked on now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.fields import Field
+from napari_pixel_embedding.core.sparse_labels import SparseLabels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.clustering.params import LocalBandwidth
+    from napari_pixel_embedding.core.fields import Box
+
+_CHUNK = 64
+"""Pixels of a coarse field, along each axis, that are spread over the finest level at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """Corrections and single cuts of a whole large image, in pixels of its finest level.
+
+    Parameters
+    ----------
+    corrections : SparseLabels
+    places : tuple of (int, LocalBandwidth)
+        Frame, and a bandwidth of its own for the object at a pixel.
+    """
+
+    corrections: SparseLabels
+    places: tuple[tuple[int, LocalBandwidth], ...] = ()
+
+    @classmethod
+    def nothing(cls, shape: Sequence[int]) -> Elsewhere:
+        """Nothing was fixed yet in an image of ``shape`` ([Z,] Y, X)."""
+        return cls(SparseLabels(tuple(shape)))
+
+    def put_away(
+        self,
+        parts: Sequence[Field],
+        corrections: NDArray[Any] | None,
+        local: Sequence[Sequence[LocalBandwidth]],
+    ) -> Elsewhere:
+        """Keep what was fixed in parts of the image that are left.
+
+        Parameters
+        ----------
+        parts : sequence of Field
+            One for each frame.
+        corrections : array of int, shape ([T,] [Z,] Y, X), optional
+            What the parts hold is all there is in them now.
+        local : sequence of sequence of LocalBandwidth
+            For each frame, in its pixels.
+        """
+        kept = replace(self, places=self.all_places(parts, local))
+        for number, part in enumerate(parts):
+            own = corrections
+            if corrections is not None and part.frame is not None:
+                own = corrections[number]
+            kept = replace(kept, corrections=kept._with_corrections(part, own))
+        return kept
+
+    def all_places(
+        self, parts: Sequence[Field], local: Sequence[Sequence[LocalBandwidth]]
+    ) -> tuple[tuple[int, LocalBandwidth], ...]:
+        """Single cuts outside of parts of the image, and those of the parts."""
+        places = self.places
+        for part, own in zip(parts, local or ((),) * len(parts), strict=True):
+            frame = part.frame or 0
+            moved = ((frame, replace(one, point=part.to_finest(one.point))) for one in own)
+            places = (*(p for p in places if not _lies_in(part, p)), *moved)
+        return places
+
+    def take_out(
+        self, parts: Sequence[Field]
+    ) -> tuple[NDArray[np.int32] | None, tuple[tuple[LocalBandwidth, ...], ...]]:
+        """Give what was fixed in parts of the image: corrections, if any, and single cuts.
+
+        Both are as in the session, with one part for each frame.
+        """
+        local = tuple(tuple(self._cuts_in(part)) for part in parts)
+        found = [self._sampled(part) for part in parts]
+        if not any((one >= 0).any() for one in found):
+            return None, local
+        return (found[0] if parts[0].frame is None else np.stack(found)), local
+
+    def _cuts_in(self, part: Field) -> Iterator[LocalBandwidth]:
+        for place in self.places:
+            point = part.from_finest(place[1].point)
+            if point is not None and _lies_in(part, place):
+                yield replace(place[1], point=point)
+
+    def _sampled(self, field: Field) -> NDArray[np.int32]:
+        grid = field.finest_grid(self.corrections.shape)
+        return self.corrections.sample(grid, field.frame or 0)
+
+    def _with_corrections(self, field: Field, corrections: NDArray[Any] | None) -> SparseLabels:
+        store, known, frame = self.corrections, self._sampled(field), field.frame or 0
+        values = np.full_like(known, -1) if corrections is None else corrections.astype(np.int32)
+        values = store.without_clashes(values, known)
+        if field.level == 0:
+            return store.with_box(field.box, values, frame)
+        changed = values != known
+        for chunk in _chunks(changed):
+            box, at = _finest_pixels(field, chunk, store.shape)
+            before = store.read(box, frame=frame)
+            spread = np.where(changed[chunk][at], values[chunk][at], before)
+            store = store.with_box(box, spread, frame)
+        return store
+
+
+def parts_of(field: Field | None, shape: Sequence[int], frames: int | None) -> tuple[Field, ...]:
+    """Parts of an image that its results are of: a field, or all of every frame."""
+    if field is not None:
+        return (field,)
+    ones, zeros = (1.0,) * len(shape), (0,) * len(shape)
+    numbers: Sequence[int | None] = [None] if frames is None else range(frames)
+    return tuple(Field(0, ones, zeros, tuple(shape), number) for number in numbers)
+
+
+def _lies_in(part: Field, place: tuple[int, LocalBandwidth]) -> bool:
+    return place[0] == (part.frame or 0) and part.from_finest(place[1].point) is not None
+
+
+def _chunks(changed: NDArray[np.bool_]) -> Iterator[Box]:
+    """Parts of an array, of a bounded size, in which anything has changed."""
+    numbers = np.unique(np.argwhere(changed) // _CHUNK, axis=0)
+    for number in numbers.tolist():
+        sides = zip(number, changed.shape, strict=True)
+        yield tuple(slice(k * _CHUNK, min((k + 1) * _CHUNK, n)) for k, n in sides)
+
+
+def _finest_pixels(
+    field: Field, chunk: Box, shape: Sequence[int]
+) -> tuple[Box, tuple[NDArray[np.intp], ...]]:
+    """Box of the finest level under a chunk of a field, and the chunk's pixel over each of its."""
+    box, at = [], []
+    for start, factor, part, size in zip(field.start, field.factor, chunk, shape, strict=True):
+        pixels = np.arange(int((start + part.start) * factor), size)
+        over = np.floor((pixels + 0.5) / factor).astype(np.intp) - start - part.start
+        inside = (over >= 0) & (over < part.stop - part.start)
+        box.append(slice(int(pixels[inside][0]), int(pixels[inside][-1]) + 1))
+        at.append(over[inside])
+    return tuple(box), np.ix_(*at)
