@@ -115,7 +115,7 @@ def _save_training(viewer: napari.Viewer, path: Path) -> None:
     viewer.window.add_dock_widget(panel, name="Train", tabify=True)
     training, state = panel.training, panel.training.state
     with TemporaryDirectory() as folder:
-        for _ in synthesise_folder(f"{folder}/cells", count=30, shape=(128, 128)):
+        for _ in synthesise_folder(f"{folder}/cells", count=20, shape=(128, 128)):
             pass
         training.choose_folder(f"{folder}/cells")
         _wait(lambda: state.plan is not None)
@@ -123,10 +123,10 @@ def _save_training(viewer: napari.Viewer, path: Path) -> None:
         training.change_recipe(
             size="tiny",
             model={"embedding_dim": 8, "coordinate_scale": state.plan.median_diameter / 4},
-            training={"steps": 400, "crop": 128, "validate_every": 40},
+            training={"steps": 240, "crop": 96, "validate_every": 30},
         )
         panel.start()
-        _wait(lambda: bool(state.steps) and state.steps[-1].step >= 290)
+        _wait(lambda: bool(state.steps) and state.steps[-1].step >= 180)
         training.find_worst()
         _wait(lambda: bool(state.examples))
         for _ in range(20):  # until the list has its place

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Shapes
-from qtpy.QtWidgets import QDoubleSpinBox, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QWidget
 
 from napari_pixel_embedding._napari.widgets import allow, button, row, text
 from napari_pixel_embedding.core.model_config import ModelFileError, find_model, read_config
@@ -62,6 +62,7 @@ class DiameterField(QWidget):
         layout = row(self.number, self.measure_button, self.line_button)
         layout.setContentsMargins(0, 0, 0, 0)
         self.setLayout(layout)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.refresh()
 
     def show_choice(self, image: Image | None, source: Any) -> None:
