@@ -28,10 +28,11 @@ import numpy as np
 from scipy import ndimage
 
 from napari_pixel_embedding import FineTuneConfig, fine_tune, load_model, segment
-from napari_pixel_embedding.core.evaluation import score
 from napari_pixel_embedding.core.files import find_pairs
 from napari_pixel_embedding.core.io import read_image, read_labels
+from napari_pixel_embedding.core.object_errors import count_errors
 from napari_pixel_embedding.core.scale import equivalent_diameter
+from napari_pixel_embedding.core.tuning_report import ErrorCounts
 
 if TYPE_CHECKING:
     from napari_pixel_embedding import EmbeddingModel
@@ -65,7 +66,7 @@ def main() -> None:
     train, dev = _read(phase / "train"), _read(phase / "dev")
     nuclei = _read_nuclei(options.data / "dsb2018")
     config = FineTuneConfig(steps=options.steps)
-    before = _ap(model, dev), _ap(model, nuclei, scaled=False)
+    before = _errors(model, dev).ap50, _errors(model, nuclei, scaled=False).ap50
     print(f"{model.name} before: phase contrast {before[0]:.3f}, nuclei {before[1]:.3f}")
     for name in options.only:
         chosen = {"dense": train[:1], "sparse": train[:1], "three": train[:3], "all": train}[name]
@@ -73,9 +74,11 @@ def main() -> None:
         corrections = [_annotate(model, one, most, every) for one in chosen]
         tuned, cpu, wall = _tune(model, chosen, corrections, config)
         objects = sum(len(np.unique(c[c > 0])) for c in corrections)
-        phase_ap, nuclei_ap = _ap(tuned, dev), _ap(tuned, nuclei, scaled=False)
+        phase, nuclei_ap = _errors(tuned, dev), _errors(tuned, nuclei, scaled=False).ap50
         print(
-            f"{name:7} {objects:4} objects, {len(chosen):2} images: phase contrast {phase_ap:.3f}, "
+            f"{name:7} {objects:4} objects, {len(chosen):2} images: "
+            f"phase contrast {phase.ap50:.3f} ({phase.splits} splits, {phase.merges} merges, "
+            f"{phase.missed} missed, {phase.extra} extra of {phase.objects}), "
             f"nuclei {nuclei_ap:.3f} ({nuclei_ap / before[1]:.0%} of before), {cpu:.0f} s CPU, "
             f"{wall:.0f} s",
             flush=True,
@@ -131,11 +134,17 @@ def _tune(
     return last.model, time.process_time() - cpu, time.perf_counter() - wall
 
 
-def _ap(model: EmbeddingModel, images: list[Annotated], scaled: bool = True) -> float:
-    """AP@0.5 over images whose objects are brought to the model's size, or left as they are."""
+def _errors(model: EmbeddingModel, images: list[Annotated], scaled: bool = True) -> ErrorCounts:
+    """Errors on images whose objects are brought to the model's size, or left as they are."""
     own = model.config.object_diameter
-    found = [segment(one.image, model, diameter=one.diameter if scaled else own) for one in images]
-    return score([one.truth for one in images], found).ap50
+    return sum(
+        (
+            count_errors(one.truth, segment(one.image, model, diameter=size))
+            for one in images
+            for size in [one.diameter if scaled else own]
+        ),
+        ErrorCounts(),
+    )
 
 
 if __name__ == "__main__":

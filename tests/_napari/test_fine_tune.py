@@ -62,15 +62,13 @@ def test_before_after_and_side_by_side(viewer, ran, tuned, qtbot):
     assert objects.visible
 
 
-def test_the_preview_follows_the_view(viewer, ran, tuned, qtbot):
+def test_the_preview_follows_the_view_and_comes_again_when_deleted(viewer, ran, tuned, qtbot):
     first = ran.session.tuning_preview.field
     camera = getattr(viewer, "scene", viewer).camera
     camera.zoom *= 8
     qtbot.waitUntil(lambda: ran.session.tuning_preview.field != first, timeout=60_000)
     assert tuned.comparison.labels_layer.data.shape == ran.session.tuning_preview.labels.shape
 
-
-def test_a_deleted_preview_comes_again_with_the_next_model(viewer, ran, tuned, qtbot):
     viewer.layers.remove(tuned.comparison.labels_layer)
     assert tuned.comparison.labels_layer is None
     assert "field beside" not in viewer.layers

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QProgressBar
 from superqt import QCollapsible
+from superqt.utils import qthrottled
 
 from napari_pixel_embedding._napari.form import ParamsForm
 from napari_pixel_embedding._napari.tuned_layers import TunedLayers
@@ -28,6 +29,7 @@ _REVERT = "Go back to the model before fine-tuning: runs it on the image. Correc
 _SAVE_MODEL = "Write the tuned model, or else the one in use, to a .safetensors file."
 _RESUME = "Go on with the fine-tuning that was interrupted, from its last checkpoint."
 _FORGET = "Throw the interrupted fine-tuning away."
+_REDRAW_MS = 200
 _BASIC = ("steps", "learning_rate", "replay")
 _MORE = ("frozen", "held_back", "border", "trust_background", "batch_size", "crop", "seed")
 
@@ -53,6 +55,7 @@ class FineTunePanel(Panel):
         self.comparison = TunedLayers(self.workspace)
         self.report = ReportBox(self.comparison.show)
         self.plot: Any = None
+        self._draw = qthrottled(self._draw_steps, timeout=_REDRAW_MS, parent=self)
         self._lay_out()
         self._follow_session()
         self._refresh()
@@ -204,12 +207,17 @@ class FineTunePanel(Panel):
         self.report.show_report(report, model is not None)
 
     def _show_training(self, steps: Any) -> None:
+        """Show how far it is, and soon the curves: steps may come faster than they are drawn."""
         if self.plot is None:
             self._add_plot()
-        self.plot.show_steps(steps)
+        self._draw()
         done, total = (steps[-1].step, steps[-1].steps) if steps else (0, 1)
         self.progress.setMaximum(total)
         self.progress.setValue(done)
+
+    def _draw_steps(self) -> None:
+        if self.plot is not None:
+            self.plot.show_steps(self.session.training)
 
 
 def _duration(seconds: float) -> str:

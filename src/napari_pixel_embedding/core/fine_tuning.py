@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,9 +70,9 @@ def fine_tune(
     Yields
     ------
     TrainProgress
-        Step 0 tells how the parent does. Every 25 steps, and on the last one, the best tuned
-        model comes with a report; scores are the mean AP over IoU 0.5 to 0.95 on the objects
-        held back. ``close()`` stops at once.
+        Step 0 tells how the parent does; its losses are NaN. Every 25 steps, and on the last one,
+        the best tuned model comes with a report; scores are the mean AP over IoU 0.5 to 0.95
+        on the objects held back. ``close()`` stops at once.
 
     Raises
     ------
@@ -87,7 +88,8 @@ def fine_tune(
     past = past_of(model, wanted if config.replay > 0 else (), device)
     exams = _Exams(lessons.exam, past.exam)
     before = exams.mark(model)
-    yield TrainProgress(0, config.steps, {}, before.score, report=before.compared(before))
+    nothing_yet = dict.fromkeys(("total", "foreground", "distance", "intra", "inter"), math.nan)
+    yield TrainProgress(0, config.steps, nothing_yet, before.score, report=before.compared(before))
     tuned_config = _tuned_config(model.config, lessons, past, config, names, diameter)
     steps = train(
         EmbeddingModel(model.network, tuned_config),

@@ -33,7 +33,7 @@ MODEL_FILE = "best.safetensors"
 
 _LOG_FILE = "log.txt"
 _POLL_S = 0.1
-_NICE = 10
+_NICE = 5
 _ERRORS = {error.__name__: error for error in (ValueError, FloatingPointError, MemoryError)}
 _FLAGS = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) | getattr(
     subprocess, "CREATE_NO_WINDOW", 0
