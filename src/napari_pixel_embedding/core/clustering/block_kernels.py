@@ -9,7 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from napari_pixel_embedding.core.clustering.jit import jit
-from napari_pixel_embedding.core.clustering.metric import Array, Real, set_mean, squared
+from napari_pixel_embedding.core.clustering.metric import (
+    Array,
+    Real,
+    row_squared,
+    rows_squared,
+    set_mean,
+    squared,
+)
 
 
 @jit
@@ -21,7 +28,7 @@ def flatness(position: Array, grid: Array, vectors: Array, variance: Array, near
         for offset in near:
             j = grid[position[i] + offset]
             if j >= 0:
-                total += squared(vectors[i], vectors[j])
+                total += rows_squared(vectors, i, vectors, j)
                 count += 1
         result[i] = total / count
     return result
@@ -124,7 +131,7 @@ def _grow(
             j = grid[at + offset]
             if j < 0 or labels[j] >= 0 or abs(state[j]) == tick or size == limit:
                 continue
-            if squared(vectors[j], mean) <= radius * radius:
+            if row_squared(vectors, j, mean) <= radius * radius:
                 state[j] = tick
                 queue[size] = j
                 size += 1
@@ -141,9 +148,10 @@ def _recentre(
     total[:] = 0.0
     mass = 0.0
     for i in inside:
-        mass += weight[i]
+        share = weight[i]
+        mass += share
         for k in range(total.size):
-            total[k] += weight[i] * vectors[i, k]
+            total[k] += share * vectors[i, k]
     set_mean(total, mass, cosine, mean)
     moved: Real = np.sqrt(squared(before, mean))
     return moved
@@ -195,7 +203,7 @@ def fill(
             for offset in touching:
                 j = grid[position[i] + offset]
                 if j >= 0 and labels[j] >= 0 and labels[j] != found[n]:
-                    away = squared(vectors[i], means[labels[j]])
+                    away = rows_squared(vectors, i, means, labels[j])
                     if away < nearest:
                         nearest, found[n] = away, labels[j]
         for n in range(free.size):
@@ -218,10 +226,11 @@ def region_means(
     total = np.zeros((count, vectors.shape[1]), np.float32)
     mass = np.zeros(count, np.float32)
     for i in range(labels.size):
-        if labels[i] >= 0:
-            mass[labels[i]] += weight[i]
+        r, share = labels[i], weight[i]
+        if r >= 0:
+            mass[r] += share
             for k in range(vectors.shape[1]):
-                total[labels[i], k] += weight[i] * vectors[i, k]
+                total[r, k] += share * vectors[i, k]
     for r in range(count):
         set_mean(total[r].copy(), mass[r], cosine, total[r])
     return total, mass
@@ -240,7 +249,7 @@ def contacts(
     """Every contact of two regions: pair number, embedding saddle, height of the valley."""
     away = np.empty(labels.size, np.float32)
     for i in range(labels.size):
-        away[i] = np.sqrt(squared(vectors[i], means[labels[i]]))
+        away[i] = np.sqrt(rows_squared(vectors, i, means, labels[i]))
     size = 0
     for i in range(labels.size):
         for offset in touching:

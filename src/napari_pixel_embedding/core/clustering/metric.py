@@ -28,6 +28,26 @@ def squared(vector: Array, mean: Array) -> Real:
 
 
 @jit
+def row_squared(vectors: Array, i: int, mean: Array) -> Real:
+    """Squared distance of row ``i`` to a vector; a view of the row would cost as much again."""
+    total: Real = np.float32(0.0)
+    for k in range(mean.size):
+        step = vectors[i, k] - mean[k]
+        total += step * step
+    return total
+
+
+@jit
+def rows_squared(vectors: Array, i: int, others: Array, j: int) -> Real:
+    """Squared distance of row ``i`` of one array to row ``j`` of another."""
+    total: Real = np.float32(0.0)
+    for k in range(vectors.shape[1]):
+        step = vectors[i, k] - others[j, k]
+        total += step * step
+    return total
+
+
+@jit
 def set_mean(total: Array, weight: Real, cosine: bool, mean: Array) -> None:
     """Write the mean of vectors that sum to ``total``; its direction under cosine."""
     size = weight

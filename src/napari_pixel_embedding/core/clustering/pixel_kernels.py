@@ -74,6 +74,12 @@ def average(
                         weight[b] += 1
                         if distance.size > 0:
                             distances[b] += distance[z, y, x]
+                if single:  # a block is its pixel
+                    for e in range(channels):
+                        row = embedding[e, z, y]
+                        for n in range(size):
+                            vectors[block[n], e] = row[columns[n]] * scale[n]
+                    continue
                 for e in range(channels):
                     row = embedding[e, z, y]
                     for n in range(size):
@@ -84,6 +90,8 @@ def average(
                 for n in range(size):
                     squares[block[n]] += norm[n]
     variance = np.zeros(count, np.float32)
+    if single and not cosine:
+        return vectors, weight, variance, distances
     total = np.empty(channels, np.float32)
     for b in range(count):
         total[:] = vectors[b]
