@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_pixel_embedding.core.data import normalise
-from napari_pixel_embedding.core.frames import annotated_frames, channels_first, iterate_frames
+from napari_pixel_embedding.core.data import channel_ranges, normalise
+from napari_pixel_embedding.core.frames import (
+    annotated_frames,
+    channels_first,
+    frame_ranges,
+    iterate_frames,
+)
 from napari_pixel_embedding.core.model_config import ModelConfig
 
 GREY = ModelConfig()
@@ -104,3 +109,28 @@ def test_huge_ids_keep_unknown_pixels_and_background():
     labels = np.array([[-1, 0, 10**9, 10**6]])
     ((_, found),) = annotated_frames(GREY, np.random.rand(1, 4), labels)
     assert found.tolist() == [[-1, 0, 2, 1]]
+
+
+def test_an_empty_plane_does_not_show_its_noise():
+    rng = np.random.default_rng(0)
+    stack = rng.normal(100, 5, (12, 64, 64))
+    stack[:6, 20:40, 20:40] += 1000
+    config = ModelConfig()
+    full, empty = (list(iterate_frames(config, stack, "TYX"))[n] for n in (0, 11))
+    alone = next(iterate_frames(config, stack[11], "YX"))
+    assert full.max() == pytest.approx(1, abs=0.1)
+    assert np.ptp(empty) < 0.2 < np.ptp(alone)
+
+
+def test_one_dazzling_frame_does_not_darken_the_others():
+    stack = np.random.default_rng(0).uniform(0, 100, (20, 32, 32))
+    own = frame_ranges(ModelConfig(), stack, "TYX")
+    stack[3] *= 1000
+    dazzled = frame_ranges(ModelConfig(), stack, "TYX")
+    np.testing.assert_allclose(dazzled[0], own[0])
+
+
+def test_frames_of_about_one_brightness_are_scaled_by_themselves():
+    stack = np.random.default_rng(0).uniform(0, 100, (4, 32, 32)) * [[[1]], [[0.8]], [[0.6]], [[2]]]
+    for frame, ranges in zip(stack, frame_ranges(ModelConfig(), stack, "TYX"), strict=True):
+        np.testing.assert_allclose(ranges, channel_ranges(frame[None]))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.data import normalise
+from napari_pixel_embedding.core.data import channel_ranges, normalise
 from napari_pixel_embedding.core.scale import resample, resample_labels, zoom_for, zoomed_shape
 from napari_pixel_embedding.core.validation import as_numeric_image, resolve_axes
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.model_config import ModelConfig
 
+_LEAST_SPAN = 0.25
+"""Part of what is usual in a stack that the intensities of a frame are taken to span at least."""
+
 _LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709
 
 
@@ -25,10 +28,43 @@ def iterate_frames(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield each frame of an image, (C, [Z,] Y, X), normalised, in its own pixels."""
     image, axes = with_axes(config, image, axes)
+    for channels, ranges in zip(
+        _frames(config, image, axes), frame_ranges(config, image, axes), strict=True
+    ):
+        yield normalise(channels, config.percentiles, ranges)
+
+
+def frame_ranges(config: ModelConfig, image: NDArray[Any], axes: str) -> NDArray[np.float64]:
+    """Intensities of each frame that are scaled to 0 and 1, shape (T, C, 2).
+
+    Those are the frame's own percentiles, at least a quarter as far apart as in the brighter ones
+    of its stack (the 90th percentile of all frames): else the noise of an empty plane, or of a
+    frame after bleaching, would be as bright as objects.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Whose percentiles and channels count.
+    image : array
+        With a frame along T, or without that axis.
+    axes : str
+        A letter for each axis.
+    """
+    own = np.array(
+        [channel_ranges(one, config.percentiles) for one in _frames(config, image, axes)]
+    )
+    low, high = own[..., 0], own[..., 1]
+    usual = np.percentile(high - low, 90, axis=0, method="lower")  # of a few, not the brightest
+    wide = np.where(high - low < _LEAST_SPAN * usual, low + _LEAST_SPAN * usual, high)
+    return np.stack([low, wide], axis=-1)
+
+
+def _frames(config: ModelConfig, image: NDArray[Any], axes: str) -> Iterator[NDArray[Any]]:
+    """Yield each frame of an image as it is, (C, [Z,] Y, X)."""
     count = image.shape[axes.index("T")] if "T" in axes else None
     for frame in range(count or 1):
         one, rest = select_frame(image, axes, frame) if count is not None else (image, axes)
-        yield normalise(channels_first(one, rest, config), config.percentiles)
+        yield channels_first(one, rest, config)
 
 
 def annotated_frames(

@@ -13,7 +13,12 @@ from napari_pixel_embedding.core.clustering.methods import cluster
 from napari_pixel_embedding.core.data import normalise
 from napari_pixel_embedding.core.devices import autocast, resolve_device
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.frames import channels_first, select_frame, with_axes
+from napari_pixel_embedding.core.frames import (
+    channels_first,
+    frame_ranges,
+    select_frame,
+    with_axes,
+)
 from napari_pixel_embedding.core.networks import for_inference
 from napari_pixel_embedding.core.progress import report
 from napari_pixel_embedding.core.scale import resample, zoom_for, zoomed_shape
@@ -141,6 +146,9 @@ def predict_frames(
 ) -> Iterator[EmbeddingMap]:
     """Run a model on each frame along T; on the image itself when it has no such axis.
 
+    Dim frames are scaled with regard to the others, see
+    :func:`~napari_pixel_embedding.core.frames.frame_ranges`.
+
     Parameters and errors are those of :func:`predict_embedding`.
 
     Yields
@@ -150,9 +158,19 @@ def predict_frames(
     """
     image, axes = with_axes(model.config, image, axes)
     frames: list[int | None] = list(range(image.shape[axes.index("T")])) if "T" in axes else [None]
+    given = options.pop("ranges", None)
+    own = frame_ranges(model.config, image, axes) if given is None else None
     for done, frame in enumerate(frames):
         part = None if progress is None else _part(progress, done, len(frames))
-        yield predict_embedding(model, image, axes=axes, frame=frame, progress=part, **options)
+        yield predict_embedding(
+            model,
+            image,
+            axes=axes,
+            frame=frame,
+            ranges=given if own is None else own[done],
+            progress=part,
+            **options,
+        )
 
 
 def segment(
