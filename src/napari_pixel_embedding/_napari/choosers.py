@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy
 
 from napari_pixel_embedding._napari.placement import METADATA_KEY
 from napari_pixel_embedding._napari.widgets import text
-from napari_pixel_embedding.core.model_config import list_models
+from napari_pixel_embedding.core.model_config import DEFAULT_MODEL, list_models
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -181,7 +181,8 @@ class ModelChooser(Choice):
     def __init__(self) -> None:
         super().__init__("The model to run: a bundled one, or a .safetensors file of yours.")
         self._sources: list[tuple[str, Any]] = [(name, name) for name in list_models()]
-        self._last: Any = self._sources[0][1] if self._sources else None
+        bundled = [name for name, _ in self._sources]
+        self._last: Any = DEFAULT_MODEL if DEFAULT_MODEL in bundled else None
         self._fill(self._last)
         self.activated.connect(self._activated)
 

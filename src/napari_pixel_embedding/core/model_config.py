@@ -25,6 +25,8 @@ FORMAT = "napari-pixel-embedding/1"
 MAX_HEADER_BYTES = 2 * 2**20
 MAX_FILE_BYTES = 4 * 2**30
 _PICKLED = frozenset({".pt", ".pth", ".pkl"})
+DEFAULT_MODEL = "nuclei-fluo"
+"""The bundled model that is taken where none is named."""
 _BUNDLED = Path(__file__).parent.parent / "models"
 
 
