@@ -171,7 +171,7 @@ def fine_tune(model, images, corrections, config, *, axes, diameter, device, nam
         yield FakeStep(step, 3, {"total": 1 / step}, None, best, f"report {step}")
 
 
-def segment_field(model, image, pixels, *, axes, frame, params, device):
+def segment_field(model, image, pixels, *, axes, frame, diameter, params, device):
     image = np.asarray(image) if frame is None else np.asarray(image)[frame]
     return (image[pixels] > 0).astype(np.uint16)
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.fields import View
     from napari_pixel_embedding.session import Session
 
 METADATA_KEY = "napari-pixel-embedding"
@@ -142,6 +143,10 @@ class Alignment:
     def lift(self, view: NDArray[Any]) -> NDArray[Any]:
         """Undo :meth:`lay`."""
         return view if self.axis is None else view.take(0, axis=self.axis)
+
+    def lift_view(self, view: View) -> View:
+        """Turn what is seen of a laid view into what is seen of the array."""
+        return view if self.axis is None else (*view[: self.axis], *view[self.axis + 1 :])
 
     def lift_index(self, index: tuple[int, ...]) -> tuple[int, ...]:
         """Turn an index into a laid view into one into the array."""

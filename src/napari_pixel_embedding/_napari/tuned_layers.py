@@ -8,6 +8,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pixel_embedding._napari.placement import Alignment
+from napari_pixel_embedding._napari.view import view_of
 from napari_pixel_embedding.session import Field
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.workspace import Workspace
+    from napari_pixel_embedding.core.fields import View
     from napari_pixel_embedding.session import Preview
 
 Comparison = Literal["before", "after", "beside"]
@@ -96,29 +98,26 @@ class TunedLayers(QObject):
 
     def _field(self, layer: Labels) -> Field:
         """Describe the part of the labels layer that is on the canvas, around its middle."""
-        align = Alignment.of(self._session)
-        corners = np.array([align.lift_index(tuple(c)) for c in layer.corner_pixels.astype(int)])
-        centre = align.lift_index(tuple(layer.world_to_data(self._workspace.viewer.dims.point)))
-        shape = self._session.labels_shape
-        frame = None
-        if self._session.has_frames:
-            frame = int(np.clip(round(centre[0]), 0, shape[0] - 1))
-            shape, corners, centre = shape[1:], corners[:, 1:], centre[1:]
-        return Field(frame, _within(shape, corners, centre, self._displayed(len(shape))))
-
-    def _displayed(self, ndim: int) -> tuple[bool, ...]:
-        """Which spatial axes lie in the plane of the canvas."""
-        count = self._workspace.viewer.dims.ndisplay
-        return tuple(axis >= ndim - count for axis in range(ndim))
+        seen = view_of(self._workspace.viewer, layer)
+        shape, view = self._session.labels_shape, Alignment.of(self._session).lift_view(seen)
+        if not self._session.has_frames:
+            return Field(None, _within(shape, view))
+        frame = int(np.clip(view[0][0], 0, shape[0] - 1))
+        return Field(frame, _within(shape[1:], view[1:]))
 
     # ---------------------------------------------------------------------------- the layers
 
     def _follow_preview(self, preview: Preview | None) -> None:
-        self._remove()
-        layer = self._workspace.layers.labels_layer
-        if preview is not None and layer is not None:
-            self._add(preview, layer)
-            self._arrange()
+        objects = self._workspace.layers.labels_layer
+        if preview is None or objects is None:
+            self._remove()
+            return
+        if self._labels is None or self._image is None:
+            self._add(preview, objects)
+        else:
+            self._labels.data = self._lay(preview.labels, preview.field)
+            self._image.data = self._lay(self._pixels(preview.field), preview.field)
+        self._arrange()
 
     def _add(self, preview: Preview, objects: Labels) -> None:
         viewer, active = self._workspace.viewer, self._workspace.viewer.layers.selection.active
@@ -138,14 +137,13 @@ class TunedLayers(QObject):
 
     def _pixels(self, field: Field) -> NDArray[Any]:
         """Cut the field out of the image, without its channels."""
-        image = self._session.image
-        assert image is not None
-        axes = self._session.axes
-        index: list[Any] = []
+        image = self._session.worked_image
+        if image is None:
+            return np.zeros([part.stop - part.start for part in field.pixels])
         spatial = dict(zip("ZYX"[-len(field.pixels) :], field.pixels, strict=True))
-        for axis in axes:
-            index.append(field.frame if axis == "T" else spatial.get(axis, 0))
-        return np.asarray(image.data[tuple(index)])
+        index = [field.frame if a == "T" else spatial.get(a, 0) for a in self._session.axes]
+        data = image.data if self._session.field is None else np.asarray(image.data)
+        return np.asarray(data[tuple(index)])
 
     def _lay(self, array: NDArray[Any], field: Field) -> NDArray[Any]:
         framed = array if field.frame is None else array[None]
@@ -192,20 +190,13 @@ class TunedLayers(QObject):
             self._remove()
 
 
-def _within(
-    shape: tuple[int, ...],
-    corners: NDArray[Any],
-    centre: tuple[float, ...],
-    displayed: tuple[bool, ...],
-) -> tuple[slice, ...]:
-    """Cut a field to the image and to the largest size, around the middle of what is seen."""
+def _within(shape: tuple[int, ...], view: View) -> tuple[slice, ...]:
+    """Cut a view to the image and to the largest size, around the middle of what is seen."""
     sides = []
-    for axis, most in enumerate(_MOST[len(shape)]):
-        low, high = np.clip([corners[0][axis], corners[1][axis] + 1], 0, shape[axis])
-        if not displayed[axis]:
-            low = high = int(np.clip(round(centre[axis]), 0, shape[axis] - 1))
-        seen = int(high - low) or shape[axis]  # nothing of it, or one plane of a stack
-        size, middle = min(most, seen), int((low + high) // 2)
-        start = int(np.clip(middle - size // 2, 0, shape[axis] - size))
-        sides.append(slice(start, start + size))
+    for size, most, (first, last) in zip(shape, _MOST[len(shape)], view, strict=True):
+        low, high = np.clip((int(first), int(np.ceil(last))), 0, size)
+        seen = int(high - low) if high - low > 1 else size  # nothing of it, or a plane of a stack
+        side = min(most, seen)
+        start = int(np.clip((low + high - side) // 2, 0, size - side))
+        sides.append(slice(start, start + side))
     return tuple(sides)

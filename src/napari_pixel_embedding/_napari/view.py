@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari import Viewer
-    from napari.layers import Image
+    from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.fields import View
 
 
-def view_of(viewer: Viewer, layer: Image) -> View:
+def view_of(viewer: Viewer, layer: Image | Labels) -> View:
     """First and last position in view along each axis of a layer, in its finest pixels.
 
     Scale, rotation and whatever else lies between layer and world count: a rotated layer's view is
@@ -26,7 +26,7 @@ def view_of(viewer: Viewer, layer: Image) -> View:
     Parameters
     ----------
     viewer : napari.Viewer
-    layer : napari.layers.Image
+    layer : napari.layers.Image or Labels
     """
     corners = np.array([layer.world_to_data(at) for at in _corners(viewer)])
     low, high = corners.min(axis=0), corners.max(axis=0)

@@ -185,6 +185,7 @@ class FineTuning:
             field,
             session.cluster_params if same else None,
             session.device,
+            session.diameter,
         )
         self._looks.start(
             partial(tuning_work.preview, self._engine, request),

@@ -75,6 +75,7 @@ class PreviewRequest:
     field: Field
     params: ClusterParams | None
     device: str
+    diameter: float | None = None
 
 
 def preview(engine: Engine, request: PreviewRequest) -> Preview:
@@ -85,6 +86,7 @@ def preview(engine: Engine, request: PreviewRequest) -> Preview:
         request.field.pixels,
         axes=request.axes,
         frame=request.field.frame,
+        diameter=request.diameter,
         params=request.params,
         device=request.device,
     )
