@@ -1,6 +1,6 @@
 """What corrections do to a model: an annotator is simulated by taking them from true masks.
 
-    python benchmarks/fine_tuning.py DATA [--model nuclei-fluo] [--only dense sparse three all]
+    python benchmarks/fine_tuning.py DATA [--model NAME] [--only dense sparse] [--set border=5]
 
 DATA holds ``usiigaci_phase`` and ``dsb2018``, each with ``train`` and ``dev``. The annotator of an
 image segments it with the model as it is, repairs the objects nearest to the middle, and erases
@@ -58,14 +58,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="nuclei-fluo")
-    parser.add_argument("--steps", type=int, default=FineTuneConfig().steps)
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="other settings")
     parser.add_argument("--only", nargs="+", default=["dense", "sparse", "three", "all"])
     options = parser.parse_args()
     model = _with_diameter(load_model(options.model))
     phase = options.data / "usiigaci_phase"
     train, dev = _read(phase / "train"), _read(phase / "dev")
     nuclei = _read_nuclei(options.data / "dsb2018")
-    config = FineTuneConfig(steps=options.steps)
+    config = _config(options.set)
     before = _errors(model, dev).ap50, _errors(model, nuclei, scaled=False).ap50
     print(f"{model.name} before: phase contrast {before[0]:.3f}, nuclei {before[1]:.3f}")
     for name in options.only:
@@ -83,6 +83,13 @@ def main() -> None:
             f"{wall:.0f} s",
             flush=True,
         )
+
+
+def _config(changes: list[str]) -> FineTuneConfig:
+    """Change settings, such as ``border=5``."""
+    default = FineTuneConfig()
+    pairs = [change.split("=", 1) for change in changes]
+    return replace(default, **{name: type(getattr(default, name))(v) for name, v in pairs})
 
 
 def _with_diameter(model: EmbeddingModel) -> EmbeddingModel:
