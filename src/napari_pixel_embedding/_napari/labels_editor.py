@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from qtpy.QtCore import QObject, QTimer
 from napari_pixel_embedding._napari.placement import Alignment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from napari.layers import Labels
     from numpy.typing import NDArray
@@ -65,10 +67,19 @@ class LabelsEditor(QObject):
         Its array is replaced by one of our own.
     controller : SessionController
         Told of edits.
+    quietly : callable, optional
+        Gives the context in which pixels are shown. napari would else paint its list of layers
+        anew with every picture.
     """
 
-    def __init__(self, layer: Labels, controller: SessionController) -> None:
+    def __init__(
+        self,
+        layer: Labels,
+        controller: SessionController,
+        quietly: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
         super().__init__()
+        self._quietly = quietly
         self.layer = layer
         self._controller = controller
         self._session = controller.session
@@ -143,7 +154,8 @@ class LabelsEditor(QObject):
             return replace(shown, labels=labels)  # and the undo history still holds
         else:
             np.copyto(shown.buffer, labels)
-            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+            with self._quietly():
+                self.layer.refresh(thumbnail=False, highlight=False, extent=False)
         self._drop_history()
         return replace(shown, labels=labels)
 

@@ -156,7 +156,9 @@ class ResultLayers(QObject):
         self._write_metadata(editor.layer)
 
     def _edit(self, layer: Labels) -> LabelsEditor:
-        self._editor = editor = LabelsEditor(layer, self._controller)
+        self._editor = editor = LabelsEditor(
+            layer, self._controller, self._viewer.layers.events.blocker
+        )
         self._picker = picker = ObjectPicker(layer, Alignment.of(self._session))
         picker.clicked.connect(self._click)
         picker.turned.connect(self._controller.refine)
