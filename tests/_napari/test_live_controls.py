@@ -144,30 +144,6 @@ def test_closing_leaves_the_layer_as_it_was(viewer, dock, run, image):
 # --------------------------------------------------------------------------------------- stacks
 
 
-@pytest.fixture(scope="session")
-def tiny_volume_model(tmp_path_factory):
-    """Path of a 3-D model with weights set by hand, as ``tiny_model`` has."""
-    import torch
-
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel, save_model
-    from napari_pixel_embedding.core.model_config import ModelConfig
-
-    config = ModelConfig(
-        name="tiny-3d",
-        axes="ZYX",
-        base_width=2,
-        depth=1,
-        embedding_dim=3,
-        coordinate_scale=8.0,
-    )
-    model = EmbeddingModel.untrained(config)
-    with torch.no_grad():
-        for head, value in ((model.network.embedding, 0.0), (model.network.foreground, 4.0)):
-            head[-1].weight.zero_()
-            head[-1].bias.fill_(value)
-    return str(save_model(model, tmp_path_factory.mktemp("models") / "tiny-3d.safetensors"))
-
-
 def test_a_stack_follows_the_sliders_also_in_a_3d_view(
     viewer, segment_panel, run, tiny_volume_model, qtbot
 ):

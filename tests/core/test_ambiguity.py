@@ -14,10 +14,10 @@ def heights(*rows):
 
 @pytest.fixture
 def labels():
-    """Four objects of 20 pixels."""
-    array = np.zeros((5, 16), int)
+    """Four objects of 20 pixels, away from the border."""
+    array = np.zeros((7, 18), int)
     for k in range(4):
-        array[:, 4 * k : 4 * k + 4] = 10 * (k + 1)
+        array[1:-1, 4 * k + 1 : 4 * k + 5] = 10 * (k + 1)
     return array
 
 
@@ -38,7 +38,7 @@ def test_a_height_near_the_bandwidth_is_doubtful(labels):
 def test_weak_foreground_and_odd_size_are_doubtful(labels):
     foreground = np.ones(labels.shape)
     foreground[labels == 20] = 0.6
-    labels[1:][labels[1:] == 40] = 0
+    labels[2:][labels[2:] == 40] = 0
     found = ambiguity(labels, foreground, SURE, PARAMS)
     assert set(found.ids[np.argsort(-found.score)][:2]) == {20, 40}
     assert found.reason[1] == "weak foreground, 0.60"
@@ -47,11 +47,11 @@ def test_weak_foreground_and_odd_size_are_doubtful(labels):
 
 def test_boxes_say_where_objects_lie(labels):
     found = ambiguity(labels, np.ones(labels.shape), SURE, PARAMS)
-    assert found.boxes[2].tolist() == [[0, 8], [5, 12]]
+    assert found.boxes[2].tolist() == [[1, 9], [6, 13]]
 
 
 def test_objects_that_the_cut_does_not_know_count_as_well(labels):
-    labels[0, 0] = 2**30
+    labels[3, 3] = 2**30
     found = ambiguity(labels, np.ones(labels.shape), SURE, PARAMS)
     assert found.ids.tolist() == [10, 20, 30, 40, 2**30]
     assert found.score[-1] == found.score.max()

@@ -1,58 +1,112 @@
-"""Correct objects with napari's own brush."""
+"""Correct objects: tools in embedding space, a review queue, and corrections that are kept."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QMessageBox
 
+from napari_pixel_embedding._napari.review_box import ReviewBox
+from napari_pixel_embedding._napari.review_layer import ReviewLayer
+from napari_pixel_embedding._napari.tool_buttons import ToolButtons
+from napari_pixel_embedding._napari.tool_layer import ToolLayer
 from napari_pixel_embedding._napari.widgets import NO_RESULT, Panel, allow, button, group, row, text
+from napari_pixel_embedding.session.review import Review
+from napari_pixel_embedding.session.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-_HELP = (
-    "Repair objects in the labels layer with napari's brush, eraser or fill. "
-    "What you paint stays, and is what fine-tuning learns from."
-)
+    from napari_pixel_embedding.session.autosave import Recovery
+
 _KEYS = (
-    "With the labels layer selected: 2 is the brush, 1 the eraser, 4 the fill bucket; 5 picks the "
-    "object under the cursor; Ctrl+Z undoes. Corrections stay through slider moves and runs."
+    "Objects that you painted, repaired or accepted in this image. With the labels layer selected, "
+    "napari's own keys are: 2 the brush, 1 the eraser, 3 the polygon, 4 the fill bucket, 5 picks "
+    "the object under the cursor. Corrections stay through slider moves and runs."
 )
 _NEW = "Take the brush with a fresh colour, to paint an object the model has missed."
-_CLEAR = "Forget all corrections; the labels become the clusters again."
+_CLEAR = "Forget all corrections; the labels become the clusters again. Can be undone."
 _SAVE = "Write the corrections to a file."
 _LOAD = "Read corrections of this image from a file, in place of the present ones."
+_BESIDE = (
+    "Corrections are saved by themselves after every change: in a folder of yours, or with this "
+    "beside the image, for others who open it too."
+)
+_RESTORE = "Take up these corrections, in place of the present ones. Can be undone."
+_DISCARD = "Delete these corrections from the disk."
 _FILES = "Corrections (*.tif)"
 
 
 class CorrectPanel(Panel):
-    """Corrections: painted, counted, saved and loaded."""
+    """Tools, review and the keeping of corrections."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
+        self.review = Review(self.controller, self.workspace.executor)
+        self.review_layer = ReviewLayer(self.workspace, self.review)
+        self.review_box = ReviewBox(self.workspace, self.review)
+        self.toolbox = Toolbox(self.controller, self.workspace.executor)
+        self.tool_layer = ToolLayer(self.workspace, self.toolbox, self.review_box.keys)
+        self.tools = ToolButtons(self.workspace, self.toolbox, self.tool_layer)
         self.count = QLabel()
         self.new_button = button("New object", _NEW, self.paint_new)
         self.clear_button = button("Clear …", _CLEAR, self.clear)
         self.save_button = button("Save …", _SAVE, self.save)
         self.load_button = button("Load …", _LOAD, self.load)
+        self.beside = QCheckBox("Autosave beside the image")
+        self.saved = text()
+        self.found = text()
+        self.restore_button = button("Restore", _RESTORE, self.controller.restore_recovery)
+        self.discard_button = button("Discard …", _DISCARD, self.discard)
         self._lay_out()
-        for signal in (self.session.events.labels, self.session.events.corrections):
-            self.follow(signal, self._refresh)
+        self._connect()
         self._refresh()
+
+    def retire(self) -> None:
+        """Give keys, mouse and layers back."""
+        self.tool_layer.close()
+        self.toolbox.close()
+        self.review_layer.close()
+        self.review.close()
+        super().retire()
 
     # ------------------------------------------------------------------------------- layout
 
     def _lay_out(self) -> None:
+        self.recovery, column = group("Corrections from earlier")
+        column.addWidget(self.found)
+        column.addLayout(row(self.restore_button, self.discard_button))
+        self.column.addWidget(self.recovery)
+        for title, widget in (("Tools", self.tools), ("Review", self.review_box)):
+            box, column = group(title)
+            column.addWidget(widget)
+            self.column.addWidget(box)
         box, column = group("Corrections")
-        help_text = text(_HELP)
-        help_text.setToolTip(_KEYS)
-        self.count.setToolTip("Objects that you painted or repaired in this image.")
-        column.addWidget(help_text)
+        self.count.setToolTip(_KEYS)
         column.addLayout(row(self.count, self.new_button))
         column.addLayout(row(self.save_button, self.load_button, self.clear_button))
+        column.addWidget(self.beside)
+        column.addWidget(self.saved)
         self.column.addWidget(box)
         self.column.addStretch()
+
+    def _connect(self) -> None:
+        self.beside.toggled.connect(self.controller.save_beside_image)
+        session, tools, review = (
+            source.events for source in (self.session, self.toolbox.state, self.review.state)
+        )
+        self.follow(session.labels, self._follow_labels)
+        for signal in (session.corrections, session.recovery, session.image):
+            self.follow(signal, self._refresh)
+        for signal in (session.autosaved, session.autosave_beside):
+            self.follow(signal, self._refresh_autosave)
+        for signal in (tools.tool, tools.hint, tools.likeness, tools.comparison):
+            self.follow(signal, self.tools.refresh)
+        for signal in (session.history, session.edit_status):
+            self.follow(signal, self.tools.refresh)
+        for signal in (review.wanted, review.targets, review.current, review.note, review.skipped):
+            self.follow(signal, self.review_box.refresh)
 
     # ------------------------------------------------------------------------------ buttons
 
@@ -66,9 +120,13 @@ class CorrectPanel(Panel):
     def clear(self) -> None:
         """Forget all corrections, after asking."""
         question = f"Forget the corrections of {self.session.corrected_count} objects?"
-        answer = QMessageBox.question(self, "Clear corrections", question)
-        if answer == QMessageBox.StandardButton.Yes:
+        if self._agreed("Clear corrections", question):
             self.controller.reset_corrections()
+
+    def discard(self) -> None:
+        """Delete what an earlier session left, after asking."""
+        if self._agreed("Discard corrections", "Delete the corrections from earlier for good?"):
+            self.controller.discard_recovery()
 
     def save(self) -> None:
         """Ask for a file and write the corrections there."""
@@ -82,16 +140,61 @@ class CorrectPanel(Panel):
         if path:
             self.controller.load_corrections(path)
 
+    def _agreed(self, title: str, question: str) -> bool:
+        answer = QMessageBox.question(self, title, question)
+        return bool(answer == QMessageBox.StandardButton.Yes)
+
     # ------------------------------------------------------------------- following the session
 
-    def _refresh(self, *_: Any) -> None:
+    def _follow_labels(self, labels: Any) -> None:
+        """Do next to nothing at a tick of a slider."""
+        if self.new_button.isEnabled() != (labels is not None):
+            self._refresh()
+        self._show_count()
+
+    def _show_count(self) -> None:
         session = self.session
         corrected = session.corrected_count if session.corrections is not None else 0
         self.count.setText(f"<b>{corrected:,}</b> corrected")
+
+    def _refresh(self, *_: Any) -> None:
+        session = self.session
+        self._show_count()
         result = None if session.labels is not None else NO_RESULT
         any_corrected = session.corrections is not None
-        nothing = None if any_corrected else "Paint on the labels layer first."
+        nothing = None if any_corrected else "Correct something first."
         allow(self.new_button, _NEW, result)
         allow(self.load_button, _LOAD, result)
         allow(self.save_button, _SAVE, nothing)
         allow(self.clear_button, _CLEAR, nothing)
+        self._show_recovery(session.recovery)
+        self._refresh_autosave()
+        self.tools.refresh()
+        self.review_box.refresh()
+
+    def _show_recovery(self, recovery: Recovery | None) -> None:
+        shown = not self.recovery.isHidden()
+        self.recovery.setVisible(recovery is not None)
+        if shown != (recovery is not None):
+            self.share_height()
+        if recovery is not None:
+            when = time.strftime("%d %b %Y, %H:%M", time.localtime(recovery.changed))
+            plural = "" if recovery.objects == 1 else "s"
+            self.found.setText(
+                f"<b>{recovery.objects:,}</b> corrected object{plural} of this image, saved {when}."
+            )
+            self.found.setToolTip(str(recovery.path))
+
+    def _refresh_autosave(self, *_: Any) -> None:
+        session = self.session
+        self.beside.blockSignals(True)
+        self.beside.setChecked(session.autosave_beside)
+        self.beside.blockSignals(False)
+        image = session.image
+        file = None if image is not None and image.path else "The image comes from no file."
+        allow(self.beside, _BESIDE, file)
+        self.saved.setVisible(bool(session.autosaved))
+        self.saved.setText(
+            f"Saved by itself at {time.strftime('%H:%M:%S', time.localtime(session.autosaved))}."
+        )
+        self.saved.setToolTip(session.autosave_path)

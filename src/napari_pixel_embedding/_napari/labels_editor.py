@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pixel_embedding._napari.placement import Alignment
+from napari_pixel_embedding._napari.shortcuts import REDO, UNDO, Shortcuts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +60,9 @@ class LabelsEditor(QObject):
     A brush stroke is recorded one turn of the event loop after napari reports it, because some
     reports come before the pixels are written; while the mouse button is down, nothing is
     pushed, so that no new cut wipes out half a stroke. Writing drops the layer's undo history
-    where the user had one: undoing would bring pixels of the labels before.
+    where the user had one: undoing would bring pixels of the labels before. The session's own
+    history takes its place: on this layer, the keys for undo and redo mean that one, which knows
+    strokes as well as tools.
 
     Parameters
     ----------
@@ -92,6 +95,7 @@ class LabelsEditor(QObject):
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._data_set)
         layer.mouse_drag_callbacks.append(self._watch_stroke)
+        self._keys = Shortcuts(layer, {UNDO: self.undo, REDO: self.redo})
 
     @property
     def shown(self) -> Shown | None:
@@ -115,6 +119,7 @@ class LabelsEditor(QObject):
     def close(self) -> None:
         """Let the layer alone from now on."""
         self._later.stop()
+        self._keys.close()
         self.layer.events.paint.disconnect(self._painted)
         self.layer.events.set_data.disconnect(self._data_set)
         if self._watch_stroke in self.layer.mouse_drag_callbacks:
@@ -135,6 +140,18 @@ class LabelsEditor(QObject):
             self._settle()
         else:
             self._push(labels)
+
+    def undo(self) -> None:
+        """Take back the newest step of the session's history, a stroke just made included."""
+        if not self._in_stroke:
+            self._settle()
+            self._controller.undo()
+
+    def redo(self) -> None:
+        """Repeat what was taken back last."""
+        if not self._in_stroke:
+            self._settle()
+            self._controller.redo()
 
     # --------------------------------------------------------------------------- to napari
 

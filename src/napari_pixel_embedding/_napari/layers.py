@@ -127,6 +127,16 @@ class ResultLayers(QObject):
         if self._clicked is not None:
             self._controller.refine(self._clicked, direction)
 
+    def undo(self) -> None:
+        """Take back the newest step of the history, a stroke just made included."""
+        if self._editor is not None:
+            self._editor.undo()
+
+    def redo(self) -> None:
+        """Repeat what was taken back last."""
+        if self._editor is not None:
+            self._editor.redo()
+
     def select_labels(self) -> Labels | None:
         """Make the labels layer the active one, ready to be painted on."""
         if self.labels_layer is not None:
@@ -226,6 +236,7 @@ class ResultLayers(QObject):
             "cluster_params": None if params is None else asdict(params),
             "local_bandwidths": session.local_bandwidths,
             "corrections": session.corrections,
+            "accepted": session.accepted,
             "field": session.field,
             "elsewhere": session.elsewhere,
         }
@@ -284,11 +295,12 @@ def _left_behind(layer: Labels, shown: Shown | None) -> Earlier:
     found = None if shown is None else shown.read(layer)
     local = kept.get("local_bandwidths", ())
     return Earlier(
-        kept.get("corrections"),
-        local,
-        kept.get("axes", ""),
-        labels,
-        found,
-        kept.get("field"),
-        kept.get("elsewhere"),
+        corrections=kept.get("corrections"),
+        local_bandwidths=local,
+        axes=kept.get("axes", ""),
+        shown=labels,
+        found=found,
+        accepted=kept.get("accepted", frozenset()),
+        field=kept.get("field"),
+        elsewhere=kept.get("elsewhere"),
     )

@@ -63,7 +63,7 @@ class ObjectPicker(QObject):
                 callbacks.remove(ours)
 
     def _pressed(self, layer: Labels, event: Any) -> Iterator[None]:
-        if layer.mode not in _PICKING or event.button != 1:
+        if layer.mode not in _PICKING or event.button != 1 or event.handled:
             return
         yield
         if event.type == "mouse_move":
@@ -73,7 +73,7 @@ class ObjectPicker(QObject):
             self.clicked.emit(self._alignment.lift_index(point))
 
     def _wheeled(self, layer: Labels, event: Any) -> None:
-        if tuple(event.modifiers) != (MODIFIER,):
+        if tuple(event.modifiers) != (MODIFIER,) or event.handled:
             return
         event.handled = True
         self._turn += float(np.clip(np.sum(event.delta), -1, 1))  # Shift may swap the axes

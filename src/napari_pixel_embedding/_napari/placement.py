@@ -30,6 +30,7 @@ def image_input(layer: Image, axes: str | None) -> ImageInput:
         spacing=tuple(float(s) for s in layer.scale),
         rgb=bool(layer.rgb),
         axes_hint=_joined(layer.axis_labels),
+        path=layer.source.path,
     )
 
 

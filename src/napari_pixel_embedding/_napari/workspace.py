@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
 from napari_pixel_embedding._napari.layers import ResultLayers
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
+from napari_pixel_embedding.core.journal import user_folder
 from napari_pixel_embedding.session import Engine, Session, SessionController, TrainingRun
 
 if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtWidgets import QWidget
+
+    from napari_pixel_embedding.session.autosave import Recovery
 
 _WARM_UP_MS = 500
 """After the first dock opens: first the window is drawn, then kernels are compiled."""
@@ -38,7 +41,9 @@ class Workspace(QObject):
         self.session = Session()
         self.executor = ThreadExecutor(self)
         engine = Engine()
-        self.controller = SessionController(self.session, self.executor, engine)
+        self.controller = SessionController(
+            self.session, self.executor, engine, autosave_folder=user_folder()
+        )
         self._warming = QTimer(self)
         self._warming.setSingleShot(True)
         self._warming.timeout.connect(lambda: prepare(engine.warm_up))
@@ -48,6 +53,7 @@ class Workspace(QObject):
         self._panels: set[int] = set()
         self._closed = False
         self.session.events.error.connect(self._notify)
+        self.session.events.recovery.connect(self._offer)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close)
@@ -90,6 +96,7 @@ class Workspace(QObject):
         self._closed = True
         self._warming.stop()
         self.session.events.error.disconnect(self._notify)
+        self.session.events.recovery.disconnect(self._offer)
         self.controller.close()
         self.training.close()
         self.executor.close()
@@ -103,6 +110,14 @@ class Workspace(QObject):
     def _notify(self, message: str | None) -> None:
         if message is not None:
             show_error(message)
+
+    def _offer(self, recovery: Recovery | None) -> None:
+        if recovery is not None:
+            objects = "1 object" if recovery.objects == 1 else f"{recovery.objects:,} objects"
+            show_info(
+                f"There are corrections of {objects} of this image from earlier. "
+                "Restore them in the dock Correct."
+            )
 
 
 def _unwrapped(viewer: Any) -> Any:

@@ -18,7 +18,7 @@ REASONS = (
     "would merge at {:.2f}",
     "would split below {:.2f}",
     "weak foreground, {:.2f}",
-    "{:.1f} × the usual size",
+    "{:.2g} × the usual size",
 )
 """What is said of an object, by the doubt that counts most; filled with its value."""
 
@@ -66,7 +66,8 @@ def ambiguity(
 
     Four doubts between 0 and 1 are taken together as if they were chances of a fault: the
     bandwidth at which it would merge lies near, or that at which it would split; its mean
-    foreground is low; its size is far from the median.
+    foreground is low; its size is far from the median. Objects that the image's border cuts
+    off are no exception: they are wrong more often than others.
 
     Parameters
     ----------

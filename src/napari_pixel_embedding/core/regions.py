@@ -39,6 +39,20 @@ def connected_pieces(
     return pieces, owner[1:], np.bincount(pieces.ravel())[1:]
 
 
+def outline(mask: NDArray[np.bool_], width: int = 2) -> NDArray[np.bool_]:
+    """Pixels around a mask, plane by plane in a volume.
+
+    Examples
+    --------
+    >>> outline(np.array([[False, True, False, False]]), 1)
+    array([[ True, False,  True, False]])
+    """
+    from scipy import ndimage
+
+    structure = np.ones((1,) * (mask.ndim - 2) + (3, 3), bool)
+    return np.asarray(ndimage.binary_dilation(mask, structure, width) & ~mask)
+
+
 def contains(labels: NDArray[np.integer[Any]], ids: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
     """Pixels of a label image whose id is among ``ids``; a look-up, six times as fast as isin."""
     top = int(labels.max())

@@ -1,0 +1,82 @@
+"""The review queue in the dock: where it is, what speaks against the object, three decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+
+from napari_pixel_embedding._napari.shortcuts import KEYS, told
+from napari_pixel_embedding._napari.widgets import NO_RESULT, allow, button, row, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_pixel_embedding._napari.workspace import Workspace
+    from napari_pixel_embedding.session.review import Review
+
+_NEXT = (
+    "Fly to the most doubtful object that you have not looked at: one that a little more or less "
+    "bandwidth would merge or split, of weak foreground, or of an odd size."
+)
+_ACCEPT = "This object is right: lock it as it is, and go on."
+_SKIP = "Leave this object for the end, and go on."
+_STOP = "End the review; what you decided stays."
+_IDLE = "Doubtful objects come first, each once."
+
+
+class ReviewBox(QWidget):
+    """Progress, the present object, and what to do with it.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Of the viewer.
+    review : Review
+        Shown, and told.
+    """
+
+    def __init__(self, workspace: Workspace, review: Review) -> None:
+        super().__init__()
+        self._session = workspace.session
+        self._review = review
+        self.progress = QProgressBar()
+        self.note = text()
+        self.next = button(f"Next  {told(KEYS['next'])}", _NEXT, review.next)
+        self.accept = button(f"Accept  {told(KEYS['yes'])}", _ACCEPT, review.accept)
+        self.skip = button(f"Skip  {told(KEYS['skip'])}", _SKIP, review.skip)
+        self.stop = button("Stop", _STOP, review.stop)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.progress)
+        column.addWidget(self.note)
+        column.addLayout(row(self.next, self.accept, self.skip, self.stop))
+        self.note.setMinimumHeight(2 * self.note.fontMetrics().lineSpacing() + 2)
+
+    @property
+    def keys(self) -> dict[str, Callable[[], Any]]:
+        """What the keys do."""
+        review = self._review
+        return {
+            KEYS["next"]: review.next,
+            KEYS["yes"]: review.accept,
+            KEYS["skip"]: review.skip,
+        }
+
+    def refresh(self, *_: Any) -> None:
+        """Show the review as it is."""
+        state = self._review.state
+        total = len(state.targets)
+        self.progress.setVisible(state.wanted and total > 0)
+        self.progress.setMaximum(max(total, 1))
+        self.progress.setValue(state.done)
+        self.progress.setFormat(f"{state.done:,} of {total:,} reviewed")
+        counts = state.counts
+        told_counts = ", ".join(f"{counts[name]:,} {name}" for name in sorted(counts))
+        self.progress.setToolTip(f"Objects by their state: {told_counts}.")
+        self.note.setText(state.note or _IDLE)
+        none = None if state.current is not None else "Press Next first."
+        allow(self.next, _NEXT, None if self._session.labels is not None else NO_RESULT)
+        allow(self.accept, _ACCEPT, none)
+        allow(self.skip, _SKIP, none)
+        allow(self.stop, _STOP, None if state.wanted else "No review is under way.")

@@ -1,0 +1,71 @@
+"""Keys of the tools: bound on one labels layer while it is ours, never on the viewer."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from napari.layers import Layer
+
+UNDO, REDO = "Control-Z", "Control-Shift-Z"
+ESCAPE = "Escape"
+KEYS = {
+    "merge": "J",
+    "split": "S",
+    "add": "A",
+    "delete": "D",
+    "fill": "H",
+    "smooth": "R",
+    "accept": "K",
+    "unlock": "U",
+    "compare": "C",
+    "next": "N",
+    "yes": "Y",
+    "skip": "Q",
+}
+"""Letters that neither napari's viewer nor its labels layers use: join, holes, round, keep."""
+
+
+def told(key: str) -> str:
+    """Write a key as people read it: "Ctrl+Z"; on a Mac, "⌘Z".
+
+    Examples
+    --------
+    >>> told("J")
+    'J'
+    """
+    if sys.platform == "darwin":
+        return key.replace("Control-", "⌘").replace("Shift-", "⇧")
+    return key.replace("Control-", "Ctrl+").replace("Shift-", "Shift+")
+
+
+class Shortcuts:
+    """Some keys of one layer; what the layer's class does with them comes back at the end.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+    actions : mapping of str to callable
+        What each key does; called without arguments.
+    """
+
+    def __init__(self, layer: Layer, actions: Mapping[str, Callable[[], Any]]) -> None:
+        self._layer = layer
+        self._keys = tuple(actions)
+        for key, action in actions.items():
+            layer.bind_key(key, _ignoring_the_layer(action), overwrite=True)
+
+    def close(self) -> None:
+        """Give the keys back."""
+        for key in self._keys:
+            self._layer.bind_key(key, None)
+
+
+def _ignoring_the_layer(action: Callable[[], Any]) -> Callable[[Any], None]:
+    def run(layer: Any) -> None:
+        action()
+
+    return run

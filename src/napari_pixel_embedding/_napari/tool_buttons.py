@@ -1,0 +1,159 @@
+"""The tools as buttons: what each is called, its key, which one is active, what to click next."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QLabeledDoubleSlider
+
+from napari_pixel_embedding._napari.shortcuts import ESCAPE, KEYS, REDO, UNDO, told
+from napari_pixel_embedding._napari.widgets import NO_RESULT, allow, button, row, text
+from napari_pixel_embedding.session.tools import TOOLS, Tool
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding._napari.tool_layer import ToolLayer
+    from napari_pixel_embedding._napari.workspace import Workspace
+    from napari_pixel_embedding.session.edits import Comparison
+    from napari_pixel_embedding.session.toolbox import Toolbox
+
+_COLUMNS = 3
+_IDLE = "Choose a tool, or use napari's brush, eraser, polygon and fill on the labels layer."
+_ACTIVE = "QPushButton:checked { background-color: #2f6fd6; color: white; font-weight: bold; }"
+_LIKENESS = (
+    "How far, in embedding space, pixels of an added object may be from the clicked one. "
+    "Shift and the wheel change it."
+)
+_SET = "Set the slider to the bandwidth from which on the two pixels belong to one object."
+_UNDO = "Take back the newest stroke, edit, or change of a single object's bandwidth."
+_REDO = "Repeat what was taken back last."
+
+
+class ToolButtons(QWidget):
+    """Buttons of the tools, a line on what to click, and undo and redo.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Of the viewer.
+    toolbox : Toolbox
+        Shown, and set.
+    layer : ToolLayer
+        Told which tool is chosen.
+    """
+
+    def __init__(self, workspace: Workspace, toolbox: Toolbox, layer: ToolLayer) -> None:
+        super().__init__()
+        self._session, self._controller = workspace.session, workspace.controller
+        self._toolbox = toolbox
+        self.tools = {tool.name: _tool_button(tool, layer) for tool in TOOLS}
+        self.hint, self.note = text(), text()
+        self.likeness = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.likeness_row = _labelled("How like", self.likeness)
+        self.set_bandwidth = button("Set bandwidth", _SET, self._set_bandwidth)
+        self.reading = text()
+        self.comparison_row = _beside(self.reading, self.set_bandwidth)
+        self.undo = button(f"Undo  {told(UNDO)}", _UNDO, workspace.layers.undo)
+        self.redo = button(f"Redo  {told(REDO)}", _REDO, workspace.layers.redo)
+        self.likeness.valueChanged.connect(toolbox.set_likeness)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        for number, made in enumerate(self.tools.values()):
+            grid.addWidget(made, *divmod(number, _COLUMNS))
+        column.addLayout(grid)
+        # Two lines, always: nothing jumps when a hint is long.
+        self.hint.setMinimumHeight(2 * self.hint.fontMetrics().lineSpacing() + 2)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignTop)
+        column.addWidget(self.hint)
+        column.addWidget(self.likeness_row)
+        column.addWidget(self.comparison_row)
+        column.addWidget(self.note)
+        column.addLayout(row(self.undo, self.redo))
+        self.likeness.setToolTip(_LIKENESS)
+        self.likeness.setDecimals(2)
+
+    def refresh(self, *_: Any) -> None:
+        """Show session and toolbox as they are."""
+        session, state = self._session, self._toolbox.state
+        missing = None if session.labels is not None else NO_RESULT
+        for tool in TOOLS:
+            self.tools[tool.name].setChecked(tool is state.tool)
+            allow(self.tools[tool.name], _tooltip(tool), missing)
+        self.hint.setText(state.hint or _IDLE)
+        self.note.setText(session.edit_status)
+        self.note.setVisible(bool(session.edit_status))
+        self._show_likeness()
+        self._show_comparison(state.comparison)
+        history = session.history
+        _allow_step(self.undo, _UNDO, "undo", history.past)
+        _allow_step(self.redo, _REDO, "redo", history.future)
+
+    def _show_likeness(self) -> None:
+        state = self._toolbox.state
+        self.likeness_row.setVisible(state.tool is not None and state.tool.name == "add")
+        self.likeness.blockSignals(True)
+        self.likeness.setRange(*self._toolbox.likeness_range)
+        self.likeness.setValue(state.likeness)
+        self.likeness.blockSignals(False)
+
+    def _show_comparison(self, found: Comparison | None) -> None:
+        tool = self._toolbox.state.tool
+        shown = found is not None and tool is not None and tool.name == "compare"
+        self.comparison_row.setVisible(shown)
+        if found is not None:
+            self.reading.setText(_reading(found))
+            never = None if math.isfinite(found.bandwidth) else "No bandwidth joins them."
+            allow(self.set_bandwidth, _SET, never)
+
+    def _set_bandwidth(self) -> None:
+        found, indices = self._toolbox.state.comparison, self._session.cluster_indices
+        if found is not None and indices:
+            low, high = indices[found.frame].bandwidth_range
+            bandwidth = min(max(found.bandwidth, low), high)
+            self._controller.set_cluster_params(bandwidth=bandwidth)
+
+
+def _tool_button(tool: Tool, layer: ToolLayer) -> QPushButton:
+    made = button(f"{tool.title}  {told(KEYS[tool.name])}", "", lambda: layer.choose(tool.name))
+    made.setCheckable(True)
+    made.setStyleSheet(_ACTIVE)
+    return made
+
+
+def _tooltip(tool: Tool) -> str:
+    key = told(KEYS[tool.name])
+    return f"{tool.tooltip}\n\nKey {key} on the labels layer; {key} again or {ESCAPE} puts it away."
+
+
+def _allow_step(made: QPushButton, tooltip: str, verb: str, steps: Any) -> None:
+    named = f"{tooltip}\nNext: {steps[-1].title}." if steps else tooltip
+    allow(made, named, None if steps else f"There is nothing to {verb}.")
+
+
+def _reading(found: Comparison) -> str:
+    apart = f"Distance <b>{found.distance:.2f}</b>; "
+    if found.bandwidth == 0:
+        return apart + "one object at every bandwidth."
+    if math.isinf(found.bandwidth):
+        return apart + "no bandwidth makes them one object."
+    return apart + f"one object from bandwidth <b>{found.bandwidth:.2f}</b> on."
+
+
+def _labelled(title: str, widget: QWidget) -> QWidget:
+    return _beside(QLabel(title), widget, stretch=1)
+
+
+def _beside(first: QWidget, second: QWidget, stretch: int = 0) -> QWidget:
+    box = QWidget()
+    layout = QHBoxLayout(box)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(first, 1 - stretch)
+    layout.addWidget(second, stretch)
+    return box
