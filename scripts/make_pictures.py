@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _WIDTH = 1400
 _PATIENCE_S = 600
+_DOUBTFUL = 6
+"""Which of the doubtful nuclei is shown: one away from the image's border."""
+
 _CROP = (slice(180, 320), slice(0, 190))
 """Part of the sample ``nuclei-field`` where nuclei touch, ([y], [x])."""
 
@@ -51,7 +54,7 @@ def main() -> None:
         demo.perform()
         _save(viewer.window.screenshot(canvas_only=False, flash=False), folder / "window.png")
         _save_widget(demo.segment_panel, folder / "segment.png")
-        _save_widget(demo.correct_panel, folder / "correct.png")
+        _save_review(demo, folder)
         _save_widget(demo.fine_tune_panel, folder / "fine_tune.png")
         _show_scatter(demo)
         _save_widget(demo.embedding_panel, folder / "embedding.png")
@@ -77,6 +80,22 @@ def _save_bandwidths(demo: Demo, path: Path) -> None:
     row = np.concatenate([p for picture in pictures for p in (picture, gap)][:-1], axis=1)
     doubled = row.repeat(2, axis=0).repeat(2, axis=1)
     _save((255 * doubled).astype(np.uint8), path)
+
+
+def _save_review(demo: Demo, folder: Path) -> None:
+    """Go to one of the doubtful objects, and save the window there and the dock with a tool."""
+    panel, window = demo.correct_panel, demo.correct_panel.workspace.viewer.window
+    for _ in range(_DOUBTFUL):
+        panel.review.next()
+        _wait(lambda: panel.review.state.current is not None)
+    panel.tool_layer.choose("split")
+    shown = time.monotonic() + 2
+    _wait(lambda: time.monotonic() > shown)
+    _save(window.screenshot(canvas_only=False, flash=False), folder / "correct_window.png")
+    _save_widget(panel, folder / "correct.png")
+    panel.review.stop()
+    panel.tool_layer.choose(None)
+    panel.workspace.viewer.reset_view()
 
 
 def _show_scatter(demo: Demo) -> None:

@@ -61,7 +61,7 @@ def tiny_volume_model(tmp_path_factory):
 def own_folder(tmp_path, monkeypatch):
     """Keep autosaved corrections out of the user's folder, and each test's to itself."""
     folder = tmp_path / "user"
-    monkeypatch.setattr("napari_pixel_embedding._napari.workspace.user_folder", lambda: folder)
+    monkeypatch.setenv("NAPARI_PIXEL_EMBEDDING_HOME", str(folder))
     return folder
 
 

@@ -15,7 +15,6 @@ from napari_pixel_embedding.core.journal import (
     journals_of,
     newest_work,
     read_journal,
-    user_folder,
 )
 
 SHAPE = (6, 8)
@@ -189,14 +188,3 @@ def test_images_are_told_apart_by_their_pixels():
     lazy = Lazy(image)
     assert image_key(lazy, "a") == image_key(Lazy(image), "a") != image_key(Lazy(image), "b")
     assert 0 < lazy.read < image.size
-
-
-def test_the_users_folder_follows_the_system(monkeypatch, tmp_path):
-    monkeypatch.setattr(module.sys, "platform", "linux")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert user_folder() == tmp_path / "napari-pixel-embedding" / "corrections"
-    monkeypatch.setattr(module.sys, "platform", "darwin")
-    assert "Application Support" in user_folder().parts
-    monkeypatch.setattr(module.sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    assert user_folder().is_relative_to(tmp_path)

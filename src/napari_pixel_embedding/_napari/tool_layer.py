@@ -91,6 +91,7 @@ class ToolLayer(QObject):
             (events.tool, self._follow_tool),
             (events.picks, self._draw),
             (events.preview, self._draw),
+            (self._session.events.embedding_maps, self._forget_marks),
             (self._session.events.labels, self._follow_labels),
             (layers.events.removed, self._follow_labels),
             (layers.selection.events.active, self._active_changed),
@@ -167,8 +168,7 @@ class ToolLayer(QObject):
             if tool is not None:
                 self._escape = Shortcuts(self._layer, {ESCAPE: self._toolbox.leave})
         if tool is None:
-            self._marked = None
-            self.overlay.remove()
+            self._forget_marks()
 
     # -------------------------------------------------------------------------------- the mouse
 
@@ -235,15 +235,19 @@ class ToolLayer(QObject):
         state = self._toolbox.state
         if state.tool is None or not self._session.embedding_maps:
             return
-        if self._marked is not None:
-            frame, region = self._marked
-            self.overlay.show(frame, region, np.zeros(1, np.uint8))
-            self._marked = None
+        marked, self._marked = self._marked, None
+        if marked is not None and marked[0] < len(self._session.embedding_maps):
+            self.overlay.show(*marked, np.zeros(1, np.uint8))
         found = _marks(self._shape, state.preview, state.picks, self._pixels_of_line())
         if found is not None:
             frame, region, values = found
             self._marked = (frame, region)
             self.overlay.show(frame, region, values)
+
+    def _forget_marks(self, *_: Any) -> None:
+        """Take the marks away: they lie on another part of the image now, or on another image."""
+        self._marked = None
+        self.overlay.remove()
 
     def _pixels_of_line(self) -> tuple[int, list[Index]]:
         places = [self._place(index) for index in self._line]

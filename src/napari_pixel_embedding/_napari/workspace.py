@@ -9,7 +9,8 @@ from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
 from napari_pixel_embedding._napari.layers import ResultLayers
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
-from napari_pixel_embedding.core.journal import user_folder
+from napari_pixel_embedding.core.journal import FOLDER
+from napari_pixel_embedding.core.user_folder import user_folder
 from napari_pixel_embedding.session import Engine, Session, SessionController, TrainingRun
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Workspace(QObject):
         self.executor = ThreadExecutor(self)
         engine = Engine()
         self.controller = SessionController(
-            self.session, self.executor, engine, autosave_folder=user_folder()
+            self.session, self.executor, engine, autosave_folder=user_folder() / FOLDER
         )
         self._warming = QTimer(self)
         self._warming.setSingleShot(True)

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import struct
-import sys
 import uuid
 import zlib
 from dataclasses import dataclass, field
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUFFIX = ".corrections"
+FOLDER = "corrections"
+"""Where journals go within the user's folder."""
+
 KEPT = 5
 """Journals kept of one image."""
 
@@ -67,17 +69,6 @@ class SavedWork:
     key: str
     corrections: NDArray[np.int32] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
-
-
-def user_folder() -> Path:
-    """Folder of the user's own where journals are kept; it need not exist."""
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "napari-pixel-embedding" / "corrections"
 
 
 def image_key(data: Any, name: str = "", place: str = "") -> str:

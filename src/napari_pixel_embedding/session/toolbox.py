@@ -232,7 +232,9 @@ class Toolbox:
         self.state.comparison, self._under = None, None
         emap = self._map(0)
         if emap is not None:
-            self.state.likeness = default_bandwidth(emap.space, emap.delta_var)
+            params = self._session.cluster_params
+            usual = default_bandwidth(emap.space, emap.delta_var)
+            self.state.likeness = usual if params is None else params.bandwidth
         self._restart()
 
     def _map(self, frame: int) -> EmbeddingMap | None:
