@@ -320,28 +320,40 @@ def test_escape_begins_anew_then_leaves_and_gives_the_key_back(viewer, panel, ha
     assert layer.mouse_pan
 
 
-def test_no_key_is_one_that_napari_uses(viewer, panel):
-    from napari.layers import Labels
+def keys_of_napari(viewer):
+    """What napari binds on the viewer and on labels layers, as the user's settings say."""
+    from napari.layers import Labels, Layer
     from napari.settings import get_settings
+    from napari.utils.action_manager import action_manager
 
-    taken = {str(key) for keys in get_settings().shortcuts.shortcuts.values() for key in keys}
-    names = get_settings().shortcuts.shortcuts
-    general = {
-        str(key)
-        for name, keys in names.items()
-        if not any(kind in name for kind in ("points", "shapes", "image", "vectors", "tracks"))
-        and "shape" not in name and "vertex" not in name and "plane" not in name
-        and "select_all" not in name and "append" not in name and "add_" not in name
-        and name not in ("napari:activate_direct_mode", "napari:activate_select_mode")
-        and "contrast" not in name
-        for key in keys
-    }  # fmt: skip
-    assert taken >= general >= {"Ctrl+G", "Space", "M", "E"}
+    def concerns(name):
+        action = action_manager._actions.get(name)
+        provider = None if action is None else action.keymapprovider
+        other = isinstance(provider, type) and issubclass(provider, Layer)
+        return not other or issubclass(Labels, provider)
+
+    shortcuts = get_settings().shortcuts.shortcuts
+    bound = [key for name, keys in shortcuts.items() if concerns(name) for key in keys]
+    return {str(key) for key in [*bound, *viewer.keymap, *type(viewer).class_keymap]}
+
+
+def test_no_key_is_one_that_napari_uses(viewer, panel):
+    taken = keys_of_napari(viewer)
+    assert taken >= {"Ctrl+G", "Space", "M", "E", "V"}
     own = {str(key) for key in panel.workspace.layers.labels_layer.keymap}
-    viewers = {str(key) for key in [*viewer.keymap, *type(viewer).class_keymap]}
-    undo = {str(key) for key in Labels.class_keymap} & {"Ctrl+Z", "Ctrl+Shift+Z"}
-    assert own - undo == set(KEYS.values())
-    assert (own - undo).isdisjoint(general | viewers)
+    assert own == {*KEYS.values(), "Ctrl+Z", "Ctrl+Shift+Z"}
+    assert taken.isdisjoint(KEYS.values())
+    assert not viewer.layers["field"].keymap
+
+
+def test_a_volume_can_be_turned_with_a_tool_in_hand(viewer, panel):
+    take(panel, "split")
+    layer = panel.workspace.layers.labels_layer
+    assert not layer.mouse_pan
+    viewer.dims.ndisplay = 3
+    assert layer.mouse_pan
+    viewer.dims.ndisplay = 2
+    assert not layer.mouse_pan
 
 
 def test_keys_do_nothing_on_other_layers(viewer, panel, hand):

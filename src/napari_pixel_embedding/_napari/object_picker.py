@@ -63,7 +63,7 @@ class ObjectPicker(QObject):
                 callbacks.remove(ours)
 
     def _pressed(self, layer: Labels, event: Any) -> Iterator[None]:
-        if layer.mode not in _PICKING or event.button != 1 or event.handled:
+        if layer.mode not in _PICKING or event.button != 1:
             return
         yield
         if event.type == "mouse_move":

@@ -94,6 +94,7 @@ class ToolLayer(QObject):
             (self._session.events.embedding_maps, self._forget_marks),
             (self._session.events.labels, self._follow_labels),
             (layers.events.removed, self._follow_labels),
+            (self._viewer.dims.events.ndisplay, self._let_drags_draw),
             (layers.selection.events.active, self._active_changed),
         ]
 
@@ -158,17 +159,23 @@ class ToolLayer(QObject):
             self._toolbox.choose(None)
 
     def _follow_tool(self, tool: Tool | None) -> None:
-        """Let drags draw instead of moving the view, and Escape leave the tool."""
+        """Let drags draw where the tool does, and Escape leave it."""
         if self._escape is not None:
             self._escape.close()
             self._escape = None
         if self._layer is not None:
-            at_rest = self._layer.mode == _AT_REST
-            self._layer.mouse_pan = at_rest and not (tool is not None and tool.drags)
+            self._let_drags_draw()
             if tool is not None:
                 self._escape = Shortcuts(self._layer, {ESCAPE: self._toolbox.leave})
         if tool is None:
             self._forget_marks()
+
+    def _let_drags_draw(self, *_: Any) -> None:
+        """Keep the view still under a drag where the tool draws; volumes are turned as ever."""
+        tool = self._toolbox.state.tool
+        draws = tool is not None and tool.drags and self._viewer.dims.ndisplay == 2
+        if self._layer is not None:
+            self._layer.mouse_pan = self._layer.mode == _AT_REST and not draws
 
     # -------------------------------------------------------------------------------- the mouse
 
