@@ -83,7 +83,7 @@ def main() -> None:
         heartbeat.stop("at rest")
         panel = demo.fine_tune_panel
         panel.forms[0].widget("steps").value = options.steps
-        panel.report.modes["beside"].click()
+        panel.comparison.show("beside")
         heartbeat.start()
         panel.start_button.click()
         _live(viewer, lambda: not session.tuning)
@@ -91,6 +91,7 @@ def main() -> None:
         _live(viewer, _after(3), move=False)
         print(session.tuning_status, session.error or "")
         if options.picture is not None:
+            demo.embedding_panel.shown.setChecked(False)
             viewer.reset_view()
             _live(viewer, _after(1), move=False)
             viewer.window.screenshot(str(options.picture), canvas_only=False, flash=False)

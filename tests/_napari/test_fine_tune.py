@@ -43,6 +43,7 @@ def tuned(ran, fine_tune_panel, qtbot):
 def test_before_after_and_side_by_side(viewer, ran, tuned, qtbot):
     objects, after = ran.workspace.layers.labels_layer, tuned.comparison.labels_layer
     assert after.name == "field tuned" and not after.visible and objects.visible
+    assert "field beside" not in viewer.layers
     preview = ran.session.tuning_preview
     corner = [side.start for side in preview.field.pixels]
     np.testing.assert_allclose(after.translate, objects.data_to_world(corner))
@@ -51,6 +52,7 @@ def test_before_after_and_side_by_side(viewer, ran, tuned, qtbot):
     tuned.report.modes["beside"].click()
     assert after.visible and objects.visible
     beside = viewer.layers["field beside"]
+    assert [ran.images.layers.itemText(i) for i in range(ran.images.layers.count())] == ["field"]
     assert beside.visible
     right_edge = objects.data_to_world((0, objects.data.shape[1]))[1]
     assert after.translate[1] == beside.translate[1] > right_edge
@@ -71,7 +73,6 @@ def test_the_preview_follows_the_view_and_comes_again_when_deleted(viewer, ran, 
 
     viewer.layers.remove(tuned.comparison.labels_layer)
     assert tuned.comparison.labels_layer is None
-    assert "field beside" not in viewer.layers
     tuned.comparison.look()
     qtbot.waitUntil(lambda: tuned.comparison.labels_layer is not None, timeout=60_000)
 

@@ -10,7 +10,7 @@ from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
 from napari_pixel_embedding.core.fine_tuning import fine_tune
 from napari_pixel_embedding.core.inference import predict_embedding
 from napari_pixel_embedding.core.model_config import ModelConfig
-from napari_pixel_embedding.core.replay import bundled_replay, root_name
+from napari_pixel_embedding.core.replay import bundled_replay, origin
 from napari_pixel_embedding.core.training import prepare_samples, train
 from napari_pixel_embedding.core.tuning_report import TuningReport
 
@@ -193,9 +193,14 @@ def test_bundled_models_replay_their_own_kind_and_their_children_too(tiny_model)
             "parent_provenance": {"parent": "nuclei-fluo", "parent_provenance": {}},
         },
     )
-    assert root_name(child) == root_name(parent) == "nuclei-fluo"
+    assert origin(child) == origin(parent) == "nuclei-fluo"
     samples = bundled_replay(child)
     assert len(samples) == len(bundled_replay(parent)) == 12
     assert all(sample.image.shape == sample.labels.shape for sample in samples)
     assert bundled_replay(ModelConfig(name="of a user")) == []
-    assert len(bundled_replay(ModelConfig(name="generic"))) == 21
+    generic = ModelConfig(name="generic", provenance={"parent": "nuclei-fluo"})
+    assert origin(generic) == "generic", "it knows more than its parent"
+    assert len(bundled_replay(generic)) == 25
+    assert (
+        len(bundled_replay(ModelConfig(name="cells-phase", provenance={"parent": "generic"}))) == 4
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
-from napari_pixel_embedding._napari.placement import Alignment
+from napari_pixel_embedding._napari.placement import METADATA_KEY, Alignment
 from napari_pixel_embedding._napari.view import view_of
 from napari_pixel_embedding.session import Field
 
@@ -108,32 +108,59 @@ class TunedLayers(QObject):
     # ---------------------------------------------------------------------------- the layers
 
     def _follow_preview(self, preview: Preview | None) -> None:
-        objects = self._workspace.layers.labels_layer
-        if preview is None or objects is None:
+        if preview is None or self._workspace.layers.labels_layer is None:
             self._remove()
-            return
-        if self._labels is None or self._image is None:
-            self._add(preview, objects)
         else:
-            self._labels.data = self._lay(preview.labels, preview.field)
-            self._image.data = self._lay(self._pixels(preview.field), preview.field)
-        self._arrange()
+            self._arrange()
 
-    def _add(self, preview: Preview, objects: Labels) -> None:
-        viewer, active = self._workspace.viewer, self._workspace.viewer.layers.selection.active
-        name = "image" if self._session.image is None else self._session.image.name
-        common = {"scale": objects.scale, "rotate": objects.rotate, "units": objects.units}
-        self._image = viewer.add_image(
-            self._lay(self._pixels(preview.field), preview.field), name=f"{name} beside", **common
+    def _arrange(self) -> None:
+        """Make visible what the mode says, with what the preview holds, in its place."""
+        objects, preview = self._workspace.layers.labels_layer, self._session.tuning_preview
+        if objects is None or preview is None:
+            return
+        beside = self._mode == "beside"
+        labels = self._show_labels(objects, preview)
+        shown = [labels, self._show_image(objects, preview)] if beside else [labels]
+        for layer in shown:
+            layer.translate = self._origin(preview.field, objects, beside)
+        objects.visible, labels.visible = self._mode != "after", self._mode != "before"
+        if self._image is not None:
+            self._image.visible = beside
+
+    def _show_labels(self, objects: Labels, preview: Preview) -> Labels:
+        data = self._lay(preview.labels, preview.field)
+        if self._labels is None:
+            self._labels = self._add("tuned", "add_labels", data, objects)
+            self._labels.editable = False
+        elif self._labels.data is not data:
+            self._labels.data = data
+        return self._labels
+
+    def _show_image(self, objects: Labels, preview: Preview) -> Image:
+        data = self._lay(self._pixels(preview.field), preview.field)
+        if self._image is None:
+            self._image = self._add("beside", "add_image", data, objects)
+            layers = self._workspace.viewer.layers
+            layers.move(layers.index(self._image), layers.index(self._labels))
+        else:
+            self._image.data = data
+        return self._image
+
+    def _add(self, title: str, method: str, data: NDArray[Any], objects: Labels) -> Any:
+        """Add a layer that lies like the objects, and leave the active layer what it is."""
+        viewer, image = self._workspace.viewer, self._session.image
+        active = viewer.layers.selection.active
+        layer = getattr(viewer, method)(
+            data,
+            name=f"{'image' if image is None else image.name} {title}",
+            metadata={METADATA_KEY: {"colors": True}},
+            scale=objects.scale,
+            rotate=objects.rotate,
+            units=objects.units,
+            opacity=objects.opacity if method == "add_labels" else 1.0,
         )
-        self._labels = viewer.add_labels(
-            self._lay(preview.labels, preview.field),
-            name=f"{name} tuned",
-            opacity=objects.opacity,
-            **common,
-        )
-        self._labels.editable = False
         viewer.layers.selection.active = active
+        return layer
 
     def _pixels(self, field: Field) -> NDArray[Any]:
         """Cut the field out of the image, without its channels."""
@@ -148,20 +175,6 @@ class TunedLayers(QObject):
     def _lay(self, array: NDArray[Any], field: Field) -> NDArray[Any]:
         framed = array if field.frame is None else array[None]
         return Alignment.of(self._session).lay(framed)
-
-    def _arrange(self) -> None:
-        """Make visible what the mode says, and put it in its place."""
-        objects, preview = self._workspace.layers.labels_layer, self._session.tuning_preview
-        if objects is None:
-            return
-        if preview is None or self._labels is None or self._image is None:
-            objects.visible = True
-            return
-        beside = self._mode == "beside"
-        objects.visible = self._mode != "after"
-        self._labels.visible, self._image.visible = self._mode != "before", beside
-        for layer in (self._labels, self._image):
-            layer.translate = self._origin(preview.field, objects, beside)
 
     def _origin(self, field: Field, objects: Labels, beside: bool) -> NDArray[Any]:
         """World position of the field's first pixel, or of a place to its right."""

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.model_config import ModelConfig
 
-_KINDS = {"nuclei-fluo": ("fluo",), "generic": ("fluo", "bright", "stained")}
+_KINDS = {
+    "nuclei-fluo": ("fluo",),
+    "generic": ("fluo", "bright", "stained", "phase"),
+    "cells-phase": ("phase",),
+}
 """For each bundled model, the kinds of images it was trained on."""
 
 
@@ -26,10 +30,10 @@ class Annotation(NamedTuple):
     labels: NDArray[Any]
 
 
-def root_name(config: ModelConfig) -> str:
-    """Name of the model that a line of tuned models began with."""
+def origin(config: ModelConfig) -> str:
+    """Name of the bundled model that a model is or descends from, else of its first ancestor."""
     name, provenance = config.name, config.provenance
-    while "parent" in provenance:
+    while name not in _KINDS and "parent" in provenance:
         name, provenance = provenance["parent"], provenance.get("parent_provenance", {})
     return str(name)
 
@@ -45,7 +49,7 @@ def bundled_replay(config: ModelConfig) -> list[Annotation]:
     from napari_pixel_embedding.core.files import find_pairs
     from napari_pixel_embedding.core.io import read_image, read_labels
 
-    kinds = _KINDS.get(root_name(config), ())
+    kinds = _KINDS.get(origin(config), ())
     if not kinds:
         return []
     return [
