@@ -18,6 +18,7 @@ from napari_pixel_embedding.session import (
     SessionController,
     large,
     pipeline,
+    surroundings,
 )
 
 MEMORY = 2**17 * pixel_bytes(FakeConfig())
@@ -285,6 +286,38 @@ def test_forgetting_corrections_forgets_those_elsewhere(ran):
     ran.run()
     ran.reset_corrections()
     assert not (whole(ran.session) == 500).any()
+
+
+def test_corrections_are_saved_and_loaded_for_the_whole_image(ran):
+    first = ran.session.field
+    paint(ran, np.s_[4:9, 5:9], 500)
+    ran.set_view(((0.0, 80.0), (0.0, 80.0)))
+    ran.run()
+    paint(ran, np.s_[20:30, 5:9], 600)
+    assert ran.save_corrections("all.tif")
+    saved = ran._engine.load_corrections("all.tif")
+    assert saved.shape == (600, 800)
+    assert ((saved == 500).sum(), (saved == 600).sum()) == (20, 40)
+    ran.reset_corrections()
+    ran.load_corrections("all.tif")
+    assert (ran.session.labels[20:30, 5:9] == 600).all()
+    ran.set_view(((260.0, 340.0), (360.0, 440.0)))
+    ran.run()
+    assert ran.session.field == first
+    assert (ran.session.labels[4:9, 5:9] == 500).all()
+
+
+def test_corrections_of_a_field_alone_are_refused(ran):
+    ran._engine.save_corrections("part.tif", np.zeros(ran.session.field.shape, np.int32))
+    ran.load_corrections("part.tif")
+    assert "found (600, 800)" in ran.session.error
+
+
+def test_what_memory_does_not_bear_is_not_written_as_one_array(ran, monkeypatch):
+    paint(ran, np.s_[4:9, 5:9], 500)
+    monkeypatch.setattr(surroundings, "memory_budget", lambda: 1000)
+    assert not ran.save_corrections("all.tif")
+    assert "GiB" in ran.session.error
 
 
 def test_single_cuts_stay_where_they_belong(ran):

@@ -363,16 +363,20 @@ class SessionController:
     def save_corrections(self, path: str | os.PathLike[str]) -> bool:
         """Write the corrections to a file; says whether that went well."""
         self._messages.clear()
-        if self.session.corrections is None:
+        try:
+            corrections = self._surroundings.gathered()
+        except ValueError as error:
+            self._messages.fail("saving the corrections", error)
+            return False
+        if corrections is None:
             self._messages.refuse("No corrections to save: paint on the labels layer first.")
             return False
-        save = self._engine.save_corrections
-        return self._write("corrections", save, path, self.session.corrections)
+        return self._write("corrections", self._engine.save_corrections, path, corrections)
 
     def load_corrections(self, path: str | os.PathLike[str]) -> None:
         """Read corrections of this image from a file, in place of the present ones."""
         self._messages.clear()
-        self._correcting.load(path)
+        self._correcting.load(path, self._surroundings.scatter)
 
     def show_colors(self, wanted: bool) -> None:
         """Keep the embedding's colours up to date from now on, or drop them."""

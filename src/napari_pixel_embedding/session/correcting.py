@@ -140,8 +140,19 @@ class Correcting:
         session.corrections = corrections
         self._changed()
 
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Read corrections of this image from a file, or say why that cannot be."""
+    def load(
+        self,
+        path: str | os.PathLike[str],
+        own_part: Callable[[NDArray[Any]], NDArray[Any] | None] = lambda corrections: corrections,
+    ) -> None:
+        """Read corrections of this image from a file, or say why that cannot be.
+
+        Parameters
+        ----------
+        path : path
+        own_part : callable
+            Gives those of the part of the image that is worked on.
+        """
         if not self._session.embedding_maps:
             self._messages.refuse("Corrections belong to a result, found none: press Run first.")
             return
@@ -150,7 +161,7 @@ class Correcting:
         except Exception as error:
             self._messages.fail("loading corrections", error)
             return
-        shape = self._session.labels_shape
+        shape = self._session.whole_shape
         if corrections.shape != shape:
             self._messages.refuse(
                 f"The corrections in {path} are for an image of shape {corrections.shape}, "
@@ -158,7 +169,7 @@ class Correcting:
             )
             return
         self._session.status = f"Loaded corrections from {path}."
-        self.change("load", corrections, frozenset())
+        self.change("load", own_part(corrections), frozenset())
 
     def keep_fitting(self, shape_before: tuple[int, ...] | None) -> None:
         """Leave out what does not fit the present labels' shape, and say so.

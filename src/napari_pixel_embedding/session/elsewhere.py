@@ -90,6 +90,12 @@ class Elsewhere:
             return None, local
         return (found[0] if parts[0].frame is None else np.stack(found)), local
 
+    def dense(self, frames: int | None) -> NDArray[np.int32]:
+        """Give the corrections of all frames as one array, shape ([T,] [Z,] Y, X)."""
+        box = tuple(slice(0, n) for n in self.corrections.shape)
+        read = [self.corrections.read(box, frame) for frame in range(frames or 1)]
+        return read[0] if frames is None else np.stack(read)
+
     def _cuts_in(self, part: Field) -> Iterator[LocalBandwidth]:
         for place in self.places:
             point = part.from_finest(place[1].point)

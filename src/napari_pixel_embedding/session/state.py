@@ -356,6 +356,14 @@ class Session:
         return None if self.image is None else self.image.part(self.axes, self.field)
 
     @property
+    def whole_shape(self) -> tuple[int, ...]:
+        """Shape of label images of the whole image, of which the results may be a field."""
+        if self.field is None or self.image is None:
+            return self.labels_shape
+        sizes = zip(self.axes, self.image.shape, strict=True)
+        return tuple(n for letter, n in sizes if letter != "C")
+
+    @property
     def labels_shape(self) -> tuple[int, ...]:
         """Shape of the label images of the present embedding, ([T,] [Z,] Y, X)."""
         frame = tuple(self.embedding_maps[0].shape)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_pixel_embedding.core.memory import memory_budget
 from napari_pixel_embedding.session import large
 from napari_pixel_embedding.session.elsewhere import Elsewhere, parts_of
 from napari_pixel_embedding.session.jobs import JobLine
@@ -109,6 +111,41 @@ class Surroundings:
         if result.field is None:
             session.elsewhere = None
         return kept.take_out(parts_of(result.field, *_extent(result)))
+
+    def gathered(self) -> NDArray[Any] | None:
+        """Give the corrections of the whole image as one array; None where there are none.
+
+        Raises
+        ------
+        ValueError
+            When that array is too large for the memory there is.
+        """
+        session, field, kept = self._session, self._session.field, self._session.elsewhere
+        if field is None or kept is None:
+            return session.corrections
+        kept = kept.put_away((field,), session.corrections, session.local_bandwidths)
+        if kept.corrections.is_empty:
+            return None
+        needed, memory = 4 * math.prod(session.whole_shape), memory_budget()
+        if needed > memory:
+            raise ValueError(
+                f"Corrections of an image of shape {session.whole_shape} take {needed / 2**30:.1f} "
+                f"GiB as one file's pixels, found {memory / 2**30:.1f} GiB of memory to spare. "
+                "They are kept by themselves, part by part; close other programs to write them."
+            )
+        return kept.dense(session.whole_shape[0] if session.has_frames else None)
+
+    def scatter(self, corrections: NDArray[Any]) -> NDArray[Any] | None:
+        """Take corrections of the whole image, and give those of the field."""
+        session, field, kept = self._session, self._session.field, self._session.elsewhere
+        if field is None or kept is None:
+            return corrections
+        shape = kept.corrections.shape
+        frames = len(corrections) if session.has_frames else None
+        parts = parts_of(None, shape, frames)
+        found = Elsewhere.nothing(shape).put_away(parts, corrections, ())
+        session.elsewhere = replace(kept, corrections=found.corrections)
+        return session.elsewhere.take_out((field,))[0]
 
     # ------------------------------------------------------------------------------ blocks
 
