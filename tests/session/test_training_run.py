@@ -13,8 +13,7 @@ from napari_pixel_embedding.core.files import Pair
 from napari_pixel_embedding.core.recipes import Recipe, load_recipe, save_recipe
 from napari_pixel_embedding.core.survey import TrainingPlan
 from napari_pixel_embedding.core.training_request import TrainingRequest
-from napari_pixel_embedding.session import ImmediateExecutor, Session
-from napari_pixel_embedding.session import training_run as module
+from napari_pixel_embedding.session import ImmediateExecutor, Session, curves
 from napari_pixel_embedding.session.training_run import TrainingRun
 
 SPLIT = TrainingPairs([Pair(Path("a"), Path("b"))], [Pair(Path("c"), Path("d"))])
@@ -282,7 +281,7 @@ def test_an_error_ends_a_training(session, tmp_path):
 
 def test_a_long_training_keeps_its_scores_and_every_other_step(ready, engine, monkeypatch):
     engine.scored = 5
-    monkeypatch.setattr(module, "_MOST_STEPS", 10)
+    monkeypatch.setattr(curves, "MOST_STEPS", 10)
     ready.change_recipe(training={"steps": 40})
     ready.start()
     steps = ready.state.steps

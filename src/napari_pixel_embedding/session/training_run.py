@@ -14,6 +14,7 @@ from napari_pixel_embedding.core.recipes import Recipe, load_recipe, save_recipe
 from napari_pixel_embedding.core.resuming import checkpoint_path, interrupted_at, recipe_path
 from napari_pixel_embedding.core.training_request import TrainingRequest
 from napari_pixel_embedding.session import training_work
+from napari_pixel_embedding.session.curves import thinned
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.messages import Messages
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str]
 
-_MOST_STEPS = 2000
-"""Steps that a curve is drawn of; beyond, every other one is dropped."""
 _BY_IDENTITY = ("plan", "steps", "examples")
 
 
@@ -253,7 +252,7 @@ class TrainingRun:
         state = self.state
         if progress.model is not None:
             state.trained = state.output
-        state.steps = (*_thinned(state.steps), replace(progress, model=None))
+        state.steps = (*thinned(state.steps), replace(progress, model=None))
         state.status = f"Step {progress.step} of {progress.steps}"
 
     def _finish(self, _: None) -> None:
@@ -305,13 +304,6 @@ class TrainingRun:
         """Stop everything; what was written stays."""
         for line in (self._plans, self._trainings, self._judgements):
             line.cancel()
-
-
-def _thinned(steps: tuple[TrainProgress, ...]) -> tuple[TrainProgress, ...]:
-    """Drop every other step of too many, but no score."""
-    if len(steps) < _MOST_STEPS:
-        return steps
-    return tuple(s for n, s in enumerate(steps) if n % 2 == 0 or s.validation_ap is not None)
 
 
 def _without_none(options: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.session import tuning_work
+from napari_pixel_embedding.session.curves import thinned
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.live import LiveLine
 from napari_pixel_embedding.session.pipeline import same_family
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
     from napari_pixel_embedding.session.state import Field, Preview, Session
-
-_MOST_STEPS = 2000
-"""Steps that a curve is drawn of; beyond, every other one is dropped."""
 
 
 class FineTuning:
@@ -128,7 +126,7 @@ class FineTuning:
         if progress.model is not None:
             session.tuned_model = progress.model
             self.look()
-        session.training = (*_thinned(session.training), replace(progress, model=None))
+        session.training = (*thinned(session.training), replace(progress, model=None))
         session.tuning_status = f"Fine-tuning, step {progress.step} of {progress.steps} …"
 
     def _done(self, _: None) -> None:
@@ -207,10 +205,3 @@ class FineTuning:
         self.stop()
         self._looks.cancel()
         self._searches.cancel()
-
-
-def _thinned(steps: tuple[TrainProgress, ...]) -> tuple[TrainProgress, ...]:
-    """Drop every other step of too many, but no score."""
-    if len(steps) < _MOST_STEPS:
-        return steps
-    return tuple(s for n, s in enumerate(steps) if n % 2 == 0 or s.validation_ap is not None)

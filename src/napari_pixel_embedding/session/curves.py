@@ -1,0 +1,18 @@
+"""The steps of a training that its curves are drawn of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding.core.training import TrainProgress
+
+MOST_STEPS = 2000
+"""Steps that a curve is drawn of; beyond, every other one is dropped."""
+
+
+def thinned(steps: tuple[TrainProgress, ...]) -> tuple[TrainProgress, ...]:
+    """Drop every other step of too many, but no score."""
+    if len(steps) < MOST_STEPS:
+        return steps
+    return tuple(s for n, s in enumerate(steps) if n % 2 == 0 or s.validation_ap is not None)
