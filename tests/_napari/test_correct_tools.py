@@ -510,7 +510,7 @@ def test_corrections_come_back_in_the_next_session(dock, viewer, panel, hand, ru
     run(again)
     qtbot.waitUntil(lambda: restored.session.recovery is not None, timeout=WAIT)
     assert restored.recovery.isVisibleTo(restored)
-    assert "<b>1</b> corrected object of this image" in restored.found.text()
+    assert "<b>1 object</b>" in restored.found.text()
     restored.restore_button.click()
     np.testing.assert_array_equal(restored.session.corrections, fixed)
     assert not restored.recovery.isVisibleTo(restored)

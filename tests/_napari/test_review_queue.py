@@ -45,7 +45,8 @@ def test_next_flies_to_the_most_doubtful_object(viewer, panel, qtbot):
     assert ring.any()
     assert not ring[inside].any()
     assert target.reason in panel.review_box.note.text()
-    assert panel.review_box.progress.text() == f"0 of {len(scores):,} reviewed"
+    expected = f"0 of {len(scores):,} reviewed"
+    qtbot.waitUntil(lambda: panel.review_box.progress.text() == expected, timeout=WAIT)
 
 
 def test_keys_accept_and_skip_and_features_keep_the_states(viewer, panel, qtbot):
@@ -62,7 +63,7 @@ def test_keys_accept_and_skip_and_features_keep_the_states(viewer, panel, qtbot)
     QTest.keyClick(canvas, Qt.Key.Key_N)
     qtbot.waitUntil(lambda: state.current.key != third.key)
     assert state.done == 2
-    assert panel.review_box.progress.text().startswith("2 of")
+    qtbot.waitUntil(lambda: panel.review_box.progress.text().startswith("2 of"), timeout=WAIT)
 
     def states():
         table = layer.features
@@ -111,3 +112,20 @@ def test_without_a_result_all_is_disabled_and_says_why(correct_panel):
         assert "Run a model first." in widget.toolTip()
     for widget in (box.accept, box.skip, box.stop, tools.undo, tools.redo):
         assert not widget.isEnabled()
+
+
+def test_the_outline_follows_a_slider_once_it_rests(viewer, panel, qtbot):
+    target = begun(panel, qtbot)
+    ring = panel.review_layer.overlay.layer.data
+    before = ring.copy()
+    panel.controller.set_cluster_params(bandwidth=1.6)
+
+    def follows():
+        current = panel.review.state.current
+        if current is None:
+            return panel.review_layer.overlay.layer is None
+        inside = panel.session.labels == current.key[1]
+        return not np.array_equal(ring, before) and not (ring > 0)[inside].any()
+
+    assert target is not None
+    qtbot.waitUntil(follows, timeout=WAIT)

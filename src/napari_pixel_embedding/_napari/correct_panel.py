@@ -105,8 +105,10 @@ class CorrectPanel(Panel):
             self.follow(signal, self.tools.refresh)
         for signal in (session.history, session.edit_status):
             self.follow(signal, self.tools.refresh)
-        for signal in (review.wanted, review.targets, review.current, review.note, review.skipped):
+        for signal in (review.wanted, review.note, review.skipped):
             self.follow(signal, self.review_box.refresh)
+        for signal in (review.targets, review.current):
+            self.follow(signal, self.review_box.refresh_later)
 
     # ------------------------------------------------------------------------------ buttons
 
@@ -179,10 +181,7 @@ class CorrectPanel(Panel):
             self.share_height()
         if recovery is not None:
             when = time.strftime("%d %b %Y, %H:%M", time.localtime(recovery.changed))
-            plural = "" if recovery.objects == 1 else "s"
-            self.found.setText(
-                f"<b>{recovery.objects:,}</b> corrected object{plural} of this image, saved {when}."
-            )
+            self.found.setText(f"Of this image: <b>{recovery.told}</b>, saved {when}.")
             self.found.setToolTip(str(recovery.path))
 
     def _refresh_autosave(self, *_: Any) -> None:

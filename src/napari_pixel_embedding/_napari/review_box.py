@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from superqt.utils import qdebounced
 
 from napari_pixel_embedding._napari.shortcuts import KEYS, told
 from napari_pixel_embedding._napari.widgets import NO_RESULT, allow, button, row, text
+from napari_pixel_embedding.session.review import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_pixel_embedding._napari.workspace import Workspace
     from napari_pixel_embedding.session.review import Review
+
+_SETTLE_MS = 100
+"""A moving slider sorts the queue at every tick; it is shown when it rests."""
 
 _NEXT = (
     "Fly to the most doubtful object that you have not looked at: one that a little more or less "
@@ -46,6 +51,7 @@ class ReviewBox(QWidget):
         self.accept = button(f"Accept  {told(KEYS['yes'])}", _ACCEPT, review.accept)
         self.skip = button(f"Skip  {told(KEYS['skip'])}", _SKIP, review.skip)
         self.stop = button("Stop", _STOP, review.stop)
+        self.refresh_later = qdebounced(self.refresh, timeout=_SETTLE_MS, parent=self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.progress)
@@ -66,12 +72,12 @@ class ReviewBox(QWidget):
     def refresh(self, *_: Any) -> None:
         """Show the review as it is."""
         state = self._review.state
-        total = len(state.targets)
+        total, counts = len(state.targets), state.counts
         self.progress.setVisible(state.wanted and total > 0)
         self.progress.setMaximum(max(total, 1))
-        self.progress.setValue(state.done)
-        self.progress.setFormat(f"{state.done:,} of {total:,} reviewed")
-        counts = state.counts
+        done = total - counts[OPEN]
+        self.progress.setValue(done)
+        self.progress.setFormat(f"{done:,} of {total:,} reviewed")
         told_counts = ", ".join(f"{counts[name]:,} {name}" for name in sorted(counts))
         self.progress.setToolTip(f"Objects by their state: {told_counts}.")
         self.note.setText(state.note or _IDLE)

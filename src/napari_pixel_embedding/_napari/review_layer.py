@@ -52,7 +52,7 @@ class ReviewLayer(QObject):
         self._flight = _Flight(self._viewer, self)
         self._place: tuple[int, tuple[slice, ...]] | None = None
         self._at: tuple[int, int] | None = None
-        self._write_later = qdebounced(self._write_features, timeout=_SETTLE_MS, parent=self)
+        self._settle = qdebounced(self._settled, timeout=_SETTLE_MS, parent=self)
         self.overlay = Overlay(
             self._viewer,
             self._session,
@@ -70,16 +70,16 @@ class ReviewLayer(QObject):
         events = self._review.state.events
         return [
             (events.current, self._follow_current),
-            (events.targets, self._write_later),
-            (events.skipped, self._write_later),
-            (self._viewer.dims.events.point, self._write_later),
+            (events.targets, self._settle),
+            (events.skipped, self._settle),
+            (self._viewer.dims.events.point, self._settle),
         ]
 
     def close(self) -> None:
         """Stop following, and take the outline away; features stay."""
         for signal, slot in self._signals():
             signal.disconnect(slot)
-        self._write_later.cancel()
+        self._settle.cancel()
         self._flight.stop()
         self.overlay.remove()
 
@@ -91,9 +91,9 @@ class ReviewLayer(QObject):
             self._place = self._at = None
             self.overlay.remove()
             return
-        self._outline(target)
-        if target.key != self._at:
+        if target.key != self._at:  # else it is the same one after a tick of a slider
             self._at = target.key
+            self._outline(target)
             layer.selected_label = target.key[1]
             self._fly(layer, target)
 
@@ -134,7 +134,14 @@ class ReviewLayer(QObject):
 
     # ------------------------------------------------------------------------------ features
 
-    def _write_features(self, *_: Any) -> None:
+    def _settled(self, *_: Any) -> None:
+        """Catch up when sliders and frames rest."""
+        current = self._review.state.current
+        if current is not None and self._session.labels is not None:
+            self._outline(current)
+        self._write_features()
+
+    def _write_features(self) -> None:
         """Say of each object in the layer's features what the review says of it."""
         layer, state = self._workspace.layers.labels_layer, self._review.state
         if layer is None or not state.targets:

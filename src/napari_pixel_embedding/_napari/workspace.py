@@ -114,9 +114,8 @@ class Workspace(QObject):
 
     def _offer(self, recovery: Recovery | None) -> None:
         if recovery is not None:
-            objects = "1 object" if recovery.objects == 1 else f"{recovery.objects:,} objects"
             show_info(
-                f"There are corrections of {objects} of this image from earlier. "
+                f"There are corrections of this image from earlier: {recovery.told}. "
                 "Restore them in the dock Correct."
             )
 

@@ -58,6 +58,13 @@ class Recovery:
     objects: int
     changed: float
 
+    @property
+    def told(self) -> str:
+        """Say in words what it is of: corrected objects, or background where something was."""
+        if self.objects == 0:
+            return "background that was fixed"
+        return "1 object" if self.objects == 1 else f"{self.objects:,} objects"
+
 
 @dataclass(frozen=True, eq=False)
 class _Found:

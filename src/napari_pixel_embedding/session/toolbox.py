@@ -94,7 +94,7 @@ class Toolbox:
     Parameters
     ----------
     controller : SessionController
-        Told of edits; its session is looked at.
+        Told of edits; of its session, only ``edit_status`` is written.
     executor : Executor
         Runs previews and comparisons.
     """
@@ -120,6 +120,7 @@ class Toolbox:
     def choose(self, name: str | None) -> None:
         """Take a tool, or put it away."""
         self.state.tool = None if name is None else BY_NAME[name]
+        self._session.edit_status = ""
         self._restart()
 
     def leave(self) -> None:
