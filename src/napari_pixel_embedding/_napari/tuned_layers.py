@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pixel_embedding._napari.placement import METADATA_KEY, Alignment
@@ -12,7 +13,6 @@ from napari_pixel_embedding._napari.view import view_of
 from napari_pixel_embedding.session import Field
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.workspace import Workspace
@@ -130,7 +130,11 @@ class TunedLayers(QObject):
     def _show_labels(self, objects: Labels, preview: Preview) -> Labels:
         data = self._lay(preview.labels, preview.field)
         if self._labels is None:
-            self._labels = self._add("tuned", "add_labels", data, objects)
+            layers = self._workspace.viewer.layers
+            placed = self._common("tuned", objects)
+            self._labels = self._insert(
+                len(layers), Labels(data, opacity=objects.opacity, **placed)
+            )
             self._labels.editable = False
         elif self._labels.data is not data:
             self._labels.data = data
@@ -139,27 +143,29 @@ class TunedLayers(QObject):
     def _show_image(self, objects: Labels, preview: Preview) -> Image:
         data = self._lay(self._pixels(preview.field), preview.field)
         if self._image is None:
-            self._image = self._add("beside", "add_image", data, objects)
-            layers = self._workspace.viewer.layers
-            layers.move(layers.index(self._image), layers.index(self._labels))
+            below = self._workspace.viewer.layers.index(self._labels)
+            self._image = self._insert(below, Image(data, **self._common("beside", objects)))
         else:
             self._image.data = data
         return self._image
 
-    def _add(self, title: str, method: str, data: NDArray[Any], objects: Labels) -> Any:
-        """Add a layer that lies like the objects, and leave the active layer what it is."""
-        viewer, image = self._workspace.viewer, self._session.image
-        active = viewer.layers.selection.active
-        layer = getattr(viewer, method)(
-            data,
-            name=f"{'image' if image is None else image.name} {title}",
-            metadata={METADATA_KEY: {"colors": True}},
-            scale=objects.scale,
-            rotate=objects.rotate,
-            units=objects.units,
-            opacity=objects.opacity if method == "add_labels" else 1.0,
-        )
-        viewer.layers.selection.active = active
+    def _common(self, title: str, objects: Labels) -> dict[str, Any]:
+        """Say how a layer lies like the objects, and that it is no image to work on."""
+        image = self._session.image
+        return {
+            "name": f"{'image' if image is None else image.name} {title}",
+            "metadata": {METADATA_KEY: {"colors": True}},
+            "scale": objects.scale,
+            "rotate": objects.rotate,
+            "units": objects.units,
+        }
+
+    def _insert(self, index: int, layer: Any) -> Any:
+        """Put a layer at its place in the list, and leave the active one what it is."""
+        layers = self._workspace.viewer.layers
+        active = layers.selection.active
+        layers.insert(index, layer)
+        layers.selection.active = active
         return layer
 
     def _pixels(self, field: Field) -> NDArray[Any]:
