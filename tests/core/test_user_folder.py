@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_pixel_embedding.core.user_folder import VARIABLE, user_folder
+from napari_pixel_embedding.core.user_folder import VARIABLE, temporary_user_folder, user_folder
 
 
 @pytest.fixture
@@ -35,3 +35,16 @@ def test_variables_name_another_place(home, monkeypatch):
     assert user_folder() == home / "data" / "napari-pixel-embedding"
     monkeypatch.setenv(VARIABLE, str(home / "mine"))
     assert user_folder() == home / "mine"
+
+
+@pytest.mark.parametrize("chosen", [None, "mine"])
+def test_work_of_a_demonstration_goes_with_it(home, monkeypatch, chosen):
+    if chosen is not None:
+        monkeypatch.setenv(VARIABLE, str(home / chosen))
+    before = user_folder()
+    with pytest.raises(KeyError), temporary_user_folder() as folder:
+        assert user_folder() == folder != before
+        (folder / "journal").write_text("a stroke")
+        raise KeyError
+    assert user_folder() == before
+    assert not folder.exists()

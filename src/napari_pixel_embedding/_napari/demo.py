@@ -12,6 +12,8 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
 
+from napari_pixel_embedding.core.user_folder import temporary_user_folder
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -58,20 +60,31 @@ def run_demo(screenshot: Path | None = None, sample: str = "nuclei-field") -> in
     DemoFailed
         With ``screenshot``, when a step fails.
     """
-    viewer = napari.Viewer(title="napari-pixel-embedding", show=True)
-    demo = Demo(viewer)
-    if screenshot is None:
-        with contextlib.suppress(DemoFailed):  # the window shows what went wrong, and stays
-            demo.begin(sample)
-        napari.run()
+    if screenshot is not None:
+        with temporary_user_folder():  # or the next start would offer what the demo painted
+            _perform(screenshot, sample)
         return 0
+    demo = Demo(_viewer())
+    with contextlib.suppress(DemoFailed):  # the window shows what went wrong, and stays
+        demo.begin(sample)
+    napari.run()
+    return 0
+
+
+def _viewer() -> napari.Viewer:
+    return napari.Viewer(title="napari-pixel-embedding", show=True)
+
+
+def _perform(screenshot: Path, sample: str) -> None:
+    """Do all that can be shown without a hand, and write a picture of it."""
+    viewer = _viewer()
+    demo = Demo(viewer)
     try:
         demo.begin(sample)
         demo.perform()
         viewer.window.screenshot(str(screenshot), canvas_only=False, flash=False)
     finally:
         viewer.close()
-    return 0
 
 
 class Demo:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NAME = "napari-pixel-embedding"
 VARIABLE = "NAPARI_PIXEL_EMBEDDING_HOME"
@@ -20,6 +26,23 @@ def user_folder() -> Path:
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen).expanduser()
     return _data_folder() / _NAME
+
+
+@contextmanager
+def temporary_user_folder() -> Iterator[Path]:
+    """Keep unfinished work in a folder that goes when the block ends.
+
+    For work that nobody will ask for again, such as what a demonstration paints.
+    """
+    before = os.environ.get(VARIABLE)
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.environ[VARIABLE] = folder
+        try:
+            yield Path(folder)
+        finally:
+            os.environ.pop(VARIABLE)
+            if before is not None:
+                os.environ[VARIABLE] = before
 
 
 def _data_folder() -> Path:
