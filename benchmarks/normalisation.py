@@ -1,9 +1,10 @@
-"""What batch instead of group normalisation, and folding it for inference, are worth on a CPU.
+"""What batch normalisation, folding it for inference, and a stride-2 stem are worth on a CPU.
 
     python benchmarks/normalisation.py [--steps 5]
 
 Prints CPU seconds of a training step of 4 crops of 256², with either normalisation in the same
-network, and of a forward pass of 512² pixels before and after folding; all in one run.
+network and with a stem that halves the resolution, and of a forward pass of 512² pixels before and
+after folding, and with that stem; all in one run.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def main() -> None:
     group = _cpu_seconds(_training_step(_with_group_norm(EmbeddingUNet()), crops), steps)
     print(f"training step, group normalisation  {group:.3f} s")
     print(f"training step, batch normalisation  {batch:.3f} s  {batch / group:.2f} × of it")
+    stem = _cpu_seconds(_training_step(EmbeddingUNet(stem_stride=2), crops), steps)
+    print(f"training step, stride-2 stem too    {stem:.3f} s  {stem / batch:.2f} × of it")
 
     network, image = EmbeddingUNet().eval(), _image(1, 512)
     plain = _cpu_seconds(lambda: _forward(network, image), steps)
@@ -42,6 +45,9 @@ def main() -> None:
     folded = _cpu_seconds(lambda: _forward(folded_network, image), steps)
     print(f"forward pass as trained             {plain:.3f} s")
     print(f"forward pass for inference          {folded:.3f} s  {folded / plain:.2f} × of it")
+    halved = for_inference(EmbeddingUNet(stem_stride=2).eval(), _CPU)
+    stem = _cpu_seconds(lambda: _forward(halved, image), steps)
+    print(f"forward pass, stride-2 stem too     {stem:.3f} s  {stem / folded:.2f} × of it")
 
 
 def _image(count: int, side: int) -> Tensor:

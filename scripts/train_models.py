@@ -284,8 +284,9 @@ def _card(name: str, plan: Plan, scores: dict[str, Scores]) -> str:
 - **Licence**: {plan.config["licence"]}.
 
 {limits}
-Scores on images that were not trained on, none a tile of a field that has tiles among the
-training images; default parameters, which were chosen on the same images.
+Scores on images that were not trained on: of nuclei none a tile of a field that has tiles among the
+training images, of phase contrast other images of the set, perhaps of the same cultures. Default
+parameters, chosen on the nuclei among them.
 
 {_table(scores)}"""
 
