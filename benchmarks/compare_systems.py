@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,17 +33,27 @@ from napari_pixel_embedding import (
 )
 from napari_pixel_embedding.console import follow, say
 from napari_pixel_embedding.core.annotated import read_pairs, spread
-from napari_pixel_embedding.core.clustering.params import bandwidth_range
+from napari_pixel_embedding.core.clustering.mutex import mutex_watershed
+from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
 from napari_pixel_embedding.core.folder_training import choose_pairs
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding import ClusterParams, EmbeddingModel, Recipe
+    from collections.abc import Callable
+
+    from napari_pixel_embedding import EmbeddingMap, EmbeddingModel, Recipe
+
+    Cut = Callable[[ClusterParams], np.ndarray]
 
 _RECIPES = Path(__file__).parent / "recipes"
 _BANDWIDTHS = 7
 _TUNED_ON = 24
-_VARIANTS = {"": {}, "without distance seeds": {"distance_seeds": False}}
+_VARIANTS: dict[str, dict[str, Any]] = {
+    "": {},
+    "8 views": {"augment": 8},
+    "mutex watershed": {"method": "mutex"},
+    "without distance seeds": {"distance_seeds": False},
+}
 """How each model is scored: options of ``evaluate_folder``."""
 _COLUMNS = ("AP@0.5", "AP@0.75", "mean AP", "SBD", r"\|DiC\|", "s an image")
 
@@ -101,7 +113,10 @@ def scored(model: EmbeddingModel, recipe: Recipe, options: argparse.Namespace) -
     names = recipe.data.names(options.data)
     rows = []
     for variant, how in _VARIANTS.items():
-        params = best_params(model, recipe, options.data, how.get("distance_seeds", True))
+        if how.get("method") == "mutex" and find_spec("bioimage_cpp") is None:
+            say("mutex watershed is left out: it needs the package bioimage-cpp")
+            continue
+        params = best_params(model, recipe, options.data, how)
         scores = evaluate_folder(
             options.data / options.dev,
             model=model,
@@ -117,24 +132,30 @@ def scored(model: EmbeddingModel, recipe: Recipe, options: argparse.Namespace) -
 
 
 def best_params(
-    model: EmbeddingModel, recipe: Recipe, data: Path, distance_seeds: bool
+    model: EmbeddingModel, recipe: Recipe, data: Path, how: dict[str, Any]
 ) -> ClusterParams:
-    """Choose the bandwidth by the mean AP on some images that were learnt from."""
+    """Choose the bandwidth by the mean AP on some images that were learnt from, in one view."""
     usual = model.config.cluster_params()
     pairs = choose_pairs(data / recipe.data.folder, names=recipe.data.names(data), hold_back=0)
     read = read_pairs(spread(pairs.train, _TUNED_ON), model.config)
     maps = [predict_embedding(model, image, axes=read.axes) for image in read.images]
-    if not distance_seeds:
-        maps = [replace(emap, distance=None) for emap in maps]
-    indices = [build_cluster_index(emap) for emap in maps]
+    cuts = [_cut_of(emap, how) for emap in maps]
     low, high = bandwidth_range(model.config.space, model.config.delta_var)
     tried = [replace(usual, bandwidth=float(b)) for b in np.geomspace(low, high, _BANDWIDTHS)]
 
     def quality(params: ClusterParams) -> float:
-        found = [index.cut(params) for index in indices]
+        found = [cut(params) for cut in cuts]
         return float(np.mean(average_precision(read.labels, found, IOU_THRESHOLDS)))
 
     return max(tried, key=quality)
+
+
+def _cut_of(emap: EmbeddingMap, how: dict[str, Any]) -> Cut:
+    """Prepare one map for cuts at several bandwidths."""
+    if how.get("method") == "mutex":
+        return partial(mutex_watershed, emap)
+    seeds = how.get("distance_seeds", True)
+    return build_cluster_index(emap if seeds else replace(emap, distance=None)).cut
 
 
 def print_table(rows: list[Row]) -> None:
