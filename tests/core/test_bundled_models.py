@@ -14,7 +14,7 @@ MOST_BYTES = 8_000_000
 
 def test_the_default_is_among_them():
     assert DEFAULT_MODEL in list_models()
-    assert {"nuclei-fluo", "generic", "cells-phase"} <= set(list_models())
+    assert {"nuclei-fluo", "generic", "cells-phase", "volume"} <= set(list_models())
 
 
 @pytest.mark.parametrize("name", list_models())
@@ -37,6 +37,7 @@ def test_each_is_small_and_says_what_it_is(name):
         ("generic", "nuclei-field", {}, 0.85),
         ("generic", "phase-contrast", {"diameter": 60}, 0.4),
         ("cells-phase", "phase-contrast", {}, 0.5),
+        ("volume", "embryo-3d", {"diameter": 21, "spacing": (2.18, 1, 1)}, 0.8),
     ],
 )
 def test_objects_of_a_sample_are_found(model, sample, options, at_least):

@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from napari_pixel_embedding.core.devices import autocast, available_devices, resolve_device
+from napari_pixel_embedding.core.devices import (
+    autocast,
+    available_devices,
+    learning_precision,
+    resolve_device,
+)
 
 
 @pytest.fixture
@@ -52,3 +57,10 @@ def test_half_precision_only_where_the_processor_computes_with_it(monkeypatch):
             assert torch.matmul(torch.ones(2, 2), torch.ones(2, 2)).dtype == dtype
     with autocast(torch.device("mps")):
         assert torch.matmul(torch.ones(2, 2), torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_volumes_are_learnt_in_full_precision_on_the_processor(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    for ndim, dtype in ((2, torch.bfloat16), (3, torch.float32)):
+        with learning_precision(torch.device("cpu"), ndim):
+            assert torch.matmul(torch.ones(2, 2), torch.ones(2, 2)).dtype == dtype

@@ -204,3 +204,5 @@ def test_bundled_models_replay_their_own_kind_and_their_children_too(tiny_model)
     assert (
         len(bundled_replay(ModelConfig(name="cells-phase", provenance={"parent": "generic"}))) == 4
     )
+    volumes = bundled_replay(ModelConfig(name="volume", axes="ZYX", provenance={}))
+    assert {(v.image.ndim, v.image.shape == v.labels.shape) for v in volumes} == {(3, True)}

@@ -51,6 +51,19 @@ def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
     return contextlib.nullcontext()
 
 
+def learning_precision(
+    device: torch.device, ndim: int
+) -> contextlib.AbstractContextManager[object]:
+    """Choose the precision to learn in: as :func:`autocast`, but float32 for volumes on the CPU.
+
+    There, where a layer sees exactly two planes, the gradient of its bfloat16 weights is garbage
+    on processors with AVX-512 alone (oneDNN in torch 2.13).
+    """
+    if device.type == "cpu" and ndim == 3:
+        return contextlib.nullcontext()
+    return autocast(device)
+
+
 def _cpu_has_bfloat16() -> bool:
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
     return bool(supported is not None and supported())

@@ -350,12 +350,12 @@ def _run(network: torch.nn.Module, tile: torch.Tensor) -> NDArray[np.float32]:
         tile = tile.contiguous(memory_format=torch.channels_last)
     with autocast(tile.device):
         output = network(tile)
-    parts = [
-        output.embedding[0].float(),
-        torch.sigmoid(output.foreground.float()),
-        output.distance.float().clamp(0, 1),
-    ]
-    return torch.cat(parts).cpu().numpy()
+    embedding = output.embedding[0]
+    maps = torch.empty((len(embedding) + 2, *embedding.shape[1:]), device=tile.device)
+    maps[:-2] = embedding  # each pixel is touched once: to float32 and to its place
+    maps[-2].copy_(output.foreground[0]).sigmoid_()
+    maps[-1].copy_(output.distance[0]).clamp_(0, 1)
+    return maps.cpu().numpy()
 
 
 def _pad(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Samples of what a bundled model was trained on, so that tuning does not make it forget.
 
 They are crops of training images and lie in ``sample_data/replay``, as ``images/KIND-NN.tif`` and
-``masks/KIND-NN.tif``; ``scripts/make_replay_data.py`` chose them.
+``masks/KIND-NN.tif``; ``scripts/make_replay_data.py`` chose them. Volumes are drawn.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_pixel_embedding.core.samples import samples_folder
+from napari_pixel_embedding.core.synthetic import SyntheticConfig, synthetic_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,9 +23,12 @@ _KINDS = {
 }
 """For each bundled model, the kinds of images it was trained on."""
 
+_VOLUMES = "volume"
+_DRAWN = 6
+
 
 class Annotation(NamedTuple):
-    """An image with axes YX or YXC, and its label image, 0 is background."""
+    """An image with axes YX, YXC or ZYX, and its label image, 0 is background."""
 
     image: NDArray[Any]
     labels: NDArray[Any]
@@ -33,7 +37,7 @@ class Annotation(NamedTuple):
 def origin(config: ModelConfig) -> str:
     """Name of the bundled model that a model is or descends from, else of its first ancestor."""
     name, provenance = config.name, config.provenance
-    while name not in _KINDS and "parent" in provenance:
+    while name not in {*_KINDS, _VOLUMES} and "parent" in provenance:
         name, provenance = provenance["parent"], provenance.get("parent_provenance", {})
     return str(name)
 
@@ -49,7 +53,10 @@ def bundled_replay(config: ModelConfig) -> list[Annotation]:
     from napari_pixel_embedding.core.files import find_pairs
     from napari_pixel_embedding.core.io import read_image, read_labels
 
-    kinds = _KINDS.get(origin(config), ())
+    first = origin(config)
+    if first == _VOLUMES:
+        return [_drawn_volume(seed) for seed in range(_DRAWN)]
+    kinds = _KINDS.get(first, ())
     if not kinds:
         return []
     return [
@@ -57,3 +64,9 @@ def bundled_replay(config: ModelConfig) -> list[Annotation]:
         for pair in find_pairs(samples_folder() / "replay")
         if pair.image.stem.split("-")[0] in kinds
     ]
+
+
+def _drawn_volume(seed: int) -> Annotation:
+    """Draw touching ellipsoids, noisier with each seed, of the size that `volume` knows."""
+    config = SyntheticConfig(diameter=16.0, noise=0.05 + 0.06 * seed)
+    return Annotation(*synthetic_image("ellipses", (48, 64, 64), seed=seed, config=config))

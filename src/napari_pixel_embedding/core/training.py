@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from napari_pixel_embedding.core.checkpoint import EmbeddingModel
 from napari_pixel_embedding.core.configs import TrainConfig
 from napari_pixel_embedding.core.data import Sample, draw_batch, prepare_sample
-from napari_pixel_embedding.core.devices import autocast, resolve_device
+from napari_pixel_embedding.core.devices import learning_precision, resolve_device
 from napari_pixel_embedding.core.files import open_atomically
 from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.model_config import ModelConfig
@@ -222,7 +222,7 @@ class _Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = _cosine_rate(config, self.step)
         self._train_mode()
-        with autocast(self.device):
+        with learning_precision(self.device, self.model_config.ndim):
             output = self.network(batch.image.contiguous(memory_format=_memory_format(batch.image)))
         dice = config.loss.instance_dice > 0 and self._has_done(config.loss.instance_dice_from)
         terms = loss_terms(output, batch, self.model_config, config.loss, instance_dice=dice)
