@@ -34,7 +34,7 @@ def main() -> None:
     image = _mosaic(options.size)
     params = model.config.cluster_params()
 
-    forward = _seconds(lambda: _bare_forward(model, image))
+    forward = _seconds(lambda: bare_forward(model, image))
     network = _seconds(lambda: predict_embedding(model, image, device="cpu"))
     emap = predict_embedding(model, image, device="cpu")
     build = _seconds(lambda: build_cluster_index(emap))
@@ -62,7 +62,7 @@ def _mosaic(size: int) -> np.ndarray:
     return np.tile(field, repeats)[:size, :size]
 
 
-def _bare_forward(model: Any, image: np.ndarray) -> None:
+def bare_forward(model: Any, image: np.ndarray) -> None:
     device = torch.device("cpu")
     network = for_inference(model.network, device)
     batch = torch.from_numpy(image.astype(np.float32))[None, None]

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.views import View
 
-_TILE = {2: (1024, 1024), 3: (32, 256, 256)}
+_TILE = {2: (1024, 1024), 3: (96, 256, 256)}
+"""Largest tile along the spatial axes: most stacks have one layer of tiles."""
 
 
 def predict_embedding(

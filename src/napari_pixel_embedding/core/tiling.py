@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
@@ -69,9 +70,10 @@ def plan_tiles(
         ``2**depth`` of the network: only tiles on this grid see the same poolings as the whole
         image does.
     tile_shape, halo : sequence of int
-        Wanted sizes; four strides of halo by default.
+        Largest tile that is wanted, and its overlap on each side; two strides by default. Tiles
+        get smaller where as many of them still cover the image: less is computed twice.
     """
-    halo = (4 * stride,) * len(shape) if halo is None else halo
+    halo = (2 * stride,) * len(shape) if halo is None else halo
     if len(tile_shape) != len(shape) or len(halo) != len(shape):
         raise ValueError(
             f"tile_shape and halo must name the {len(shape)} spatial axes, "
@@ -83,8 +85,16 @@ def plan_tiles(
         min(_round_up(h, stride), (t // stride - 1) // 2 * stride)
         for h, t in zip(halo, tile, strict=True)
     )
+    tile = tuple(_even(*each, stride) for each in zip(padded, tile, overlap, strict=True))
     starts = [_starts(p, t, h) for p, t, h in zip(padded, tile, overlap, strict=True)]
     return TilePlan(padded, tile, overlap, tuple(product(*starts)))
+
+
+def _even(size: int, tile: int, halo: int, stride: int) -> int:
+    """Side of the smallest tiles of which no more are needed than of ``tile`` pixels."""
+    inner = size - 2 * halo
+    count = max(math.ceil(inner / (tile - 2 * halo)), 1)
+    return _round_up(math.ceil(inner / count) + 2 * halo, stride)
 
 
 def _starts(size: int, tile: int, halo: int) -> list[int]:
