@@ -8,8 +8,8 @@ tiles of several sizes. Objects are compared by F1 at an IoU of 0.5; times are C
 with the bare forward pass of the same network on the same pixels in one go. ``pixels`` is how many
 more pixels the tiles have than the image.
 
-With ``--memory``, a process of its own segments an image of so many pixels a side block by block, as
-the window does with images that do not fit, and prints its peak memory above that at the start.
+With ``--memory``, a process of its own segments an image of so many pixels a side block by block,
+as the window does with images that do not fit, and prints its peak memory above the image.
 """
 
 from __future__ import annotations
