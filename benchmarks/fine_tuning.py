@@ -145,11 +145,12 @@ def _tune(
 def _errors(model: EmbeddingModel, images: list[Annotated], scaled: bool = True) -> ErrorCounts:
     """Errors on images whose objects are brought to the model's size, or left as they are."""
     own = float(model.config.object_diameter or _DIAMETER)
+    usual = model.config.image_diameter or own
     found = ErrorCounts()
     for one in images:
         diameter = one.diameter if scaled else own
         params = model.config.cluster_params()
-        params = replace(params, min_size=round(params.min_size * (diameter / own) ** 2))
+        params = replace(params, min_size=round(params.min_size * (diameter / usual) ** 2))
         labels = segment(one.image, model, diameter=diameter, params=params)
         found += count_errors(one.truth, labels)
     return found

@@ -31,7 +31,16 @@ _RESUME = "Go on with the fine-tuning that was interrupted, from its last checkp
 _FORGET = "Throw the interrupted fine-tuning away."
 _REDRAW_MS = 200
 _BASIC = ("steps", "learning_rate", "replay")
-_MORE = ("frozen", "held_back", "border", "trust_background", "batch_size", "crop", "seed")
+_MORE = (
+    "frozen",
+    "held_back",
+    "border",
+    "trust_background",
+    "unknown",
+    "batch_size",
+    "crop",
+    "seed",
+)
 
 
 class FineTunePanel(Panel):

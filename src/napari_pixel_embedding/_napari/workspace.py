@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
@@ -95,7 +96,8 @@ class Workspace(QObject):
         if self._closed:
             return
         self._closed = True
-        self._warming.stop()
+        with contextlib.suppress(RuntimeError):  # when the program ends, Qt may be first
+            self._warming.stop()
         self.session.events.error.disconnect(self._notify)
         self.session.events.recovery.disconnect(self._offer)
         self.controller.close()

@@ -66,6 +66,8 @@ class LossConfig:
         See :class:`~.losses.NeighbourCosineLoss`.
     min_pixels : int
         Objects smaller than this in a crop do not count for the embedding.
+    unknown : float
+        Weight, in the foreground term, of pixels that nothing is known about, as background.
     instance_dice : float
         Weight of :func:`~.losses.instance_dice_loss`; 0 leaves it out.
     instance_dice_from : float
@@ -80,6 +82,7 @@ class LossConfig:
     neighbours_only: bool = False
     cosine_form: Literal["squared", "absolute", "signed"] = "squared"
     min_pixels: int = 10
+    unknown: float = 0.0
     instance_dice: float = 0.0
     instance_dice_from: float = 0.3
 
@@ -253,6 +256,17 @@ class FineTuneConfig:
             step=0.05,
         ),
     )
+    unknown: float = field(
+        default=0.1,
+        metadata=describe(
+            "Unknown as background",
+            0.0,
+            1.0,
+            "How much a pixel that nothing is known about counts as background, against one that "
+            "was corrected: most of an image is background. 0 leaves it out.",
+            step=0.05,
+        ),
+    )
     seed: int = field(default=0, metadata=describe("Seed", 0, 2**31 - 1, _SEED))
 
     def __post_init__(self) -> None:
@@ -272,5 +286,6 @@ class FineTuneConfig:
             fixed_statistics=True,
             frozen=self.frozen,
             centred=True,
+            loss=LossConfig(unknown=self.unknown),
             augmentation=_GENTLE,
         )

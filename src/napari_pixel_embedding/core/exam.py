@@ -13,6 +13,7 @@ from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
 from napari_pixel_embedding.core.inference import predict_normalised
 from napari_pixel_embedding.core.metrics import average_precision
 from napari_pixel_embedding.core.object_errors import count_errors, judged
+from napari_pixel_embedding.core.scale import params_as_seen
 from napari_pixel_embedding.core.tuning_report import ErrorCounts
 
 if TYPE_CHECKING:
@@ -101,4 +102,6 @@ def _segmented(
     """Segment a frame that has the size that the network wants already."""
     own_size = model.config.object_diameter
     emap = predict_normalised(model, frame, diameter=own_size, device=device)
-    return build_cluster_index(emap).cut(model.config.cluster_params())
+    return build_cluster_index(emap).cut(
+        params_as_seen(model.config.cluster_params(), model.config)
+    )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import math
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_pixel_embedding.core.calibration import calibrated
 from napari_pixel_embedding.core.checkpoint import EmbeddingModel
 from napari_pixel_embedding.core.configs import FineTuneConfig
 from napari_pixel_embedding.core.frames import annotated_frames
@@ -18,7 +20,7 @@ from napari_pixel_embedding.core.training import TrainProgress, train
 from napari_pixel_embedding.core.tuning_report import BeforeAfter, TuningReport
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -100,7 +102,8 @@ def fine_tune(
         checkpoint=checkpoint,
         chances=chances(lessons, past, config.replay),
     )
-    yield from _with_reports(steps, exams, before)
+    calibrate = partial(calibrated, frames=frames, device=device)
+    yield from _with_reports(steps, exams, before, calibrate)
 
 
 def _as_list(arrays: NDArray[Any] | Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -174,17 +177,28 @@ class _Exams(NamedTuple):
 
 
 def _with_reports(
-    steps: Iterator[TrainProgress], exams: _Exams, before: _Standing
+    steps: Iterator[TrainProgress],
+    exams: _Exams,
+    before: _Standing,
+    calibrate: Callable[[EmbeddingModel], dict[str, Any]],
 ) -> Iterator[TrainProgress]:
-    """Add to each model what it does better and worse than its parent."""
-    report, judged = None, None
+    """Give each model its parameters, and tell what it does better and worse than its parent."""
+    cluster: dict[str, Any] | None = None
+    report, judged = before.compared(before), None
     for state in steps:
         if state.model is None:
             yield state
             continue
-        if report is None or state.best_score is None or state.best_score != judged:
-            report, judged = exams.mark(state.model).compared(before), state.best_score
-        yield replace(state, model=_with_report(state.model, report), report=report)
+        if cluster is None or state.best_score is None or state.best_score != judged:
+            cluster = calibrate(state.model)
+            after = exams.mark(_with_cluster(state.model, cluster))
+            report, judged = after.compared(before), state.best_score
+        model = _with_report(_with_cluster(state.model, cluster), report)
+        yield replace(state, model=model, report=report)
+
+
+def _with_cluster(model: EmbeddingModel, cluster: dict[str, Any]) -> EmbeddingModel:
+    return replace(model, config=replace(model.config, cluster=cluster))
 
 
 def _with_report(model: EmbeddingModel, report: TuningReport) -> EmbeddingModel:

@@ -222,20 +222,24 @@ def _partner_pixels(objects: Objects, pairs: Tensor) -> tuple[Tensor, Tensor]:
     return torch.repeat_interleave(pairs[:, 0], count), by_owner[place]
 
 
-def foreground_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def foreground_loss(logits: Tensor, labels: Tensor, unknown: float = 0.0) -> Tensor:
     """Binary cross-entropy plus soft Dice of foreground logits, both (B, [Z,] Y, X).
 
-    The target is ``labels > 0``; pixels with label −1 are left out.
+    The target is ``labels > 0``; pixels with label −1 count as background with the weight
+    ``unknown``.
     """
-    known = labels != IGNORE
-    target = (labels > 0).to(logits.dtype)[known]
-    if target.numel() == 0:
+    if unknown == 0:
+        known = labels != IGNORE
+        logits, labels = logits[known], labels[known]
+    if labels.numel() == 0:
         return logits.sum() * 0.0
-    logits = logits[known]
+    target = (labels > 0).to(logits.dtype)
+    weight = torch.where(labels == IGNORE, unknown, 1.0)
     probability = torch.sigmoid(logits)
     overlap = 2 * (probability * target).sum() + 1
-    dice = 1 - overlap / (probability.sum() + target.sum() + 1)
-    return F.binary_cross_entropy_with_logits(logits, target) + dice
+    dice = 1 - overlap / ((weight * probability).sum() + target.sum() + 1)
+    entropy = F.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum")
+    return entropy / weight.sum() + dice
 
 
 def distance_loss(predicted: Tensor, distance: Tensor, labels: Tensor) -> Tensor:

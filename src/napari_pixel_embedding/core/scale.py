@@ -8,6 +8,7 @@ pixels, so that everything behind the network works at full resolution.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.clustering.params import ClusterParams
     from napari_pixel_embedding.core.model_config import ModelConfig
 
 DIAMETERS = (2.0, 4000.0)
@@ -91,6 +93,23 @@ def _zoom_in_plane(config: ModelConfig, diameter: float | None) -> float:
 def zoomed_shape(shape: Sequence[int], zoom: Zoom) -> tuple[int, ...]:
     """Pixels along ([Z,] Y, X) after resampling, at least one an axis."""
     return tuple(max(round(n * z), 1) for n, z in zip(shape, zoom, strict=True))
+
+
+def pixels_as_seen(config: ModelConfig) -> float:
+    """Pixels that the network sees for each pixel of an image as it comes.
+
+    Examples
+    --------
+    >>> from napari_pixel_embedding.core.model_config import ModelConfig
+    >>> pixels_as_seen(ModelConfig(object_diameter=20, image_diameter=40))
+    0.25
+    """
+    return float(_zoom_in_plane(config, None) ** config.ndim)
+
+
+def params_as_seen(params: ClusterParams, config: ModelConfig) -> ClusterParams:
+    """Translate parameters for images as they come to ones for what the network sees."""
+    return replace(params, min_size=round(params.min_size * pixels_as_seen(config)))
 
 
 def resample(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:

@@ -1,0 +1,57 @@
+"""A tuned model's cluster parameters suit the objects that were corrected."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_pixel_embedding import load_model
+from napari_pixel_embedding.core.calibration import FEWEST, calibrated
+from napari_pixel_embedding.core.frames import annotated_frames
+from napari_pixel_embedding.core.samples import load_sample
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("nuclei-fluo")
+
+
+@pytest.fixture(scope="module")
+def field():
+    """A quarter of a sample with nuclei, its label image, as the network sees them."""
+    image, labels = load_sample("nuclei-field")
+    window = (slice(0, 256), slice(0, 256))
+    return image.data[window], np.asarray(labels)[window].astype(np.int32)
+
+
+def frames_of(model, field):
+    return list(annotated_frames(model.config, *field))
+
+
+def test_the_least_size_is_half_that_of_a_small_corrected_object(model, field):
+    chosen = calibrated(model, frames_of(model, field), "cpu")
+    sizes = np.bincount(field[1].ravel())[1:]
+    small = np.percentile(sizes[sizes > 0], 5)
+    assert chosen["min_size"] == max(model.config.cluster_params().min_size, round(small / 2))
+
+
+def test_the_bandwidth_is_one_that_keeps_the_objects_whole(model, field):
+    apart = replace(model, config=replace(model.config, cluster={"bandwidth": 0.5}))
+    chosen = calibrated(apart, frames_of(apart, field), "cpu")
+    assert chosen["bandwidth"] > 1.0
+
+
+def test_a_few_objects_change_nothing(model, field):
+    image, labels = field
+    few = np.unique(labels[labels > 0])[: FEWEST - 1]
+    sparse = np.where(np.isin(labels, few), labels, -1)
+    assert calibrated(model, frames_of(model, (image, sparse)), "cpu") == model.config.cluster
+
+
+def test_sizes_are_those_of_the_image_as_it_comes(model, field):
+    image, labels = field
+    large = np.kron(image, np.ones((2, 2), image.dtype)), np.kron(labels, np.ones((2, 2), int))
+    doubled = replace(model, config=replace(model.config, image_diameter=40.0))
+    once = calibrated(model, frames_of(model, field), "cpu")
+    twice = calibrated(doubled, frames_of(doubled, large), "cpu")
+    assert twice["min_size"] == pytest.approx(4 * once["min_size"], rel=0.1)
