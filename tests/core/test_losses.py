@@ -365,3 +365,13 @@ def test_published_inter_term_separates_and_the_printed_one_collapses(spread):
     gap, inter = smallest_gap(PrintedLoss(), spread)
     assert inter < 1e-3, "the printed form is content …"
     assert gap < EUCLIDEAN.delta_dist, "… with objects on top of each other"
+
+
+def test_unknown_pixels_count_as_background_as_much_as_they_are_told_to():
+    logits = torch.tensor([[2.0, -1.0, 0.5]])
+    labels = torch.tensor([[1, 0, -1]])
+    left_out = foreground_loss(logits[:, :2], labels[:, :2])
+    assert foreground_loss(logits, labels) == left_out
+    as_background = foreground_loss(logits, labels.clamp(min=0))
+    assert torch.isclose(foreground_loss(logits, labels, unknown=1.0), as_background)
+    assert left_out < foreground_loss(logits, labels, unknown=0.1) < as_background
