@@ -8,6 +8,7 @@ what the model has found beside them. Experiments, each scored on the other (dev
 
 dense     60 objects of one image
 sparse    every second of them
+spread    every second one too, but of two images: as many objects as in dense
 three     all objects of three images, some 200
 all       all fourteen images
 
@@ -46,6 +47,16 @@ _FORGETTING = 12
 """Every so many-th dev image of dsb2018 tells what was forgotten."""
 
 
+_EXPERIMENTS = {
+    "dense": (1, 60, 1),
+    "sparse": (1, 60, 2),
+    "spread": (2, 60, 2),
+    "three": (3, 10**6, 1),
+    "all": (14, 10**6, 1),
+}
+"""Images, objects of each at most, and every so many-th of them."""
+
+
 @dataclass(frozen=True)
 class Annotated:
     """An image, its true label image, and the diameter of its objects."""
@@ -60,7 +71,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="nuclei-fluo")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="other settings")
-    parser.add_argument("--only", nargs="+", default=["dense", "sparse", "three", "all"])
+    parser.add_argument("--only", nargs="+", default=list(_EXPERIMENTS))
     options = parser.parse_args()
     model = _with_diameter(load_model(options.model))
     phase = options.data / "usiigaci_phase"
@@ -70,8 +81,8 @@ def main() -> None:
     before = _errors(model, dev).ap50, _errors(model, nuclei, scaled=False).ap50
     print(f"{model.name} before: phase contrast {before[0]:.3f}, nuclei {before[1]:.3f}")
     for name in options.only:
-        chosen = {"dense": train[:1], "sparse": train[:1], "three": train[:3], "all": train}[name]
-        most, every = (60, 1 + (name == "sparse")) if len(chosen) == 1 else (10**6, 1)
+        count, most, every = _EXPERIMENTS[name]
+        chosen = train[:count]
         corrections = [_annotate(model, one, most, every) for one in chosen]
         tuned, cpu, wall = _tune(model, chosen, corrections, config)
         objects = sum(len(np.unique(c[c > 0])) for c in corrections)
