@@ -4,7 +4,8 @@
 
 Both are measured in one run, in turns, on the same network with the same optimiser: the whole
 step as in training (drawing and varying crops, all losses, clipping, averaging of weights)
-against forward, backward and AdamW on a fixed batch whose loss is a mean of the outputs.
+against forward, backward and AdamW on a fixed batch whose loss is a mean of the outputs. The
+three systems, of the size base, are compared after the bundled model.
 """
 
 from __future__ import annotations
@@ -16,16 +17,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from napari_pixel_embedding import FineTuneConfig, TrainConfig, load_model, prepare_samples
+from napari_pixel_embedding import (
+    EmbeddingModel,
+    FineTuneConfig,
+    TrainConfig,
+    load_model,
+    model_config_for,
+    prepare_samples,
+)
 from napari_pixel_embedding.core.data import draw_batch
 from napari_pixel_embedding.core.devices import autocast
 from napari_pixel_embedding.core.samples import load_sample
+from napari_pixel_embedding.core.systems import SYSTEMS
 from napari_pixel_embedding.core.training import _Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_pixel_embedding import EmbeddingModel
     from napari_pixel_embedding.core.data import Sample
 
 _CPU = torch.device("cpu")
@@ -38,8 +46,11 @@ def main() -> None:
     model = load_model("nuclei-fluo")
     image, labels = load_sample("nuclei-field")
     samples = prepare_samples([image.data], [labels], model.config)
-    for name, config in (("training", TrainConfig()), ("fine-tuning", FineTuneConfig().training())):
-        whole, bare = _compare(model, samples, config, steps)
+    usual = TrainConfig(warmup=0.0)
+    cases = [("training", model, usual), ("fine-tuning", model, FineTuneConfig().training())]
+    cases += [(s, EmbeddingModel.untrained(model_config_for(s)), usual) for s in SYSTEMS]
+    for name, learner, config in cases:
+        whole, bare = _compare(learner, samples, config, steps)
         print(
             f"{name:12} {config.batch_size} × {config.crop}²: bare {bare:.3f} s CPU, "
             f"whole {whole:.3f} s, overhead {whole / bare - 1:.0%} (goal ≤ 15 %)"
