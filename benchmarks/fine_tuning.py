@@ -13,8 +13,7 @@ three     all objects of three images, some 200
 all       all fourteen images
 
 Before and after each, AP@0.5 on the dev images of both sets, with the CPU and the wall time of the
-tuning. Images are resampled to the objects' size, which is measured in their masks; the smallest
-object that counts grows with it.
+tuning. Images are resampled to the objects' size, which is measured in their masks.
 """
 
 from __future__ import annotations
@@ -156,13 +155,10 @@ def _tune(
 def _errors(model: EmbeddingModel, images: list[Annotated], scaled: bool = True) -> ErrorCounts:
     """Errors on images whose objects are brought to the model's size, or left as they are."""
     own = float(model.config.object_diameter or _DIAMETER)
-    usual = model.config.image_diameter or own
     found = ErrorCounts()
     for one in images:
         diameter = one.diameter if scaled else own
-        params = model.config.cluster_params()
-        params = replace(params, min_size=round(params.min_size * (diameter / usual) ** 2))
-        labels = segment(one.image, model, diameter=diameter, params=params)
+        labels = segment(one.image, model, diameter=diameter)
         found += count_errors(one.truth, labels)
     return found
 

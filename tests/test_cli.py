@@ -132,7 +132,9 @@ def test_cluster_options_change_the_labels_and_the_rest_is_the_model_s(
         "napari_pixel_embedding.workflows.segment_files",
         lambda *a, params, **k: iter(seen.append(params) or ()),
     )
+    run("segment", folder / "images", "--model", model_file)
     run("segment", folder / "images", "--model", model_file, "--min-size", "7")
+    assert seen.pop(0) is None
     assert seen[0].min_size == 7
     own = load_model(model_file).config.cluster_params()
     assert (seen[0].bandwidth, seen[0].seed_threshold) == (own.bandwidth, own.seed_threshold)

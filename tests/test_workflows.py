@@ -193,6 +193,17 @@ def test_stacks_are_scored_and_learnt_from_with_the_axes_of_their_files(tmp_path
     assert trained.config.axes == {"TYX": "YX", "ZYX": "ZYX"}[axes]
 
 
+def test_a_model_knows_how_far_apart_the_planes_are_that_it_learns_from(tmp_path):
+    metadata = {"axes": "ZYX", "PhysicalSizeZ": 2.0, "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.5}
+    folder = dataset(tmp_path / "d", shape=(6, 32, 32), ome=True, metadata=metadata)
+    run = train_from_folder(folder, tmp_path / "m", config=QUICK, device="cpu", **TINY)
+    assert list(run)[-1].model.config.pixel_size == (2.0, 0.5, 0.5)
+    run = train_from_folder(
+        folder, tmp_path / "n", config=QUICK, device="cpu", pixel_size=(1.0, 1.0, 1.0), **TINY
+    )
+    assert list(run)[-1].model.config.pixel_size == (1.0, 1.0, 1.0)
+
+
 def table(path, rows):
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))

@@ -21,6 +21,7 @@ from napari_pixel_embedding.cli_options import (
     add_model,
     add_option,
     add_selection,
+    read_cluster_params,
     read_config,
     selected_names,
 )
@@ -90,7 +91,7 @@ def _segment(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.workflows import segment_files
 
     model = npe.load_model(options.model)
-    params = read_config(options, model.config.cluster_params())
+    params = read_cluster_params(options, model.config)
     failures = 0
     results = segment_files(
         options.images,
@@ -306,7 +307,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         scores = evaluate_folder(
             options.folder,
             model=model,
-            params=read_config(options, model.config.cluster_params()),
+            params=read_cluster_params(options, model.config),
             method=options.method,
             names=selected_names(options),
             diameter=options.diameter,

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import napari_pixel_embedding as npe
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.model_config import ModelConfig
 
 
 def add_command(commands: Any, name: str, run: Any, summary: str, example: str) -> Any:
@@ -125,6 +129,15 @@ def add_cluster_params(parser: Any) -> None:
             default=argparse.SUPPRESS,
             help=escaped(spec.metadata["tooltip"]),
         )
+
+
+def read_cluster_params(options: argparse.Namespace, config: ModelConfig) -> ClusterParams | None:
+    """Change a model's own cluster parameters where the command line says so; None where not."""
+    from napari_pixel_embedding.core.scale import usual_params
+
+    usual = usual_params(config, options.diameter)
+    params: ClusterParams = read_config(options, usual)
+    return None if params == usual else params
 
 
 def add_config(parser: Any, config: type[Any]) -> None:

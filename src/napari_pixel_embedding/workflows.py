@@ -14,6 +14,7 @@ from napari_pixel_embedding.core.annotated import (
     axes_for_model,
     common_axes,
     read_pairs,
+    scale_along,
     select_pairs,
 )
 from napari_pixel_embedding.core.checkpoint import (
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.configs import FineTuneConfig
-    from napari_pixel_embedding.core.io import ImageData
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.training import TrainProgress
 
@@ -169,18 +169,12 @@ def _segment_file(
     image = read_image(path)
     named = (axes or image.axes or model.config.axes).upper().replace("C", "")
     axes = axes.upper() if axes else axes_for_model(image.axes, model.config)
-    spacing = _scale_along(image, model.config.axes)
+    spacing = scale_along(image, model.config.axes)
     labels = segment(image.data, model, params=params, axes=axes, spacing=spacing, **options)
-    write_labels(target, labels, named, _scale_along(image, named), image.units)
+    write_labels(target, labels, named, scale_along(image, named), image.units)
     frames = labels if axes and "T" in axes else labels[None]
     objects = sum(len(set(frame[frame > 0].tolist())) for frame in frames)
     return SegmentedFile(path, target, objects, time.perf_counter() - started)
-
-
-def _scale_along(image: ImageData, axes: str) -> tuple[float, ...] | None:
-    """Size of a pixel along the spatial axes among ``axes``, where the file tells."""
-    count = len(axes.replace("T", ""))
-    return image.scale[-count:] if image.scale and len(image.scale) >= count else None
 
 
 def evaluate_folder(
@@ -217,6 +211,7 @@ def evaluate_folder(
         params=params,
         method=method,
         axes=data.axes,
+        spacing=data.spacing,
         diameter=diameter,
         augment=augment,
         device=device,
@@ -265,6 +260,7 @@ def fine_tune_files(
         targets,
         config,
         axes=axes,
+        spacing=[scale_along(image, model.config.axes) for image in read],
         diameter=diameter,
         device=device,
         replay=None if replay is None else _annotations(replay, model),

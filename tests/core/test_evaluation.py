@@ -87,6 +87,13 @@ def test_validation_is_the_mean_over_thresholds(discs, segmented):
     assert validate("model") == pytest.approx((1 + kept) / 2)
 
 
+def test_every_image_has_its_spacing(discs, segmented):
+    image, labels = discs()
+    asked = segmented([labels, labels])
+    evaluate("model", [image] * 2, [labels] * 2, spacing=[None, (2.0, 1.0)])
+    assert [options["spacing"] for _, _, options in asked] == [None, (2.0, 1.0)]
+
+
 @pytest.mark.parametrize("axes", ["YX", "TYX"])
 def test_distance_seeds_can_be_left_out(discs, tiny_model, monkeypatch, axes):
     image, labels = discs()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_pixel_embedding.core import fine_tuning
 from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
 from napari_pixel_embedding.core.fine_tuning import fine_tune
 from napari_pixel_embedding.core.inference import predict_embedding
@@ -59,6 +60,18 @@ def test_the_parent_and_its_statistics_stay(discs, tiny_model):
         if "running" in name or "num_batches" in name:
             assert torch.equal(tuned[name], value)
     assert not torch.equal(tuned["embedding.3.weight"], before["embedding.3.weight"])
+
+
+@pytest.mark.parametrize("spacing", [(2.0, 1.0, 1.0), [(2.0, 1.0, 1.0), None]])
+def test_planes_that_lie_apart_are_learnt_from_as_a_run_sees_them(discs, tiny_model, spacing):
+    config = tiny_model(axes="ZYX", pixel_size=(1.0, 1.0, 1.0)).config
+    image, labels = discs((6, 32, 32))
+    frames = fine_tuning._corrected_frames(
+        config, [image, image], [labels, labels], None, spacing, None
+    )
+    planes = [frame[0].shape[1] for frame in frames]
+    assert planes == ([12, 12] if isinstance(spacing, tuple) else [12, 6])
+    assert all(frame.shape[1:] == target.shape for frame, target in frames)
 
 
 def test_the_child_tells_where_it_comes_from(discs, tiny_model):

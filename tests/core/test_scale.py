@@ -1,6 +1,7 @@
 """Images are resampled to the object size that a model knows, and its answer is brought back."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.draw import disk
 
+from napari_pixel_embedding.core.checkpoint import load_model
 from napari_pixel_embedding.core.data import normalise
 from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.inference import predict_embedding, segment
@@ -18,6 +20,8 @@ from napari_pixel_embedding.core.scale import (
     equivalent_diameter,
     resample,
     resample_labels,
+    spacing_of_each,
+    usual_params,
     zoom_for,
     zoomed_shape,
 )
@@ -54,6 +58,42 @@ def discs(diameter, count=3):
 )
 def test_the_zoom_brings_objects_to_the_size_the_model_knows(config, options, zoom):
     assert zoom_for(config, **options) == pytest.approx(zoom)
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "factor"),
+    [
+        (FLAT, {}, 1),
+        (FLAT, {"diameter": 60}, 9),
+        (ModelConfig(object_diameter=20, image_diameter=60), {}, 1),
+        (ModelConfig(object_diameter=20, image_diameter=60), {"diameter": 20}, 1 / 9),
+        (VOLUME, {"diameter": 40}, 8),
+        (VOLUME, {"spacing": (4.0, 1.0, 1.0)}, 1 / 2),
+    ],
+)
+def test_the_least_size_is_that_of_the_same_objects(config, options, factor):
+    config = replace(config, cluster={"min_size": 90})
+    params = usual_params(config, **options)
+    assert params == replace(config.cluster_params(), min_size=round(90 * factor))
+
+
+def test_an_image_is_cut_with_the_least_size_of_its_objects():
+    image, labels = discs(40, count=2)
+    labels[:8, :8] = 9  # a speck larger than 60 pixels, and smaller than 4 times 60
+    image = np.where(labels > 0, 200.0, 20.0)
+    model = load_model("nuclei-fluo")
+    model = replace(model, config=replace(model.config, cluster={"min_size": 60}))
+    found = segment(image, model, diameter=40, device="cpu")
+    small = segment(image, model, diameter=40, params=model.config.cluster_params(), device="cpu")
+    assert [len(np.unique(one)) - 1 for one in (found, small)] == [4, 5]
+
+
+def test_all_images_have_one_spacing_or_each_its_own():
+    assert spacing_of_each(None, 2) == [None, None]
+    assert spacing_of_each(np.array([2.0, 1.0], np.float32), 1)[0].tolist() == [2, 1]
+    assert spacing_of_each([(2, 1, 1), None], 2) == [(2, 1, 1), None]
+    with pytest.raises(ValueError, match="one for each of 3 images, found 2"):
+        spacing_of_each([(2, 1, 1), None], 3)
 
 
 @pytest.mark.parametrize("diameter", [0, -3, 1e9, math.nan, math.inf])

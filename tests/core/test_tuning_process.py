@@ -70,6 +70,17 @@ def test_it_gives_what_tuning_here_gives(task):
     assert list(tunings_folder().iterdir()) == [], "nothing is left of a tuning that ended"
 
 
+def test_the_planes_of_a_stack_lie_as_far_apart_there(tiny_model, discs):
+    image, labels = discs((6, 32, 32))
+    model = tiny_model(axes="ZYX", pixel_size=(1.0, 1.0, 1.0))
+    config, apart = replace(CONFIG, steps=1, replay=0.0), (2.0, 1.0, 1.0)
+    options = {"axes": ["ZYX"], "device": "cpu"}
+    here = list(fine_tune(model, [image], [labels], config, spacing=apart, **options))[-1]
+    there = list(fine_tune_isolated(model, [image], [labels], config, spacing=[apart], **options))
+    for name, value in here.model.network.state_dict().items():
+        torch.testing.assert_close(there[-1].model.network.state_dict()[name], value)
+
+
 def test_of_a_stack_only_corrected_frames_are_kept(task):
     _model, image, corrections = task
     nothing = np.full_like(corrections, -1)

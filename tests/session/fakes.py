@@ -37,6 +37,11 @@ class FakeConfig:
     stride: int = 1
     object_diameter: float | None = 2.0
     image_diameter: float | None = None
+    pixel_size: tuple[float, ...] | None = None
+
+    @property
+    def ndim(self):
+        return len(self.axes)
 
     def cluster_params(self):
         return FakeParams()
@@ -165,13 +170,13 @@ def apply_corrections(clusters, corrections):
     return np.where(corrections >= 0, corrections, clusters).astype(np.uint16)
 
 
-def fine_tune(model, images, corrections, config, *, axes, diameter, device, names, alive):
+def fine_tune(model, images, corrections, config, *, axes, spacing, diameter, device, names, alive):
     for step in range(1, 4):
         best = FakeModel(FakeConfig(name="tuned")) if step >= 2 else None
         yield FakeStep(step, 3, {"total": 1 / step}, None, best, f"report {step}")
 
 
-def segment_field(model, image, pixels, *, axes, frame, diameter, params, device):
+def segment_field(model, image, pixels, *, axes, frame, spacing, diameter, params, device):
     image = np.asarray(image) if frame is None else np.asarray(image)[frame]
     return (image[pixels] > 0).astype(np.uint16)
 

@@ -57,6 +57,16 @@ def test_corrections_of_several_images_are_learnt_from(image):
     assert (options["axes"], options["names"]) == (["YX", "TYX"], ["two objects", "stack"])
 
 
+def test_stacks_are_learnt_from_with_the_spacing_of_their_planes(image):
+    seen = []
+    controller = prepared(replace(image, spacing=(2.0, 0.5)), fine_tune=learnt_from(seen))
+    stack = ImageInput(np.ones((2, 3, 3)), spacing=(9.0, 1.0, 0.5))
+    unknown = ImageInput(np.ones((3, 3)))
+    others = [Lesson(one, None, np.ones((3, 3), int)) for one in (stack, unknown)]
+    controller.start_fine_tuning(None, others)
+    assert seen[0][2]["spacing"] == [(2.0, 0.5), (1.0, 0.5), None]
+
+
 def test_it_learns_at_the_scale_that_the_run_went_by(image):
     seen = []
     controller = prepared(image, fine_tune=learnt_from(seen))

@@ -250,7 +250,7 @@ class SegmentPanel(Panel):
         if session.model is not None:
             config = session.model.config
             self.form.set_range("bandwidth", *bandwidth_range(config.space, config.delta_var))
-            diameter = config.image_diameter or config.object_diameter
+            diameter = session.diameter or config.image_diameter or config.object_diameter
             self.form.set_range("min_size", 0, _largest_min_size(diameter))
         self._show_params()
 

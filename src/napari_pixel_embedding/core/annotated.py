@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 class Annotated(NamedTuple):
-    """Images with their label images, and the axes that all the images' files name."""
+    """Images with their label images, the axes that all the images' files name, and spacings."""
 
     images: list[NDArray[Any]]
     labels: list[NDArray[Any]]
     axes: str | None
+    spacing: list[tuple[float, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,12 @@ def read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> Annotated:
     """
     images = [read_image(pair.image) for pair in pairs]
     labels = [read_labels(pair.mask).data for pair in pairs]
-    return Annotated([image.data for image in images], labels, common_axes(images, config))
+    return Annotated(
+        [image.data for image in images],
+        labels,
+        common_axes(images, config),
+        [scale_along(image, config.axes) for image in images],
+    )
 
 
 def common_axes(images: Sequence[ImageData], config: ModelConfig) -> str | None:
@@ -97,6 +103,12 @@ def axes_for_model(axes: str | None, config: ModelConfig) -> str | None:
     if axes is not None and "Z" in axes and config.axes == "YX":
         return axes.replace("Z", "T") if "T" not in axes else axes
     return axes
+
+
+def scale_along(image: ImageData, axes: str) -> tuple[float, ...] | None:
+    """Size of a pixel along the spatial axes among ``axes``, where the file tells."""
+    count = len(axes.replace("T", ""))
+    return image.scale[-count:] if image.scale and len(image.scale) >= count else None
 
 
 def shape_options(image: ImageData) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.frames import select_frame, with_axes
 from napari_pixel_embedding.core.inference import predict_embedding
 from napari_pixel_embedding.core.progress import report
-from napari_pixel_embedding.core.scale import DIAMETERS, equivalent_diameter
+from napari_pixel_embedding.core.scale import DIAMETERS, equivalent_diameter, usual_params
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -122,7 +122,7 @@ def _look(
     emap = predict_embedding(
         model, image, axes=axes, diameter=diameter, spacing=spacing, device=device
     )
-    labels = build_cluster_index(emap).cut(model.config.cluster_params())
+    labels = build_cluster_index(emap).cut(usual_params(model.config, diameter, spacing))
     sizes = np.bincount(labels.ravel())
     ids = np.flatnonzero(sizes[1:]) + 1
     if ids.size == 0 or emap.distance is None:

@@ -17,6 +17,7 @@ from napari_pixel_embedding.core.metrics import (
     symmetric_best_dice,
 )
 from napari_pixel_embedding.core.progress import report
+from napari_pixel_embedding.core.scale import spacing_of_each, usual_params
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.progress import Progress
+    from napari_pixel_embedding.core.scale import Spacings
     from napari_pixel_embedding.core.training import Validation
 
 IOU_THRESHOLDS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())
@@ -67,6 +69,7 @@ def evaluate(
     params: ClusterParams | None = None,
     method: Method = "index",
     axes: str | None = None,
+    spacing: Spacings = None,
     diameter: float | None = None,
     augment: int = 1,
     device: str = "auto",
@@ -81,10 +84,10 @@ def evaluate(
         From :func:`load_model`.
     images, labels : sequence of arrays
         As many label images as images.
-    params : ClusterParams, optional
-        The model's own by default.
-    method : {"index", "mutex"}
+    params, method
         As in :func:`segment`.
+    spacing : sequence of float, or a sequence of them, optional
+        As in :func:`predict_embedding`, of every image or of each.
     axes, diameter, augment, device, progress
         As in :func:`predict_embedding`.
     distance_seeds : bool
@@ -107,9 +110,9 @@ def evaluate(
     }
     started = time.perf_counter()
     predicted = []
-    for done, image in enumerate(images, start=1):
-        predicted.append(predict(image, model, **options))
-        report(progress, done / len(images))
+    for image, size in zip(images, spacing_of_each(spacing, len(images)), strict=True):
+        predicted.append(predict(image, model, spacing=size, **options))
+        report(progress, len(predicted) / len(images))
     seconds = (time.perf_counter() - started) / len(images)
     return score(labels, predicted, seconds)
 
@@ -122,7 +125,7 @@ def _segment_without_seeds(
     method: Method,
     **options: Any,
 ) -> NDArray[Any]:
-    params = params or model.config.cluster_params()
+    params = params or usual_params(model.config, options["diameter"], options["spacing"])
     maps = list(predict_frames(model, image, **options))
     cuts = [cluster(replace(emap, distance=None), params, method) for emap in maps]
     return cuts[0] if maps[0].frame is None else np.stack(cuts)
@@ -151,12 +154,17 @@ def ap_validation(
     labels: Sequence[NDArray[Any]],
     *,
     axes: str | None = None,
+    spacing: Spacings = None,
     device: str = "auto",
 ) -> Validation:
     """Make a validation for :func:`train`: the mean AP over IoU 0.5 to 0.95 on these images."""
+    spacings = spacing_of_each(spacing, len(images))
 
     def validate(model: EmbeddingModel) -> float:
-        predicted = [segment(image, model, axes=axes, device=device) for image in images]
+        predicted = [
+            segment(image, model, axes=axes, spacing=size, device=device)
+            for image, size in zip(images, spacings, strict=True)
+        ]
         return float(np.mean(average_precision(list(labels), predicted, IOU_THRESHOLDS)))
 
     return validate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.annotated import axes_for_model
+from napari_pixel_embedding.core.annotated import axes_for_model, scale_along
 from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
 from napari_pixel_embedding.core.inference import segment
 from napari_pixel_embedding.core.io import read_image, read_labels
@@ -85,7 +85,9 @@ def worst_examples(
 
 def _example(model: EmbeddingModel, pair: Pair, device: str) -> Example:
     image, truth = read_image(pair.image), read_labels(pair.mask).data
-    found = segment(image.data, model, axes=axes_for_model(image.axes, model.config), device=device)
+    axes = axes_for_model(image.axes, model.config)
+    spacing = scale_along(image, model.config.axes)
+    found = segment(image.data, model, axes=axes, spacing=spacing, device=device)
     ap = float(np.mean(average_precision(truth, found, IOU_THRESHOLDS)))
     rgb = (image.axes or "").endswith("C") and image.data.shape[-1] in (3, 4)
     return Example(pair.image.name, ap, image.data, rgb, truth, found)

@@ -16,6 +16,7 @@ from napari_pixel_embedding.core.configs import FineTuneConfig
 from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.lessons import Lessons, Past, chances, lessons_from, past_of
 from napari_pixel_embedding.core.replay import bundled_replay
+from napari_pixel_embedding.core.scale import spacing_of_each
 from napari_pixel_embedding.core.training import TrainProgress, train
 from napari_pixel_embedding.core.tuning_report import BeforeAfter, TuningReport
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.exam import Exam, Marks
     from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.scale import Spacings
 
 
 def fine_tune(
@@ -36,6 +38,7 @@ def fine_tune(
     config: FineTuneConfig | None = None,
     *,
     axes: str | Sequence[str | None] | None = None,
+    spacing: Spacings = None,
     diameter: float | Sequence[float | None] | None = None,
     device: str = "auto",
     replay: Sequence[tuple[NDArray[Any], NDArray[Any]]] | None = None,
@@ -56,6 +59,8 @@ def fine_tune(
         How to tune.
     axes : str or sequence of str, optional
         Axes of every image, or of each.
+    spacing : sequence of float, or a sequence of them, optional
+        As in :func:`predict_embedding`, of every image or of each.
     diameter : float or sequence of float, optional
         As in :func:`predict_embedding`, for every image or for each; the tuned model takes it, or
         the median, for its own.
@@ -83,7 +88,7 @@ def fine_tune(
     """
     config = config or FineTuneConfig()
     frames = _corrected_frames(
-        model.config, _as_list(images), _as_list(corrections), axes, diameter
+        model.config, _as_list(images), _as_list(corrections), axes, spacing, diameter
     )
     lessons = lessons_from(model, frames, config, device)
     wanted = bundled_replay(model.config) if replay is None else replay
@@ -121,6 +126,7 @@ def _corrected_frames(
     images: list[NDArray[Any]],
     corrections: list[NDArray[Any]],
     axes: str | Sequence[str | None] | None,
+    spacing: Spacings,
     diameter: float | Sequence[float | None] | None,
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
     """Pair frames, as the network takes them, with their corrections where there are any."""
@@ -130,12 +136,19 @@ def _corrected_frames(
             f"found {len(images)} images and {len(corrections)} correction images."
         )
     each = zip(
-        images, corrections, _for_each(axes, images), _for_each(diameter, images), strict=True
+        images,
+        corrections,
+        _for_each(axes, images),
+        spacing_of_each(spacing, len(images)),
+        _for_each(diameter, images),
+        strict=True,
     )
     frames = [
         frame
-        for image, correction, own_axes, size in each
-        for frame in annotated_frames(config, image, correction, own_axes, diameter=size)
+        for image, correction, own_axes, pixel, size in each
+        for frame in annotated_frames(
+            config, image, correction, own_axes, diameter=size, spacing=pixel
+        )
         if (frame[1] > 0).any()
     ]
     if not frames:

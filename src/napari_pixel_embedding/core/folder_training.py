@@ -135,11 +135,11 @@ def train_pairs(
     else:
         model = _told(_renamed(start, model_options), config, split, {})
     data = read_pairs(split.train, model.config)
-    model = _with_diameter(model, data.labels)
+    model = _with_spacing(_with_diameter(model, data.labels), data.spacing)
     checkpoint = checkpoint_path(output)
     run = train(
         model,
-        prepare_samples(data.images, data.labels, model.config, data.axes),
+        prepare_samples(data.images, data.labels, model.config, data.axes, spacing=data.spacing),
         config,
         validation=_validation(split.validation, max_validation, model.config, device),
         device=device,
@@ -202,10 +202,22 @@ def _with_diameter(model: EmbeddingModel, labels: Sequence[NDArray[Any]]) -> Emb
     return EmbeddingModel(model.network, replace(model.config, object_diameter=known))
 
 
+def _with_spacing(
+    model: EmbeddingModel, spacing: Sequence[tuple[float, ...] | None]
+) -> EmbeddingModel:
+    """Let a model know how far apart the planes are that it learns from, unless it was told."""
+    known = next(filter(None, spacing), None)
+    if model.config.pixel_size is not None or known is None:
+        return model
+    return EmbeddingModel(model.network, replace(model.config, pixel_size=known))
+
+
 def _validation(
     pairs: Sequence[Pair], at_most: int, config: ModelConfig, device: str
 ) -> Validation | None:
     if not pairs:
         return None
     data = read_pairs(spread(pairs, at_most), config)
-    return ap_validation(data.images, data.labels, axes=data.axes, device=device)
+    return ap_validation(
+        data.images, data.labels, axes=data.axes, spacing=data.spacing, device=device
+    )

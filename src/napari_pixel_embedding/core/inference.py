@@ -21,7 +21,7 @@ from napari_pixel_embedding.core.frames import (
 )
 from napari_pixel_embedding.core.networks import for_inference
 from napari_pixel_embedding.core.progress import report
-from napari_pixel_embedding.core.scale import resample, zoom_for, zoomed_shape
+from napari_pixel_embedding.core.scale import resample, usual_params, zoom_for, zoomed_shape
 from napari_pixel_embedding.core.tiling import plan_tiles
 from napari_pixel_embedding.core.views import views
 
@@ -196,7 +196,7 @@ def segment(
     model : str or EmbeddingModel
         A bundled name, a path, or a loaded model.
     params : ClusterParams, optional
-        The model's own by default.
+        By default the model's own, see :func:`~napari_pixel_embedding.core.scale.usual_params`.
     method : {"index", "mutex"}
         How to cluster: connected mean shift, or mutex watershed, which needs the extra
         ``mutex``.
@@ -218,7 +218,7 @@ def segment(
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
     image, axes = with_axes(model.config, image, axes)
-    params = params or model.config.cluster_params()
+    params = params or usual_params(model.config, diameter, spacing)
     maps = predict_frames(
         model,
         image,

@@ -8,6 +8,7 @@ from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.data import normalise
 from napari_pixel_embedding.core.frames import channels_first, select_frame, with_axes
 from napari_pixel_embedding.core.inference import predict_normalised
+from napari_pixel_embedding.core.scale import usual_params
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,7 @@ def segment_field(
     *,
     axes: str | None = None,
     frame: int | None = None,
+    spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
     params: ClusterParams | None = None,
     device: str = "auto",
@@ -35,12 +37,12 @@ def segment_field(
 
     Parameters
     ----------
-    model, image, axes, frame, diameter, device
+    model, image, axes, frame, spacing, diameter, device
         As in :func:`predict_embedding`.
     field : tuple of slice
         Pixels along ([Z,] Y, X).
     params : ClusterParams, optional
-        The model's own by default.
+        By default the model's own, see :func:`~napari_pixel_embedding.core.scale.usual_params`.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def segment_field(
     channels = channels_first(image, axes, model.config)
     shown = tuple(slice(max(side.start - _MARGIN, 0), side.stop + _MARGIN) for side in field)
     pixels = normalise(channels, model.config.percentiles)[(slice(None), *shown)]
-    emap = predict_normalised(model, pixels, diameter=diameter, device=device)
-    labels = build_cluster_index(emap).cut(params or model.config.cluster_params())
+    emap = predict_normalised(model, pixels, spacing=spacing, diameter=diameter, device=device)
+    labels = build_cluster_index(emap).cut(params or usual_params(model.config, diameter, spacing))
     inner = (slice(s.start - w.start, s.stop - w.start) for s, w in zip(field, shown, strict=True))
     return labels[tuple(inner)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.clustering.params import ClusterParams
     from napari_pixel_embedding.core.model_config import ModelConfig
+
+    Spacings = Sequence[float] | Sequence[Sequence[float] | None] | None
+    """Size of a pixel along each spatial axis, of all images or of each; None if not known."""
 
 DIAMETERS = (2.0, 4000.0)
 """Smallest and largest object diameter, in pixels, that is believed."""
@@ -72,6 +76,30 @@ def zoom_for(
     return tuple(1.0 if 1 / _CLOSE_ENOUGH < z < _CLOSE_ENOUGH else z for z in zoom)
 
 
+def spacing_of_each(spacing: Spacings, count: int) -> list[Any]:
+    """Give every image its spacing, where all may have one in common.
+
+    Examples
+    --------
+    >>> spacing_of_each((2.0, 1.0, 1.0), 2)
+    [(2.0, 1.0, 1.0), (2.0, 1.0, 1.0)]
+    >>> spacing_of_each([None, (2.0, 1.0, 1.0)], 2)
+    [None, (2.0, 1.0, 1.0)]
+
+    Raises
+    ------
+    ValueError
+        When there are more or fewer than images.
+    """
+    if spacing is None or all(isinstance(size, Real) for size in spacing):
+        return [spacing] * count
+    if len(spacing) != count:
+        raise ValueError(
+            f"expected one spacing, or one for each of {count} images, found {len(spacing)}."
+        )
+    return list(spacing)
+
+
 def _zoom_in_plane(config: ModelConfig, diameter: float | None) -> float:
     if diameter is None:
         diameter = config.image_diameter
@@ -95,8 +123,12 @@ def zoomed_shape(shape: Sequence[int], zoom: Zoom) -> tuple[int, ...]:
     return tuple(max(round(n * z), 1) for n, z in zip(shape, zoom, strict=True))
 
 
-def pixels_as_seen(config: ModelConfig) -> float:
-    """Pixels that the network sees for each pixel of an image as it comes.
+def pixels_as_seen(
+    config: ModelConfig,
+    diameter: float | None = None,
+    spacing: Sequence[float] | None = None,
+) -> float:
+    """Pixels that the network sees for each pixel of an image; parameters as in ``zoom_for``.
 
     Examples
     --------
@@ -104,7 +136,28 @@ def pixels_as_seen(config: ModelConfig) -> float:
     >>> pixels_as_seen(ModelConfig(object_diameter=20, image_diameter=40))
     0.25
     """
-    return float(_zoom_in_plane(config, None) ** config.ndim)
+    return math.prod(zoom_for(config, diameter, spacing))
+
+
+def usual_params(
+    config: ModelConfig,
+    diameter: float | None = None,
+    spacing: Sequence[float] | None = None,
+) -> ClusterParams:
+    """Cluster parameters to start from with a model on an image.
+
+    The least size is that of the same objects in the image's pixels: as much larger as they are.
+    Parameters and errors are those of ``zoom_for``.
+
+    Examples
+    --------
+    >>> from napari_pixel_embedding.core.model_config import ModelConfig
+    >>> usual_params(ModelConfig(object_diameter=20), diameter=40).min_size
+    80
+    """
+    params = config.cluster_params()
+    larger = pixels_as_seen(config) / pixels_as_seen(config, diameter, spacing)
+    return replace(params, min_size=round(params.min_size * larger))
 
 
 def params_as_seen(params: ClusterParams, config: ModelConfig) -> ClusterParams:

@@ -24,12 +24,14 @@ from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.model_config import ModelConfig
 from napari_pixel_embedding.core.networks import build_network, freeze
 from napari_pixel_embedding.core.objective import loss_terms, weighted_sum
+from napari_pixel_embedding.core.scale import spacing_of_each
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.scale import Spacings
     from napari_pixel_embedding.core.tuning_report import TuningReport
 
 
@@ -77,6 +79,7 @@ def prepare_samples(
     axes: str | None = None,
     *,
     diameter: float | None = None,
+    spacing: Spacings = None,
 ) -> list[Sample]:
     """Normalise annotated images and compute the targets of their labels.
 
@@ -93,16 +96,22 @@ def prepare_samples(
     diameter : float, optional
         Typical diameter of the objects in every image, in its pixels; images and labels are
         resampled to the diameter that the model knows.
+    spacing : sequence of float, or a sequence of them, optional
+        Size of a pixel along each spatial axis, of every image or of each; see
+        :func:`~.scale.zoom_for`.
     """
     if len(images) != len(labels) or not images:
         raise ValueError(
             "expected as many label images as images, at least one, "
             f"found {len(images)} images and {len(labels)} label images."
         )
+    each = zip(images, labels, spacing_of_each(spacing, len(images)), strict=True)
     return [
         prepare_sample(frame, target)
-        for image, label_image in zip(images, labels, strict=True)
-        for frame, target in annotated_frames(config, image, label_image, axes, diameter=diameter)
+        for image, label_image, size in each
+        for frame, target in annotated_frames(
+            config, image, label_image, axes, diameter=diameter, spacing=size
+        )
     ]
 
 

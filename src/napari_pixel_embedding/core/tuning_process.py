@@ -75,6 +75,7 @@ def fine_tune_isolated(
     config: FineTuneConfig,
     *,
     axes: Sequence[str | None],
+    spacing: Sequence[tuple[float, ...] | None] | None = None,
     diameter: float | None = None,
     device: str = "auto",
     names: Sequence[str] = (),
@@ -86,14 +87,23 @@ def fine_tune_isolated(
     ----------
     model, images, corrections, config, diameter, device, names
         As in :func:`~.fine_tuning.fine_tune`.
-    axes : sequence of str
-        Axes of each image.
+    axes, spacing : sequence
+        Axes of each image, and size of its pixels.
     alive : callable, optional
         As in :func:`~.isolation.run_isolated`, whose errors these are too.
     """
     folder = _new_folder()
     corrected = [_corrected_only(*one) for one in zip(images, corrections, axes, strict=True)]
-    _write_request(folder, model, corrected, config, axes, diameter, device, names)
+    request = {
+        "config": asdict(config),
+        "axes": list(axes),
+        "spacing": spacing if spacing is None else list(spacing),
+        "diameter": diameter,
+        "device": device,
+        "names": list(names),
+        "model": model.name,
+    }
+    _write_request(folder, model, corrected, request)
     yield from resume_tuning(folder, alive=alive)
 
 
@@ -143,6 +153,7 @@ def tune_request(folder: Path) -> Generator[TrainProgress, None, None]:
             [np.load(folder / f"corrections{n}.npy") for n in range(count)],
             FineTuneConfig(**request["config"]),
             axes=request["axes"],
+            spacing=request.get("spacing"),  # what an earlier version has left may have none
             diameter=request["diameter"],
             device=request["device"],
             names=request["names"],
@@ -161,11 +172,7 @@ def _write_request(
     folder: Path,
     model: EmbeddingModel,
     corrected: Sequence[tuple[NDArray[Any], NDArray[Any]]],
-    config: FineTuneConfig,
-    axes: Sequence[str | None],
-    diameter: float | None,
-    device: str,
-    names: Sequence[str],
+    request: dict[str, Any],
 ) -> None:
     """Write everything under the incomplete name, then give the folder its own."""
     from napari_pixel_embedding.core.checkpoint import save_model
@@ -175,14 +182,6 @@ def _write_request(
     for n, (image, corrections) in enumerate(corrected):
         np.save(incomplete / f"image{n}.npy", image)
         np.save(incomplete / f"corrections{n}.npy", corrections)
-    request = {
-        "config": asdict(config),
-        "axes": list(axes),
-        "diameter": diameter,
-        "device": device,
-        "names": list(names),
-        "model": model.name,
-    }
     with open_atomically(incomplete / _REQUEST) as file:
         file.write(json.dumps(request).encode())
     os.replace(incomplete, folder)

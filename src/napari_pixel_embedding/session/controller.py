@@ -233,7 +233,7 @@ class SessionController:
         self._editing.cancel()
         self._colorings.cancel()
         if session.cluster_params is None or not pipeline.same_family(session.model, result.model):
-            session.cluster_params = result.model.config.cluster_params()
+            session.cluster_params = pipeline.start_params(result, session.diameter)
             session.color_basis = None
             session.local_bandwidths = session.local_past = ()
             self._undoing.forget_local()

@@ -46,9 +46,8 @@ def _read_lessons(folder: str, config: ModelConfig) -> list[Lesson]:
     for pair in find_pairs(folder):
         image = read_image(pair.image)
         axes = axes_for_model(image.axes, config)
-        lessons.append(
-            Lesson(ImageInput(image.data, axes, pair.image.name), axes, read_image(pair.mask).data)
-        )
+        source = ImageInput(image.data, axes, pair.image.name, image.scale)
+        lessons.append(Lesson(source, axes, read_image(pair.mask).data))
     return lessons
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.scale import usual_params
 from napari_pixel_embedding.session import large
 from napari_pixel_embedding.session.cuts import object_sizes
 
@@ -185,6 +186,12 @@ def same_family(old: EmbeddingModel | None, new: EmbeddingModel) -> bool:
     if old is None:
         return False
     return all(getattr(old.config, n) == getattr(new.config, n) for n in _MEANING)
+
+
+def start_params(result: RunResult, diameter: float | None) -> ClusterParams:
+    """Cluster parameters to start from on an image whose objects have this diameter."""
+    config = result.model.config
+    return usual_params(config, diameter, result.image.spatial_spacing(config.ndim))
 
 
 def _predict(

@@ -82,7 +82,13 @@ class ImageInput:
         if field is None:
             return self
         region = fields.image_region(axes, field.box, field.frame)
-        return replace(self, data=fields.Crop(self.levels[field.level], region), coarser=())
+        data = fields.Crop(self.levels[field.level], region)
+        return replace(self, data=data, spacing=self._spacing_in(field), coarser=())
+
+    def _spacing_in(self, field: fields.Field) -> tuple[float, ...] | None:
+        """Size of a pixel of the field's level along the spatial axes."""
+        spacing = self.spatial_spacing(len(field.factor))
+        return spacing and tuple(s * f for s, f in zip(spacing, field.factor, strict=True))
 
     @property
     def shape(self) -> tuple[int, ...]:
