@@ -71,10 +71,12 @@ def test_the_preview_follows_the_view_and_comes_again_when_deleted(viewer, ran, 
     qtbot.waitUntil(lambda: ran.session.tuning_preview.field != first, timeout=60_000)
     assert tuned.comparison.labels_layer.data.shape == ran.session.tuning_preview.labels.shape
 
+    tuned.comparison.show("beside")
     viewer.layers.remove(tuned.comparison.labels_layer)
-    assert tuned.comparison.labels_layer is None
+    assert tuned.comparison.labels_layer is None and "field beside" not in viewer.layers
     tuned.comparison.look()
-    qtbot.waitUntil(lambda: tuned.comparison.labels_layer is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: "field beside" in viewer.layers, timeout=60_000)
+    assert viewer.layers.index(tuned.comparison.labels_layer) == len(viewer.layers) - 1
 
 
 def test_use_and_revert(ran, tuned, qtbot):

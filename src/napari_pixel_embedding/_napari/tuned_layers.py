@@ -13,6 +13,8 @@ from napari_pixel_embedding._napari.view import view_of
 from napari_pixel_embedding.session import Field
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.workspace import Workspace
@@ -44,10 +46,8 @@ class TunedLayers(QObject):
         self._labels: Labels | None = None
         self._image: Image | None = None
         self._mode: Comparison = "before"
-        self._settling = QTimer(self)
-        self._settling.setSingleShot(True)
-        self._settling.setInterval(_SETTLED_MS)
-        self._settling.timeout.connect(self.look)
+        self._settling = self._timer(_SETTLED_MS, self.look)
+        self._completing = self._timer(0, self._arrange)
         scene = getattr(workspace.viewer, "scene", workspace.viewer)  # from napari 0.9 on
         self._views = (
             scene.camera.events.center,
@@ -58,6 +58,13 @@ class TunedLayers(QObject):
             signal.connect(self._view_moved)
         workspace.viewer.layers.events.removed.connect(self._layer_removed)
         self._session.events.tuning_preview.connect(self._follow_preview)
+
+    def _timer(self, interval: int, act: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(interval)
+        timer.timeout.connect(act)
+        return timer
 
     @property
     def mode(self) -> Comparison:
@@ -83,6 +90,7 @@ class TunedLayers(QObject):
     def close(self) -> None:
         """Stop following, and take the layers away."""
         self._settling.stop()
+        self._completing.stop()
         for signal in self._views:
             signal.disconnect(self._view_moved)
         self._workspace.viewer.layers.events.removed.disconnect(self._layer_removed)
@@ -119,8 +127,13 @@ class TunedLayers(QObject):
         if objects is None or preview is None:
             return
         beside = self._mode == "beside"
+        fresh = self._labels is None
         labels = self._show_labels(objects, preview)
-        shown = [labels, self._show_image(objects, preview)] if beside else [labels]
+        shown: list[Labels | Image] = [labels]
+        if beside and fresh:  # a layer takes napari long to build: the other one in a later turn
+            self._completing.start()
+        elif beside:
+            shown.append(self._show_image(objects, preview))
         for layer in shown:
             layer.translate = self._origin(preview.field, objects, beside)
         objects.visible, labels.visible = self._mode != "after", self._mode != "before"
