@@ -117,7 +117,11 @@ parameters, chosen on the parts that were trained on.
 PLANS = {
     "nuclei-fluo": Plan(
         sources=(FLUO,),
-        stages=(TrainConfig(steps=5000),),
+        stages=(
+            TrainConfig(steps=5000),
+            TrainConfig(steps=4500, warmup=0.0),
+            TrainConfig(steps=2500, warmup=0.0, learning_rate=7e-4, seed=1),
+        ),
         config={
             "object_diameter": 20.0,
             "cluster": _NUCLEI,

@@ -24,7 +24,7 @@ def three_steps(folder: Path):
     config = ModelConfig(name="child", base_width=2, depth=1, embedding_dim=2)
     model = EmbeddingModel.untrained(config)
     yield TrainProgress(1, 3, {"total": 2.0})
-    yield TrainProgress(2, 3, {"total": float("nan")}, 0.5, 1.0, model, 0.75, REPORT)
+    yield TrainProgress(2, 3, {"total": float("nan")}, 0.5, 1.0, model, 2, REPORT)
     yield TrainProgress(3, 3, {"total": 1.0})
 
 

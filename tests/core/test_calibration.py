@@ -28,8 +28,8 @@ def frames_of(model, field):
     return list(annotated_frames(model.config, *field))
 
 
-def test_the_least_size_is_half_that_of_a_small_corrected_object(model, field):
-    chosen = calibrated(model, frames_of(model, field), "cpu")
+def test_the_least_size_is_at_most_half_that_of_a_small_corrected_object(model, field):
+    chosen = calibrated(model, frames_of(model, field), device="cpu")
     sizes = np.bincount(field[1].ravel())[1:]
     small = np.percentile(sizes[sizes > 0], 5)
     assert chosen["min_size"] == max(model.config.cluster_params().min_size, round(small / 2))
@@ -37,21 +37,40 @@ def test_the_least_size_is_half_that_of_a_small_corrected_object(model, field):
 
 def test_the_bandwidth_is_one_that_keeps_the_objects_whole(model, field):
     apart = replace(model, config=replace(model.config, cluster={"bandwidth": 0.5}))
-    chosen = calibrated(apart, frames_of(apart, field), "cpu")
+    chosen = calibrated(apart, frames_of(apart, field), device="cpu")
     assert chosen["bandwidth"] > 1.0
+
+
+def test_small_objects_of_the_past_are_not_given_up(model, field):
+    image, labels = field
+    sizes = np.bincount(labels.ravel())
+    large = np.isin(labels, np.flatnonzero(sizes > np.percentile(sizes[1:], 60)))
+    corrected = frames_of(model, (image, np.where(large, labels, -1)))
+    usual = model.config.cluster_params().min_size
+    assert calibrated(model, corrected, device="cpu")["min_size"] > usual
+    small, truth = load_sample("nuclei-small")
+    past = frames_of(model, (small.data, np.asarray(truth)))
+    assert calibrated(model, corrected, past, device="cpu")["min_size"] == usual
+
+
+def test_foreground_that_is_too_strict_is_relaxed(model, field):
+    strict = replace(model, config=replace(model.config, cluster={"foreground_threshold": 0.95}))
+    chosen = calibrated(strict, frames_of(strict, field), device="cpu")
+    assert chosen["foreground_threshold"] < 0.95
 
 
 def test_a_few_objects_change_nothing(model, field):
     image, labels = field
     few = np.unique(labels[labels > 0])[: FEWEST - 1]
     sparse = np.where(np.isin(labels, few), labels, -1)
-    assert calibrated(model, frames_of(model, (image, sparse)), "cpu") == model.config.cluster
+    chosen = calibrated(model, frames_of(model, (image, sparse)), device="cpu")
+    assert chosen == model.config.cluster
 
 
 def test_sizes_are_those_of_the_image_as_it_comes(model, field):
     image, labels = field
     large = np.kron(image, np.ones((2, 2), image.dtype)), np.kron(labels, np.ones((2, 2), int))
     doubled = replace(model, config=replace(model.config, image_diameter=40.0))
-    once = calibrated(model, frames_of(model, field), "cpu")
-    twice = calibrated(doubled, frames_of(doubled, large), "cpu")
+    once = calibrated(model, frames_of(model, field), device="cpu")
+    twice = calibrated(doubled, frames_of(doubled, large), device="cpu")
     assert twice["min_size"] == pytest.approx(4 * once["min_size"], rel=0.1)

@@ -26,7 +26,7 @@ def test_every_step_arrives_with_its_model_and_report(tmp_path):
     first, second, third = run("three_steps", tmp_path)
     assert (first.step, first.steps, first.losses, first.model) == (1, 3, {"total": 2.0}, None)
     assert math.isnan(second.losses["total"])
-    assert (second.validation_ap, second.seconds_left, second.best_score) == (0.5, 1.0, 0.75)
+    assert (second.validation_ap, second.seconds_left, second.best_step) == (0.5, 1.0, 2)
     assert second.model.name == "child"
     assert second.report == REPORT
     assert third.step == 3

@@ -4,10 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
+from napari_pixel_embedding.core.checkpoint import load_model
 from napari_pixel_embedding.core.configs import FineTuneConfig
 from napari_pixel_embedding.core.exam import Exam, question_on_all, questions_about
-from napari_pixel_embedding.core.lessons import chances, learning_target, lessons_from, past_of
+from napari_pixel_embedding.core.lessons import (
+    chances,
+    completed_samples,
+    learning_target,
+    lessons_from,
+    past_of,
+)
 
 CONFIG = FineTuneConfig(border=0, trust_background=0)
 
@@ -42,7 +50,7 @@ def test_the_border_of_an_object_is_background_unless_the_parent_is_sure_of_anot
 
 
 def test_nothing_is_learnt_of_objects_that_are_held_back():
-    assert target([3, 4, -1], [0.9, 0.9, 0], [4], border=1.0, trust_background=0.1) == [3, -1, 0]
+    assert target([3, 4, -1], [0.9, 0.9, 0], [4], border=1.0, trust_background=0.1) == [3, -2, 0]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +102,25 @@ def test_replayed_images_get_their_share(tiny_model, discs):
     lessons = lessons_from(model, frames, replace(CONFIG, held_back=0.0), "cpu")
     assert chances(lessons, past, 0.4) == pytest.approx([0.4, 0.2, 0.2, 0.2])
     assert chances(lessons, past_of(model, [], "cpu"), 0.4) == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_a_second_look_keeps_the_corrections_and_leaves_out_what_is_held_back(discs):
+    image, labels = discs((96, 96), step=24, radius=10)
+    model = load_model("nuclei-fluo")
+    corrections = np.where(labels % 2, labels, -1)
+    lessons = lessons_from(
+        model, [(image[None] / 200, corrections)], replace(CONFIG, held_back=0.25), "cpu"
+    )
+    (source,), (sample,) = lessons.sources, lessons.samples
+    assert len(source.held_back) == lessons.held_back == 2
+    (again,) = completed_samples(lessons.sources, model, "cpu")
+    learnt = (corrections > 0) & ~np.isin(corrections, source.held_back)
+    for one in (sample, again):
+        assert_array_equal(one.labels[learnt], corrections[learnt])
+        assert (one.labels[np.isin(corrections, source.held_back)] == -2).all()
+    others = labels[(again.labels > 0) & (corrections < 0)]
+    assert len(np.unique(others[others > 0])) == 8, "all that were not corrected are found"
+    assert (sample.labels[labels % 2 == 0] == -1).all()
 
 
 def test_questions_show_an_object_with_what_is_around_it():

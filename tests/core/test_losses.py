@@ -312,6 +312,15 @@ def test_foreground_loss_by_hand():
     assert loss.item() == pytest.approx(math.log(2) + 1 - 2 / 3)
 
 
+def test_what_is_left_out_is_not_even_weak_background():
+    labels = torch.tensor([[[5, 0, -1, -2]]])
+    logits = torch.tensor([[[0.3, -0.2, 0.9, 1e6]]], requires_grad=True)
+    loss = foreground_loss(logits, labels, unknown=0.5)
+    torch.testing.assert_close(loss, foreground_loss(logits[..., :3], labels[..., :3], 0.5))
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert gradient[0, 0, 2] > 0 and gradient[0, 0, 3] == 0
+
+
 def test_distance_loss_by_hand():
     # Errors of 0.05 (below beta 0.1: ½·0.05²/0.1) and 0.5 (above: 0.5 − 0.05).
     loss = distance_loss(

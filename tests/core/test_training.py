@@ -243,6 +243,30 @@ def test_fixed_statistics_stay(samples, tiny_model):
         assert any(name.endswith("weight") for name in changed)
 
 
+def test_samples_are_revised_after_every_validation(tmp_path, samples, tiny_model):
+    config, asked = replace(QUICK, steps=6, validate_every=2), []
+
+    def revise(model, done):
+        asked.append(done)
+        return [samples[0]._replace(image=-samples[0].image)] if done >= 0.5 else None
+
+    path, options = tmp_path / "c", {"device": "cpu", "revise": revise}
+    states = list(train(tiny_model(), samples, config, **options))
+    assert asked == pytest.approx([1 / 3, 2 / 3, 1])
+    plain = list(train(tiny_model(), samples, config, device="cpu"))
+    assert different(weights_of(states[3].model), weights_of(plain[3].model)) == []
+    assert different(weights_of(states[5].model), weights_of(plain[5].model))
+
+    run = train(tiny_model(), samples, config, checkpoint=path, **options)
+    for _ in range(4):
+        next(run)
+    run.close()
+    asked.clear()
+    again = list(train(tiny_model(), samples, config, checkpoint=path, **options))
+    assert asked[0] == pytest.approx(2 / 3), "what was revised is revised anew"
+    assert different(weights_of(states[-1].model), weights_of(again[-1].model)) == []
+
+
 def test_instance_dice_sets_in_when_it_is_due(samples, tiny_model):
     late = replace(QUICK, warmup=0.0, loss=LossConfig(instance_dice=1.0, instance_dice_from=0.5))
     states = list(train(tiny_model(), samples, late, device="cpu"))
@@ -290,6 +314,16 @@ def test_learning_rate_rises_and_falls():
     assert 0.098 < max(rates) <= 0.1
     assert rates[-1] == pytest.approx(0.001, rel=0.01)
     assert sorted(rates[60:], reverse=True) == rates[60:]
+
+
+def test_learning_rate_can_start_anew():
+    config = TrainConfig(steps=1000, learning_rate=0.1, restart=0.4)
+    rates = [training._cosine_rate(config, step) for step in range(1000)]
+    once = replace(config, steps=400, restart=0.0)
+    assert rates[:400] == [training._cosine_rate(once, step) for step in range(400)]
+    assert rates[400:] == [
+        pytest.approx(training._cosine_rate(replace(once, steps=600), step)) for step in range(600)
+    ]
 
 
 def test_a_trained_model_can_be_saved_and_loaded(tmp_path, samples, tiny_model):

@@ -30,24 +30,34 @@ FEWEST = 10
 
 _MOST_FRAMES = 4
 _BANDWIDTHS = 7
+_LOWER = (0.2, 0.1)
+"""How far below the usual foreground threshold others are tried."""
+
 _SMALL = 5.0
 """Percentile of the corrected objects' sizes that is taken for a small object."""
 
 
 def calibrated(
-    model: EmbeddingModel, frames: Sequence[Frame], device: str = "auto"
+    model: EmbeddingModel,
+    frames: Sequence[Frame],
+    past: Sequence[Frame] = (),
+    device: str = "auto",
 ) -> dict[str, Any]:
-    """Choose the least size and the bandwidth that suit corrected objects best.
+    """Choose the parameters that suit corrected objects best, and those of the model's past.
 
-    The least size is half that of a small one among them; the bandwidth is the one of seven with
-    the best mean AP over IoU 0.5 to 0.95 on them. Both need ten objects.
+    One after the other: of seven bandwidths, of three foreground thresholds, and of two least
+    sizes, the usual one and half that of a small corrected object, the one with the best mean AP
+    over IoU 0.5 to 0.95. Corrections and past count alike.
 
     Parameters
     ----------
     model : EmbeddingModel
         A tuned one.
     frames : sequence of (image, corrections)
-        From :func:`~.frames.annotated_frames`: at the size that the network sees.
+        From :func:`~.frames.annotated_frames`: at the size that the network sees. Without ten
+        objects the parameters stay those of the parent.
+    past : sequence of (image, labels)
+        What the model is not to forget, likewise.
     device : str
         As in :func:`predict_embedding`.
 
@@ -60,12 +70,19 @@ def calibrated(
     sizes = np.concatenate([_sizes(corrections) for _, corrections in frames])
     if len(sizes) < FEWEST:
         return config.cluster
-    usual, scale = config.cluster_params(), pixels_as_seen(config)
-    least = max(usual.min_size, round(float(np.percentile(sizes, _SMALL)) / 2 / scale))
-    params = replace(usual, min_size=least)
-    chosen = frames[:: -(-len(frames) // _MOST_FRAMES)]
-    bandwidth = _best_bandwidth(model, chosen, params_as_seen(params, config), device)
-    return {**config.cluster, "min_size": least, "bandwidth": bandwidth}
+    usual = config.cluster_params()
+    judge = _Judge(model, [_few(frames), _few(past)], device)
+    small = float(np.percentile(sizes, _SMALL)) / 2 / pixels_as_seen(config)
+    low, high = bandwidth_range(config.space, config.delta_var)
+    bandwidths = np.geomspace(max(low, usual.bandwidth / 2), high, _BANDWIDTHS).round(2).tolist()
+    threshold = usual.foreground_threshold
+    found = replace(usual, min_size=max(usual.min_size, round(small)))
+    found = judge.best(found, "bandwidth", bandwidths)
+    thresholds = [threshold, *(threshold - lower for lower in _LOWER)]
+    found = judge.best(found, "foreground_threshold", [round(max(t, 0.05), 2) for t in thresholds])
+    found = judge.best(found, "min_size", [found.min_size, usual.min_size])
+    chosen = ("bandwidth", "foreground_threshold", "min_size")
+    return {**config.cluster, **{name: getattr(found, name) for name in chosen}}
 
 
 def _sizes(corrections: NDArray[np.int32]) -> NDArray[np.intp]:
@@ -73,25 +90,40 @@ def _sizes(corrections: NDArray[np.int32]) -> NDArray[np.intp]:
     return sizes[sizes > 0]
 
 
-def _best_bandwidth(
-    model: EmbeddingModel, frames: Sequence[Frame], params: ClusterParams, device: str
-) -> float:
-    own_size = model.config.object_diameter
-    answers = [
-        (build_cluster_index(predict_normalised(model, f, diameter=own_size, device=device)), known)
-        for f, known in frames
-    ]
-    low, high = bandwidth_range(model.config.space, model.config.delta_var)
-    tried = [
-        round(float(b), 2) for b in np.geomspace(max(low, params.bandwidth / 2), high, _BANDWIDTHS)
-    ]
-    scores = [_score(answers, replace(params, bandwidth=bandwidth)) for bandwidth in tried]
-    return tried[int(np.argmax(scores))]
+def _few(frames: Sequence[Frame]) -> Sequence[Frame]:
+    """Take every so manieth frame, so that they are few."""
+    return frames[:: max(-(-len(frames) // _MOST_FRAMES), 1)]
 
 
-def _score(
-    answers: Sequence[tuple[ClusterIndex, NDArray[np.int32]]], params: ClusterParams
-) -> float:
-    pairs = [judged(known, index.cut(params)) for index, known in answers]
-    true, pred = zip(*pairs, strict=True)
-    return float(np.mean(average_precision(list(true), list(pred), IOU_THRESHOLDS)))
+class _Judge:
+    """Tells parameters apart by how well groups of known frames are cut with them."""
+
+    def __init__(
+        self, model: EmbeddingModel, groups: Sequence[Sequence[Frame]], device: str
+    ) -> None:
+        self._config = model.config
+        size = model.config.object_diameter
+        self._groups = [
+            [
+                (build_cluster_index(predict_normalised(model, f, diameter=size, device=device)), k)
+                for f, k in frames
+            ]
+            for frames in groups
+            if frames
+        ]
+
+    def best(self, params: ClusterParams, name: str, values: Sequence[float]) -> ClusterParams:
+        """Change one parameter to the best of some values, the first of several equal ones."""
+        tried = [replace(params, **{name: value}) for value in values]  # type: ignore[arg-type]
+        return tried[int(np.argmax([self._score(one) for one in tried]))]
+
+    def _score(self, params: ClusterParams) -> float:
+        seen = params_as_seen(params, self._config)
+        return float(np.mean([self._precision(answers, seen) for answers in self._groups]))
+
+    def _precision(
+        self, answers: Sequence[tuple[ClusterIndex, NDArray[np.int32]]], params: ClusterParams
+    ) -> float:
+        pairs = [judged(known, index.cut(params)) for index, known in answers]
+        true, pred = zip(*pairs, strict=True)
+        return float(np.mean(average_precision(list(true), list(pred), IOU_THRESHOLDS)))

@@ -111,7 +111,9 @@ class TrainConfig:
 
     ``ema_decay`` averages the weights over steps; ``fixed_statistics`` keeps the
     normalisation's running statistics, which a few crops of one image would spoil; ``frozen``
-    names the stages that do not learn; ``centred`` draws crops around objects.
+    names the stages that do not learn; ``centred`` draws crops around objects; ``restart`` is the
+    share of the steps, below 1, after which the learning rate starts anew. A validated model is
+    kept unless an earlier one scored more than ``margin`` above it.
     """
 
     steps: int = field(
@@ -160,6 +162,8 @@ class TrainConfig:
     fixed_statistics: bool = False
     frozen: Frozen = "nothing"
     centred: bool = False
+    restart: float = 0.0
+    margin: float = 0.0
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -267,6 +271,17 @@ class FineTuneConfig:
             step=0.05,
         ),
     )
+    second_look: float = field(
+        default=0.5,
+        metadata=describe(
+            "Second look",
+            0.0,
+            1.0,
+            "Share of the steps after which the model fills in what it is sure of by then where "
+            "nothing was corrected, and learns from that too. 1 leaves it out.",
+            step=0.05,
+        ),
+    )
     seed: int = field(default=0, metadata=describe("Seed", 0, 2**31 - 1, _SEED))
 
     def __post_init__(self) -> None:
@@ -286,6 +301,7 @@ class FineTuneConfig:
             fixed_statistics=True,
             frozen=self.frozen,
             centred=True,
+            restart=self.second_look if self.second_look < 1 else 0.0,
             loss=LossConfig(unknown=self.unknown),
             augmentation=_GENTLE,
         )

@@ -74,9 +74,9 @@ class Sample(NamedTuple):
     """One annotated image, ready for cropping.
 
     ``image`` (C, [Z,] Y, X) float32 normalised; ``labels`` ([Z,] Y, X) int32 with −1 where
-    nothing is known; ``distance`` like ``labels``, float32; ``neighbours`` (P, 2), pairs of
-    labels of objects that lie close together; ``centres`` (K, 2 or 3), the middle of each
-    object's bounding box.
+    nothing is known, −2 where nothing is to be learnt; ``distance`` like ``labels``, float32;
+    ``neighbours`` (P, 2), pairs of labels of objects that lie close together; ``centres``
+    (K, 2 or 3), the middle of each object's bounding box.
     """
 
     image: NDArray[np.float32]

@@ -14,7 +14,14 @@ from napari_pixel_embedding.core.calibration import calibrated
 from napari_pixel_embedding.core.checkpoint import EmbeddingModel
 from napari_pixel_embedding.core.configs import FineTuneConfig
 from napari_pixel_embedding.core.frames import annotated_frames
-from napari_pixel_embedding.core.lessons import Lessons, Past, chances, lessons_from, past_of
+from napari_pixel_embedding.core.lessons import (
+    Lessons,
+    Past,
+    chances,
+    completed_samples,
+    lessons_from,
+    past_of,
+)
 from napari_pixel_embedding.core.replay import bundled_replay
 from napari_pixel_embedding.core.scale import spacing_of_each
 from napari_pixel_embedding.core.training import TrainProgress, train
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.data import Sample
     from napari_pixel_embedding.core.exam import Exam, Marks
     from napari_pixel_embedding.core.model_config import ModelConfig
     from napari_pixel_embedding.core.scale import Spacings
@@ -101,13 +109,15 @@ def fine_tune(
     steps = train(
         EmbeddingModel(model.network, tuned_config),
         [*lessons.samples, *past.samples],
-        config.training(),
+        replace(config.training(), margin=_standard_error(lessons.held_back)),
         validation=None if lessons.exam is None else lessons.exam.score,
         device=device,
         checkpoint=checkpoint,
         chances=chances(lessons, past, config.replay),
+        revise=_SecondLook(lessons, past, config.second_look, device),
     )
-    calibrate = partial(calibrated, frames=frames, device=device)
+    shown = [(one.frame, one.truth) for one in past.exam.questions] if past.exam else []
+    calibrate = partial(calibrated, frames=frames, past=shown, device=device)
     yield from _with_reports(steps, exams, before, calibrate)
 
 
@@ -159,6 +169,27 @@ def _corrected_frames(
     return frames
 
 
+def _standard_error(objects: int) -> float:
+    """Largest standard error of a mean of so many values between 0 and 1."""
+    return 0.5 / math.sqrt(objects) if objects else 0.0
+
+
+class _SecondLook:
+    """Once, when a share of the steps is done: let the child complete what it learns from."""
+
+    def __init__(self, lessons: Lessons, past: Past, share: float, device: str) -> None:
+        self._lessons, self._past = lessons, past
+        self._share, self._device = share, device
+        self._is_due = share < 1
+
+    def __call__(self, model: EmbeddingModel, done: float) -> list[Sample] | None:
+        if not self._is_due or done < self._share:
+            return None
+        self._is_due = False
+        samples = completed_samples(self._lessons.sources, model, self._device)
+        return [*samples, *self._past.samples]
+
+
 # ------------------------------------------------------------------------------------ reports
 
 
@@ -196,16 +227,17 @@ def _with_reports(
     calibrate: Callable[[EmbeddingModel], dict[str, Any]],
 ) -> Iterator[TrainProgress]:
     """Give each model its parameters, and tell what it does better and worse than its parent."""
-    cluster: dict[str, Any] | None = None
-    report, judged = before.compared(before), None
+    cluster: dict[str, Any] = {}
+    report = before.compared(before)
+    judged: int | None = -1
     for state in steps:
         if state.model is None:
             yield state
             continue
-        if cluster is None or state.best_score is None or state.best_score != judged:
+        if state.best_step != judged:
             cluster = calibrate(state.model)
             after = exams.mark(_with_cluster(state.model, cluster))
-            report, judged = after.compared(before), state.best_score
+            report, judged = after.compared(before), state.best_step
         model = _with_report(_with_cluster(state.model, cluster), report)
         yield replace(state, model=model, report=report)
 

@@ -205,7 +205,7 @@ def _message(progress: TrainProgress, folder: Path) -> dict[str, Any]:
         "losses": progress.losses,
         "validation_ap": progress.validation_ap,
         "seconds_left": progress.seconds_left,
-        "best_score": progress.best_score,
+        "best_step": progress.best_step,
         "model": progress.model is not None,
         "report": None if progress.report is None else asdict(progress.report),
     }

@@ -10,8 +10,10 @@ from scipy import ndimage
 from napari_pixel_embedding.core.data import Sample, prepare_sample
 from napari_pixel_embedding.core.exam import Exam, question_on_all, questions_about
 from napari_pixel_embedding.core.frames import annotated_frames
-from napari_pixel_embedding.core.inference import predict_foreground
-from napari_pixel_embedding.core.losses import IGNORE
+from napari_pixel_embedding.core.inference import predict_foreground, predict_normalised
+from napari_pixel_embedding.core.losses import IGNORE, LEFT_OUT
+from napari_pixel_embedding.core.pseudo_labels import completed
+from napari_pixel_embedding.core.scale import params_as_seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.configs import FineTuneConfig
+    from napari_pixel_embedding.core.exam import Question
 
     Frame = tuple[NDArray[np.float32], NDArray[np.int32]]
 
@@ -37,13 +40,25 @@ _DOUBTED = 0.02
 """Share of the corrected pixels to which a parent may give less foreground than to background."""
 
 
+class Source(NamedTuple):
+    """A corrected frame that a sample is made of, and the objects of it that are held back."""
+
+    frame: NDArray[np.float32]
+    corrections: NDArray[np.int32]
+    held_back: list[int]
+
+
 class Lessons(NamedTuple):
-    """Samples to learn from, how many objects they hold, and objects to be judged by."""
+    """Samples to learn from, how many objects they hold, and objects to be judged by.
+
+    ``sources`` has a corrected frame for each sample.
+    """
 
     samples: list[Sample]
     objects: int
     held_back: int
     exam: Exam | None
+    sources: list[Source]
 
 
 def lessons_from(
@@ -64,7 +79,9 @@ def lessons_from(
     """
     objects = [(n, int(k)) for n, (_, c) in enumerate(frames) for k in np.unique(c[c > 0])]
     chosen = _held_back(objects, config)
-    samples, questions = [], []
+    samples: list[Sample] = []
+    sources: list[Source] = []
+    questions: list[Question] = []
     for number, (frame, corrections) in enumerate(frames):
         held_back = [k for n, k in chosen if n == number]
         target = learning_target(
@@ -72,9 +89,24 @@ def lessons_from(
         )
         if (target > 0).any():
             samples.append(prepare_sample(frame, target))
+            sources.append(Source(frame, corrections, held_back))
         questions += questions_about(frame, corrections, held_back)
     exam = Exam(tuple(questions), device) if questions else None
-    return Lessons(samples, len(objects) - len(chosen), len(chosen), exam)
+    return Lessons(samples, len(objects) - len(chosen), len(chosen), exam, sources)
+
+
+def completed_samples(
+    sources: Sequence[Source], model: EmbeddingModel, device: str = "auto"
+) -> list[Sample]:
+    """Make the samples anew, with what a child is sure of where nothing was corrected."""
+    params = params_as_seen(model.config.cluster_params(), model.config)
+    own_size, samples = model.config.object_diameter, []
+    for frame, corrections, held_back in sources:
+        answer = predict_normalised(model, frame, diameter=own_size, device=device)
+        target = completed(corrections, answer, params)
+        target[np.isin(corrections, held_back)] = LEFT_OUT
+        samples.append(prepare_sample(frame, target))
+    return samples
 
 
 def _held_back(objects: list[tuple[int, int]], config: FineTuneConfig) -> list[tuple[int, int]]:
@@ -100,7 +132,7 @@ def learning_target(
     held_back: Sequence[int],
     config: FineTuneConfig,
 ) -> NDArray[np.int32]:
-    """Say what is learnt at each pixel: an object, background (0), or nothing (−1).
+    """Say what is learnt at each pixel: an object, background (0), or nothing (−1, −2).
 
     Parameters
     ----------
@@ -109,7 +141,7 @@ def learning_target(
     foreground : array of the same shape, optional
         What the parent makes of the pixels that are not corrected, 0 to 1.
     held_back : sequence of int
-        Corrected objects of which nothing is learnt.
+        Corrected objects of which nothing is learnt: they become −2.
     config : FineTuneConfig
         Its ``border`` and ``trust_background`` count.
 
@@ -126,7 +158,7 @@ def learning_target(
         sure = min(config.trust_background, doubted)
         background = (near & (foreground < _SURE)) | (foreground < sure)
         target[background & (corrections == IGNORE)] = 0
-    target[np.isin(corrections, held_back)] = IGNORE
+    target[np.isin(corrections, held_back)] = LEFT_OUT
     return target
 
 

@@ -1,7 +1,8 @@
 """Losses that pull pixels of one object together and push objects apart.
 
-All of them work on label images by scatter sums, never one-hot masks; a pixel labelled −1 is
-unknown and counts nowhere. They expect float32: call them outside of autocast.
+All of them work on label images by scatter sums, never one-hot masks; a pixel labelled −1 or −2 is
+unknown and counts nowhere, but that −1 may be a weak vote for background. They expect float32: call
+them outside of autocast.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from torch.nn import functional as F
 
 IGNORE = -1
 """Label of a pixel that nothing is known about."""
+
+LEFT_OUT = -2
+"""Label of a pixel that nothing is to be learnt from, not even that most pixels are background."""
 
 _EPS = 1e-6
 
@@ -226,11 +230,10 @@ def foreground_loss(logits: Tensor, labels: Tensor, unknown: float = 0.0) -> Ten
     """Binary cross-entropy plus soft Dice of foreground logits, both (B, [Z,] Y, X).
 
     The target is ``labels > 0``; pixels with label −1 count as background with the weight
-    ``unknown``.
+    ``unknown``, and those with label −2 not at all.
     """
-    if unknown == 0:
-        known = labels != IGNORE
-        logits, labels = logits[known], labels[known]
+    counted = labels != LEFT_OUT if unknown > 0 else labels >= 0
+    logits, labels = logits[counted], labels[counted]
     if labels.numel() == 0:
         return logits.sum() * 0.0
     target = (labels > 0).to(logits.dtype)
@@ -245,9 +248,9 @@ def foreground_loss(logits: Tensor, labels: Tensor, unknown: float = 0.0) -> Ten
 def distance_loss(predicted: Tensor, distance: Tensor, labels: Tensor) -> Tensor:
     """Smooth L1 between predicted and true normalised distance, both (B, [Z,] Y, X).
 
-    Pixels with label −1 are left out.
+    Pixels with labels below 0 are left out.
     """
-    known = labels != IGNORE
+    known = labels >= 0
     if not bool(known.any()):
         return predicted.sum() * 0.0
     return F.smooth_l1_loss(predicted[known], distance[known], beta=0.1)

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 Validation = Callable[[EmbeddingModel], float]
 """Scores a model; higher is better."""
 
+Revision = Callable[[EmbeddingModel, float], "Sequence[Sample] | None"]
+"""Makes samples anew, from a model and the share of the steps that it has done; None to keep."""
+
 
 @dataclass(frozen=True)
 class TrainProgress:
@@ -56,8 +59,8 @@ class TrainProgress:
         Estimate from the steps so far.
     model : EmbeddingModel, optional
         The best model so far, on the CPU: on validated steps and on the last one.
-    best_score : float, optional
-        Score of that model, where there is a validation.
+    best_step : int, optional
+        The step that that model had after it.
     report : TuningReport, optional
         Of a fine-tuning, with each model: what it finds that its parent did not.
     """
@@ -68,7 +71,7 @@ class TrainProgress:
     validation_ap: float | None = None
     seconds_left: float | None = None
     model: EmbeddingModel | None = None
-    best_score: float | None = None
+    best_step: int | None = None
     report: TuningReport | None = None
 
 
@@ -124,6 +127,7 @@ def train(
     device: str = "auto",
     checkpoint: Path | None = None,
     chances: Sequence[float] | None = None,
+    revise: Revision | None = None,
 ) -> Generator[TrainProgress, None, None]:
     """Train a model and report after every step.
 
@@ -145,6 +149,9 @@ def train(
         validation. Resuming gives the weights that going on would have given.
     chances : sequence of float, optional
         How likely each sample is drawn, see :func:`~.data.draw_batch`.
+    revise : callable, optional
+        Gets the averaged model and the share of the steps that are done, after every validation
+        and when training is resumed; the samples it returns, if any, are learnt from then on.
 
     Yields
     ------
@@ -167,6 +174,7 @@ def train(
     trainer = _Trainer(model, config, where)
     if checkpoint is not None and checkpoint.exists():
         trainer.resume(checkpoint)
+        samples = trainer.revised(samples, revise)
     if trainer.step >= config.steps:
         yield TrainProgress(
             trainer.step, config.steps, trainer.running, None, 0.0, trainer.best_model()
@@ -179,6 +187,7 @@ def train(
             milestone, score = True, trainer.keep_best(validation)
             if checkpoint is not None:
                 trainer.save(checkpoint)
+            samples = trainer.revised(samples, revise)
         done = trainer.step - first
         yield TrainProgress(
             step=trainer.step,
@@ -187,7 +196,7 @@ def train(
             validation_ap=score,
             seconds_left=(time.monotonic() - started) / done * (config.steps - trainer.step),
             model=trainer.best_model() if milestone else None,
-            best_score=trainer.best_score if milestone and validation is not None else None,
+            best_step=trainer.best_step if milestone else None,
         )
 
 
@@ -208,7 +217,7 @@ class _Trainer:
             self.learning, lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.step = 0
-        self.best_score = -math.inf
+        self.best_score, self.best_step = -math.inf, 0
         self.best_weights = _copy_weights(self.average)
         self.running: dict[str, float] = {}
 
@@ -284,15 +293,25 @@ class _Trainer:
         return dict(self.running)
 
     def keep_best(self, validation: Validation | None) -> float | None:
-        """Score the averaged weights and keep them when they are the best so far."""
-        if validation is None:
-            self.best_weights = _copy_weights(self.average)
-            return None
-        score = validation(EmbeddingModel(self.average, self.model_config))
-        if score >= self.best_score:
-            self.best_score = score
-            self.best_weights = _copy_weights(self.average)
+        """Score the averaged weights; keep them unless earlier ones were better by a margin."""
+        score = None
+        if validation is not None:
+            score = validation(EmbeddingModel(self.average, self.model_config))
+            self.best_score = max(self.best_score, score)
+        if score is None or score >= self.best_score - self.config.margin:
+            self.best_step, self.best_weights = self.step, _copy_weights(self.average)
         return score
+
+    def revised(self, samples: Sequence[Sample], revise: Revision | None) -> Sequence[Sample]:
+        """Let samples be revised; weights that have not seen the new ones are no rivals."""
+        if revise is None:
+            return samples
+        model = EmbeddingModel(self.average, self.model_config)
+        new = revise(model, self.step / self.config.steps)
+        if new is None:
+            return samples
+        self.best_score = -math.inf
+        return new
 
     def best_model(self) -> EmbeddingModel:
         """Copy the best weights so far into a model of its own, on the CPU."""
@@ -317,6 +336,7 @@ class _Trainer:
             "config": self.model_config.to_json(),
             "step": str(self.step),
             "best_score": repr(self.best_score),
+            "best_step": str(self.best_step),
             "running": json.dumps(self.running),
         }
         with open_atomically(path) as file:
@@ -332,6 +352,7 @@ class _Trainer:
             )
         self.step = int(state["step"])
         self.best_score = float(state["best_score"])
+        self.best_step = int(state.get("best_step", self.step))
         self.running = json.loads(state["running"])
         self.network.load_state_dict(groups["network"])
         self.average.load_state_dict(groups["average"])
@@ -359,9 +380,11 @@ def _learn_alike(one: ModelConfig, other: ModelConfig) -> bool:
 
 
 def _cosine_rate(config: TrainConfig, step: int) -> float:
-    """Learning rate at a step: a short rise, then a cosine down to a hundredth."""
-    rise = min((step + 1) / 50, 1.0)
-    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    """Learning rate at a step: a short rise, then a cosine down to a hundredth, once or twice."""
+    middle = config.restart * config.steps
+    start, end = (0.0, middle) if step < middle else (middle, config.steps)
+    rise = min((step - start + 1) / 50, 1.0)
+    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - start) / (end - start)))
     return config.learning_rate * rise * fall
 
 
