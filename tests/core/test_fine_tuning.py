@@ -74,6 +74,23 @@ def test_planes_that_lie_apart_are_learnt_from_as_a_run_sees_them(discs, tiny_mo
     assert all(frame.shape[1:] == target.shape for frame, target in frames)
 
 
+@pytest.mark.parametrize(("share", "looks"), [(0.5, 1), (1.0, 0)])
+def test_a_child_takes_one_second_look(discs, tiny_model, monkeypatch, share, looks):
+    image, labels = discs()
+    complete, seen = fine_tuning.completed_samples, []
+
+    def remember(sources, model, device):
+        seen.append(complete(sources, model, device))
+        return seen[-1]
+
+    monkeypatch.setattr(fine_tuning, "completed_samples", remember)
+    config = replace(QUICK, steps=75, second_look=share)
+    result(tiny_model(), image, corrected(labels, 6), config)
+    assert len(seen) == looks
+    for (sample,) in seen:
+        assert not (sample.labels == -1).any(), "all is either known or left out"
+
+
 def test_the_child_tells_where_it_comes_from(discs, tiny_model):
     image, labels = discs()
     model = tiny_model(provenance={"data": "discs"})

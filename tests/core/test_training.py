@@ -252,7 +252,7 @@ def test_samples_are_revised_after_every_validation(tmp_path, samples, tiny_mode
 
     path, options = tmp_path / "c", {"device": "cpu", "revise": revise}
     states = list(train(tiny_model(), samples, config, **options))
-    assert asked == pytest.approx([1 / 3, 2 / 3, 1])
+    assert asked == pytest.approx([1 / 3, 2 / 3])
     plain = list(train(tiny_model(), samples, config, device="cpu"))
     assert different(weights_of(states[3].model), weights_of(plain[3].model)) == []
     assert different(weights_of(states[5].model), weights_of(plain[5].model))
@@ -316,14 +316,13 @@ def test_learning_rate_rises_and_falls():
     assert sorted(rates[60:], reverse=True) == rates[60:]
 
 
-def test_learning_rate_can_start_anew():
-    config = TrainConfig(steps=1000, learning_rate=0.1, restart=0.4)
-    rates = [training._cosine_rate(config, step) for step in range(1000)]
-    once = replace(config, steps=400, restart=0.0)
-    assert rates[:400] == [training._cosine_rate(once, step) for step in range(400)]
-    assert rates[400:] == [
-        pytest.approx(training._cosine_rate(replace(once, steps=600), step)) for step in range(600)
-    ]
+@pytest.mark.parametrize(("margin", "best"), [(0.0, [2, 4, 4]), (0.35, [2, 4, 6])])
+def test_the_latest_model_is_kept_unless_an_earlier_one_is_better_by_a_margin(
+    samples, tiny_model, margin, best
+):
+    scores, config = iter([0.5, 0.9, 0.6]), replace(QUICK, margin=margin)
+    run = train(tiny_model(), samples, config, validation=lambda _: next(scores), device="cpu")
+    assert [state.best_step for state in run if state.model is not None] == best
 
 
 def test_a_trained_model_can_be_saved_and_loaded(tmp_path, samples, tiny_model):

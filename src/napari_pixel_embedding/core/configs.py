@@ -111,9 +111,8 @@ class TrainConfig:
 
     ``ema_decay`` averages the weights over steps; ``fixed_statistics`` keeps the
     normalisation's running statistics, which a few crops of one image would spoil; ``frozen``
-    names the stages that do not learn; ``centred`` draws crops around objects; ``restart`` is the
-    share of the steps, below 1, after which the learning rate starts anew. A validated model is
-    kept unless an earlier one scored more than ``margin`` above it.
+    names the stages that do not learn; ``centred`` draws crops around objects. A validated model
+    is kept unless an earlier one scored more than ``margin`` above it.
     """
 
     steps: int = field(
@@ -162,7 +161,6 @@ class TrainConfig:
     fixed_statistics: bool = False
     frozen: Frozen = "nothing"
     centred: bool = False
-    restart: float = 0.0
     margin: float = 0.0
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -301,7 +299,6 @@ class FineTuneConfig:
             fixed_statistics=True,
             frozen=self.frozen,
             centred=True,
-            restart=self.second_look if self.second_look < 1 else 0.0,
             loss=LossConfig(unknown=self.unknown),
             augmentation=_GENTLE,
         )

@@ -116,8 +116,8 @@ def fine_tune(
         chances=chances(lessons, past, config.replay),
         revise=_SecondLook(lessons, past, config.second_look, device),
     )
-    shown = [(one.frame, one.truth) for one in past.exam.questions] if past.exam else []
-    calibrate = partial(calibrated, frames=frames, past=shown, device=device)
+    former = [(one.frame, one.truth) for one in past.exam.questions] if past.exam else []
+    calibrate = partial(calibrated, frames=frames, past=former, device=device)
     yield from _with_reports(steps, exams, before, calibrate)
 
 

@@ -60,7 +60,7 @@ class TrainProgress:
     model : EmbeddingModel, optional
         The best model so far, on the CPU: on validated steps and on the last one.
     best_step : int, optional
-        The step that that model had after it.
+        After how many steps that model was as it is.
     report : TuningReport, optional
         Of a fine-tuning, with each model: what it finds that its parent did not.
     """
@@ -151,7 +151,8 @@ def train(
         How likely each sample is drawn, see :func:`~.data.draw_batch`.
     revise : callable, optional
         Gets the averaged model and the share of the steps that are done, after every validation
-        and when training is resumed; the samples it returns, if any, are learnt from then on.
+        but the last, and when training is resumed; the samples it returns, if any, are learnt from
+        from then on.
 
     Yields
     ------
@@ -304,7 +305,7 @@ class _Trainer:
 
     def revised(self, samples: Sequence[Sample], revise: Revision | None) -> Sequence[Sample]:
         """Let samples be revised; weights that have not seen the new ones are no rivals."""
-        if revise is None:
+        if revise is None or self.step >= self.config.steps:
             return samples
         model = EmbeddingModel(self.average, self.model_config)
         new = revise(model, self.step / self.config.steps)
@@ -380,11 +381,9 @@ def _learn_alike(one: ModelConfig, other: ModelConfig) -> bool:
 
 
 def _cosine_rate(config: TrainConfig, step: int) -> float:
-    """Learning rate at a step: a short rise, then a cosine down to a hundredth, once or twice."""
-    middle = config.restart * config.steps
-    start, end = (0.0, middle) if step < middle else (middle, config.steps)
-    rise = min((step - start + 1) / 50, 1.0)
-    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - start) / (end - start)))
+    """Learning rate at a step: a short rise, then a cosine down to a hundredth."""
+    rise = min((step + 1) / 50, 1.0)
+    fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / config.steps))
     return config.learning_rate * rise * fall
 
 
