@@ -37,6 +37,7 @@ _MORE = (
     "border",
     "trust_background",
     "unknown",
+    "second_look",
     "batch_size",
     "crop",
     "seed",
