@@ -254,6 +254,7 @@ def fine_tune_files(
     axes = axes or common_axes(read, model.config)
     arrays = [image.data for image in read]
     targets = [read_image(path).data for path in corrections]
+    former = None if replay is None else read_pairs(find_pairs(replay), model.config)
     run = fine_tune(
         model,
         arrays,
@@ -263,15 +264,11 @@ def fine_tune_files(
         spacing=[scale_along(image, model.config.axes) for image in read],
         diameter=diameter,
         device=device,
-        replay=None if replay is None else _annotations(replay, model),
+        replay=None if former is None else list(zip(former.images, former.labels, strict=True)),
+        replay_spacing=None if former is None else former.spacing,
         names=[Path(path).name for path in images],
     )
     for state in run:
         if state.model is not None:
             save_model(state.model, output)
         yield state
-
-
-def _annotations(folder: PathLike, model: EmbeddingModel) -> list[tuple[Any, Any]]:
-    data = read_pairs(find_pairs(folder), model.config)
-    return list(zip(data.images, data.labels, strict=True))

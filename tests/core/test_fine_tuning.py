@@ -74,6 +74,25 @@ def test_planes_that_lie_apart_are_learnt_from_as_a_run_sees_them(discs, tiny_mo
     assert all(frame.shape[1:] == target.shape for frame, target in frames)
 
 
+def test_what_judges_a_child_does_not_choose_its_parameters(discs, tiny_model, monkeypatch):
+    image, labels = discs()
+    other = np.where(labels > 0, labels + 100, 0)
+    seen = []
+
+    def remember(model, frames, past, device):
+        seen.append((frames, past))
+        return model.config.cluster
+
+    monkeypatch.setattr(fine_tuning, "calibrated", remember)
+    config = replace(QUICK, held_back=0.5)
+    replay = [(image, np.where(other > 0, other + n, 0)) for n in (0, 0, 9)]
+    tuned = result(tiny_model(), image, labels, config, replay=replay)
+    (((_, known),), past), *_ = seen
+    assert tuned.config.provenance["held_back_objects"] == 8
+    assert len(np.unique(known[known > 0])) == 8
+    assert [int(truth.max()) for _, truth in past] == [int(other.max())] * 2
+
+
 @pytest.mark.parametrize(("share", "looks"), [(0.5, 1), (1.0, 0)])
 def test_a_child_takes_one_second_look(discs, tiny_model, monkeypatch, share, looks):
     image, labels = discs()

@@ -93,6 +93,13 @@ def test_every_third_image_of_the_past_judges(tiny_model, discs):
     assert past_of(tiny_model(), [], "cpu") == ([], None)
 
 
+def test_the_planes_of_what_is_replayed_lie_as_far_apart_as_a_run_sees_them(tiny_model, discs):
+    image, labels = discs((6, 32, 32))
+    model = tiny_model(axes="ZYX", pixel_size=(1.0, 1.0, 1.0))
+    past = past_of(model, [(image, labels)] * 2, "cpu", [(2.0, 1.0, 1.0), None])
+    assert [sample.labels.shape for sample in past.samples] == [(12, 32, 32), (6, 32, 32)]
+
+
 def test_replayed_images_get_their_share(tiny_model, discs):
     image, labels = discs()
     model = tiny_model()

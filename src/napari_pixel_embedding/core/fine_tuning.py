@@ -50,6 +50,7 @@ def fine_tune(
     diameter: float | Sequence[float | None] | None = None,
     device: str = "auto",
     replay: Sequence[tuple[NDArray[Any], NDArray[Any]]] | None = None,
+    replay_spacing: Spacings = None,
     names: Sequence[str] = (),
     checkpoint: Path | None = None,
 ) -> Generator[TrainProgress, None, None]:
@@ -77,6 +78,8 @@ def fine_tune(
     replay : sequence of (image, labels), optional
         What the model is not to forget, with full label images. By default the samples that
         come with the bundled model it descends from, if it does.
+    replay_spacing : sequence of float, or a sequence of them, optional
+        Like ``spacing``, of those.
     names : sequence of str
         What the images are called; the tuned model remembers it.
     checkpoint : Path, optional
@@ -100,7 +103,7 @@ def fine_tune(
     )
     lessons = lessons_from(model, frames, config, device)
     wanted = bundled_replay(model.config) if replay is None else replay
-    past = past_of(model, wanted if config.replay > 0 else (), device)
+    past = past_of(model, wanted if config.replay > 0 else (), device, replay_spacing)
     exams = _Exams(lessons.exam, past.exam)
     before = exams.mark(model)
     nothing_yet = dict.fromkeys(("total", "foreground", "distance", "intra", "inter"), math.nan)
@@ -116,8 +119,12 @@ def fine_tune(
         chances=chances(lessons, past, config.replay),
         revise=_SecondLook(lessons, past, config.second_look, device),
     )
-    former = [(one.frame, one.truth) for one in past.exam.questions] if past.exam else []
-    calibrate = partial(calibrated, frames=frames, past=former, device=device)
+    calibrate = partial(
+        calibrated,
+        frames=[source.learnt for source in lessons.sources],
+        past=[(sample.image, sample.labels) for sample in past.samples],
+        device=device,
+    )
     yield from _with_reports(steps, exams, before, calibrate)
 
 
@@ -229,7 +236,7 @@ def _with_reports(
     """Give each model its parameters, and tell what it does better and worse than its parent."""
     cluster: dict[str, Any] = {}
     report = before.compared(before)
-    judged: int | None = -1
+    judged: int | None = None
     for state in steps:
         if state.model is None:
             yield state

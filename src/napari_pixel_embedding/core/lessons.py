@@ -13,7 +13,7 @@ from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.inference import predict_foreground, predict_normalised
 from napari_pixel_embedding.core.losses import IGNORE, LEFT_OUT
 from napari_pixel_embedding.core.pseudo_labels import completed
-from napari_pixel_embedding.core.scale import params_as_seen
+from napari_pixel_embedding.core.scale import params_as_seen, spacing_of_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.configs import FineTuneConfig
     from napari_pixel_embedding.core.exam import Question
+    from napari_pixel_embedding.core.scale import Spacings
 
     Frame = tuple[NDArray[np.float32], NDArray[np.int32]]
 
@@ -46,6 +47,12 @@ class Source(NamedTuple):
     frame: NDArray[np.float32]
     corrections: NDArray[np.int32]
     held_back: list[int]
+
+    @property
+    def learnt(self) -> Frame:
+        """The frame and its corrections without what is held back."""
+        known = np.where(np.isin(self.corrections, self.held_back), IGNORE, self.corrections)
+        return self.frame, known
 
 
 class Lessons(NamedTuple):
@@ -173,13 +180,16 @@ def past_of(
     model: EmbeddingModel,
     replay: Sequence[tuple[NDArray[Any], NDArray[Any]]],
     device: str = "auto",
+    spacing: Spacings = None,
 ) -> Past:
     """Turn annotated images of the model's own kind into samples; every third judges it."""
     own_size = model.config.object_diameter  # whatever size the objects of other images have
     frames = [
         frame
-        for image, labels in replay
-        for frame in annotated_frames(model.config, image, labels, diameter=own_size)
+        for (image, labels), apart in zip(
+            replay, spacing_of_each(spacing, len(replay)), strict=True
+        )
+        for frame in annotated_frames(model.config, image, labels, diameter=own_size, spacing=apart)
     ]
     questions = [question_on_all(*frame) for frame in frames[_EVERY - 1 :: _EVERY]]
     learnt = [frame for n, frame in enumerate(frames) if n % _EVERY != _EVERY - 1]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import os
 
+    from torch import Tensor
+
 
 def checkpoint_path(output: str | os.PathLike[str]) -> Path:
     """File that holds what a training needs to go on, beside the model it writes.
@@ -52,3 +54,29 @@ def interrupted_at(output: str | os.PathLike[str]) -> int | None:
             f"{path.name} is damaged or no checkpoint of a training: remove it to start anew, or "
             "choose another name for the model."
         ) from error
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Tensor]]]:
+    """Read the checkpoint of a training: its state and its groups of tensors.
+
+    Raises
+    ------
+    ValueError
+        When it is damaged or something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    groups: dict[str, dict[str, Tensor]] = {}
+    try:
+        with safe_open(path, "pt") as file:
+            state = file.metadata() or {}
+            for name in file.keys():
+                group, _, key = name.partition("/")
+                groups.setdefault(group, {})[key] = file.get_tensor(name)
+    except SafetensorError as error:
+        raise ValueError(f"{path.name} is damaged ({error}): remove it to start anew.") from error
+    if not {"config", "step", "best_score", "running"} <= state.keys() or "count" not in groups:
+        raise ValueError(
+            f"{path.name} is no checkpoint of a training: name another file to keep it in."
+        )
+    return state, groups

@@ -24,6 +24,7 @@ from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.model_config import ModelConfig
 from napari_pixel_embedding.core.networks import build_network, freeze
 from napari_pixel_embedding.core.objective import loss_terms, weighted_sum
+from napari_pixel_embedding.core.resuming import read_checkpoint
 from napari_pixel_embedding.core.scale import spacing_of_each
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ def train(
         "auto", "cpu", "cuda" or "mps".
     checkpoint : Path, optional
         A file that training is resumed from when it exists, and that is written at every
-        validation. Resuming gives the weights that going on would have given.
+        validation. Resuming gives the weights that going on would have given, but that samples
+        which were revised some time before are revised anew.
     chances : sequence of float, optional
         How likely each sample is drawn, see :func:`~.data.draw_batch`.
     revise : callable, optional
@@ -175,10 +177,15 @@ def train(
     trainer = _Trainer(model, config, where)
     if checkpoint is not None and checkpoint.exists():
         trainer.resume(checkpoint)
-        samples = trainer.revised(samples, revise)
+        samples = trainer.revision(revise) or samples
     if trainer.step >= config.steps:
         yield TrainProgress(
-            trainer.step, config.steps, trainer.running, None, 0.0, trainer.best_model()
+            step=trainer.step,
+            steps=config.steps,
+            losses=trainer.running,
+            seconds_left=0.0,
+            model=trainer.best_model(),
+            best_step=trainer.best_step,
         )
     started, first = time.monotonic(), trainer.step
     while trainer.step < config.steps:
@@ -186,9 +193,11 @@ def train(
         score, milestone = None, trainer.step % config.validate_every == 0
         if milestone or trainer.step == config.steps:
             milestone, score = True, trainer.keep_best(validation)
+            if new := trainer.revision(revise):
+                samples = new
+                trainer.best_score = -math.inf  # weights that have not seen them are no rivals
             if checkpoint is not None:
                 trainer.save(checkpoint)
-            samples = trainer.revised(samples, revise)
         done = trainer.step - first
         yield TrainProgress(
             step=trainer.step,
@@ -303,16 +312,12 @@ class _Trainer:
             self.best_step, self.best_weights = self.step, _copy_weights(self.average)
         return score
 
-    def revised(self, samples: Sequence[Sample], revise: Revision | None) -> Sequence[Sample]:
-        """Let samples be revised; weights that have not seen the new ones are no rivals."""
+    def revision(self, revise: Revision | None) -> Sequence[Sample] | None:
+        """Ask the averaged weights for new samples, while there is something left to learn."""
         if revise is None or self.step >= self.config.steps:
-            return samples
+            return None
         model = EmbeddingModel(self.average, self.model_config)
-        new = revise(model, self.step / self.config.steps)
-        if new is None:
-            return samples
-        self.best_score = -math.inf
-        return new
+        return revise(model, self.step / self.config.steps)
 
     def best_model(self) -> EmbeddingModel:
         """Copy the best weights so far into a model of its own, on the CPU."""
@@ -345,7 +350,7 @@ class _Trainer:
 
     def resume(self, path: Path) -> None:
         """Continue where :meth:`save` left off."""
-        state, groups = _read_checkpoint(path)
+        state, groups = read_checkpoint(path)
         if not _learn_alike(ModelConfig.from_json(state["config"]), self.model_config):
             raise ValueError(
                 f"{path.name} belongs to a training with another model configuration: "
@@ -393,23 +398,3 @@ def _memory_format(image: Tensor) -> torch.memory_format:
 
 def _copy_weights(network: nn.Module) -> dict[str, Tensor]:
     return {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
-
-
-def _read_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Tensor]]]:
-    """Read what :meth:`_Trainer.save` wrote: its state and its groups of tensors."""
-    from safetensors import SafetensorError, safe_open
-
-    groups: dict[str, dict[str, Tensor]] = {}
-    try:
-        with safe_open(path, "pt") as file:
-            state = file.metadata() or {}
-            for name in file.keys():
-                group, _, key = name.partition("/")
-                groups.setdefault(group, {})[key] = file.get_tensor(name)
-    except SafetensorError as error:
-        raise ValueError(f"{path.name} is damaged ({error}): remove it to start anew.") from error
-    if not {"config", "step", "best_score", "running"} <= state.keys() or "count" not in groups:
-        raise ValueError(
-            f"{path.name} is no checkpoint of a training: name another file to keep it in."
-        )
-    return state, groups
