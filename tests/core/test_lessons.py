@@ -85,12 +85,18 @@ def test_a_frame_whose_objects_are_all_held_back_is_not_learnt_from(tiny_model):
         assert all((sample.labels > 0).any() for sample in lessons.samples)
 
 
-def test_every_third_image_of_the_past_judges(tiny_model, discs):
+def test_every_third_image_of_the_past_judges_and_every_sixth_chooses(tiny_model, discs):
     image, labels = discs()
-    past = past_of(tiny_model(), [(image, labels)] * 7, "cpu")
-    assert len(past.samples) == 5
-    assert len(past.exam.questions) == 2
-    assert past_of(tiny_model(), [], "cpu") == ([], None)
+    replay = [(image, np.where(labels > 0, labels + 100 * n, 0)) for n in range(12)]
+    past = past_of(tiny_model(), replay, "cpu")
+
+    def numbers(label_images):
+        return [int(truth.max() - labels.max()) // 100 for truth in label_images]
+
+    assert numbers(question.truth for question in past.exam.questions) == [2, 5, 8, 11]
+    assert numbers(truth for _, truth in past.chosen_by) == [3, 9]
+    assert numbers(sample.labels for sample in past.samples) == [0, 1, 4, 6, 7, 10]
+    assert past_of(tiny_model(), [], "cpu") == ([], None, [])
 
 
 def test_the_planes_of_what_is_replayed_lie_as_far_apart_as_a_run_sees_them(tiny_model, discs):

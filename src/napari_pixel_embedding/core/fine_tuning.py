@@ -122,7 +122,7 @@ def fine_tune(
     calibrate = partial(
         calibrated,
         frames=[source.learnt for source in lessons.sources],
-        past=[(sample.image, sample.labels) for sample in past.samples],
+        past=past.chosen_by,
         device=device,
     )
     yield from _with_reports(steps, exams, before, calibrate)

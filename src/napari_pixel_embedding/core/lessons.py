@@ -31,8 +31,9 @@ FEWEST_TO_HOLD_BACK = 5
 """With fewer corrected objects than this, all of them are learnt from."""
 
 _MOST_HELD_BACK = 16
-_EVERY = 3
-"""Of the replayed images, every third is not learnt from but shows what is forgotten."""
+_JUDGES, _CHOOSES = (2, 3), (3, 6)
+"""Of the replayed images, the third and every third one from there on shows what is forgotten, and
+the fourth and every sixth one helps to choose cluster parameters: neither is learnt from."""
 
 _SURE = 0.5
 """Foreground from which on the model's word counts more than the border of an object."""
@@ -170,10 +171,14 @@ def learning_target(
 
 
 class Past(NamedTuple):
-    """What is not to be forgotten: samples to look at again, and images to be judged by."""
+    """What is not to be forgotten: samples to look at again, and images to be judged by.
+
+    ``chosen_by`` are further frames with their label images, to choose cluster parameters by.
+    """
 
     samples: list[Sample]
     exam: Exam | None
+    chosen_by: list[Frame]
 
 
 def past_of(
@@ -182,7 +187,7 @@ def past_of(
     device: str = "auto",
     spacing: Spacings = None,
 ) -> Past:
-    """Turn annotated images of the model's own kind into samples; every third judges it."""
+    """Turn annotated images of the model's own kind into samples, and into what judges it."""
     own_size = model.config.object_diameter  # whatever size the objects of other images have
     frames = [
         frame
@@ -191,10 +196,12 @@ def past_of(
         )
         for frame in annotated_frames(model.config, image, labels, diameter=own_size, spacing=apart)
     ]
-    questions = [question_on_all(*frame) for frame in frames[_EVERY - 1 :: _EVERY]]
-    learnt = [frame for n, frame in enumerate(frames) if n % _EVERY != _EVERY - 1]
-    samples = [prepare_sample(*frame) for frame in learnt]
-    return Past(samples, Exam(tuple(questions), device) if questions else None)
+    first, every = _JUDGES
+    questions = [question_on_all(*frame) for frame in frames[first::every]]
+    chosen_by = frames[_CHOOSES[0] :: _CHOOSES[1]]
+    held_back = {*range(first, len(frames), every), *range(_CHOOSES[0], len(frames), _CHOOSES[1])}
+    samples = [prepare_sample(*frame) for n, frame in enumerate(frames) if n not in held_back]
+    return Past(samples, Exam(tuple(questions), device) if questions else None, chosen_by)
 
 
 def chances(lessons: Lessons, past: Past, replay: float) -> list[float]:
