@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from isolated_trainings import REPORT
+from tests.core.isolated_trainings import REPORT
 
 from napari_pixel_embedding.core.isolation import ProcessEnded, run_isolated
 from napari_pixel_embedding.core.progress import Cancelled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from fakes import FakeConfig
+from tests.session.fakes import FakeConfig
 
 from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import FakeModel, fake_engine, predict_frames
+from tests.session.fakes import FakeModel, fake_engine, predict_frames
 
 from napari_pixel_embedding.session import (
     Earlier,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import FakeIndex, FakeModel, FakeParams, fake_engine
+from tests.session.fakes import FakeIndex, FakeModel, FakeParams, fake_engine
 
 from napari_pixel_embedding.core.clustering import LocalBandwidth, StabilityCurve
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap

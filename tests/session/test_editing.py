@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import QueueExecutor
-from scenes import SHAPE, middle, start, true_labels
+from tests.session.fakes import QueueExecutor
+from tests.session.scenes import SHAPE, middle, start, true_labels
 
 from napari_pixel_embedding.session import edits
 
@@ -155,7 +155,7 @@ def test_a_stroke_during_an_edit_loses_neither(waiting, queue):
 
 
 def test_edits_that_wait_are_dropped_with_the_image(waiting, queue):
-    from scenes import image
+    from tests.session.scenes import image
 
     waiting.edit(edits.delete(0, middle(0)))
     waiting.edit(edits.delete(0, middle(1)))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from scenes import SHAPE, image, middle, start
+from tests.session.scenes import SHAPE, image, middle, start
 
 from napari_pixel_embedding.core.corrections import apply_corrections
 from napari_pixel_embedding.session import edits
@@ -199,7 +199,7 @@ def test_a_bandwidth_that_is_undone_later_is_a_step_of_its_own(row):
 
 
 def test_a_model_of_another_kind_leaves_corrections_undoable(row):
-    from scenes import Config, Model
+    from tests.session.scenes import Config, Model
 
     row.refine(middle(2), "coarser")
     row.edit(edits.delete(0, middle(0)))

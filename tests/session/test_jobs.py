@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from fakes import QueueExecutor
+from tests.session.fakes import QueueExecutor
 
 from napari_pixel_embedding.core.progress import Cancelled
 from napari_pixel_embedding.session import ImmediateExecutor, JobLine

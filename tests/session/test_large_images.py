@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import FakeConfig, FakeModel, fake_engine
+from tests.session.fakes import FakeConfig, FakeModel, fake_engine
 
 from napari_pixel_embedding.core.fields import pixel_bytes
 from napari_pixel_embedding.core.model_config import ModelConfig
@@ -396,7 +396,7 @@ def test_an_error_in_a_block_keeps_the_others(stripes):
     calls = []
 
     def fails_late(emap):
-        from fakes import FakeIndex
+        from tests.session.fakes import FakeIndex
 
         calls.append(emap)
         if len(calls) > 4:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import fake_engine
+from tests.session.fakes import fake_engine
 
 from napari_pixel_embedding.session import ImageInput, pipeline
 

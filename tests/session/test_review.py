@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from fakes import QueueExecutor
-from scenes import middle, start
+from tests.session.fakes import QueueExecutor
+from tests.session.scenes import middle, start
 
 from napari_pixel_embedding.session import ImmediateExecutor, edits
 from napari_pixel_embedding.session.review import Review, ReviewRequest, targets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import FakeConfig, FakeModel, fake_engine
+from tests.session.fakes import FakeConfig, FakeModel, fake_engine
 
 from napari_pixel_embedding.core import projection
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap

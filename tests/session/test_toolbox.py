@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scenes import SHAPE, middle, start, true_labels
+from tests.session.scenes import SHAPE, middle, start, true_labels
 
 from napari_pixel_embedding.session import ImmediateExecutor
 from napari_pixel_embedding.session.toolbox import Toolbox

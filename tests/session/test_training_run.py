@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FakeStep, QueueExecutor, fake_engine
+from tests.session.fakes import FakeStep, QueueExecutor, fake_engine
 from safetensors.numpy import save_file
 
 from napari_pixel_embedding.core.annotated import TrainingPairs

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
+from tests.session.fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
 
 from napari_pixel_embedding.core.isolation import ProcessEnded
 from napari_pixel_embedding.core.tuning_process import Interrupted

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import make_scene
+from tests.core.clustering.synthetic import make_scene
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap

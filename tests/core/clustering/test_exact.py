@@ -2,7 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from synthetic import f1_score, make_scene
+from tests.core.clustering.synthetic import f1_score, make_scene
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.clustering.exact import exact_mean_shift

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import f1_score, make_scene, stripes
+from tests.core.clustering.synthetic import f1_score, make_scene, stripes
 
 from napari_pixel_embedding.core.checkpoint import load_model
 from napari_pixel_embedding.core.clustering import ClusterParams, Summary, build_cluster_index

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from synthetic import make_scene, stripes
+from tests.core.clustering.synthetic import make_scene, stripes
 
 from napari_pixel_embedding.core.clustering import (
     ClusterParams,

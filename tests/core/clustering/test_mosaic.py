@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import f1_score, make_scene
+from tests.core.clustering.synthetic import f1_score, make_scene
 
 from napari_pixel_embedding.core.clustering import (
     ClusterParams,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from synthetic import f1_score, make_scene, stripes
+from tests.core.clustering.synthetic import f1_score, make_scene, stripes
 from test_edge_cases import embedding_maps
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import make_scene, stripes
+from tests.core.clustering.synthetic import make_scene, stripes
 
 from napari_pixel_embedding.core.clustering import ClusterParams, Summary, build_cluster_index
 from napari_pixel_embedding.core.clustering.nodes import run_ends
