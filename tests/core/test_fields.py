@@ -5,19 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_pixel_embedding.core.boxes import common, grown, within
 from napari_pixel_embedding.core.fields import (
     Crop,
     Field,
     choose_field,
-    common,
     count_pixels,
-    grown,
     image_diameter,
     margin,
     pixel_bytes,
     read_box,
     sees,
-    within,
 )
 from napari_pixel_embedding.core.model_config import ModelConfig
 

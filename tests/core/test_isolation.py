@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.core.isolated_trainings import REPORT
 
 from napari_pixel_embedding.core.isolation import ProcessEnded, run_isolated
 from napari_pixel_embedding.core.progress import Cancelled
+from tests.core.isolated_trainings import REPORT
 
 
 @pytest.fixture(autouse=True)

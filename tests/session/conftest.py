@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.session.fakes import QueueExecutor, fake_engine
 
 from napari_pixel_embedding.session import (
     ImageInput,
@@ -10,6 +9,7 @@ from napari_pixel_embedding.session import (
     Session,
     SessionController,
 )
+from tests.session.fakes import QueueExecutor, fake_engine
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from tests.session.fakes import FakeConfig
 
 from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
@@ -16,6 +15,7 @@ from napari_pixel_embedding.session import (
     Session,
     SessionController,
 )
+from tests.session.fakes import FakeConfig
 
 WIDTH, HEIGHT, OBJECTS = 12, 10, 5
 SHAPE = (HEIGHT + 4, OBJECTS * WIDTH + 8)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.session.fakes import FakeModel, fake_engine, predict_frames
 
 from napari_pixel_embedding.session import (
     Earlier,
@@ -11,6 +10,7 @@ from napari_pixel_embedding.session import (
     Session,
     SessionController,
 )
+from tests.session.fakes import FakeModel, fake_engine, predict_frames
 
 
 def paint(controller, pixels, value):

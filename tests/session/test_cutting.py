@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.session.fakes import FakeIndex, FakeModel, FakeParams, fake_engine
 
 from napari_pixel_embedding.core.clustering import LocalBandwidth, StabilityCurve
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
@@ -16,6 +15,7 @@ from napari_pixel_embedding.session import (
     SessionController,
     cuts,
 )
+from tests.session.fakes import FakeIndex, FakeModel, FakeParams, fake_engine
 
 
 @pytest.fixture

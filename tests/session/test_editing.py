@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.session.fakes import QueueExecutor
-from tests.session.scenes import SHAPE, middle, start, true_labels
 
 from napari_pixel_embedding.session import edits
+from tests.session.fakes import QueueExecutor
+from tests.session.scenes import SHAPE, middle, start, true_labels
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.session.scenes import SHAPE, image, middle, start
 
 from napari_pixel_embedding.core.corrections import apply_corrections
 from napari_pixel_embedding.session import edits
 from napari_pixel_embedding.session.history import LONGEST
+from tests.session.scenes import SHAPE, image, middle, start
 
 OBJECTS = st.integers(0, 4)
 PIXELS = st.tuples(st.integers(0, SHAPE[0] - 1), st.integers(0, SHAPE[1] - 1))

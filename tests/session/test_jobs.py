@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.session.fakes import QueueExecutor
 
 from napari_pixel_embedding.core.progress import Cancelled
 from napari_pixel_embedding.session import ImmediateExecutor, JobLine
+from tests.session.fakes import QueueExecutor
 
 
 class Listener:

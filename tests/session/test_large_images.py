@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.session.fakes import FakeConfig, FakeModel, fake_engine
 
 from napari_pixel_embedding.core.fields import pixel_bytes
 from napari_pixel_embedding.core.model_config import ModelConfig
@@ -20,6 +19,7 @@ from napari_pixel_embedding.session import (
     pipeline,
     surroundings,
 )
+from tests.session.fakes import FakeConfig, FakeModel, fake_engine
 
 MEMORY = 2**17 * pixel_bytes(FakeConfig())
 """Bears 2¹⁷ pixels in one piece, and half as many in a field; 600 × 800 pixels are 12 blocks."""

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.session.fakes import fake_engine
 
 from napari_pixel_embedding.session import ImageInput, pipeline
+from tests.session.fakes import fake_engine
 
 
 @pytest.mark.parametrize(

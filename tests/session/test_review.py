@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.session.fakes import QueueExecutor
-from tests.session.scenes import middle, start
 
 from napari_pixel_embedding.session import ImmediateExecutor, edits
 from napari_pixel_embedding.session.review import Review, ReviewRequest, targets
+from tests.session.fakes import QueueExecutor
+from tests.session.scenes import middle, start
 
 
 @pytest.fixture

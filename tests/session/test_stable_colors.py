@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.session.fakes import FakeConfig, FakeModel, fake_engine
 
 from napari_pixel_embedding.core import projection
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
@@ -14,6 +13,7 @@ from napari_pixel_embedding.session import (
     Session,
     SessionController,
 )
+from tests.session.fakes import FakeConfig, FakeModel, fake_engine
 
 
 def image(seed, frames=()):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.session.scenes import SHAPE, middle, start, true_labels
 
 from napari_pixel_embedding.session import ImmediateExecutor
 from napari_pixel_embedding.session.toolbox import Toolbox
 from napari_pixel_embedding.session.tools import TOOLS
+from tests.session.scenes import SHAPE, middle, start, true_labels
 
 
 @pytest.fixture

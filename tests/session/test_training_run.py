@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.session.fakes import FakeStep, QueueExecutor, fake_engine
 from safetensors.numpy import save_file
 
 from napari_pixel_embedding.core.annotated import TrainingPairs
@@ -15,6 +14,7 @@ from napari_pixel_embedding.core.survey import TrainingPlan
 from napari_pixel_embedding.core.training_request import TrainingRequest
 from napari_pixel_embedding.session import ImmediateExecutor, Session, curves
 from napari_pixel_embedding.session.training_run import TrainingRun
+from tests.session.fakes import FakeStep, QueueExecutor, fake_engine
 
 SPLIT = TrainingPairs([Pair(Path("a"), Path("b"))], [Pair(Path("c"), Path("d"))])
 PLAN = TrainingPlan(SPLIT, (), 7, 20.0, "YX", 1)

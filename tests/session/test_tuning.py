@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.session.fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
 
 from napari_pixel_embedding.core.isolation import ProcessEnded
 from napari_pixel_embedding.core.tuning_process import Interrupted
@@ -17,6 +16,7 @@ from napari_pixel_embedding.session import (
     SessionController,
     tuning_work,
 )
+from tests.session.fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
 
 FIELD = Field(None, (slice(0, 3), slice(2, 7)))
 LEFT = Interrupted("a folder", ("two objects",), "fake", 50, 300)

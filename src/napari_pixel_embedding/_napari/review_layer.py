@@ -10,7 +10,7 @@ from superqt.utils import qdebounced
 
 from napari_pixel_embedding._napari.overlay import Overlay
 from napari_pixel_embedding._napari.placement import Alignment
-from napari_pixel_embedding.core.regions import outline
+from napari_pixel_embedding.core.label_regions import outline
 
 if TYPE_CHECKING:
     from napari import Viewer

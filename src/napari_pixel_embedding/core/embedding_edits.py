@@ -17,8 +17,7 @@ from napari_pixel_embedding.core.corrections import (
     lock_parts,
     next_free_id,
 )
-from napari_pixel_embedding.core.projection import similarity_to_vector, vector_at
-from napari_pixel_embedding.core.regions import (
+from napari_pixel_embedding.core.label_regions import (
     bounding_box,
     check_present,
     connected_pieces,
@@ -26,6 +25,7 @@ from napari_pixel_embedding.core.regions import (
     nearest_part,
     seed_markers,
 )
+from napari_pixel_embedding.core.projection import similarity_to_vector, vector_at
 from napari_pixel_embedding.core.validation import check_label_image, check_same_shape
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.boxes import Box
     from napari_pixel_embedding.core.model_config import ModelConfig
 
-Box = tuple[slice, ...]
 View = tuple[tuple[float, float], ...]
 """What is seen of an image: first and last position along each of its axes, colours left out."""
 
@@ -244,26 +244,6 @@ def _frame(axes: str, shape: Sequence[int], view: View | None) -> int | None:
     at = axes.index("T")
     middle = 0.0 if view is None else sum(view[at]) / 2
     return min(max(math.floor(middle), 0), shape[at] - 1)
-
-
-def grown(box: Box, by: int, shape: Sequence[int]) -> Box:
-    """Box with so many pixels more on every side, as far as the image goes."""
-    parts = zip(box, shape, strict=True)
-    return tuple(slice(max(p.start - by, 0), min(p.stop + by, n)) for p, n in parts)
-
-
-def common(a: Box, b: Box) -> Box | None:
-    """Pixels that two boxes share; None when there are none."""
-    both = tuple(
-        slice(max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a, b, strict=True)
-    )
-    return both if all(part.start < part.stop for part in both) else None
-
-
-def within(box: Box, outer: Box) -> Box:
-    """Box as it is counted from the start of another one."""
-    parts = zip(box, outer, strict=True)
-    return tuple(slice(p.start - o.start, p.stop - o.start) for p, o in parts)
 
 
 def read_box(data: Any, axes: str, box: Box, frame: int | None = None) -> NDArray[Any]:

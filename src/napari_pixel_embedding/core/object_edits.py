@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.corrections import check_corrections
-from napari_pixel_embedding.core.regions import (
+from napari_pixel_embedding.core.label_regions import (
     bounding_box,
     check_present,
     connected_pieces,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.regions import bounding_box
+from napari_pixel_embedding.core.label_regions import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

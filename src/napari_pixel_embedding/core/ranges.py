@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.fields import Box
+    from napari_pixel_embedding.core.boxes import Box
     from napari_pixel_embedding.core.model_config import ModelConfig
 
 _PLACES = {"T": 2, "Z": 4, "Y": 6, "X": 6}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.boxes import Box, common, within
 from napari_pixel_embedding.core.corrections import NOT_CORRECTED
-from napari_pixel_embedding.core.fields import Box, common, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

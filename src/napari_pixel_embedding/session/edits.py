@@ -13,8 +13,8 @@ import numpy as np
 
 from napari_pixel_embedding.core import corrections as fixing
 from napari_pixel_embedding.core import embedding_edits, object_edits
+from napari_pixel_embedding.core.label_regions import check_present
 from napari_pixel_embedding.core.projection import vector_at
-from napari_pixel_embedding.core.regions import check_present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

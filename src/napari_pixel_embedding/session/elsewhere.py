@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.boxes import Box
     from napari_pixel_embedding.core.clustering.params import LocalBandwidth
-    from napari_pixel_embedding.core.fields import Box
 
 _CHUNK = 64
 """Pixels of a coarse field, along each axis, that are spread over the finest level at once."""

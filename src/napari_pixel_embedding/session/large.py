@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.boxes import grown, within
 from napari_pixel_embedding.core.fields import (
     FIELD_PIXELS,
     choose_field,
     count_pixels,
-    grown,
     image_diameter,
     margin,
     pixel_bytes,
     read_box,
-    within,
 )
 from napari_pixel_embedding.core.memory import memory_budget
 from napari_pixel_embedding.core.validation import resolve_axes
@@ -27,11 +26,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.boxes import Box
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.clustering.mosaic import Block, Layout, Mosaic, MosaicCut
     from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-    from napari_pixel_embedding.core.fields import Box, Field
+    from napari_pixel_embedding.core.fields import Field
     from napari_pixel_embedding.core.model_config import ModelConfig
     from napari_pixel_embedding.session.elsewhere import Elsewhere
     from napari_pixel_embedding.session.engine import Engine

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.clustering.synthetic import make_scene
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from tests.core.clustering.synthetic import make_scene
 
 BAD = [np.nan, np.inf, -np.inf]
 

@@ -2,11 +2,11 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.core.clustering.synthetic import f1_score, make_scene
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.clustering.exact import exact_mean_shift
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from tests.core.clustering.synthetic import f1_score, make_scene
 
 
 def test_two_stripes_merge_at_their_distance():

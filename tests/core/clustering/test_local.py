@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from tests.core.clustering.synthetic import make_scene, stripes
 
 from napari_pixel_embedding.core.clustering import (
     ClusterParams,
     LocalBandwidth,
     build_cluster_index,
 )
+from tests.core.clustering.synthetic import make_scene, stripes
 
 EVERYTHING = ClusterParams(min_size=0)
 LEFT, SECOND, THIRD, RIGHT = (5, 2), (5, 10), (5, 18), (5, 26)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.clustering.synthetic import f1_score, make_scene
 
+from napari_pixel_embedding.core.boxes import grown
 from napari_pixel_embedding.core.clustering import (
     ClusterParams,
     LocalBandwidth,
@@ -26,8 +26,8 @@ from napari_pixel_embedding.core.clustering.mosaic import (
     plan_layout,
 )
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.fields import grown
 from napari_pixel_embedding.core.sparse_labels import SparseLabels
+from tests.core.clustering.synthetic import f1_score, make_scene
 
 LAYOUT = Layout((64, 64), reach=24, margin=0)
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
-from tests.core.clustering.synthetic import f1_score, make_scene, stripes
 from test_edge_cases import embedding_maps
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.clustering.methods import METHODS, cluster
 from napari_pixel_embedding.core.clustering.mutex import mutex_watershed, neighbourhood
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from tests.core.clustering.synthetic import f1_score, make_scene, stripes
 
 pytest.importorskip("bioimage_cpp")
 

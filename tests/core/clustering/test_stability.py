@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.clustering.synthetic import make_scene, stripes
 
 from napari_pixel_embedding.core.clustering import ClusterParams, Summary, build_cluster_index
 from napari_pixel_embedding.core.clustering.nodes import run_ends
 from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from tests.core.clustering.synthetic import make_scene, stripes
 
 
 def at(params, bandwidth):

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.boxes import Box, common, grown, within
 from napari_pixel_embedding.core.clustering.params import LocalBandwidth
 from napari_pixel_embedding.core.clustering.seams import Contacts, joined, renamed, same_objects
-from napari_pixel_embedding.core.fields import Box, common, grown, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

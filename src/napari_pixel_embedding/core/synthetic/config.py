@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from napari_pixel_embedding.core.configs import check_ranges, describe
+from napari_pixel_embedding.core.parameters import check_ranges, describe
 
 Kind = Literal["ellipses", "rosette", "filaments", "bacteria"]
 KINDS: tuple[Kind, ...] = ("ellipses", "rosette", "filaments", "bacteria")

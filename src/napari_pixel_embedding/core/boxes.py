@@ -1,0 +1,31 @@
+"""Boxes of pixels: slices along the spatial axes, and how they lie to each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+Box = tuple[slice, ...]
+
+
+def grown(box: Box, by: int, shape: Sequence[int]) -> Box:
+    """Box with so many pixels more on every side, as far as the image goes."""
+    parts = zip(box, shape, strict=True)
+    return tuple(slice(max(p.start - by, 0), min(p.stop + by, n)) for p, n in parts)
+
+
+def common(a: Box, b: Box) -> Box | None:
+    """Pixels that two boxes share; None when there are none."""
+    both = tuple(
+        slice(max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a, b, strict=True)
+    )
+    return both if all(part.start < part.stop for part in both) else None
+
+
+def within(box: Box, outer: Box) -> Box:
+    """Box as it is counted from the start of another one."""
+    parts = zip(box, outer, strict=True)
+    return tuple(slice(p.start - o.start, p.stop - o.start) for p, o in parts)
