@@ -24,7 +24,7 @@ from napari_pixel_embedding import (
     load_model,
     predict_embedding,
 )
-from napari_pixel_embedding.core.io import read_image, read_labels
+from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.views import AUGMENTS
 
 

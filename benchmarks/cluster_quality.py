@@ -25,7 +25,7 @@ import numpy as np
 from napari_pixel_embedding import ClusterParams, build_cluster_index, load_model, predict_embedding
 from napari_pixel_embedding.core.clustering.exact import exact_mean_shift
 from napari_pixel_embedding.core.clustering.mutex import mutex_watershed
-from napari_pixel_embedding.core.io import read_image, read_labels
+from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.metrics import average_precision, matching
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 
 from napari_pixel_embedding import SyntheticConfig, prepare_samples, segment, synthetic_image
 from napari_pixel_embedding.core.data import normalise, prepare_sample
-from napari_pixel_embedding.core.files import find_pairs, names_where
-from napari_pixel_embedding.core.io import read_image, read_labels
+from napari_pixel_embedding.core.datasets.pairs import find_pairs, names_where
+from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.scale import resample, resample_labels, zoom_for, zoomed_shape
 
 if TYPE_CHECKING:

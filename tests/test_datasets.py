@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding import cli
-from napari_pixel_embedding.core.files import find_pairs, names_where
-from napari_pixel_embedding.core.io import read_image, read_labels
+from napari_pixel_embedding.core.datasets.pairs import find_pairs, names_where
+from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.synthetic import KINDS, SyntheticConfig, synthetic_image
 from napari_pixel_embedding.datasets import import_cvppp, synthesise_folder
 

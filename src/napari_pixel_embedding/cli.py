@@ -264,7 +264,7 @@ def _finetune(options: argparse.Namespace) -> int:
 
 
 def _files_to_learn_from(options: argparse.Namespace) -> tuple[list[Path], list[Path]]:
-    from napari_pixel_embedding.core.files import find_pairs
+    from napari_pixel_embedding.core.datasets.pairs import find_pairs
 
     by_name = options.image is not None and options.corrections is not None
     if (options.folder is not None) == by_name or (options.image is None) != (

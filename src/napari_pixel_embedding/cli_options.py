@@ -99,7 +99,7 @@ def selected_names(options: argparse.Namespace) -> list[str] | None:
     ValueError
         When ``--where`` is not COLUMN=VALUE or has no table to look in.
     """
-    from napari_pixel_embedding.core.files import names_where
+    from napari_pixel_embedding.core.datasets.pairs import names_where
 
     if options.index is None:
         if options.where:

@@ -15,8 +15,9 @@ from napari_pixel_embedding.core.cvppp import (
     read_leaf_image,
     split_groups,
 )
-from napari_pixel_embedding.core.files import Pair, open_atomically
-from napari_pixel_embedding.core.io import write_image, write_labels
+from napari_pixel_embedding.core.datasets.pairs import Pair
+from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.io.images import write_image, write_labels
 from napari_pixel_embedding.core.synthetic import SyntheticConfig, synthetic_image
 
 if TYPE_CHECKING:

@@ -23,12 +23,13 @@ from napari_pixel_embedding.core.checkpoint import (
     model_path,
     save_model,
 )
+from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation import Scores, evaluate
-from napari_pixel_embedding.core.files import find_pairs, list_images
 from napari_pixel_embedding.core.fine_tuning import fine_tune
 from napari_pixel_embedding.core.folder_training import train_from_folder
 from napari_pixel_embedding.core.inference import segment
-from napari_pixel_embedding.core.io import read_image, write_labels
+from napari_pixel_embedding.core.io.files import list_images
+from napari_pixel_embedding.core.io.images import read_image, write_labels
 
 if TYPE_CHECKING:
     import os
@@ -144,7 +145,7 @@ def _targets(paths: Sequence[Path], output: PathLike | None) -> list[tuple[Path,
 def images_to_segment(images: PathLike | Sequence[PathLike]) -> list[Path]:
     """Image files among paths, without the label images that :func:`segment_files` wrote.
 
-    Raises ValueError or FileNotFoundError where :func:`~.core.files.list_images` does.
+    Raises ValueError or FileNotFoundError where :func:`~napari_pixel_embedding.core.io.files.list_images` does.
     """
     paths = list_images(images)
     stems = {(path.parent, path.stem) for path in paths}
@@ -199,7 +200,7 @@ def evaluate_folder(
     model, params, method, diameter, augment, device, progress, distance_seeds
         As in :func:`evaluate`.
     names : iterable of str, optional
-        Only these pairs, see :func:`~.core.files.names_where`.
+        Only these pairs, see :func:`~napari_pixel_embedding.core.datasets.pairs.names_where`.
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)

@@ -5,8 +5,8 @@ import pytest
 import tifffile
 
 from napari_pixel_embedding.core import examples
+from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.examples import worst_examples
-from napari_pixel_embedding.core.files import find_pairs
 from napari_pixel_embedding.core.inference import segment
 
 

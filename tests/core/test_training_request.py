@@ -9,7 +9,7 @@ import tifffile
 
 from napari_pixel_embedding.core.annotated import TrainingPairs
 from napari_pixel_embedding.core.checkpoint import load_model
-from napari_pixel_embedding.core.files import Pair, find_pairs
+from napari_pixel_embedding.core.datasets.pairs import Pair, find_pairs
 from napari_pixel_embedding.core.isolation import run_isolated
 from napari_pixel_embedding.core.recipes import Recipe, parse_recipe
 from napari_pixel_embedding.core.resuming import checkpoint_path, interrupted_at, recipe_path

@@ -12,6 +12,7 @@ import torch
 from napari_pixel_embedding.core import tuning_process
 from napari_pixel_embedding.core.configs import FineTuneConfig
 from napari_pixel_embedding.core.fine_tuning import fine_tune
+from napari_pixel_embedding.core.io.user_folder import VARIABLE
 from napari_pixel_embedding.core.isolation import ProcessEnded
 from napari_pixel_embedding.core.tuning_process import (
     fine_tune_isolated,
@@ -20,7 +21,6 @@ from napari_pixel_embedding.core.tuning_process import (
     resume_tuning,
     tunings_folder,
 )
-from napari_pixel_embedding.core.user_folder import VARIABLE
 
 CONFIG = FineTuneConfig(steps=3, batch_size=1, crop=32, held_back=0.2)
 ENDLESS = replace(CONFIG, steps=100_000)

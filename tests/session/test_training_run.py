@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from napari_pixel_embedding.core.annotated import TrainingPairs
-from napari_pixel_embedding.core.files import Pair
+from napari_pixel_embedding.core.datasets.pairs import Pair
 from napari_pixel_embedding.core.recipes import Recipe, load_recipe, save_recipe
 from napari_pixel_embedding.core.survey import TrainingPlan
 from napari_pixel_embedding.core.training_request import TrainingRequest

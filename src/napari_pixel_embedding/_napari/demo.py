@@ -12,7 +12,7 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
 
-from napari_pixel_embedding.core.user_folder import temporary_user_folder
+from napari_pixel_embedding.core.io.user_folder import temporary_user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from napari.types import LayerDataTuple
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.io import ImageData
+    from napari_pixel_embedding.core.io.images import ImageData
 
 _PERCENTILES = (1.0, 99.8)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_pixel_embedding.core.io import read_image, read_labels
+from napari_pixel_embedding.core.io.images import read_image, read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.files import Pair
-    from napari_pixel_embedding.core.io import ImageData
+    from napari_pixel_embedding.core.datasets.pairs import Pair
+    from napari_pixel_embedding.core.io.images import ImageData
     from napari_pixel_embedding.core.model_config import ModelConfig
 
 
@@ -40,7 +40,7 @@ def select_pairs(pairs: Sequence[Pair], names: Iterable[str] | None) -> list[Pai
     Examples
     --------
     >>> from pathlib import Path
-    >>> from napari_pixel_embedding.core.files import Pair
+    >>> from napari_pixel_embedding.core.io.files import Pair
     >>> pairs = [Pair(Path(f"images/{n}.tif"), Path(f"masks/{n}.tif")) for n in "ab"]
     >>> [pair.image.name for pair in select_pairs(pairs, ["b", "c"])]
     ['b.tif']
@@ -80,7 +80,7 @@ def spread(pairs: Sequence[Pair], at_most: int) -> list[Pair]:
 def read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> Annotated:
     """Read images and label images, for a model of this configuration.
 
-    Raises ValueError or FileNotFoundError where :func:`~.io.read_image` does.
+    Raises ValueError or FileNotFoundError where :func:`~napari_pixel_embedding.core.io.images.read_image` does.
     """
     images = [read_image(pair.image) for pair in pairs]
     labels = [read_labels(pair.mask).data for pair in pairs]

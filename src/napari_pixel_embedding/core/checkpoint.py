@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from napari_pixel_embedding.core.files import open_atomically
+from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.model_config import (
     FORMAT,
     ModelConfig,

@@ -288,9 +288,9 @@ def save_corrections(
         Ends in ``.tif`` or ``.tiff``.
     corrections : array of int, shape ([T,] [Z,] Y, X)
     axes, scale, units
-        As for :func:`napari_pixel_embedding.core.io.write_labels`; three axes count as ZYX.
+        As for :func:`napari_pixel_embedding.core.io.images.write_labels`; three axes count as ZYX.
     """
-    from napari_pixel_embedding.core.io import write_label_tiff
+    from napari_pixel_embedding.core.io.images import write_label_tiff
 
     fixed = check_corrections(corrections)
     if axes is None and fixed.ndim == 3:
@@ -316,7 +316,7 @@ def load_corrections(
     ValueError
         When the file holds something else, or belongs to an image of another shape.
     """
-    from napari_pixel_embedding.core.io import read_image
+    from napari_pixel_embedding.core.io.images import read_image
 
     fixed = check_corrections(read_image(path).data, name=str(path))
     if shape is None or fixed.shape == tuple(shape):

@@ -124,7 +124,7 @@ def read_leaf_image(plant: LeafImage) -> tuple[NDArray[np.uint8], NDArray[np.int
     ValueError
         When a file is damaged, or the two differ in size.
     """
-    from napari_pixel_embedding.core.io import read_image
+    from napari_pixel_embedding.core.io.images import read_image
 
     image = read_image(plant.image).data
     if image.ndim == 2:
@@ -139,7 +139,7 @@ def read_leaf_image(plant: LeafImage) -> tuple[NDArray[np.uint8], NDArray[np.int
 
 
 def _ids(path: Path) -> NDArray[np.int32]:
-    from napari_pixel_embedding.core.io import read_image
+    from napari_pixel_embedding.core.io.images import read_image
 
     stored = read_image(path, indexed=True).data
     if stored.ndim == 2:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_pixel_embedding.core.annotated import axes_for_model, scale_along
 from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
 from napari_pixel_embedding.core.inference import segment
-from napari_pixel_embedding.core.io import read_image, read_labels
+from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.metrics import average_precision
 from napari_pixel_embedding.core.progress import report
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
-    from napari_pixel_embedding.core.files import Pair
+    from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.progress import Progress
 
 

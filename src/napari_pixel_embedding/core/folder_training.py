@@ -23,9 +23,9 @@ from napari_pixel_embedding.core.checkpoint import (
     save_model,
 )
 from napari_pixel_embedding.core.configs import TrainConfig
+from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation import ap_validation
-from napari_pixel_embedding.core.files import find_pairs
-from napari_pixel_embedding.core.io import read_image
+from napari_pixel_embedding.core.io.images import read_image
 from napari_pixel_embedding.core.resuming import checkpoint_path
 from napari_pixel_embedding.core.scale import equivalent_diameter
 from napari_pixel_embedding.core.systems import NetworkSize, System, model_config_for
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.files import Pair
+    from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.model_config import ModelConfig
     from napari_pixel_embedding.core.training import TrainProgress, Validation
 
@@ -82,7 +82,7 @@ def train_from_folder(
     validation : path, optional
         Another such folder; every tenth pair of ``folder`` is held back by default.
     names : iterable of str, optional
-        Only these pairs, of both folders; see :func:`~.files.names_where`.
+        Only these pairs, of both folders; see :func:`~napari_pixel_embedding.core.datasets.pairs.names_where`.
     hold_back : int
         Every so manieth pair is held back where ``validation`` is not given; 0 for none.
     max_validation : int
@@ -160,7 +160,7 @@ def choose_pairs(
 ) -> TrainingPairs:
     """Choose the pairs that a training learns from, and those it is validated on.
 
-    Parameters are those of :func:`train_from_folder`; raises as :func:`~.files.find_pairs` does.
+    Parameters are those of :func:`train_from_folder`; raises as :func:`~napari_pixel_embedding.core.datasets.pairs.find_pairs` does.
     """
     names = None if names is None else list(names)
     pairs = select_pairs(find_pairs(folder), names)

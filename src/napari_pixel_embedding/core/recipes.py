@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.clustering.params import ClusterParams
 from napari_pixel_embedding.core.configs import TrainConfig
-from napari_pixel_embedding.core.files import names_where, open_atomically
+from napari_pixel_embedding.core.datasets.pairs import names_where
+from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.model_config import ModelConfig
 from napari_pixel_embedding.core.systems import NetworkSize, System, model_config_for
 

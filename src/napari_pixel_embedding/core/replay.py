@@ -50,8 +50,8 @@ def bundled_replay(config: ModelConfig) -> list[Annotation]:
     list of Annotation
         Empty for models of other origin, whose training images are not known here.
     """
-    from napari_pixel_embedding.core.files import find_pairs
-    from napari_pixel_embedding.core.io import read_image, read_labels
+    from napari_pixel_embedding.core.datasets.pairs import find_pairs
+    from napari_pixel_embedding.core.io.images import read_image, read_labels
 
     first = origin(config)
     if first == _VOLUMES:

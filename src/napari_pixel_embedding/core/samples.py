@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.io import ImageData
+    from napari_pixel_embedding.core.io.images import ImageData
     from napari_pixel_embedding.core.synthetic import Kind, SyntheticImage
 
 
@@ -167,7 +167,7 @@ def load_sample(name: str) -> tuple[ImageData, NDArray[np.integer]]:
     >>> image.axes, image.data.shape, int(labels.max())
     ('YX', (520, 696), 119)
     """
-    from napari_pixel_embedding.core.io import read_image, read_labels
+    from napari_pixel_embedding.core.io.images import read_image, read_labels
 
     image_path, mask_path = sample_paths(name)
     return read_image(image_path), read_labels(mask_path).data

@@ -15,8 +15,8 @@ from napari_pixel_embedding.core.annotated import (
     shape_options,
     split_pairs,
 )
-from napari_pixel_embedding.core.files import match_pairs
-from napari_pixel_embedding.core.io import read_image, read_labels
+from napari_pixel_embedding.core.datasets.pairs import match_pairs
+from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.model_config import ModelConfig
 from napari_pixel_embedding.core.progress import report
 from napari_pixel_embedding.core.scale import equivalent_diameter
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.files import Pair
+    from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.progress import Progress
 
     PathLike = str | os.PathLike[str]

@@ -19,8 +19,8 @@ from napari_pixel_embedding.core.checkpoint import EmbeddingModel
 from napari_pixel_embedding.core.configs import TrainConfig
 from napari_pixel_embedding.core.data import Sample, draw_batch, prepare_sample
 from napari_pixel_embedding.core.devices import learning_precision, resolve_device
-from napari_pixel_embedding.core.files import open_atomically
 from napari_pixel_embedding.core.frames import annotated_frames
+from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.model_config import ModelConfig
 from napari_pixel_embedding.core.networks import build_network, freeze
 from napari_pixel_embedding.core.objective import loss_terms, weighted_sum

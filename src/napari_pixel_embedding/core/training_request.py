@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.annotated import TrainingPairs
-from napari_pixel_embedding.core.files import Pair
+from napari_pixel_embedding.core.datasets.pairs import Pair
 from napari_pixel_embedding.core.recipes import Recipe, format_recipe, parse_recipe
 
 if TYPE_CHECKING:

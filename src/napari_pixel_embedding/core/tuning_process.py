@@ -19,9 +19,9 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.configs import FineTuneConfig
-from napari_pixel_embedding.core.files import open_atomically
+from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.io.user_folder import user_folder
 from napari_pixel_embedding.core.resuming import checkpoint_path, interrupted_at
-from napari_pixel_embedding.core.user_folder import user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence

@@ -38,8 +38,8 @@ def _core(module: str, name: str) -> Callable[..., Any]:
 def _read_lessons(folder: str, config: ModelConfig) -> list[Lesson]:
     """Read the images and corrections of a folder with ``images`` and ``masks``."""
     from napari_pixel_embedding.core.annotated import axes_for_model
-    from napari_pixel_embedding.core.files import find_pairs
-    from napari_pixel_embedding.core.io import read_image
+    from napari_pixel_embedding.core.datasets.pairs import find_pairs
+    from napari_pixel_embedding.core.io.images import read_image
     from napari_pixel_embedding.session.state import ImageInput, Lesson
 
     lessons = []

@@ -17,8 +17,8 @@ from napari_pixel_embedding.core.training_request import ENTRY
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.examples import Example
-    from napari_pixel_embedding.core.files import Pair
     from napari_pixel_embedding.core.recipes import Recipe
     from napari_pixel_embedding.core.survey import TrainingPlan
     from napari_pixel_embedding.core.training import TrainProgress

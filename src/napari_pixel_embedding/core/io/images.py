@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.files import (
+from napari_pixel_embedding.core.datasets.pairs import Pair, find_pairs
+from napari_pixel_embedding.core.io.files import (
     IMAGE_SUFFIXES,
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
-    Pair,
     check_file,
-    find_pairs,
     image_name,
     list_images,
     open_atomically,
 )
-from napari_pixel_embedding.core.tiff import UNITS, read_tiff, unit_symbol
+from napari_pixel_embedding.core.io.tiff import UNITS, read_tiff, unit_symbol
 from napari_pixel_embedding.core.validation import as_numeric_image, check_label_image
 
 if TYPE_CHECKING:

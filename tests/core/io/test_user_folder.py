@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_pixel_embedding.core.user_folder import VARIABLE, temporary_user_folder, user_folder
+from napari_pixel_embedding.core.io.user_folder import VARIABLE, temporary_user_folder, user_folder
 
 
 @pytest.fixture

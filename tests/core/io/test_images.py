@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from napari_pixel_embedding.core.io import (
+from napari_pixel_embedding.core.io.images import (
     Pair,
     find_pairs,
     list_images,
