@@ -22,7 +22,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.projection import (
-    fit_color_basis,
-    similarity_to_vector,
-    vector_at,
-)
-from napari_pixel_embedding.core.scatter import (
+from napari_pixel_embedding.core.embedding.colors import fit_color_basis
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.scatter import (
     density_image,
     objects_inside,
     points_in_lasso,
     project_to_plane,
     raster,
 )
+from napari_pixel_embedding.core.embedding.similarity import similarity_to_vector, vector_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable

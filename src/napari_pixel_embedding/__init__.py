@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     )
     from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
     from napari_pixel_embedding.core.diameter import estimate_diameter
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.colors import embedding_to_rgb
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.evaluation import Scores, evaluate
     from napari_pixel_embedding.core.fine_tuning import fine_tune
     from napari_pixel_embedding.core.inference import predict_embedding, predict_frames, segment
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
         symmetric_best_dice,
     )
     from napari_pixel_embedding.core.model_config import ModelConfig, list_models
-    from napari_pixel_embedding.core.projection import embedding_to_rgb
     from napari_pixel_embedding.core.recipes import Recipe, load_recipe, save_recipe
     from napari_pixel_embedding.core.synthetic import (
         SyntheticConfig,

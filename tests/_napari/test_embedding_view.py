@@ -9,8 +9,8 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 
 from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.projection import similarity_to_pixel
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.similarity import similarity_to_pixel
 
 
 def canvas_of(viewer):

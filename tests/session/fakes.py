@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_pixel_embedding.core.clustering import StabilityCurve, Summary
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.session import Engine
 
 

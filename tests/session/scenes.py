@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_pixel_embedding.core.clustering import ClusterParams
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.session import (
     Engine,
     ImageInput,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.clustering import LocalBandwidth, StabilityCurve
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.session import (
     Earlier,
     ImageInput,

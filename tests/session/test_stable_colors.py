@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core import projection
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding import colors as projection
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.session import (
     ImageInput,
     ImmediateExecutor,

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 from napari_pixel_embedding._napari.choosers import Choice
 from napari_pixel_embedding._napari.exploration_layers import ExplorationLayers
 from napari_pixel_embedding._napari.widgets import Panel, allow, button, group, text
-from napari_pixel_embedding.core.scatter import POSITION, disc_radius
+from napari_pixel_embedding.core.embedding.scatter import POSITION, disc_radius
 from napari_pixel_embedding.session.exploration import Exploration
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from napari_pixel_embedding.core.corrections import (
     lock_parts,
     next_free_id,
 )
+from napari_pixel_embedding.core.embedding.similarity import similarity_to_vector, vector_at
 from napari_pixel_embedding.core.label_regions import (
     bounding_box,
     check_present,
@@ -25,7 +26,6 @@ from napari_pixel_embedding.core.label_regions import (
     nearest_part,
     seed_markers,
 )
-from napari_pixel_embedding.core.projection import similarity_to_vector, vector_at
 from napari_pixel_embedding.core.validation import check_label_image, check_same_shape
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 SEED_RADIUS = 2.0
 """Pixels around a click that speak for its seed: one vector alone is noisy."""

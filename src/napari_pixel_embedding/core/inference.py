@@ -12,7 +12,7 @@ from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model
 from napari_pixel_embedding.core.clustering.methods import cluster
 from napari_pixel_embedding.core.data import normalise
 from napari_pixel_embedding.core.devices import autocast, resolve_device
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.frames import (
     channels_first,
     frame_ranges,

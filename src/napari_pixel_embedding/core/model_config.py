@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from napari_pixel_embedding.core.embedding_map import Space
+    from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 FORMAT = "napari-pixel-embedding/1"
 MAX_HEADER_BYTES = 2 * 2**20

@@ -13,8 +13,8 @@ import numpy as np
 
 from napari_pixel_embedding.core import corrections as fixing
 from napari_pixel_embedding.core import embedding_edits, object_edits
+from napari_pixel_embedding.core.embedding.similarity import vector_at
 from napari_pixel_embedding.core.label_regions import check_present
-from napari_pixel_embedding.core.projection import vector_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 Pixel = tuple[int, ...]
 """Index ([z,] y, x) within a frame."""

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterIndex
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.colors import ColorBasis
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.examples import Example
     from napari_pixel_embedding.core.model_config import ModelConfig
-    from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.core.survey import TrainingPlan
     from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.core.tuning_process import Interrupted
@@ -88,11 +88,11 @@ class Engine:
         default=_core("corrections", "load_corrections")
     )
     fit_color_basis: Callable[..., ColorBasis] = field(
-        default=_core("projection", "fit_color_basis")
+        default=_core("embedding.colors", "fit_color_basis")
     )
-    basis_fits: Callable[..., bool] = field(default=_core("projection", "basis_fits"))
+    basis_fits: Callable[..., bool] = field(default=_core("embedding.colors", "basis_fits"))
     embedding_to_rgb: Callable[..., NDArray[Any]] = field(
-        default=_core("projection", "embedding_to_rgb")
+        default=_core("embedding.colors", "embedding_to_rgb")
     )
     plan_training: Callable[..., TrainingPlan] = field(default=_core("survey", "plan_training"))
     run_isolated: Callable[..., Iterator[TrainProgress]] = field(

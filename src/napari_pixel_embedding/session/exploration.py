@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
-from napari_pixel_embedding.core.projection import vector_at
+from napari_pixel_embedding.core.embedding.similarity import vector_at
 from napari_pixel_embedding.session import views
 from napari_pixel_embedding.session.live import LiveLine
 from napari_pixel_embedding.session.messages import Messages
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-    from napari_pixel_embedding.core.projection import ColorBasis
+    from napari_pixel_embedding.core.embedding.colors import ColorBasis
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.state import Session
 

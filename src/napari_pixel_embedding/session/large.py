@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.clustering.mosaic import Block, Layout, Mosaic, MosaicCut
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.fields import Field
     from napari_pixel_embedding.core.model_config import ModelConfig
     from napari_pixel_embedding.session.elsewhere import Elsewhere

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.clustering.methods import Method
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.colors import ColorBasis
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.fields import Field, View
-    from napari_pixel_embedding.core.projection import ColorBasis
     from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report

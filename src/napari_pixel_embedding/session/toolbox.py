@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.session.controller import SessionController
     from napari_pixel_embedding.session.edits import Comparison, Edit, Pixel
     from napari_pixel_embedding.session.jobs import Executor

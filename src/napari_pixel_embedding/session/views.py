@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.projection import (
-    basis_fits,
-    fit_color_basis,
-    similarity_to_vector,
-)
-from napari_pixel_embedding.core.scatter import (
+from napari_pixel_embedding.core.embedding.colors import basis_fits, fit_color_basis
+from napari_pixel_embedding.core.embedding.scatter import (
     density_image,
     objects_inside,
     place_on_plane,
@@ -20,15 +16,16 @@ from napari_pixel_embedding.core.scatter import (
     project_to_plane,
     raster,
 )
+from napari_pixel_embedding.core.embedding.similarity import similarity_to_vector
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-    from napari_pixel_embedding.core.projection import ColorBasis
-    from napari_pixel_embedding.core.scatter import PointCloud
+    from napari_pixel_embedding.core.embedding.colors import ColorBasis
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.scatter import PointCloud
 
 BINS = 512
 """Cells a side of the scatter's raster: sharp at the size of a dock, also zoomed in."""
@@ -84,7 +81,7 @@ class Scatter:
     basis : ColorBasis
         Spans the plane.
     components : tuple of int, optional
-        See :func:`~napari_pixel_embedding.core.scatter.project_to_plane`.
+        See :func:`~napari_pixel_embedding.core.embedding.scatter.project_to_plane`.
     cloud : PointCloud
     density : array of uint8, shape (BINS, BINS)
         The points' density, logarithmic, its first row the lowest.

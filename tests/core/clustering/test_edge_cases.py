@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from tests.core.clustering.synthetic import make_scene
 
 BAD = [np.nan, np.inf, -np.inf]

@@ -5,7 +5,7 @@ import pytest
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.clustering.exact import exact_mean_shift
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from tests.core.clustering.synthetic import f1_score, make_scene
 
 

@@ -25,7 +25,7 @@ from napari_pixel_embedding.core.clustering.mosaic import (
     plan_blocks,
     plan_layout,
 )
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.sparse_labels import SparseLabels
 from tests.core.clustering.synthetic import f1_score, make_scene
 

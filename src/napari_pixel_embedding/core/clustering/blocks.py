@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering.tuning import Tuning
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 BACKGROUND, OUTSIDE = -1, -2
 """What the padded grid holds where there is no block: inside the image, and beyond its edge."""

@@ -15,7 +15,7 @@ from napari_pixel_embedding.core.clustering.params import (
     default_bandwidth,
 )
 from napari_pixel_embedding.core.clustering.tuning import Tuning
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.progress import Progress, report
 
 if TYPE_CHECKING:

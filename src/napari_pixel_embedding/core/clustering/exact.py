@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering.params import ClusterParams
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 Field = NDArray[np.float64]
 Labels = NDArray[np.int64]

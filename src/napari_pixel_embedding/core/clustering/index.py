@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering.stability import StabilityCurve
     from napari_pixel_embedding.core.clustering.tree import Regions, Tree
     from napari_pixel_embedding.core.clustering.tuning import Tuning
-    from napari_pixel_embedding.core.embedding_map import Space
+    from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 Locals = tuple[LocalBandwidth, ...]
 

@@ -14,7 +14,7 @@ from napari_pixel_embedding.core.clustering.params import ClusterParams, default
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
     Offset = tuple[int, ...]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.embedding_map import Space
+    from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 EUCLIDEAN_DELTA_VAR = 0.5
 """The intra margin at which the Euclidean slider runs from 0.5 to 3.0."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering.levels import Levels
-    from napari_pixel_embedding.core.embedding_map import Space
+    from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 
 TOLERANCE = 0.05

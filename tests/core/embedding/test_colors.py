@@ -5,12 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.projection import (
+from napari_pixel_embedding.core.embedding.colors import (
     ColorBasis,
     basis_fits,
     embedding_to_rgb,
     fit_color_basis,
+)
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.similarity import (
     similarity_to_pixel,
     similarity_to_vector,
     vector_at,

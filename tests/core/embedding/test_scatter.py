@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.projection import fit_color_basis, similarity_to_pixel, vector_at
-from napari_pixel_embedding.core.scatter import (
+from napari_pixel_embedding.core.embedding.colors import fit_color_basis
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.embedding.scatter import (
     POSITION,
     PointCloud,
     density_image,
@@ -21,6 +21,7 @@ from napari_pixel_embedding.core.scatter import (
     project_to_plane,
     raster,
 )
+from napari_pixel_embedding.core.embedding.similarity import similarity_to_pixel, vector_at
 
 
 def random_map(shape=(5, 12, 14), seed=0, **kwargs):

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.projection import iterate_features
+from napari_pixel_embedding.core.embedding.colors import iterate_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap, Space
-    from napari_pixel_embedding.core.projection import ColorBasis
+    from napari_pixel_embedding.core.embedding.colors import ColorBasis
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap, Space
 
 POSITION = None
 """In place of two components: the plane of the first two position channels, as they are."""
@@ -80,7 +80,7 @@ def project_to_plane(
     ----------
     emap : EmbeddingMap
     basis : ColorBasis
-        From :func:`~napari_pixel_embedding.core.projection.fit_color_basis`.
+        From :func:`~napari_pixel_embedding.core.embedding.colors.fit_color_basis`.
     components : tuple of int, optional
         Which two of the basis's three components span the plane, horizontal first;
         :data:`POSITION` takes the two last position channels instead, x to the right and y up.
@@ -94,8 +94,8 @@ def project_to_plane(
 
     Examples
     --------
-    >>> from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-    >>> from napari_pixel_embedding.core.projection import fit_color_basis
+    >>> from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    >>> from napari_pixel_embedding.core.embedding.colors import fit_color_basis
     >>> vectors = np.array([[[0.0, 1.0, 5.0]], [[0.0, 0.0, 0.0]]], dtype=np.float32)
     >>> emap = EmbeddingMap(vectors, np.array([[1.0, 1.0, 0.0]], np.float32))
     >>> cloud = project_to_plane(emap, fit_color_basis(emap))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 _CHUNK = 1 << 16
 """Pixels worked on at a time: small enough to stay in a processor's cache."""
@@ -110,7 +109,7 @@ def embedding_to_rgb(emap: EmbeddingMap, basis: ColorBasis | None = None) -> NDA
 
     Examples
     --------
-    >>> from napari_pixel_embedding.core.embedding_map import EmbeddingMap
+    >>> from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     >>> vectors = np.array([[[0.0, 1.0]]], dtype=np.float32)
     >>> embedding_to_rgb(EmbeddingMap(vectors, np.ones((1, 2), np.float32)))[0, :, 0]
     array([  0, 255], dtype=uint8)
@@ -158,108 +157,6 @@ def basis_fits(basis: ColorBasis, emap: EmbeddingMap, sample: int = 20000) -> bo
     shares = ((vectors - basis.mean) @ basis.components.T - basis.low) / (basis.high - basis.low)
     beyond = (np.abs(shares - 0.5) > 1.0).mean(axis=0)
     return bool((beyond[used] <= _MOST_SATURATED).all())
-
-
-def vector_at(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.float32]:
-    """Return one pixel's vector as it is compared: of length one in cosine space.
-
-    Parameters
-    ----------
-    emap : EmbeddingMap
-    index : sequence of int
-        The pixel, ([z,] y, x).
-
-    Returns
-    -------
-    array of float32, shape (E,)
-
-    Raises
-    ------
-    ValueError
-        When the pixel lies outside the image or its vector is not finite.
-    """
-    position = _pixel(index, emap.shape)
-    flat = int(np.ravel_multi_index(position, emap.shape))
-    vector = emap.embedding.reshape(emap.embedding_dim, -1)[:, flat, None]
-    picked = _unit(vector.astype(np.float32), emap)[:, 0]
-    if not np.isfinite(picked).all():
-        raise ValueError(f"The pixel {position} has no finite vector. Pick another one.")
-    return picked
-
-
-def similarity_to_pixel(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.float32]:
-    """How far every pixel's vector is from one pixel's.
-
-    Parameters
-    ----------
-    emap : EmbeddingMap
-    index : sequence of int
-        The pixel, ([z,] y, x).
-
-    Returns
-    -------
-    array of float32, shape ([Z,] Y, X)
-        Distance in embedding units, or 1 − cos in cosine space: what a bandwidth is compared
-        with. Inf where a vector has NaN or Inf.
-
-    Raises
-    ------
-    ValueError
-        When the pixel lies outside the image or its own vector is not finite.
-    """
-    result = similarity_to_vector(emap, vector_at(emap, index))
-    result[_pixel(index, emap.shape)] = 0.0
-    return result
-
-
-def similarity_to_vector(
-    emap: EmbeddingMap, vector: NDArray[np.float32], region: tuple[slice, ...] | None = None
-) -> NDArray[np.float32]:
-    """How far every pixel's vector is from a given one.
-
-    Parameters
-    ----------
-    emap : EmbeddingMap
-    vector : array of float32, shape (E,)
-        From :func:`vector_at`, of this embedding or of another frame.
-    region : tuple of slice, optional
-        The pixels to look at, a slice for each of the axes ([Z,] Y, X); by default all.
-
-    Returns
-    -------
-    array of float32, shape ([Z,] Y, X) of the region
-        See :func:`similarity_to_pixel`.
-
-    Raises
-    ------
-    ValueError
-        When the vector has another length than those of the embedding.
-
-    Examples
-    --------
-    >>> from napari_pixel_embedding.core.embedding_map import EmbeddingMap
-    >>> vectors = np.array([[[0.0, 3.0]], [[0.0, 4.0]]], dtype=np.float32)
-    >>> emap = EmbeddingMap(vectors, np.ones((1, 2), np.float32))
-    >>> similarity_to_vector(emap, np.zeros(2, np.float32))
-    array([[0., 5.]], dtype=float32)
-    """
-    if vector.shape != (emap.embedding_dim,):
-        raise ValueError(
-            f"vector must have the embedding's {emap.embedding_dim} components, "
-            f"found an array of shape {vector.shape}."
-        )
-    embedding = emap.embedding if region is None else emap.embedding[(slice(None), *region)]
-    result = np.empty(embedding.shape[1:], np.float32)
-    flat = result.reshape(-1)
-    for part, vectors in _vectors(embedding, emap):
-        with np.errstate(invalid="ignore", over="ignore"):
-            if emap.space == "cosine":
-                distance = 1 - vector @ vectors
-            else:
-                vectors = vectors - vector[:, None]
-                distance = np.sqrt(np.einsum("en,en->n", vectors, vectors))
-        flat[part] = np.where(np.isfinite(distance), np.maximum(distance, 0), np.inf)
-    return result
 
 
 def iterate_features(
@@ -343,15 +240,3 @@ def _principal_components(centred: NDArray[np.float64]) -> NDArray[np.float64]:
     result = np.zeros((3, dim))
     result[: len(vectors)] = vectors * np.where(largest < 0, -1.0, 1.0)
     return result
-
-
-def _pixel(index: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
-    position: tuple[Any, ...] = tuple(operator.index(i) for i in index)
-    inside = len(position) == len(shape) and all(
-        0 <= i < n for i, n in zip(position, shape, strict=True)
-    )
-    if not inside:
-        raise ValueError(
-            f"index must be a pixel ([z,] y, x) within the shape {shape}, found {position}."
-        )
-    return position
