@@ -145,7 +145,7 @@ def _targets(paths: Sequence[Path], output: PathLike | None) -> list[tuple[Path,
 def images_to_segment(images: PathLike | Sequence[PathLike]) -> list[Path]:
     """Image files among paths, without the label images that :func:`segment_files` wrote.
 
-    Raises ValueError or FileNotFoundError where :func:`~napari_pixel_embedding.core.io.files.list_images` does.
+    Raises ValueError or FileNotFoundError where :func:`~.files.list_images` does.
     """
     paths = list_images(images)
     stems = {(path.parent, path.stem) for path in paths}
@@ -200,7 +200,7 @@ def evaluate_folder(
     model, params, method, diameter, augment, device, progress, distance_seeds
         As in :func:`evaluate`.
     names : iterable of str, optional
-        Only these pairs, see :func:`~napari_pixel_embedding.core.datasets.pairs.names_where`.
+        Only these pairs, see :func:`~.pairs.names_where`.
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core import samples
-from napari_pixel_embedding.core.io.images import find_pairs
+from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.samples import (
     DRAWN_SAMPLES,
     draw_sample,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core.embedding import colors as projection
+from napari_pixel_embedding.core.embedding import colors
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.session import (
     ImageInput,
@@ -39,9 +39,9 @@ def controller():
     """A controller with real colours, after a first run that shows them."""
     engine = fake_engine(
         predict_frames=predict_frames,
-        fit_color_basis=projection.fit_color_basis,
-        basis_fits=projection.basis_fits,
-        embedding_to_rgb=projection.embedding_to_rgb,
+        fit_color_basis=colors.fit_color_basis,
+        basis_fits=colors.basis_fits,
+        embedding_to_rgb=colors.embedding_to_rgb,
     )
     made = SessionController(Session(), ImmediateExecutor(), engine)
     made.set_model("first")
@@ -82,7 +82,7 @@ def test_refitting_is_the_users_choice(controller):
     basis = session.color_basis
     controller.refit_colors()
     assert session.color_basis is not basis
-    expected = projection.fit_color_basis(session.embedding_maps[0])
+    expected = colors.fit_color_basis(session.embedding_maps[0])
     np.testing.assert_array_equal(session.color_basis.components, expected.components)
 
 

@@ -80,7 +80,7 @@ def spread(pairs: Sequence[Pair], at_most: int) -> list[Pair]:
 def read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> Annotated:
     """Read images and label images, for a model of this configuration.
 
-    Raises ValueError or FileNotFoundError where :func:`~napari_pixel_embedding.core.io.images.read_image` does.
+    Raises ValueError or FileNotFoundError where :func:`~.images.read_image` does.
     """
     images = [read_image(pair.image) for pair in pairs]
     labels = [read_labels(pair.mask).data for pair in pairs]

@@ -82,7 +82,7 @@ def train_from_folder(
     validation : path, optional
         Another such folder; every tenth pair of ``folder`` is held back by default.
     names : iterable of str, optional
-        Only these pairs, of both folders; see :func:`~napari_pixel_embedding.core.datasets.pairs.names_where`.
+        Only these pairs, of both folders; see :func:`~.pairs.names_where`.
     hold_back : int
         Every so manieth pair is held back where ``validation`` is not given; 0 for none.
     max_validation : int
@@ -160,7 +160,7 @@ def choose_pairs(
 ) -> TrainingPairs:
     """Choose the pairs that a training learns from, and those it is validated on.
 
-    Parameters are those of :func:`train_from_folder`; raises as :func:`~napari_pixel_embedding.core.datasets.pairs.find_pairs` does.
+    Parameters are those of :func:`train_from_folder`; raises as :func:`~.pairs.find_pairs` does.
     """
     names = None if names is None else list(names)
     pairs = select_pairs(find_pairs(folder), names)

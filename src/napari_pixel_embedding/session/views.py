@@ -81,7 +81,7 @@ class Scatter:
     basis : ColorBasis
         Spans the plane.
     components : tuple of int, optional
-        See :func:`~napari_pixel_embedding.core.embedding.scatter.project_to_plane`.
+        See :func:`~.scatter.project_to_plane`.
     cloud : PointCloud
     density : array of uint8, shape (BINS, BINS)
         The points' density, logarithmic, its first row the lowest.

@@ -11,14 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from napari_pixel_embedding.core.io.images import (
-    Pair,
-    find_pairs,
-    list_images,
-    read_image,
-    read_labels,
-    write_labels,
-)
+from napari_pixel_embedding.core.datasets.pairs import Pair, find_pairs
+from napari_pixel_embedding.core.io.files import list_images
+from napari_pixel_embedding.core.io.images import read_image, read_labels, write_labels
 
 RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4)
 

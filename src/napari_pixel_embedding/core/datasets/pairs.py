@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-from napari_pixel_embedding.core.io.files import _images_at, image_name
+from napari_pixel_embedding.core.io.files import image_name, list_images
 
 
 class Pair(NamedTuple):
@@ -66,8 +66,8 @@ def match_pairs(folder: str | os.PathLike[str]) -> Matches:
     """
     folder = Path(folder)
     _check_dataset_folder(folder)
-    images = _by_name(_images_at(folder / "images"), folder / "images")
-    masks = _by_name(_images_at(folder / "masks"), folder / "masks")
+    images = _by_name(list_images(folder / "images"), folder / "images")
+    masks = _by_name(list_images(folder / "masks"), folder / "masks")
     return Matches(
         [Pair(images[name], masks[name]) for name in sorted(images.keys() & masks.keys())],
         [images[name] for name in sorted(images.keys() - masks.keys())],

@@ -80,7 +80,7 @@ def project_to_plane(
     ----------
     emap : EmbeddingMap
     basis : ColorBasis
-        From :func:`~napari_pixel_embedding.core.embedding.colors.fit_color_basis`.
+        From :func:`~.colors.fit_color_basis`.
     components : tuple of int, optional
         Which two of the basis's three components span the plane, horizontal first;
         :data:`POSITION` takes the two last position channels instead, x to the right and y up.

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.datasets.pairs import Pair, find_pairs
 from napari_pixel_embedding.core.io.files import (
-    IMAGE_SUFFIXES,
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
     check_file,
     image_name,
-    list_images,
     open_atomically,
 )
 from napari_pixel_embedding.core.io.tiff import UNITS, read_tiff, unit_symbol
@@ -28,19 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
-
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "ImageData",
-    "Pair",
-    "find_pairs",
-    "list_images",
-    "read_image",
-    "read_labels",
-    "write_image",
-    "write_labels",
-]
-
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
