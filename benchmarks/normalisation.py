@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_pixel_embedding.core.devices import autocast
-from napari_pixel_embedding.core.networks import EmbeddingUNet, for_inference
+from napari_pixel_embedding.core.model.devices import autocast
+from napari_pixel_embedding.core.model.networks import EmbeddingUNet, for_inference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

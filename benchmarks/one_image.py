@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from napari_pixel_embedding import build_cluster_index, load_model, predict_embedding
-from napari_pixel_embedding.core.devices import autocast
-from napari_pixel_embedding.core.networks import for_inference
+from napari_pixel_embedding.core.model.devices import autocast
+from napari_pixel_embedding.core.model.networks import for_inference
 from napari_pixel_embedding.core.samples import load_sample
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_pixel_embedding._napari.form import TICK_MS
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.session import Engine
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import tifffile
 
 import napari_pixel_embedding
 from napari_pixel_embedding import cli
-from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model, save_model
 from napari_pixel_embedding.core.evaluation import Scores
 from napari_pixel_embedding.core.io.images import read_labels
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model, save_model
 from napari_pixel_embedding.core.views import views
 
 COMMANDS = ["segment", "train", "finetune", "evaluate", "synthesise", "import-cvppp", "demo"]

@@ -12,7 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model, save_model
     from napari_pixel_embedding.core.clustering import (
         ClusterIndex,
         ClusterParams,
@@ -34,14 +33,15 @@ if TYPE_CHECKING:
         panoptic_quality,
         symmetric_best_dice,
     )
-    from napari_pixel_embedding.core.model_config import ModelConfig, list_models
+    from napari_pixel_embedding.core.model.config import ModelConfig, list_models
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model, save_model
+    from napari_pixel_embedding.core.model.presets import model_config_for
     from napari_pixel_embedding.core.recipes import Recipe, load_recipe, save_recipe
     from napari_pixel_embedding.core.synthetic import (
         SyntheticConfig,
         SyntheticImage,
         synthetic_image,
     )
-    from napari_pixel_embedding.core.systems import model_config_for
     from napari_pixel_embedding.core.training import TrainProgress, prepare_samples, train
     from napari_pixel_embedding.datasets import import_cvppp, synthesise_folder
     from napari_pixel_embedding.workflows import (

@@ -121,7 +121,7 @@ def _count_images(paths: Sequence[Path]) -> int:
 
 def _add_train(commands: Any) -> None:
     from napari_pixel_embedding.core.configs import TrainConfig
-    from napari_pixel_embedding.core.systems import NETWORK_SIZES, SYSTEMS
+    from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, SYSTEMS
 
     parser = add_command(
         commands,
@@ -188,7 +188,7 @@ _MODEL_OPTIONS = (
 
 
 def _train(options: argparse.Namespace) -> int:
-    from napari_pixel_embedding.core.checkpoint import model_path
+    from napari_pixel_embedding.core.model.model_file import model_path
     from napari_pixel_embedding.core.recipes import Recipe, load_recipe
     from napari_pixel_embedding.workflows import train_from_folder
 
@@ -240,8 +240,8 @@ def _add_finetune(commands: Any) -> None:
 
 
 def _finetune(options: argparse.Namespace) -> int:
-    from napari_pixel_embedding.core.checkpoint import model_path
     from napari_pixel_embedding.core.configs import FineTuneConfig
+    from napari_pixel_embedding.core.model.model_file import model_path
     from napari_pixel_embedding.workflows import fine_tune_files
 
     images, corrections = _files_to_learn_from(options)

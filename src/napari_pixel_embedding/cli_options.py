@@ -11,7 +11,7 @@ import napari_pixel_embedding as npe
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterParams
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
 
 
 def add_command(commands: Any, name: str, run: Any, summary: str, example: str) -> Any:

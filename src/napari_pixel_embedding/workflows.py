@@ -17,12 +17,6 @@ from napari_pixel_embedding.core.annotated import (
     scale_along,
     select_pairs,
 )
-from napari_pixel_embedding.core.checkpoint import (
-    EmbeddingModel,
-    load_model,
-    model_path,
-    save_model,
-)
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation import Scores, evaluate
 from napari_pixel_embedding.core.fine_tuning import fine_tune
@@ -30,6 +24,12 @@ from napari_pixel_embedding.core.folder_training import train_from_folder
 from napari_pixel_embedding.core.inference import segment
 from napari_pixel_embedding.core.io.files import list_images
 from napari_pixel_embedding.core.io.images import read_image, write_labels
+from napari_pixel_embedding.core.model.model_file import (
+    EmbeddingModel,
+    load_model,
+    model_path,
+    save_model,
+)
 
 if TYPE_CHECKING:
     import os

@@ -21,8 +21,8 @@ def tiny_model(tmp_path_factory):
     """
     import torch
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel, save_model
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel, save_model
 
     config = ModelConfig(name="tiny", base_width=2, depth=1, embedding_dim=2, coordinate_scale=12.0)
     model = EmbeddingModel.untrained(config)
@@ -38,8 +38,8 @@ def tiny_volume_model(tmp_path_factory):
     """Path of a 3-D model with weights set by hand, as ``tiny_model`` has."""
     import torch
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel, save_model
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel, save_model
 
     config = ModelConfig(
         name="tiny-3d",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core.checkpoint import load_model, save_model
+from napari_pixel_embedding.core.model.model_file import load_model, save_model
 
 
 @pytest.fixture

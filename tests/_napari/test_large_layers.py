@@ -7,7 +7,7 @@ import pytest
 
 from napari_pixel_embedding._napari.view import view_of
 from napari_pixel_embedding.core.fields import pixel_bytes
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
 
 SHAPE = (1100, 1300)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from torch import nn
 
-from napari_pixel_embedding.core.checkpoint import EmbeddingModel
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
 
 @pytest.fixture
@@ -33,7 +33,9 @@ def tiny_model():
 @pytest.fixture
 def full_precision(monkeypatch):
     """Compute in float32 also where the machine has bfloat16."""
-    monkeypatch.setattr("napari_pixel_embedding.core.devices._cpu_has_bfloat16", lambda: False)
+    monkeypatch.setattr(
+        "napari_pixel_embedding.core.model.devices._cpu_has_bfloat16", lambda: False
+    )
 
 
 @pytest.fixture

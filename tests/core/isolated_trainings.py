@@ -8,8 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from napari_pixel_embedding.core.checkpoint import EmbeddingModel
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.training import TrainProgress
 from napari_pixel_embedding.core.tuning_report import BeforeAfter, ErrorCounts, TuningReport
 

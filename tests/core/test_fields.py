@@ -17,7 +17,7 @@ from napari_pixel_embedding.core.fields import (
     read_box,
     sees,
 )
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
 
 SIDES = st.integers(1, 5000)
 ENDS = st.tuples(st.floats(-6000, 6000), st.floats(0, 6000)).map(lambda p: (p[0], p[0] + p[1]))

@@ -11,7 +11,7 @@ from napari_pixel_embedding.core.frames import (
     frame_ranges,
     iterate_frames,
 )
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
 
 GREY = ModelConfig()
 COLOUR = ModelConfig(in_channels=3)

@@ -8,7 +8,6 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from napari_pixel_embedding.core import inference
-from napari_pixel_embedding.core.checkpoint import save_model
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.data import normalise
 from napari_pixel_embedding.core.inference import (
@@ -17,7 +16,8 @@ from napari_pixel_embedding.core.inference import (
     predict_frames,
     segment,
 )
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.model.model_file import save_model
 from napari_pixel_embedding.core.progress import Cancelled
 
 FLAT = {}

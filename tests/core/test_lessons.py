@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_pixel_embedding.core.checkpoint import load_model
 from napari_pixel_embedding.core.configs import FineTuneConfig
 from napari_pixel_embedding.core.exam import Exam, question_on_all, questions_about
 from napari_pixel_embedding.core.lessons import (
@@ -16,6 +15,7 @@ from napari_pixel_embedding.core.lessons import (
     lessons_from,
     past_of,
 )
+from napari_pixel_embedding.core.model.model_file import load_model
 
 CONFIG = FineTuneConfig(border=0, trust_background=0)
 

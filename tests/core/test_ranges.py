@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.data import channel_ranges, normalise
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.ranges import intensity_ranges
 
 

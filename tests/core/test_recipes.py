@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from napari_pixel_embedding.core.configs import Augmentation, LossConfig, TrainConfig
+from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, SYSTEMS, model_config_for
 from napari_pixel_embedding.core.recipes import (
     DataSelection,
     Recipe,
@@ -14,7 +15,6 @@ from napari_pixel_embedding.core.recipes import (
     parse_recipe,
     save_recipe,
 )
-from napari_pixel_embedding.core.systems import NETWORK_SIZES, SYSTEMS, model_config_for
 
 FULL = """
 name = "nuclei"
@@ -148,7 +148,7 @@ def test_paths_are_relative_to_the_data_folder(tmp_path):
 def test_sizes_have_as_many_weights_in_every_system():
     import torch
 
-    from napari_pixel_embedding.core.networks import build_network
+    from napari_pixel_embedding.core.model.networks import build_network
 
     for size in NETWORK_SIZES:
         counts = []

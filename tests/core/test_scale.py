@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.draw import disk
 
-from napari_pixel_embedding.core.checkpoint import load_model
 from napari_pixel_embedding.core.data import normalise
 from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.inference import predict_embedding, segment
 from napari_pixel_embedding.core.metrics import average_precision
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.model.model_file import load_model
 from napari_pixel_embedding.core.scale import (
     equivalent_diameter,
     resample,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.progress import Cancelled
 from napari_pixel_embedding.core.survey import plan_training
 

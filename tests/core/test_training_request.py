@@ -8,9 +8,9 @@ import pytest
 import tifffile
 
 from napari_pixel_embedding.core.annotated import TrainingPairs
-from napari_pixel_embedding.core.checkpoint import load_model
 from napari_pixel_embedding.core.datasets.pairs import Pair, find_pairs
 from napari_pixel_embedding.core.isolation import run_isolated
+from napari_pixel_embedding.core.model.model_file import load_model
 from napari_pixel_embedding.core.recipes import Recipe, parse_recipe
 from napari_pixel_embedding.core.resuming import checkpoint_path, interrupted_at, recipe_path
 from napari_pixel_embedding.core.training_request import ENTRY, TrainingRequest, train_request

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.fields import pixel_bytes
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.session import (
     Earlier,
     ImageInput,

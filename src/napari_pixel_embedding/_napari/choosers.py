@@ -10,13 +10,13 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy
 
 from napari_pixel_embedding._napari.placement import METADATA_KEY
 from napari_pixel_embedding._napari.widgets import text
-from napari_pixel_embedding.core.model_config import DEFAULT_MODEL, list_models
+from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, list_models
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering.methods import Method
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
 _AXES = {
     (2, False): ("YX",),

@@ -9,7 +9,7 @@ from napari.layers import Shapes
 from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QWidget
 
 from napari_pixel_embedding._napari.widgets import allow, button, row, text
-from napari_pixel_embedding.core.model_config import ModelFileError, find_model, read_config
+from napari_pixel_embedding.core.model.config import ModelFileError, find_model, read_config
 from napari_pixel_embedding.core.scale import DIAMETERS, zoom_for
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
 
 _TOOLTIP = (
     "Typical diameter of an object in pixels of the image. The network sees the image resampled "

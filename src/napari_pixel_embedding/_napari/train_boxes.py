@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
 
 from napari_pixel_embedding._napari.choosers import Choice
 from napari_pixel_embedding._napari.widgets import allow, button, group, row, text
-from napari_pixel_embedding.core.model_config import ModelConfig, list_models
-from napari_pixel_embedding.core.systems import NETWORK_SIZES, SYSTEMS
+from napari_pixel_embedding.core.model.config import ModelConfig, list_models
+from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, SYSTEMS
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.survey import BadPair, TrainingPlan

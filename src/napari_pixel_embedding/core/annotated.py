@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.io.images import ImageData
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
 
 
 class Annotated(NamedTuple):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
     Frame = tuple[NDArray[np.float32], NDArray[np.int32]]
 

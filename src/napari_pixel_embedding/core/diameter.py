@@ -17,7 +17,7 @@ from napari_pixel_embedding.core.scale import DIAMETERS, equivalent_diameter, us
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
 
 _ZOOMS = (0.1, 0.16, 0.25, 0.4, 0.63, 1.0, 1.6, 2.5)

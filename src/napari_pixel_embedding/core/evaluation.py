@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.clustering.methods import Method
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.scale import Spacings
     from napari_pixel_embedding.core.training import Validation

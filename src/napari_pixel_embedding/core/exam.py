@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
 _MARGIN = 48
 """Pixels around an object that the network is shown with it."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.boxes import Box
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
 
 View = tuple[tuple[float, float], ...]
 """What is seen of an image: first and last position along each of its axes, colours left out."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_pixel_embedding.core.calibration import calibrated
-from napari_pixel_embedding.core.checkpoint import EmbeddingModel
 from napari_pixel_embedding.core.configs import FineTuneConfig
 from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.lessons import (
@@ -22,6 +21,7 @@ from napari_pixel_embedding.core.lessons import (
     lessons_from,
     past_of,
 )
+from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.replay import bundled_replay
 from napari_pixel_embedding.core.scale import spacing_of_each
 from napari_pixel_embedding.core.training import TrainProgress, train
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.data import Sample
     from napari_pixel_embedding.core.exam import Exam, Marks
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.scale import Spacings
 
 

@@ -16,19 +16,19 @@ from napari_pixel_embedding.core.annotated import (
     split_pairs,
     spread,
 )
-from napari_pixel_embedding.core.checkpoint import (
+from napari_pixel_embedding.core.configs import TrainConfig
+from napari_pixel_embedding.core.datasets.pairs import find_pairs
+from napari_pixel_embedding.core.evaluation import ap_validation
+from napari_pixel_embedding.core.io.images import read_image
+from napari_pixel_embedding.core.model.model_file import (
     EmbeddingModel,
     load_model,
     model_path,
     save_model,
 )
-from napari_pixel_embedding.core.configs import TrainConfig
-from napari_pixel_embedding.core.datasets.pairs import find_pairs
-from napari_pixel_embedding.core.evaluation import ap_validation
-from napari_pixel_embedding.core.io.images import read_image
+from napari_pixel_embedding.core.model.presets import NetworkSize, System, model_config_for
 from napari_pixel_embedding.core.resuming import checkpoint_path
 from napari_pixel_embedding.core.scale import equivalent_diameter
-from napari_pixel_embedding.core.systems import NetworkSize, System, model_config_for
 from napari_pixel_embedding.core.training import prepare_samples, train
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.datasets.pairs import Pair
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.training import TrainProgress, Validation
 
     PathLike = str | os.PathLike[str]
@@ -71,9 +71,9 @@ def train_from_folder(
     output : path
         A ``.safetensors`` file.
     system : {"euclidean", "cosine", "wnet"}
-        See :func:`~.systems.model_config_for`.
+        See :func:`~.presets.model_config_for`.
     size : {"tiny", "small", "base", "large"}
-        Of the network, see :data:`~.systems.NETWORK_SIZES`.
+        Of the network, see :data:`~.presets.NETWORK_SIZES`.
     start : str or EmbeddingModel, optional
         A bundled name, a path or a model to go on from; ``system``, ``size`` and the fields that
         shape a network are then its own.
@@ -90,7 +90,7 @@ def train_from_folder(
     device : str
         "auto", "cpu", "cuda" or "mps".
     **model_options
-        Fields of :class:`~.model_config.ModelConfig`.
+        Fields of :class:`~.config.ModelConfig`.
     """
     output = model_path(output)
     split = choose_pairs(folder, validation, names, hold_back)

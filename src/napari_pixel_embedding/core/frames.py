@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
 
 _LEAST_SPAN = 0.25
 """Part of what is usual in a stack that the intensities of a frame are taken to span at least."""

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_pixel_embedding.core.checkpoint import EmbeddingModel, load_model
 from napari_pixel_embedding.core.clustering.methods import cluster
 from napari_pixel_embedding.core.data import normalise
-from napari_pixel_embedding.core.devices import autocast, resolve_device
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.frames import (
     channels_first,
@@ -19,7 +17,9 @@ from napari_pixel_embedding.core.frames import (
     select_frame,
     with_axes,
 )
-from napari_pixel_embedding.core.networks import for_inference
+from napari_pixel_embedding.core.model.devices import autocast, resolve_device
+from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model
+from napari_pixel_embedding.core.model.networks import for_inference
 from napari_pixel_embedding.core.progress import report
 from napari_pixel_embedding.core.scale import resample, usual_params, zoom_for, zoomed_shape
 from napari_pixel_embedding.core.tiling import plan_tiles
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.clustering.methods import Method
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.views import View
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.configs import FineTuneConfig
     from napari_pixel_embedding.core.exam import Question
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.scale import Spacings
 
     Frame = tuple[NDArray[np.float32], NDArray[np.int32]]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.configs import LossConfig
     from napari_pixel_embedding.core.data import Batch
-    from napari_pixel_embedding.core.model_config import ModelConfig
-    from napari_pixel_embedding.core.networks import NetworkOutput
+    from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.model.networks import NetworkOutput
 
 
 def loss_terms(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
 _MARGIN = 64
 """Pixels around the field that the network is shown with it."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.boxes import Box
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
 
 _PLACES = {"T": 2, "Z": 4, "Y": 6, "X": 6}
 _SIDE = {"Z": 1, "Y": 256, "X": 256}

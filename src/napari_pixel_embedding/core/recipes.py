@@ -32,8 +32,8 @@ from napari_pixel_embedding.core.clustering.params import ClusterParams
 from napari_pixel_embedding.core.configs import TrainConfig
 from napari_pixel_embedding.core.datasets.pairs import names_where
 from napari_pixel_embedding.core.io.files import open_atomically
-from napari_pixel_embedding.core.model_config import ModelConfig
-from napari_pixel_embedding.core.systems import NetworkSize, System, model_config_for
+from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.model.presets import NetworkSize, System, model_config_for
 
 if TYPE_CHECKING:
     import os
@@ -91,14 +91,14 @@ class Recipe:
     name, description, licence : str
         Of the model that comes out.
     system : {"euclidean", "cosine", "wnet"}
-        See :func:`~.systems.model_config_for`.
+        See :func:`~.presets.model_config_for`.
     size : {"tiny", "small", "base", "large"}
         Of the network.
     start : str, optional
         A bundled model, or the path of a model file, to go on from; it then decides what
         ``system``, ``size`` and ``model`` say.
     model : dict
-        Other fields of :class:`~.model_config.ModelConfig`, such as ``embedding_dim``.
+        Other fields of :class:`~.config.ModelConfig`, such as ``embedding_dim``.
     training : TrainConfig
         Steps, batches, loss and augmentation.
     data : DataSelection

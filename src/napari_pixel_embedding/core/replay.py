@@ -14,7 +14,7 @@ from napari_pixel_embedding.core.synthetic import SyntheticConfig, synthetic_ima
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
 
 _KINDS = {
     "nuclei-fluo": ("fluo",),

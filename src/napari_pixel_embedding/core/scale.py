@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering.params import ClusterParams
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
 
     Spacings = Sequence[float] | Sequence[Sequence[float] | None] | None
     """Size of a pixel along each spatial axis, of all images or of each; None if not known."""
@@ -64,7 +64,7 @@ def zoom_for(
 
     Examples
     --------
-    >>> from napari_pixel_embedding.core.model_config import ModelConfig
+    >>> from napari_pixel_embedding.core.model.config import ModelConfig
     >>> zoom_for(ModelConfig(object_diameter=20), diameter=80)
     (0.25, 0.25)
     """
@@ -132,7 +132,7 @@ def pixels_as_seen(
 
     Examples
     --------
-    >>> from napari_pixel_embedding.core.model_config import ModelConfig
+    >>> from napari_pixel_embedding.core.model.config import ModelConfig
     >>> pixels_as_seen(ModelConfig(object_diameter=20, image_diameter=40))
     0.25
     """
@@ -151,7 +151,7 @@ def usual_params(
 
     Examples
     --------
-    >>> from napari_pixel_embedding.core.model_config import ModelConfig
+    >>> from napari_pixel_embedding.core.model.config import ModelConfig
     >>> usual_params(ModelConfig(object_diameter=20), diameter=40).min_size
     80
     """

@@ -17,7 +17,7 @@ from napari_pixel_embedding.core.annotated import (
 )
 from napari_pixel_embedding.core.datasets.pairs import match_pairs
 from napari_pixel_embedding.core.io.images import read_image, read_labels
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.progress import report
 from napari_pixel_embedding.core.scale import equivalent_diameter
 from napari_pixel_embedding.core.validation import resolve_axes

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_pixel_embedding.core.checkpoint import EmbeddingModel
 from napari_pixel_embedding.core.configs import TrainConfig
 from napari_pixel_embedding.core.data import Sample, draw_batch, prepare_sample
-from napari_pixel_embedding.core.devices import learning_precision, resolve_device
 from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.io.files import open_atomically
-from napari_pixel_embedding.core.model_config import ModelConfig
-from napari_pixel_embedding.core.networks import build_network, freeze
+from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.model.devices import learning_precision, resolve_device
+from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+from napari_pixel_embedding.core.model.networks import build_network, freeze
 from napari_pixel_embedding.core.objective import loss_terms, weighted_sum
 from napari_pixel_embedding.core.resuming import read_checkpoint
 from napari_pixel_embedding.core.scale import spacing_of_each

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training import TrainProgress
 
 ENTRY = f"{__name__}:tune_request"
@@ -141,8 +141,8 @@ def forget_tuning(folder: Path) -> None:
 
 def tune_request(folder: Path) -> Generator[TrainProgress, None, None]:
     """Tune as the request in a folder says, and report after every step."""
-    from napari_pixel_embedding.core.checkpoint import load_model
     from napari_pixel_embedding.core.fine_tuning import fine_tune
+    from napari_pixel_embedding.core.model.model_file import load_model
 
     with _locked(folder):
         request = json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
@@ -175,7 +175,7 @@ def _write_request(
     request: dict[str, Any],
 ) -> None:
     """Write everything under the incomplete name, then give the folder its own."""
-    from napari_pixel_embedding.core.checkpoint import save_model
+    from napari_pixel_embedding.core.model.model_file import save_model
 
     incomplete = folder.with_name(f".{folder.name}")
     save_model(model, incomplete / _PARENT)

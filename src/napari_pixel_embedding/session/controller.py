@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.fields import View
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.cuts import Direction
     from napari_pixel_embedding.session.edits import Edit
     from napari_pixel_embedding.session.jobs import Executor

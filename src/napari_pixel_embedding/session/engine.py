@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
     from napari_pixel_embedding.core.clustering import ClusterIndex
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.examples import Example
-    from napari_pixel_embedding.core.model_config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.survey import TrainingPlan
     from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.core.tuning_process import Interrupted
@@ -59,8 +59,10 @@ class Engine:
     those of the functions of the same name in :mod:`napari_pixel_embedding.core`.
     """
 
-    load_model: Callable[..., EmbeddingModel] = field(default=_core("checkpoint", "load_model"))
-    save_model: Callable[..., Any] = field(default=_core("checkpoint", "save_model"))
+    load_model: Callable[..., EmbeddingModel] = field(
+        default=_core("model.model_file", "load_model")
+    )
+    save_model: Callable[..., Any] = field(default=_core("model.model_file", "save_model"))
     predict_frames: Callable[..., Iterator[EmbeddingMap]] = field(
         default=_core("inference", "predict_frames")
     )
@@ -68,7 +70,7 @@ class Engine:
     intensity_ranges: Callable[..., NDArray[Any]] = field(
         default=_core("ranges", "intensity_ranges")
     )
-    same_model: Callable[..., bool] = field(default=_core("checkpoint", "same_model"))
+    same_model: Callable[..., bool] = field(default=_core("model.model_file", "same_model"))
     build_cluster_index: Callable[..., ClusterIndex] = field(
         default=_core("clustering", "build_cluster_index")
     )

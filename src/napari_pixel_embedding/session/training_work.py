@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 from napari_pixel_embedding.core.annotated import spread
-from napari_pixel_embedding.core.model_config import find_model, read_config
+from napari_pixel_embedding.core.model.config import find_model, read_config
 from napari_pixel_embedding.core.recipes import save_recipe
 from napari_pixel_embedding.core.resuming import recipe_path
 from napari_pixel_embedding.core.training_request import ENTRY

@@ -18,7 +18,7 @@ from napari_pixel_embedding.session.state import Lesson
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_pixel_embedding.core.checkpoint import EmbeddingModel
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.session.engine import Engine

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pixel_embedding.core.clustering import ClusterParams, Summary, build_cluster_index
-from napari_pixel_embedding.core.clustering.nodes import run_ends
+from napari_pixel_embedding.core.clustering.kernels.tree_nodes import run_ends
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from tests.core.clustering.synthetic import make_scene, stripes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_pixel_embedding.core.clustering.build import build_cluster_index, warm_up
 from napari_pixel_embedding.core.clustering.index import ClusterIndex
-from napari_pixel_embedding.core.clustering.mutex import mutex_watershed
+from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
 from napari_pixel_embedding.core.clustering.params import (
     ClusterParams,
     LocalBandwidth,

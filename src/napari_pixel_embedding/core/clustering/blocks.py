@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering import pixel_kernels as kernels
+from napari_pixel_embedding.core.clustering.kernels import pixels as kernels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.clustering.tuning import Tuning
+    from napari_pixel_embedding.core.clustering.constants import Tuning
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 BACKGROUND, OUTSIDE = -1, -2

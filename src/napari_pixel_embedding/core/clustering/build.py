@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_pixel_embedding.core.clustering.constants import Tuning
 from napari_pixel_embedding.core.clustering.index import ClusterIndex
 from napari_pixel_embedding.core.clustering.params import (
     ClusterParams,
@@ -14,7 +15,6 @@ from napari_pixel_embedding.core.clustering.params import (
     bandwidth_to_radius,
     default_bandwidth,
 )
-from napari_pixel_embedding.core.clustering.tuning import Tuning
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.progress import Progress, report
 
@@ -76,7 +76,7 @@ def build_cluster_index(
     >>> index.count(ClusterParams(bandwidth=1.0))
     2
     """
-    from napari_pixel_embedding.core.clustering.base import base_regions
+    from napari_pixel_embedding.core.clustering.base_regions import base_regions
     from napari_pixel_embedding.core.clustering.blocks import block_step, read_pixels
 
     tuning = tuning or Tuning()

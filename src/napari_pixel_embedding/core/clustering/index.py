@@ -20,10 +20,10 @@ from napari_pixel_embedding.core.clustering.results import MergeHeights, Summary
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.clustering.levels import Levels
+    from napari_pixel_embedding.core.clustering.constants import Tuning
+    from napari_pixel_embedding.core.clustering.merge_tree import Regions, Tree
     from napari_pixel_embedding.core.clustering.stability import StabilityCurve
-    from napari_pixel_embedding.core.clustering.tree import Regions, Tree
-    from napari_pixel_embedding.core.clustering.tuning import Tuning
+    from napari_pixel_embedding.core.clustering.tree_cut import Levels
     from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 Locals = tuple[LocalBandwidth, ...]
@@ -138,7 +138,7 @@ class ClusterIndex:
         UserWarning
             When the bandwidth is outside ``bandwidth_range`` and was clamped.
         """
-        from napari_pixel_embedding.core.clustering.pixel_kernels import relabel
+        from napari_pixel_embedding.core.clustering.kernels.pixels import relabel
 
         params = self._params(params)
         if out is None:
@@ -288,7 +288,7 @@ class ClusterIndex:
         ValueError
             When a point is outside the image.
         """
-        from napari_pixel_embedding.core.clustering.nodes import meeting
+        from napari_pixel_embedding.core.clustering.kernels.tree_nodes import meeting
 
         a, b = self._region_at(first), self._region_at(second)
         tree = self.tree(params.seed_threshold)
@@ -387,7 +387,7 @@ class ClusterIndex:
         Tree
             Merges in the order of their radius.
         """
-        from napari_pixel_embedding.core.clustering.tree import link
+        from napari_pixel_embedding.core.clustering.merge_tree import link
 
         key = seed_threshold if self._has_seeds else 0.0
         last = self._last_tree
@@ -417,7 +417,7 @@ class ClusterIndex:
         return params
 
     def _levels(self, params: ClusterParams) -> Levels:
-        from napari_pixel_embedding.core.clustering.levels import Levels
+        from napari_pixel_embedding.core.clustering.tree_cut import Levels
 
         sizes = self._sizes(params.foreground_threshold)
         return Levels.of(self.tree(params.seed_threshold), sizes, params.min_size)
@@ -453,7 +453,7 @@ class ClusterIndex:
         return int(self._base[tuple(point)]) - 1
 
     def _sizes(self, threshold: float) -> NDArray[np.int64]:
-        from napari_pixel_embedding.core.clustering.pixel_kernels import sizes_above
+        from napari_pixel_embedding.core.clustering.kernels.pixels import sizes_above
 
         last = self._last_sizes
         if last is not None and last[0] == threshold:

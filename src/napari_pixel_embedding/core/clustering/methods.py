@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_pixel_embedding.core.clustering.build import build_cluster_index
-from napari_pixel_embedding.core.clustering.mutex import mutex_watershed
+from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,7 @@ from napari_pixel_embedding.core.clustering.params import bandwidth_to_radius, r
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.clustering.levels import Levels
+    from napari_pixel_embedding.core.clustering.tree_cut import Levels
     from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 
@@ -89,7 +89,7 @@ def _widest(
     bandwidths: NDArray[np.float64], counts: NDArray[np.int64], high: float
 ) -> tuple[float, float]:
     """Give the ends of the longest stretch over which the count keeps near where it begins."""
-    from napari_pixel_embedding.core.clustering.nodes import run_ends
+    from napari_pixel_embedding.core.clustering.kernels.tree_nodes import run_ends
 
     ends = np.append(bandwidths, high)[run_ends(counts, TOLERANCE)]
     k = int(np.argmax((ends - bandwidths) * (counts > 0)))

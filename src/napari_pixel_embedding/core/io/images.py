@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+
 @dataclass(frozen=True, eq=False)
 class ImageData:
     """An image or label image as its file describes it.

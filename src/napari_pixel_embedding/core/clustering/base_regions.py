@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixel_embedding.core.clustering import block_kernels as kernels
-from napari_pixel_embedding.core.clustering import pixel_kernels, seed_kernels
 from napari_pixel_embedding.core.clustering.blocks import (
     CONFIDENT,
     WEAK,
@@ -18,10 +16,17 @@ from napari_pixel_embedding.core.clustering.blocks import (
     inner_grid,
     make_blocks,
 )
-from napari_pixel_embedding.core.clustering.tree import Regions
+from napari_pixel_embedding.core.clustering.kernels import blocks as kernels
+from napari_pixel_embedding.core.clustering.kernels import (
+    pixels as pixel_kernels,
+)
+from napari_pixel_embedding.core.clustering.kernels import (
+    seeds as seed_kernels,
+)
+from napari_pixel_embedding.core.clustering.merge_tree import Regions
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.clustering.tuning import Tuning
+    from napari_pixel_embedding.core.clustering.constants import Tuning
 
 Labels = NDArray[np.int32]
 

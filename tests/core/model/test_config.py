@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from napari_pixel_embedding.core.clustering.params import ClusterParams
-from napari_pixel_embedding.core.model_config import (
+from napari_pixel_embedding.core.model.config import (
     FORMAT,
     ModelConfig,
     ModelFileError,
@@ -243,7 +243,7 @@ def test_an_unknown_name_lists_what_there_is(tmp_path):
 
 
 def test_bundled_models_are_found_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_pixel_embedding.core.model_config._BUNDLED", tmp_path)
+    monkeypatch.setattr("napari_pixel_embedding.core.model.config._BUNDLED", tmp_path)
     assert list_models() == []
     for name in ("b", "a"):
         write(tmp_path / f"{name}.safetensors", header_of(ModelConfig().to_json()))

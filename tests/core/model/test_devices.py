@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from napari_pixel_embedding.core.devices import (
+from napari_pixel_embedding.core.model.devices import (
     autocast,
     available_devices,
     learning_precision,

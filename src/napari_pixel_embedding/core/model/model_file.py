@@ -1,6 +1,6 @@
 """Trained models: a network with its configuration, in one file.
 
-See :mod:`~napari_pixel_embedding.core.model_config` for the file. Loading one builds a network
+See :mod:`~napari_pixel_embedding.core.model.config` for the file. Loading one builds a network
 of our own registry by name and fills it with checked numbers.
 """
 
@@ -14,14 +14,14 @@ import torch
 from torch import nn
 
 from napari_pixel_embedding.core.io.files import open_atomically
-from napari_pixel_embedding.core.model_config import (
+from napari_pixel_embedding.core.model.config import (
     FORMAT,
     ModelConfig,
     damaged,
     find_model,
     read_config,
 )
-from napari_pixel_embedding.core.networks import build_network
+from napari_pixel_embedding.core.model.networks import build_network
 
 if TYPE_CHECKING:
     import os

@@ -7,14 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from napari_pixel_embedding.core import checkpoint
-from napari_pixel_embedding.core.checkpoint import (
+from napari_pixel_embedding.core.model import model_file
+from napari_pixel_embedding.core.model.config import FORMAT, ModelConfig, ModelFileError
+from napari_pixel_embedding.core.model.model_file import (
     EmbeddingModel,
     load_model,
     model_path,
     save_model,
 )
-from napari_pixel_embedding.core.model_config import FORMAT, ModelConfig, ModelFileError
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch):
     path = tmp_path / "m.safetensors"
     torch.save({}, path)
     monkeypatch.setattr("pickle.load", never)
-    monkeypatch.setattr(checkpoint.torch, "load", never)
+    monkeypatch.setattr(model_file.torch, "load", never)
     with pytest.raises(ModelFileError, match="can run any program when it is opened"):
         load_model(path)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixel_embedding.core.clustering.jit import jit
+from napari_pixel_embedding.core.clustering.kernels.jit import jit
 
 Array = NDArray[Any]
 Real = float | np.floating[Any]

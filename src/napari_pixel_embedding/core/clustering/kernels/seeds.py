@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering.jit import jit
-from napari_pixel_embedding.core.clustering.metric import Array, Real, set_mean, squared
+from napari_pixel_embedding.core.clustering.kernels.distance import Array, Real, set_mean, squared
+from napari_pixel_embedding.core.clustering.kernels.jit import jit
 
 
 @jit

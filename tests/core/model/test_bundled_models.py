@@ -5,8 +5,8 @@ import pytest
 
 from napari_pixel_embedding.core.inference import segment
 from napari_pixel_embedding.core.metrics import average_precision
-from napari_pixel_embedding.core.model_config import DEFAULT_MODEL, find_model, list_models
-from napari_pixel_embedding.core.model_config import read_config as read
+from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, find_model, list_models
+from napari_pixel_embedding.core.model.config import read_config as read
 from napari_pixel_embedding.core.samples import load_sample
 
 MOST_BYTES = 8_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Literal, get_args
 
-from napari_pixel_embedding.core.model_config import ModelConfig
+from napari_pixel_embedding.core.model.config import ModelConfig
 
 System = Literal["euclidean", "cosine", "wnet"]
 NetworkSize = Literal["tiny", "small", "base", "large"]

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering.jit import jit
-from napari_pixel_embedding.core.clustering.metric import (
+from napari_pixel_embedding.core.clustering.kernels.distance import (
     Array,
     Real,
     row_squared,
@@ -17,6 +16,7 @@ from napari_pixel_embedding.core.clustering.metric import (
     set_mean,
     squared,
 )
+from napari_pixel_embedding.core.clustering.kernels.jit import jit
 
 
 @jit

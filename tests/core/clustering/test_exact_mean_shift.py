@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
-from napari_pixel_embedding.core.clustering.exact import exact_mean_shift
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+from tests.core.clustering.exact_mean_shift import exact_mean_shift
 from tests.core.clustering.synthetic import f1_score, make_scene
 
 

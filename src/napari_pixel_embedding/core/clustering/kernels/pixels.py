@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering.jit import jit
-from napari_pixel_embedding.core.clustering.metric import Array, Real, set_mean, squared
+from napari_pixel_embedding.core.clustering.kernels.distance import Array, Real, set_mean, squared
+from napari_pixel_embedding.core.clustering.kernels.jit import jit
 
 STRIP = 64  # pixels of a row that are read together, so that their blocks stay in the cache
 

@@ -4,9 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from napari_pixel_embedding.core.checkpoint import EmbeddingModel
-from napari_pixel_embedding.core.model_config import ModelConfig
-from napari_pixel_embedding.core.networks import EmbeddingUNet, WNet, build_network, for_inference
+from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+from napari_pixel_embedding.core.model.networks import (
+    EmbeddingUNet,
+    WNet,
+    build_network,
+    for_inference,
+)
 
 CASES = [
     (architecture, axes, channels)

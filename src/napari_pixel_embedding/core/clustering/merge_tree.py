@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering.jit import jit
-from napari_pixel_embedding.core.clustering.metric import Array, Real, set_mean, squared
-from napari_pixel_embedding.core.clustering.nodes import make_nodes
+from napari_pixel_embedding.core.clustering.kernels.distance import Array, Real, set_mean, squared
+from napari_pixel_embedding.core.clustering.kernels.jit import jit
+from napari_pixel_embedding.core.clustering.kernels.tree_nodes import make_nodes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

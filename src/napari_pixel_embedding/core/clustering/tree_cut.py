@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_pixel_embedding.core.clustering import nodes
+from napari_pixel_embedding.core.clustering.kernels import tree_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_pixel_embedding.core.clustering.tree import Tree
+    from napari_pixel_embedding.core.clustering.merge_tree import Tree
 
 Nodes = NDArray[np.int64]
 
@@ -39,7 +39,7 @@ class Levels:
     @classmethod
     def of(cls, tree: Tree, sizes: Nodes, smallest: int) -> Levels:
         """Add up the sizes of the base regions along a tree."""
-        return cls(tree, nodes.add_up(tree.parent, sizes), max(smallest, 1))
+        return cls(tree, tree_nodes.add_up(tree.parent, sizes), max(smallest, 1))
 
     def objects(self, radius: np.float32, apart: Iterable[tuple[int, np.float32]] = ()) -> Nodes:
         """Node that each node is shown as part of, at a radius.
@@ -59,8 +59,8 @@ class Levels:
         tree = self.tree
         merged = tree.heights <= radius
         for region, own in apart:
-            nodes.set_apart(tree.parent, tree.heights, region, own, merged)
-        found: Nodes = nodes.find_objects(tree.parent, merged)
+            tree_nodes.set_apart(tree.parent, tree.heights, region, own, merged)
+        found: Nodes = tree_nodes.find_objects(tree.parent, merged)
         return found
 
     def labels(self, objects: Nodes, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -80,14 +80,16 @@ class Levels:
     def object_heights(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Radius below which each node splits into objects, and from which it merges."""
         tree = self.tree
-        split, merge = nodes.object_heights(tree.parent, tree.heights, self.sizes, self.smallest)
+        split, merge = tree_nodes.object_heights(
+            tree.parent, tree.heights, self.sizes, self.smallest
+        )
         return split, merge
 
     def step(
         self, region: int, objects: Nodes, coarser: bool
     ) -> tuple[np.float32, np.float32] | None:
         """Radii between which a base region's object is its next larger or smaller self."""
-        path = nodes.path_up(self.tree.parent, region)
+        path = tree_nodes.path_up(self.tree.parent, region)
         births, deaths = self.tree.node_heights()[path], self.tree.parent_heights()[path]
         sizes = np.where(self.sizes[path] >= self.smallest, self.sizes[path], 0)
         now = int(np.flatnonzero(path == objects[region])[0])

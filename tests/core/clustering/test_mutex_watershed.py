@@ -11,7 +11,7 @@ from test_edge_cases import embedding_maps
 
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.clustering.methods import METHODS, cluster
-from napari_pixel_embedding.core.clustering.mutex import mutex_watershed, neighbourhood
+from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed, neighbourhood
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from tests.core.clustering.synthetic import f1_score, make_scene, stripes
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering.jit import jit
+from napari_pixel_embedding.core.clustering.kernels.jit import jit
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.clustering.metric import Array, Real
+    from napari_pixel_embedding.core.clustering.kernels.distance import Array, Real
 
 
 @jit

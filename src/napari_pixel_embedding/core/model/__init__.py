@@ -1,0 +1,1 @@
+"""Models: configuration, network and file."""
