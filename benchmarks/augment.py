@@ -24,8 +24,8 @@ from napari_pixel_embedding import (
     load_model,
     predict_embedding,
 )
+from napari_pixel_embedding.core.inference.test_time_augmentation import AUGMENTS
 from napari_pixel_embedding.core.io.images import read_image, read_labels
-from napari_pixel_embedding.core.views import AUGMENTS
 
 
 def main() -> None:

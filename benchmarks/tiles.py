@@ -32,7 +32,7 @@ from napari_pixel_embedding import (
     load_model,
     predict_embedding,
 )
-from napari_pixel_embedding.core.tiling import plan_tiles
+from napari_pixel_embedding.core.inference.tiling import plan_tiles
 from napari_pixel_embedding.session import Engine, ImageInput, large
 from napari_pixel_embedding.session.pipeline import RunRequest
 

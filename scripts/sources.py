@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from napari_pixel_embedding import SyntheticConfig, prepare_samples, segment, synthetic_image
-from napari_pixel_embedding.core.data import normalise, prepare_sample
+from napari_pixel_embedding.core.data import prepare_sample
 from napari_pixel_embedding.core.datasets.pairs import find_pairs, names_where
+from napari_pixel_embedding.core.inference.normalisation import normalise
+from napari_pixel_embedding.core.inference.object_scale import (
+    resample,
+    resample_labels,
+    zoom_for,
+    zoomed_shape,
+)
 from napari_pixel_embedding.core.io.images import read_image, read_labels
-from napari_pixel_embedding.core.scale import resample, resample_labels, zoom_for, zoomed_shape
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,10 +12,10 @@ import tifffile
 import napari_pixel_embedding
 from napari_pixel_embedding import cli
 from napari_pixel_embedding.core.evaluation import Scores
+from napari_pixel_embedding.core.inference.test_time_augmentation import views
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model, save_model
-from napari_pixel_embedding.core.views import views
 
 COMMANDS = ["segment", "train", "finetune", "evaluate", "synthesise", "import-cvppp", "demo"]
 QUICK = ["--steps", "2", "--batch-size", "1", "--crop", "32", "--device", "cpu"]
@@ -375,7 +375,7 @@ def test_the_method_reaches_the_clustering(command, folder, model_file, tmp_path
         asked.append(method)
         return np.ones(emap.shape, np.uint16)
 
-    monkeypatch.setattr("napari_pixel_embedding.core.inference.cluster", cluster)
+    monkeypatch.setattr("napari_pixel_embedding.core.inference.predict.cluster", cluster)
     target = ["--output", tmp_path / "out"] if command == "segment" else []
     source = folder / "images" if command == "segment" else folder
     common = ("--model", model_file, "--device", "cpu")
@@ -390,7 +390,7 @@ def test_the_number_of_views_reaches_the_network(
 ):
     asked = []
     monkeypatch.setattr(
-        "napari_pixel_embedding.core.inference.views",
+        "napari_pixel_embedding.core.inference.predict.views",
         lambda augment: asked.append(augment) or views(1),
     )
     target = ["--output", tmp_path / "out"] if command == "segment" else []

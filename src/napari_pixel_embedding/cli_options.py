@@ -133,7 +133,7 @@ def add_cluster_params(parser: Any) -> None:
 
 def read_cluster_params(options: argparse.Namespace, config: ModelConfig) -> ClusterParams | None:
     """Change a model's own cluster parameters where the command line says so; None where not."""
-    from napari_pixel_embedding.core.scale import usual_params
+    from napari_pixel_embedding.core.inference.object_scale import usual_params
 
     usual = usual_params(config, options.diameter)
     params: ClusterParams = read_config(options, usual)

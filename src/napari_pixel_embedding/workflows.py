@@ -10,18 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.annotated import (
-    axes_for_model,
-    common_axes,
-    read_pairs,
-    scale_along,
-    select_pairs,
-)
+from napari_pixel_embedding.core.annotated import read_pairs, select_pairs
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation import Scores, evaluate
 from napari_pixel_embedding.core.fine_tuning import fine_tune
 from napari_pixel_embedding.core.folder_training import train_from_folder
-from napari_pixel_embedding.core.inference import segment
+from napari_pixel_embedding.core.inference.axes import axes_for_model, common_axes, scale_along
+from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.io.files import list_images
 from napari_pixel_embedding.core.io.images import read_image, write_labels
 from napari_pixel_embedding.core.model.model_file import (
@@ -36,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from napari_pixel_embedding.core.clustering import ClusterParams
-    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.configs import FineTuneConfig
+    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.training import TrainProgress
 

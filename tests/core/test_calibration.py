@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding import load_model
+from napari_pixel_embedding.core.annotated_frames import annotated_frames
 from napari_pixel_embedding.core.calibration import FEWEST, calibrated
-from napari_pixel_embedding.core.frames import annotated_frames
 from napari_pixel_embedding.core.samples import load_sample
 
 

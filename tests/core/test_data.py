@@ -15,10 +15,10 @@ from napari_pixel_embedding.core.data import (
     draw_batch,
     neighbour_radius,
     neighbouring_labels,
-    normalise,
     object_distance,
     prepare_sample,
 )
+from napari_pixel_embedding.core.inference.normalisation import normalise
 
 PLAIN = Augmentation(scale=(1.0, 1.0), gamma=0.0, noise=0.0, brightness=0.0)
 

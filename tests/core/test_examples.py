@@ -7,7 +7,7 @@ import tifffile
 from napari_pixel_embedding.core import examples
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.examples import worst_examples
-from napari_pixel_embedding.core.inference import segment
+from napari_pixel_embedding.core.inference.segment import segment
 
 
 @pytest.fixture

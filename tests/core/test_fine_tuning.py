@@ -9,7 +9,7 @@ import torch
 from napari_pixel_embedding.core import fine_tuning
 from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
 from napari_pixel_embedding.core.fine_tuning import fine_tune
-from napari_pixel_embedding.core.inference import predict_embedding
+from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.replay import bundled_replay, origin
 from napari_pixel_embedding.core.training import prepare_samples, train

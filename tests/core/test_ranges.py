@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core.data import channel_ranges, normalise
+from napari_pixel_embedding.core.inference.normalisation import channel_ranges, normalise
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.ranges import intensity_ranges
 

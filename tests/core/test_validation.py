@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from napari_pixel_embedding.core.inference.axes import resolve_axes
 from napari_pixel_embedding.core.validation import (
     as_numeric_image,
     check_label_image,
     check_same_shape,
-    resolve_axes,
 )
 
 NUMERIC = ["bool", "uint8", ">u2", "uint16", "int32", ">i4", "uint64", "float16", ">f4", "float64"]

@@ -15,7 +15,7 @@ from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, list_models
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_pixel_embedding.core.clustering.methods import Method
+    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
 _AXES = {

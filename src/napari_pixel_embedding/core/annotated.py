@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_pixel_embedding.core.inference.axes import common_axes, scale_along
 from napari_pixel_embedding.core.io.images import read_image, read_labels
 
 if TYPE_CHECKING:
@@ -90,25 +91,6 @@ def read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> Annotated:
         common_axes(images, config),
         [scale_along(image, config.axes) for image in images],
     )
-
-
-def common_axes(images: Sequence[ImageData], config: ModelConfig) -> str | None:
-    """Axes that all images have, for a model; None when they differ or are not known."""
-    found = {axes_for_model(image.axes, config) for image in images}
-    return found.pop() if len(found) == 1 else None
-
-
-def axes_for_model(axes: str | None, config: ModelConfig) -> str | None:
-    """Axes that a file names, for a model; planes are taken one by one where it is 2-D."""
-    if axes is not None and "Z" in axes and config.axes == "YX":
-        return axes.replace("Z", "T") if "T" not in axes else axes
-    return axes
-
-
-def scale_along(image: ImageData, axes: str) -> tuple[float, ...] | None:
-    """Size of a pixel along the spatial axes among ``axes``, where the file tells."""
-    count = len(axes.replace("T", ""))
-    return image.scale[-count:] if image.scale and len(image.scale) >= count else None
 
 
 def shape_options(image: ImageData) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import numpy as np
 from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.clustering.params import bandwidth_range
 from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
-from napari_pixel_embedding.core.inference import predict_normalised
+from napari_pixel_embedding.core.inference.object_scale import params_as_seen, pixels_as_seen
+from napari_pixel_embedding.core.inference.predict import predict_normalised
 from napari_pixel_embedding.core.metrics import average_precision
 from napari_pixel_embedding.core.object_errors import judged
-from napari_pixel_embedding.core.scale import params_as_seen, pixels_as_seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +54,8 @@ def calibrated(
     model : EmbeddingModel
         A tuned one.
     frames : sequence of (image, corrections)
-        From :func:`~.frames.annotated_frames`: at the size that the network sees. Without ten
-        objects the parameters stay those of the parent.
+        From :func:`~.annotated_frames.annotated_frames`: at the size that the network sees. Without
+        ten objects the parameters stay those of the parent.
     past : sequence of (image, labels)
         What the model is not to forget, likewise.
     device : str

@@ -288,7 +288,7 @@ def save_corrections(
         Ends in ``.tif`` or ``.tiff``.
     corrections : array of int, shape ([T,] [Z,] Y, X)
     axes, scale, units
-        As for :func:`napari_pixel_embedding.core.io.images.write_labels`; three axes count as ZYX.
+        As for :func:`~.images.write_labels`; three axes count as ZYX.
     """
     from napari_pixel_embedding.core.io.images import write_label_tiff
 

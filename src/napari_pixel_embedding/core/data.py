@@ -22,54 +22,6 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.configs import Augmentation
 
 
-def normalise(
-    image: NDArray[Any],
-    percentiles: tuple[float, float] = (1.0, 99.8),
-    ranges: NDArray[np.floating[Any]] | None = None,
-) -> NDArray[np.float32]:
-    """Scale each channel so that its percentiles become 0 and 1.
-
-    Parameters
-    ----------
-    image : array, shape (C, [Z,] Y, X)
-        Any numeric dtype. Pixels that are not finite are left out of the percentiles and
-        come back as 0. A constant channel comes back as zeros.
-    percentiles : (float, float)
-        Lower and upper percentile, 0 to 100.
-    ranges : array, shape (C, 2), optional
-        What becomes 0 and 1 in each channel, in place of the image's own percentiles.
-
-    Returns
-    -------
-    array of float32
-        Same shape, clipped to −1 … 3 so that a single hot pixel cannot dominate.
-    """
-    out = np.zeros(image.shape, np.float32)
-    ranges = channel_ranges(image, percentiles) if ranges is None else ranges
-    for channel, scaled, (low, high) in zip(image, out, ranges, strict=True):
-        finite = np.isfinite(channel)
-        if high > low:
-            values = (channel[finite].astype(np.float64) - low) / (high - low)
-            scaled[finite] = np.clip(values, -1, 3)
-    return out
-
-
-def channel_ranges(
-    image: NDArray[Any], percentiles: tuple[float, float] = (1.0, 99.8)
-) -> NDArray[np.float64]:
-    """Percentiles of the finite pixels of each channel (C, ...), shape (C, 2)."""
-    return np.array([_percentiles(c[np.isfinite(c)], percentiles) for c in image]).reshape(-1, 2)
-
-
-def _percentiles(values: NDArray[Any], percentiles: tuple[float, float]) -> tuple[float, float]:
-    if values.size == 0:
-        return 0.0, 0.0
-    low, high = np.percentile(values.astype(np.float64, copy=False), percentiles)
-    if high == low:  # nearly constant, a few bright pixels: fall back to the whole range
-        low, high = float(values.min()), float(values.max())
-    return float(low), float(high)
-
-
 class Sample(NamedTuple):
     """One annotated image, ready for cropping.
 

@@ -59,7 +59,7 @@ def split_by_embedding(
 
     Every part is connected and holds its seed. Where two seeds have the same vector within the
     noise (``delta_var``, or a chord of 0.5 under cosine), the embedding cannot part them, and the
-    shape does: see :func:`~napari_pixel_embedding.core.corrections.split`.
+    shape does: see :func:`~.corrections.split`.
 
     Parameters
     ----------

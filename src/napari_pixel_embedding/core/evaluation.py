@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering.methods import cluster
-from napari_pixel_embedding.core.inference import predict_frames, segment
+from napari_pixel_embedding.core.inference.object_scale import spacing_of_each, usual_params
+from napari_pixel_embedding.core.inference.predict import predict_frames
+from napari_pixel_embedding.core.inference.segment import cluster, segment
 from napari_pixel_embedding.core.metrics import (
     average_precision,
     difference_in_count,
@@ -17,7 +18,6 @@ from napari_pixel_embedding.core.metrics import (
     symmetric_best_dice,
 )
 from napari_pixel_embedding.core.progress import report
-from napari_pixel_embedding.core.scale import spacing_of_each, usual_params
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterParams
-    from napari_pixel_embedding.core.clustering.methods import Method
+    from napari_pixel_embedding.core.inference.object_scale import Spacings
+    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
-    from napari_pixel_embedding.core.scale import Spacings
     from napari_pixel_embedding.core.training import Validation
 
 IOU_THRESHOLDS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.annotated import axes_for_model, scale_along
 from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
-from napari_pixel_embedding.core.inference import segment
+from napari_pixel_embedding.core.inference.axes import axes_for_model, scale_along
+from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.metrics import average_precision
 from napari_pixel_embedding.core.progress import report
@@ -68,7 +68,7 @@ def worst_examples(
     count : int
         How many to keep.
     device, progress
-        As in :func:`~.inference.predict_embedding`.
+        As in :func:`~.predict.predict_embedding`.
 
     Raises
     ------

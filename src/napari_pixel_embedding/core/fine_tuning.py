@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_pixel_embedding.core.annotated_frames import annotated_frames
 from napari_pixel_embedding.core.calibration import calibrated
 from napari_pixel_embedding.core.configs import FineTuneConfig
-from napari_pixel_embedding.core.frames import annotated_frames
+from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
 from napari_pixel_embedding.core.lessons import (
     Lessons,
     Past,
@@ -23,7 +24,6 @@ from napari_pixel_embedding.core.lessons import (
 )
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.replay import bundled_replay
-from napari_pixel_embedding.core.scale import spacing_of_each
 from napari_pixel_embedding.core.training import TrainProgress, train
 from napari_pixel_embedding.core.tuning_report import BeforeAfter, TuningReport
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.data import Sample
     from napari_pixel_embedding.core.exam import Exam, Marks
+    from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.model.config import ModelConfig
-    from napari_pixel_embedding.core.scale import Spacings
 
 
 def fine_tune(

@@ -19,6 +19,7 @@ from napari_pixel_embedding.core.annotated import (
 from napari_pixel_embedding.core.configs import TrainConfig
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation import ap_validation
+from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.io.images import read_image
 from napari_pixel_embedding.core.model.model_file import (
     EmbeddingModel,
@@ -28,7 +29,6 @@ from napari_pixel_embedding.core.model.model_file import (
 )
 from napari_pixel_embedding.core.model.presets import NetworkSize, System, model_config_for
 from napari_pixel_embedding.core.resuming import checkpoint_path
-from napari_pixel_embedding.core.scale import equivalent_diameter
 from napari_pixel_embedding.core.training import prepare_samples, train
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from napari_pixel_embedding.core.annotated_frames import annotated_frames
 from napari_pixel_embedding.core.data import Sample, prepare_sample
 from napari_pixel_embedding.core.exam import Exam, question_on_all, questions_about
-from napari_pixel_embedding.core.frames import annotated_frames
-from napari_pixel_embedding.core.inference import predict_foreground, predict_normalised
+from napari_pixel_embedding.core.inference.object_scale import params_as_seen, spacing_of_each
+from napari_pixel_embedding.core.inference.predict import predict_foreground, predict_normalised
 from napari_pixel_embedding.core.losses import IGNORE, LEFT_OUT
 from napari_pixel_embedding.core.pseudo_labels import completed
-from napari_pixel_embedding.core.scale import params_as_seen, spacing_of_each
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.configs import FineTuneConfig
     from napari_pixel_embedding.core.exam import Question
+    from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
-    from napari_pixel_embedding.core.scale import Spacings
 
     Frame = tuple[NDArray[np.float32], NDArray[np.int32]]
 
@@ -79,7 +79,7 @@ def lessons_from(
     model : EmbeddingModel
         The parent, whose foreground tells what surely is background.
     frames : sequence of (image, corrections)
-        From :func:`~.frames.annotated_frames`, each with at least one corrected object.
+        From :func:`~.annotated_frames.annotated_frames`, each with at least one corrected object.
     config : FineTuneConfig
         How to tune.
     device : str

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.data import channel_ranges
 from napari_pixel_embedding.core.fields import read_box
-from napari_pixel_embedding.core.frames import channels_first
+from napari_pixel_embedding.core.inference.axes import channels_first
+from napari_pixel_embedding.core.inference.normalisation import channel_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ def intensity_ranges(config: ModelConfig, image: Any, axes: str) -> NDArray[np.f
     Returns
     -------
     array of float64, shape (C, 2)
-        For :func:`~napari_pixel_embedding.core.inference.predict_embedding`.
+        For :func:`~.predict.predict_embedding`.
     """
     samples = []
     for frame, box in _places(axes, image.shape):

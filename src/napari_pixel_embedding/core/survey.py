@@ -10,17 +10,16 @@ import numpy as np
 
 from napari_pixel_embedding.core.annotated import (
     TrainingPairs,
-    axes_for_model,
     select_pairs,
     shape_options,
     split_pairs,
 )
 from napari_pixel_embedding.core.datasets.pairs import match_pairs
+from napari_pixel_embedding.core.inference.axes import axes_for_model, resolve_axes
+from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.progress import report
-from napari_pixel_embedding.core.scale import equivalent_diameter
-from napari_pixel_embedding.core.validation import resolve_axes
 
 if TYPE_CHECKING:
     import os

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_pixel_embedding.core.annotated_frames import annotated_frames
 from napari_pixel_embedding.core.configs import TrainConfig
 from napari_pixel_embedding.core.data import Sample, draw_batch, prepare_sample
-from napari_pixel_embedding.core.frames import annotated_frames
+from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
 from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.devices import learning_precision, resolve_device
@@ -25,14 +26,13 @@ from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.model.networks import build_network, freeze
 from napari_pixel_embedding.core.objective import loss_terms, weighted_sum
 from napari_pixel_embedding.core.resuming import read_checkpoint
-from napari_pixel_embedding.core.scale import spacing_of_each
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.scale import Spacings
+    from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.tuning_report import TuningReport
 
 
@@ -102,7 +102,7 @@ def prepare_samples(
         resampled to the diameter that the model knows.
     spacing : sequence of float, or a sequence of them, optional
         Size of a pixel along each spatial axis, of every image or of each; see
-        :func:`~.scale.zoom_for`.
+        :func:`~.object_scale.zoom_for`.
     """
     if len(images) != len(labels) or not images:
         raise ValueError(

@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike, NDArray
-
-AXES = "TCZYX"
-"""Axis letters an image may have: time, channel, plane, row, column."""
 
 
 def as_numeric_image(image: ArrayLike | Any, name: str = "image") -> NDArray[Any]:
@@ -118,56 +113,6 @@ def check_same_shape(
         )
 
 
-def resolve_axes(
-    shape: Sequence[int],
-    axes: str | None,
-    spatial: str,
-    in_channels: int,
-    name: str = "image",
-) -> str:
-    """Say what each axis of an image is, and that a model can take it.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        The image's shape.
-    axes : str or None
-        A letter out of ``TCZYX`` for each axis (either case). None guesses where only one
-        reading makes sense: the model's own spatial axes, those with 3 or 4 colours last, or
-        those with the model's channels first.
-    spatial : {"YX", "ZYX"}
-        The model's spatial axes.
-    in_channels : int
-        The model's channels. A one-channel model also takes RGB(A) with C last, as grey; a
-        model of three channels takes a grey image as three equal ones.
-    name : str
-        What messages call the image.
-
-    Returns
-    -------
-    str
-        An upper-case letter for each axis.
-
-    Raises
-    ------
-    ValueError
-        When the letters do not describe the shape or the model does not fit the image.
-
-    Examples
-    --------
-    >>> resolve_axes((512, 512, 3), None, "YX", 1)
-    'YXC'
-    """
-    shape = tuple(int(n) for n in shape)
-    if 0 in shape:
-        raise ValueError(f"{name} must have at least one pixel, found the shape {shape}.")
-    resolved = _guess_axes(shape, spatial, in_channels, name) if axes is None else axes.upper()
-    _check_letters(resolved, shape, name)
-    _check_spatial(resolved, spatial, name)
-    _check_channels(resolved, shape, in_channels, name)
-    return resolved
-
-
 def _as_array(image: Any, name: str) -> NDArray[Any]:
     if not isinstance(image, (list, tuple)):
         return np.asarray(image)
@@ -210,79 +155,3 @@ def _signed(array: NDArray[Any], name: str) -> NDArray[np.integer[Any]]:
             f"{name} must have ids below 2**63, found {array.max()}. Renumber the objects from 1."
         )
     return array.astype(np.int64)
-
-
-def _guess_axes(shape: tuple[int, ...], spatial: str, in_channels: int, name: str) -> str:
-    if len(shape) == len(spatial):
-        return spatial
-    if len(shape) == len(spatial) + 1:
-        channels_first = shape[0] == in_channels > 1
-        if shape[-1] in (3, 4) and not (channels_first and shape[-1] != in_channels):
-            return spatial + "C"
-        if channels_first:
-            return "C" + spatial
-    raise ValueError(
-        f"The axes of {name} cannot be told from its shape {shape} for a model with axes "
-        f"{spatial} and {_channels(in_channels)}. Pass axes=, a letter out of {AXES} for each "
-        f"axis, for example axes={_example_axes(len(shape), spatial)!r}."
-    )
-
-
-def _example_axes(ndim: int, spatial: str) -> str:
-    extra = {1: "T", 2: "TC"}.get(ndim - len(spatial), "")
-    return extra + spatial
-
-
-def _channels(count: int) -> str:
-    return "1 channel" if count == 1 else f"{count} channels"
-
-
-def _check_letters(axes: str, shape: tuple[int, ...], name: str) -> None:
-    unknown = sorted(set(axes) - set(AXES))
-    if unknown:
-        raise ValueError(
-            f"axes of {name} must be letters out of {AXES} (time, channel, plane, row, column), "
-            f"found {', '.join(map(repr, unknown))} in {axes!r}. RGB colours are C."
-        )
-    if len(set(axes)) != len(axes):
-        raise ValueError(f"axes of {name} must name each axis once, found {axes!r}.")
-    if len(axes) != len(shape):
-        raise ValueError(
-            f"axes of {name} must have a letter for each of its {len(shape)} axes {shape}, "
-            f"found {len(axes)} in {axes!r}."
-        )
-
-
-def _check_spatial(axes: str, spatial: str, name: str) -> None:
-    if "Z" in axes and "Z" not in spatial:
-        raise ValueError(
-            f"The model segments planes with axes {spatial}, found {name} with axes {axes!r}: "
-            "pass axes='TYX' to segment slice by slice, or choose a 3-D model."
-        )
-    if "Z" in spatial and "Z" not in axes:
-        raise ValueError(
-            f"The model segments volumes with axes {spatial}, found {name} with axes {axes!r}: "
-            "pass a stack with Z among its axes, or choose a 2-D model."
-        )
-    found = "".join(letter for letter in axes if letter in "ZYX")
-    if found != spatial:
-        raise ValueError(
-            f"{name} must have the axes {spatial} in this order, found {axes!r}. "
-            "Transpose the image, or name its axes as they are stored."
-        )
-
-
-def _check_channels(axes: str, shape: tuple[int, ...], in_channels: int, name: str) -> None:
-    found = shape[axes.index("C")] if "C" in axes else 1
-    colour = axes.endswith("C") and found in (3, 4)  # grey is made of it, alpha is left out
-    grey = "C" not in axes  # as three equal channels
-    if found == in_channels or (colour and in_channels in (1, 3)) or (grey and in_channels == 3):
-        return
-    if found > in_channels:
-        advice = "Select the channels the model was trained on, or choose another model."
-    else:
-        advice = "Add the missing channels along a C axis, or choose another model."
-    raise ValueError(
-        f"The model takes {_channels(in_channels)}, found {found} in {name} with axes {axes!r} "
-        f"and shape {shape}. {advice}"
-    )

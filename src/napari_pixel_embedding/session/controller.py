@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.fields import View
+    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.cuts import Direction
     from napari_pixel_embedding.session.edits import Edit
@@ -274,7 +274,7 @@ class SessionController:
         Parameters
         ----------
         **changes
-            Fields of :class:`~napari_pixel_embedding.core.clustering.ClusterParams`.
+            Fields of :class:`~.clustering.ClusterParams`.
         """
         self._cutting.set_params(**changes)
 

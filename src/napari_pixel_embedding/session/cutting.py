@@ -12,7 +12,7 @@ from napari_pixel_embedding.session.jobs import JobLine
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
-    from napari_pixel_embedding.core.clustering.methods import Method
+    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.session.cuts import Direction, Locals
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.history import Undoing

@@ -37,8 +37,8 @@ def _core(module: str, name: str) -> Callable[..., Any]:
 
 def _read_lessons(folder: str, config: ModelConfig) -> list[Lesson]:
     """Read the images and corrections of a folder with ``images`` and ``masks``."""
-    from napari_pixel_embedding.core.annotated import axes_for_model
     from napari_pixel_embedding.core.datasets.pairs import find_pairs
+    from napari_pixel_embedding.core.inference.axes import axes_for_model
     from napari_pixel_embedding.core.io.images import read_image
     from napari_pixel_embedding.session.state import ImageInput, Lesson
 
@@ -64,9 +64,11 @@ class Engine:
     )
     save_model: Callable[..., Any] = field(default=_core("model.model_file", "save_model"))
     predict_frames: Callable[..., Iterator[EmbeddingMap]] = field(
-        default=_core("inference", "predict_frames")
+        default=_core("inference.predict", "predict_frames")
     )
-    estimate_diameter: Callable[..., float] = field(default=_core("diameter", "estimate_diameter"))
+    estimate_diameter: Callable[..., float] = field(
+        default=_core("inference.diameter", "estimate_diameter")
+    )
     intensity_ranges: Callable[..., NDArray[Any]] = field(
         default=_core("ranges", "intensity_ranges")
     )
@@ -114,4 +116,6 @@ class Engine:
         default=_core("tuning_process", "interrupted_tunings")
     )
     forget_tuning: Callable[[Path], None] = field(default=_core("tuning_process", "forget_tuning"))
-    segment_field: Callable[..., NDArray[Any]] = field(default=_core("preview", "segment_field"))
+    segment_field: Callable[..., NDArray[Any]] = field(
+        default=_core("inference.segment", "segment_field")
+    )

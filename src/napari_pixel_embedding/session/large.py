@@ -18,8 +18,8 @@ from napari_pixel_embedding.core.fields import (
     pixel_bytes,
     read_box,
 )
+from napari_pixel_embedding.core.inference.axes import resolve_axes
 from napari_pixel_embedding.core.memory import memory_budget
-from napari_pixel_embedding.core.validation import resolve_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_pixel_embedding.core.scale import DIAMETERS
+from napari_pixel_embedding.core.inference.object_scale import DIAMETERS
 from napari_pixel_embedding.session import pipeline
 from napari_pixel_embedding.session.jobs import JobLine
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.scale import usual_params
+from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.session import large
 from napari_pixel_embedding.session.cuts import object_sizes
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
-    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.fields import Field, View
+    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.engine import Engine

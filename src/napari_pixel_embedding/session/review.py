@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
-    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.session.controller import SessionController
     from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.history import Accepted

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
-    from napari_pixel_embedding.core.clustering.methods import Method
     from napari_pixel_embedding.core.clustering.mosaic import Mosaic
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.core.tuning_process import Interrupted

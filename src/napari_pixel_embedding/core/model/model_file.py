@@ -1,6 +1,6 @@
 """Trained models: a network with its configuration, in one file.
 
-See :mod:`~napari_pixel_embedding.core.model.config` for the file. Loading one builds a network
+See :mod:`~.model.config` for the file. Loading one builds a network
 of our own registry by name and fills it with checked numbers.
 """
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pixel_embedding.core.tiling import plan_tiles
+from napari_pixel_embedding.core.inference.tiling import plan_tiles
 
 
 @st.composite

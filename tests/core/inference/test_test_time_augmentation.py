@@ -7,9 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core import inference
-from napari_pixel_embedding.core.inference import predict_embedding, segment
-from napari_pixel_embedding.core.views import AUGMENTS, View, views
+from napari_pixel_embedding.core.inference import predict as predict_module
+from napari_pixel_embedding.core.inference.predict import predict_embedding
+from napari_pixel_embedding.core.inference.segment import segment
+from napari_pixel_embedding.core.inference.test_time_augmentation import AUGMENTS, View, views
 
 ALL = [View(turns, mirrored) for turns in range(4) for mirrored in (False, True)]
 
@@ -111,12 +112,12 @@ def test_progress_covers_all_views(tiny_model):
 
 def test_segment_passes_it_on(tiny_model, monkeypatch):
     asked = []
-    predict = inference.predict_embedding
+    predict = predict_module.predict_embedding
 
     def watch(*arguments, augment, **options):
         asked.append(augment)
         return predict(*arguments, augment=augment, **options)
 
-    monkeypatch.setattr(inference, "predict_embedding", watch)
+    monkeypatch.setattr(predict_module, "predict_embedding", watch)
     segment(np.zeros((2, 16, 16)), tiny_model(), axes="TYX", augment=4, device="cpu")
     assert asked == [4, 4]

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_pixel_embedding.core.data import channel_ranges, normalise
-from napari_pixel_embedding.core.frames import (
-    annotated_frames,
-    channels_first,
+from napari_pixel_embedding.core.annotated_frames import annotated_frames
+from napari_pixel_embedding.core.inference.axes import channels_first
+from napari_pixel_embedding.core.inference.normalisation import (
+    channel_ranges,
     frame_ranges,
     iterate_frames,
+    normalise,
 )
 from napari_pixel_embedding.core.model.config import ModelConfig
 

@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from napari_pixel_embedding import load_model, segment
+from napari_pixel_embedding.core.inference.segment import segment_field
 from napari_pixel_embedding.core.metrics import average_precision
-from napari_pixel_embedding.core.preview import segment_field
 from napari_pixel_embedding.core.samples import load_sample
 
 

@@ -9,10 +9,14 @@ import numpy as np
 from scipy import ndimage
 
 from napari_pixel_embedding.core.clustering import build_cluster_index
-from napari_pixel_embedding.core.frames import select_frame, with_axes
-from napari_pixel_embedding.core.inference import predict_embedding
+from napari_pixel_embedding.core.inference.axes import select_frame, with_axes
+from napari_pixel_embedding.core.inference.object_scale import (
+    DIAMETERS,
+    equivalent_diameter,
+    usual_params,
+)
+from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.progress import report
-from napari_pixel_embedding.core.scale import DIAMETERS, equivalent_diameter, usual_params
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

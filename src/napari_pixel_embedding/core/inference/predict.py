@@ -8,33 +8,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from napari_pixel_embedding.core.clustering.methods import cluster
-from napari_pixel_embedding.core.data import normalise
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.frames import (
-    channels_first,
-    frame_ranges,
-    select_frame,
-    with_axes,
+from napari_pixel_embedding.core.inference.axes import channels_first, select_frame, with_axes
+from napari_pixel_embedding.core.inference.normalisation import frame_ranges, normalise
+from napari_pixel_embedding.core.inference.object_scale import (
+    resample,
+    zoom_for,
+    zoomed_shape,
 )
+from napari_pixel_embedding.core.inference.test_time_augmentation import views
+from napari_pixel_embedding.core.inference.tiling import plan_tiles
 from napari_pixel_embedding.core.model.devices import autocast, resolve_device
-from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model
 from napari_pixel_embedding.core.model.networks import for_inference
 from napari_pixel_embedding.core.progress import report
-from napari_pixel_embedding.core.scale import resample, usual_params, zoom_for, zoomed_shape
-from napari_pixel_embedding.core.tiling import plan_tiles
-from napari_pixel_embedding.core.views import views
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.clustering import ClusterParams
-    from napari_pixel_embedding.core.clustering.methods import Method
+    from napari_pixel_embedding.core.inference.test_time_augmentation import View
     from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
-    from napari_pixel_embedding.core.views import View
 
 _TILE = {2: (1024, 1024), 3: (96, 256, 256)}
 """Largest tile along the spatial axes: most stacks have one layer of tiles."""
@@ -83,7 +79,7 @@ def predict_embedding(
         all views; other components are those of the plain view, for views do not agree on them.
     ranges : array, shape (C, 2), optional
         Intensities of each channel that are scaled to 0 and 1, for a part of a larger image; from
-        :func:`napari_pixel_embedding.core.ranges.intensity_ranges`. By default the image's own.
+        :func:`~.ranges.intensity_ranges`. By default the image's own.
     device : str
         "auto", "cpu", "cuda" or "mps".
     progress : callable, optional
@@ -148,7 +144,7 @@ def predict_frames(
     """Run a model on each frame along T; on the image itself when it has no such axis.
 
     Dim frames are scaled with regard to the others, see
-    :func:`~napari_pixel_embedding.core.frames.frame_ranges`.
+    :func:`~.normalisation.frame_ranges`.
 
     Parameters and errors are those of :func:`predict_embedding`.
 
@@ -172,65 +168,6 @@ def predict_frames(
             progress=part,
             **options,
         )
-
-
-def segment(
-    image: Any,
-    model: str | EmbeddingModel = "nuclei-fluo",
-    *,
-    params: ClusterParams | None = None,
-    method: Method = "index",
-    axes: str | None = None,
-    spacing: tuple[float, ...] | None = None,
-    diameter: float | None = None,
-    augment: int = 1,
-    device: str = "auto",
-    progress: Progress | None = None,
-) -> NDArray[np.unsignedinteger[Any]]:
-    """Segment an image: network and clustering in one call.
-
-    Parameters
-    ----------
-    image : array_like
-        As in :func:`predict_embedding`; frames along T are segmented one by one.
-    model : str or EmbeddingModel
-        A bundled name, a path, or a loaded model.
-    params : ClusterParams, optional
-        By default the model's own, see :func:`~napari_pixel_embedding.core.scale.usual_params`.
-    method : {"index", "mutex"}
-        How to cluster: connected mean shift, or mutex watershed, which needs the extra
-        ``mutex``.
-    axes, spacing, diameter, augment, device, progress
-        As in :func:`predict_embedding`.
-
-    Returns
-    -------
-    array of uint16 or uint32, shape ([T,] [Z,] Y, X)
-        Label image, 0 is background.
-
-    Examples
-    --------
-    >>> from napari_pixel_embedding import segment
-    >>> from skimage.data import human_mitosis
-    >>> int(segment(human_mitosis()[:256, :256]).max()) > 10
-    True
-    """
-    if not isinstance(model, EmbeddingModel):
-        model = load_model(model)
-    image, axes = with_axes(model.config, image, axes)
-    params = params or usual_params(model.config, diameter, spacing)
-    maps = predict_frames(
-        model,
-        image,
-        axes=axes,
-        spacing=spacing,
-        diameter=diameter,
-        augment=augment,
-        device=device,
-        progress=progress,
-    )
-    frames = [cluster(emap, params, method) for emap in maps]
-    return np.stack(frames) if "T" in axes else frames[0]
 
 
 def predict_foreground(

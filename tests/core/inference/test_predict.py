@@ -7,15 +7,15 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_pixel_embedding.core import inference
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
-from napari_pixel_embedding.core.data import normalise
-from napari_pixel_embedding.core.inference import (
+from napari_pixel_embedding.core.inference import predict as predict_module
+from napari_pixel_embedding.core.inference.normalisation import normalise
+from napari_pixel_embedding.core.inference.predict import (
     predict_embedding,
     predict_foreground,
     predict_frames,
-    segment,
 )
+from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import save_model
 from napari_pixel_embedding.core.progress import Cancelled
@@ -243,9 +243,9 @@ def test_progress_of_frames_is_one_rise(tiny_model):
 @pytest.mark.parametrize("call", [predict_embedding, segment], ids=lambda call: call.__name__)
 def test_cancelling_ends_the_work_between_two_tiles(tiny_model, monkeypatch, call):
     run = []
-    real = inference._run
-    monkeypatch.setattr(inference, "_TILE", {2: (64, 64)})
-    monkeypatch.setattr(inference, "_run", lambda *a: run.append(a) or real(*a))
+    real = predict_module._run
+    monkeypatch.setattr(predict_module, "_TILE", {2: (64, 64)})
+    monkeypatch.setattr(predict_module, "_run", lambda *a: run.append(a) or real(*a))
 
     def stop(fraction):
         if fraction > 0.2:

@@ -1,0 +1,86 @@
+from .core.clustering import (
+    ClusterIndex,
+    ClusterParams,
+    LocalBandwidth,
+    StabilityCurve,
+    build_cluster_index,
+    mutex_watershed,
+)
+from .core.configs import FineTuneConfig, TrainConfig
+from .core.embedding.colors import embedding_to_rgb
+from .core.embedding.embedding_map import EmbeddingMap
+from .core.evaluation import Scores, evaluate
+from .core.fine_tuning import fine_tune
+from .core.inference.diameter import estimate_diameter
+from .core.inference.predict import predict_embedding, predict_frames
+from .core.inference.segment import segment
+from .core.metrics import (
+    average_precision,
+    difference_in_count,
+    panoptic_quality,
+    symmetric_best_dice,
+)
+from .core.model.config import ModelConfig, list_models
+from .core.model.model_file import EmbeddingModel, load_model, save_model
+from .core.model.presets import model_config_for
+from .core.recipes import Recipe, load_recipe, save_recipe
+from .core.synthetic import (
+    SyntheticConfig,
+    SyntheticImage,
+    synthetic_image,
+)
+from .core.training import TrainProgress, prepare_samples, train
+from .datasets import import_cvppp, synthesise_folder
+from .workflows import (
+    evaluate_folder,
+    fine_tune_files,
+    segment_files,
+    train_from_folder,
+)
+
+__all__ = [
+    "ClusterIndex",
+    "ClusterParams",
+    "EmbeddingMap",
+    "EmbeddingModel",
+    "FineTuneConfig",
+    "LocalBandwidth",
+    "ModelConfig",
+    "Recipe",
+    "Scores",
+    "StabilityCurve",
+    "SyntheticConfig",
+    "SyntheticImage",
+    "TrainConfig",
+    "TrainProgress",
+    "average_precision",
+    "build_cluster_index",
+    "difference_in_count",
+    "embedding_to_rgb",
+    "estimate_diameter",
+    "evaluate",
+    "evaluate_folder",
+    "fine_tune",
+    "fine_tune_files",
+    "import_cvppp",
+    "list_models",
+    "load_model",
+    "load_recipe",
+    "model_config_for",
+    "mutex_watershed",
+    "panoptic_quality",
+    "predict_embedding",
+    "predict_frames",
+    "prepare_samples",
+    "save_model",
+    "save_recipe",
+    "segment",
+    "segment_files",
+    "symmetric_best_dice",
+    "synthesise_folder",
+    "synthetic_image",
+    "train",
+    "train_from_folder",
+]
+
+__version__: str

@@ -1,0 +1,1 @@
+"""Inference: from an image to its embedding map, and in one call to labels."""

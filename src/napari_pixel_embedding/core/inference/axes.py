@@ -1,0 +1,200 @@
+"""What the axes of an image are: the one place that settles them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.validation import as_numeric_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.io.images import ImageData
+    from napari_pixel_embedding.core.model.config import ModelConfig
+
+
+_LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709
+
+
+def with_axes(config: ModelConfig, image: Any, axes: str | None) -> tuple[NDArray[Any], str]:
+    """Read an image as an array and settle what its axes are."""
+    array = as_numeric_image(image)
+    return array, resolve_axes(array.shape, axes, config.axes, config.in_channels)
+
+
+def select_frame(image: NDArray[Any], axes: str, frame: int | None) -> tuple[NDArray[Any], str]:
+    """Take one frame along T, and the axes that are left."""
+    along = axes.index("T")
+    count = image.shape[along]
+    if frame is None:
+        raise ValueError(
+            f"the image has {count} frames along T: say which with frame=0 … {count - 1}, "
+            "or use predict_frames for all of them."
+        )
+    if not 0 <= frame < count:
+        raise ValueError(f"frame must be from 0 to {count - 1}, found {frame}.")
+    return image.take(frame, axis=along), axes.replace("T", "")
+
+
+def channels_first(image: NDArray[Any], axes: str, config: ModelConfig) -> NDArray[Any]:
+    """Bring an image to (C, [Z,] Y, X), with the model's number of channels."""
+    order = ("C" if "C" in axes else "") + config.axes
+    image = image.transpose([axes.index(letter) for letter in order])
+    if "C" not in axes:
+        return np.broadcast_to(image, (config.in_channels, *image.shape))
+    if len(image) != config.in_channels and config.in_channels == 1:
+        return np.tensordot(_LUMINANCE, image[:3].astype(np.float32), axes=1)[None]
+    return image[: config.in_channels]
+
+
+AXES = "TCZYX"
+"""Axis letters an image may have: time, channel, plane, row, column."""
+
+
+def resolve_axes(
+    shape: Sequence[int],
+    axes: str | None,
+    spatial: str,
+    in_channels: int,
+    name: str = "image",
+) -> str:
+    """Say what each axis of an image is, and that a model can take it.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        The image's shape.
+    axes : str or None
+        A letter out of ``TCZYX`` for each axis (either case). None guesses where only one
+        reading makes sense: the model's own spatial axes, those with 3 or 4 colours last, or
+        those with the model's channels first.
+    spatial : {"YX", "ZYX"}
+        The model's spatial axes.
+    in_channels : int
+        The model's channels. A one-channel model also takes RGB(A) with C last, as grey; a
+        model of three channels takes a grey image as three equal ones.
+    name : str
+        What messages call the image.
+
+    Returns
+    -------
+    str
+        An upper-case letter for each axis.
+
+    Raises
+    ------
+    ValueError
+        When the letters do not describe the shape or the model does not fit the image.
+
+    Examples
+    --------
+    >>> resolve_axes((512, 512, 3), None, "YX", 1)
+    'YXC'
+    """
+    shape = tuple(int(n) for n in shape)
+    if 0 in shape:
+        raise ValueError(f"{name} must have at least one pixel, found the shape {shape}.")
+    resolved = _guess_axes(shape, spatial, in_channels, name) if axes is None else axes.upper()
+    _check_letters(resolved, shape, name)
+    _check_spatial(resolved, spatial, name)
+    _check_channels(resolved, shape, in_channels, name)
+    return resolved
+
+
+def _guess_axes(shape: tuple[int, ...], spatial: str, in_channels: int, name: str) -> str:
+    if len(shape) == len(spatial):
+        return spatial
+    if len(shape) == len(spatial) + 1:
+        channels_first = shape[0] == in_channels > 1
+        if shape[-1] in (3, 4) and not (channels_first and shape[-1] != in_channels):
+            return spatial + "C"
+        if channels_first:
+            return "C" + spatial
+    raise ValueError(
+        f"The axes of {name} cannot be told from its shape {shape} for a model with axes "
+        f"{spatial} and {_channels(in_channels)}. Pass axes=, a letter out of {AXES} for each "
+        f"axis, for example axes={_example_axes(len(shape), spatial)!r}."
+    )
+
+
+def _example_axes(ndim: int, spatial: str) -> str:
+    extra = {1: "T", 2: "TC"}.get(ndim - len(spatial), "")
+    return extra + spatial
+
+
+def _channels(count: int) -> str:
+    return "1 channel" if count == 1 else f"{count} channels"
+
+
+def _check_letters(axes: str, shape: tuple[int, ...], name: str) -> None:
+    unknown = sorted(set(axes) - set(AXES))
+    if unknown:
+        raise ValueError(
+            f"axes of {name} must be letters out of {AXES} (time, channel, plane, row, column), "
+            f"found {', '.join(map(repr, unknown))} in {axes!r}. RGB colours are C."
+        )
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"axes of {name} must name each axis once, found {axes!r}.")
+    if len(axes) != len(shape):
+        raise ValueError(
+            f"axes of {name} must have a letter for each of its {len(shape)} axes {shape}, "
+            f"found {len(axes)} in {axes!r}."
+        )
+
+
+def _check_spatial(axes: str, spatial: str, name: str) -> None:
+    if "Z" in axes and "Z" not in spatial:
+        raise ValueError(
+            f"The model segments planes with axes {spatial}, found {name} with axes {axes!r}: "
+            "pass axes='TYX' to segment slice by slice, or choose a 3-D model."
+        )
+    if "Z" in spatial and "Z" not in axes:
+        raise ValueError(
+            f"The model segments volumes with axes {spatial}, found {name} with axes {axes!r}: "
+            "pass a stack with Z among its axes, or choose a 2-D model."
+        )
+    found = "".join(letter for letter in axes if letter in "ZYX")
+    if found != spatial:
+        raise ValueError(
+            f"{name} must have the axes {spatial} in this order, found {axes!r}. "
+            "Transpose the image, or name its axes as they are stored."
+        )
+
+
+def _check_channels(axes: str, shape: tuple[int, ...], in_channels: int, name: str) -> None:
+    found = shape[axes.index("C")] if "C" in axes else 1
+    colour = axes.endswith("C") and found in (3, 4)  # grey is made of it, alpha is left out
+    grey = "C" not in axes  # as three equal channels
+    if found == in_channels or (colour and in_channels in (1, 3)) or (grey and in_channels == 3):
+        return
+    if found > in_channels:
+        advice = "Select the channels the model was trained on, or choose another model."
+    else:
+        advice = "Add the missing channels along a C axis, or choose another model."
+    raise ValueError(
+        f"The model takes {_channels(in_channels)}, found {found} in {name} with axes {axes!r} "
+        f"and shape {shape}. {advice}"
+    )
+
+
+def common_axes(images: Sequence[ImageData], config: ModelConfig) -> str | None:
+    """Axes that all images have, for a model; None when they differ or are not known."""
+    found = {axes_for_model(image.axes, config) for image in images}
+    return found.pop() if len(found) == 1 else None
+
+
+def axes_for_model(axes: str | None, config: ModelConfig) -> str | None:
+    """Axes that a file names, for a model; planes are taken one by one where it is 2-D."""
+    if axes is not None and "Z" in axes and config.axes == "YX":
+        return axes.replace("Z", "T") if "T" not in axes else axes
+    return axes
+
+
+def scale_along(image: ImageData, axes: str) -> tuple[float, ...] | None:
+    """Size of a pixel along the spatial axes among ``axes``, where the file tells."""
+    count = len(axes.replace("T", ""))
+    return image.scale[-count:] if image.scale and len(image.scale) >= count else None

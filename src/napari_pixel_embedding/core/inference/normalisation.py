@@ -1,0 +1,112 @@
+"""Intensities scaled to what a network knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.inference.axes import channels_first, select_frame, with_axes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.model.config import ModelConfig
+
+
+def normalise(
+    image: NDArray[Any],
+    percentiles: tuple[float, float] = (1.0, 99.8),
+    ranges: NDArray[np.floating[Any]] | None = None,
+) -> NDArray[np.float32]:
+    """Scale each channel so that its percentiles become 0 and 1.
+
+    Parameters
+    ----------
+    image : array, shape (C, [Z,] Y, X)
+        Any numeric dtype. Pixels that are not finite are left out of the percentiles and
+        come back as 0. A constant channel comes back as zeros.
+    percentiles : (float, float)
+        Lower and upper percentile, 0 to 100.
+    ranges : array, shape (C, 2), optional
+        What becomes 0 and 1 in each channel, in place of the image's own percentiles.
+
+    Returns
+    -------
+    array of float32
+        Same shape, clipped to −1 … 3 so that a single hot pixel cannot dominate.
+    """
+    out = np.zeros(image.shape, np.float32)
+    ranges = channel_ranges(image, percentiles) if ranges is None else ranges
+    for channel, scaled, (low, high) in zip(image, out, ranges, strict=True):
+        finite = np.isfinite(channel)
+        if high > low:
+            values = (channel[finite].astype(np.float64) - low) / (high - low)
+            scaled[finite] = np.clip(values, -1, 3)
+    return out
+
+
+def channel_ranges(
+    image: NDArray[Any], percentiles: tuple[float, float] = (1.0, 99.8)
+) -> NDArray[np.float64]:
+    """Percentiles of the finite pixels of each channel (C, ...), shape (C, 2)."""
+    return np.array([_percentiles(c[np.isfinite(c)], percentiles) for c in image]).reshape(-1, 2)
+
+
+def _percentiles(values: NDArray[Any], percentiles: tuple[float, float]) -> tuple[float, float]:
+    if values.size == 0:
+        return 0.0, 0.0
+    low, high = np.percentile(values.astype(np.float64, copy=False), percentiles)
+    if high == low:  # nearly constant, a few bright pixels: fall back to the whole range
+        low, high = float(values.min()), float(values.max())
+    return float(low), float(high)
+
+
+_LEAST_SPAN = 0.25
+"""Part of what is usual in a stack that the intensities of a frame are taken to span at least."""
+
+
+def iterate_frames(
+    config: ModelConfig, image: Any, axes: str | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """Yield each frame of an image, (C, [Z,] Y, X), normalised, in its own pixels."""
+    image, axes = with_axes(config, image, axes)
+    for channels, ranges in zip(
+        _frames(config, image, axes), frame_ranges(config, image, axes), strict=True
+    ):
+        yield normalise(channels, config.percentiles, ranges)
+
+
+def frame_ranges(config: ModelConfig, image: NDArray[Any], axes: str) -> NDArray[np.float64]:
+    """Intensities of each frame that are scaled to 0 and 1, shape (T, C, 2).
+
+    Those are the frame's own percentiles, at least a quarter as far apart as in the brighter ones
+    of its stack (the 90th percentile of all frames): else the noise of an empty plane, or of a
+    frame after bleaching, would be as bright as objects.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        Whose percentiles and channels count.
+    image : array
+        With a frame along T, or without that axis.
+    axes : str
+        A letter for each axis.
+    """
+    own = np.array(
+        [channel_ranges(one, config.percentiles) for one in _frames(config, image, axes)]
+    )
+    low, high = own[..., 0], own[..., 1]
+    usual = np.percentile(high - low, 90, axis=0, method="lower")  # of a few, not the brightest
+    wide = np.where(high - low < _LEAST_SPAN * usual, low + _LEAST_SPAN * usual, high)
+    return np.stack([low, wide], axis=-1)
+
+
+def _frames(config: ModelConfig, image: NDArray[Any], axes: str) -> Iterator[NDArray[Any]]:
+    """Yield each frame of an image as it is, (C, [Z,] Y, X)."""
+    count = image.shape[axes.index("T")] if "T" in axes else None
+    for frame in range(count or 1):
+        one, rest = select_frame(image, axes, frame) if count is not None else (image, axes)
+        yield channels_first(one, rest, config)
