@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pixel_embedding.core.journal import Journal, newest_work
+from napari_pixel_embedding.core.corrections.journal import Journal, newest_work
 
 _KEY = "0123456789abcdef"
 _LONGEST = 0.15

@@ -21,9 +21,9 @@ import numpy as np
 from scipy import ndimage
 
 from napari_pixel_embedding import ClusterParams, build_cluster_index, load_model, predict_embedding
-from napari_pixel_embedding.core.ambiguity import ambiguity
-from napari_pixel_embedding.core.corrections import no_corrections, split
-from napari_pixel_embedding.core.embedding_edits import grow_like, split_by_embedding
+from napari_pixel_embedding.core.corrections.corrections import no_corrections, split
+from napari_pixel_embedding.core.corrections.embedding_edits import grow_like, split_by_embedding
+from napari_pixel_embedding.core.corrections.uncertainty import ambiguity
 from napari_pixel_embedding.core.samples import load_sample
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core.journal import read_journal
+from napari_pixel_embedding.core.corrections.journal import read_journal
 from napari_pixel_embedding.session import Earlier, edits
 from tests.session.fakes import QueueExecutor
 from tests.session.scenes import image, middle, start

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from napari_pixel_embedding.core.corrections import apply_corrections
+from napari_pixel_embedding.core.corrections.corrections import apply_corrections
 from napari_pixel_embedding.session import edits
 from napari_pixel_embedding.session.history import LONGEST
 from tests.session.scenes import SHAPE, image, middle, start

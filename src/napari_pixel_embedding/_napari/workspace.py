@@ -10,8 +10,8 @@ from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
 from napari_pixel_embedding._napari.layers import ResultLayers
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
+from napari_pixel_embedding.core.corrections.journal import FOLDER
 from napari_pixel_embedding.core.io.user_folder import user_folder
-from napari_pixel_embedding.core.journal import FOLDER
 from napari_pixel_embedding.session import Engine, Session, SessionController, TrainingRun
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.boxes import Box, common, within
-from napari_pixel_embedding.core.corrections import NOT_CORRECTED
+from napari_pixel_embedding.core.corrections.corrections import NOT_CORRECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.clustering.params import LocalBandwidth
-from napari_pixel_embedding.core.journal import (
+from napari_pixel_embedding.core.corrections.journal import (
     Journal,
     drop_old,
     image_key,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
+    from napari_pixel_embedding.core.corrections.journal import SavedWork
     from napari_pixel_embedding.core.fields import Field
-    from napari_pixel_embedding.core.journal import SavedWork
     from napari_pixel_embedding.session.correcting import Correcting
     from napari_pixel_embedding.session.history import Accepted
     from napari_pixel_embedding.session.jobs import Executor
@@ -103,7 +103,7 @@ class Autosave:
     """The part of the controller that keeps corrections on disk.
 
     Each image has a journal of this session's own, made with the first correction; see
-    :mod:`~napari_pixel_embedding.core.journal`. Writing happens in a worker, the newest state
+    :mod:`~napari_pixel_embedding.core.corrections.journal`. Writing happens in a worker, the newest state
     next; the main thread waits for the disk only when the image changes or all is closed.
 
     Parameters

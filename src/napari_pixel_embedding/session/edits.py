@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core import corrections as fixing
-from napari_pixel_embedding.core import embedding_edits, object_edits
+from napari_pixel_embedding.core.corrections import corrections as fixing
+from napari_pixel_embedding.core.corrections import embedding_edits, object_edits
 from napari_pixel_embedding.core.embedding.similarity import vector_at
 from napari_pixel_embedding.core.label_regions import check_present
 

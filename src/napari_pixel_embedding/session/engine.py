@@ -81,15 +81,19 @@ class Engine:
     )
     warm_up: Callable[[], None] = field(default=_core("clustering", "warm_up"))
     no_corrections: Callable[..., NDArray[Any]] = field(
-        default=_core("corrections", "no_corrections")
+        default=_core("corrections.corrections", "no_corrections")
     )
-    record_edit: Callable[..., NDArray[Any]] = field(default=_core("corrections", "record_edit"))
+    record_edit: Callable[..., NDArray[Any]] = field(
+        default=_core("corrections.corrections", "record_edit")
+    )
     apply_corrections: Callable[..., NDArray[Any]] = field(
-        default=_core("corrections", "apply_corrections")
+        default=_core("corrections.corrections", "apply_corrections")
     )
-    save_corrections: Callable[..., Any] = field(default=_core("corrections", "save_corrections"))
+    save_corrections: Callable[..., Any] = field(
+        default=_core("corrections.corrections", "save_corrections")
+    )
     load_corrections: Callable[..., NDArray[Any]] = field(
-        default=_core("corrections", "load_corrections")
+        default=_core("corrections.corrections", "load_corrections")
     )
     fit_color_basis: Callable[..., ColorBasis] = field(
         default=_core("embedding.colors", "fit_color_basis")

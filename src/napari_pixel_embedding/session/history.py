@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.corrections import NOT_CORRECTED, no_corrections
-from napari_pixel_embedding.core.patches import Patch
+from napari_pixel_embedding.core.corrections.corrections import NOT_CORRECTED, no_corrections
+from napari_pixel_embedding.core.corrections.patch import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from psygnal import SignalGroupDescriptor
 
-from napari_pixel_embedding.core.ambiguity import ambiguity
 from napari_pixel_embedding.core.clustering import MergeHeights
+from napari_pixel_embedding.core.corrections.uncertainty import ambiguity
 from napari_pixel_embedding.session import edits
 from napari_pixel_embedding.session.live import LiveLine
 from napari_pixel_embedding.session.messages import Messages

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from psygnal import SignalGroupDescriptor
 
 from napari_pixel_embedding.core.clustering.params import bandwidth_range, default_bandwidth
-from napari_pixel_embedding.core.embedding_edits import grow_like
+from napari_pixel_embedding.core.corrections.embedding_edits import grow_like
 from napari_pixel_embedding.session import edits
 from napari_pixel_embedding.session.live import LiveLine
 from napari_pixel_embedding.session.tools import BY_NAME

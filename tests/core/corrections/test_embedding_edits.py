@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_pixel_embedding.core.corrections import no_corrections, split
-from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.embedding_edits import (
+from napari_pixel_embedding.core.corrections.corrections import no_corrections, split
+from napari_pixel_embedding.core.corrections.embedding_edits import (
     add_object,
     cut_along,
     grow_like,
     split_by_embedding,
 )
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 
 def scene(true, noise=0.1, space="euclidean", foreground=None):

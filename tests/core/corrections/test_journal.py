@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pixel_embedding.core import journal as module
-from napari_pixel_embedding.core.journal import (
+from napari_pixel_embedding.core.corrections import journal as module
+from napari_pixel_embedding.core.corrections.journal import (
     Journal,
     drop_old,
     image_key,

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core.corrections import apply_corrections, no_corrections
-from napari_pixel_embedding.core.object_edits import delete, fill_holes, lock, smooth
+from napari_pixel_embedding.core.corrections.corrections import apply_corrections, no_corrections
+from napari_pixel_embedding.core.corrections.object_edits import delete, fill_holes, lock, smooth
 
 LABELS = np.array([[1, 1, 0, 2], [1, 0, 0, 2], [1, 1, 0, 2]])
 

@@ -1,6 +1,6 @@
 """Whole objects changed by a click: locked, deleted, their holes filled, their outline smoothed.
 
-As in :mod:`~napari_pixel_embedding.core.corrections`, results are corrections and no function
+As in :mod:`~napari_pixel_embedding.core.corrections.corrections`, results are corrections and no function
 writes into its arguments.
 """
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.corrections import check_corrections
+from napari_pixel_embedding.core.corrections.corrections import check_corrections
 from napari_pixel_embedding.core.label_regions import (
     bounding_box,
     check_present,

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from napari_pixel_embedding.core.corrections import NOT_CORRECTED, no_corrections
+from napari_pixel_embedding.core.corrections.corrections import NOT_CORRECTED, no_corrections
+from napari_pixel_embedding.core.corrections.patch import Patch, unpack
 from napari_pixel_embedding.core.io.files import open_atomically
-from napari_pixel_embedding.core.patches import Patch, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """Objects changed by what the embedding says: split by seeds or a line, grown from one pixel.
 
-As in :mod:`~napari_pixel_embedding.core.corrections`, results are corrections and no function
+As in :mod:`~napari_pixel_embedding.core.corrections.corrections`, results are corrections and no function
 writes into its arguments.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.corrections import (
+from napari_pixel_embedding.core.corrections.corrections import (
     NOT_CORRECTED,
     check_corrections,
     lock_parts,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_pixel_embedding.core.corrections import (
+from napari_pixel_embedding.core.corrections.corrections import (
     apply_corrections,
     load_corrections,
     locked_ids,

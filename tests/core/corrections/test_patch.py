@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_pixel_embedding.core.patches import Patch, pack, unpack
+from napari_pixel_embedding.core.corrections.patch import Patch, pack, unpack
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, min_side=1, max_side=5)
 PAIRS = SHAPES.flatmap(

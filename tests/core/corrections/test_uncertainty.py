@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core.ambiguity import ambiguity
 from napari_pixel_embedding.core.clustering import ClusterParams, MergeHeights
+from napari_pixel_embedding.core.corrections.uncertainty import ambiguity
 
 PARAMS = ClusterParams(bandwidth=1.0)
 

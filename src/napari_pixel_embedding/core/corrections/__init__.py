@@ -1,0 +1,1 @@
+"""Corrections: recording, applying, editing and keeping them."""
