@@ -16,8 +16,9 @@ from dataclasses import replace
 import numpy as np
 
 from napari_pixel_embedding import average_precision, build_cluster_index, load_model
-from napari_pixel_embedding.core.clustering.mosaic import Layout, Mosaic, plan_blocks, plan_layout
-from napari_pixel_embedding.core.fields import margin, pixel_bytes
+from napari_pixel_embedding.core.blockwise.block_plan import Layout, plan_blocks, plan_layout
+from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
+from napari_pixel_embedding.core.blockwise.roi import margin, pixel_bytes
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.samples import load_sample
 from napari_pixel_embedding.session import Engine, ImageInput, large

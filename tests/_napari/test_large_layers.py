@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding._napari.view import view_of
-from napari_pixel_embedding.core.fields import pixel_bytes
+from napari_pixel_embedding.core.blockwise.roi import pixel_bytes
 from napari_pixel_embedding.core.model.config import ModelConfig
 
 SHAPE = (1100, 1300)

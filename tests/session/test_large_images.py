@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core.fields import pixel_bytes
+from napari_pixel_embedding.core.blockwise.roi import pixel_bytes
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.session import (
     Earlier,

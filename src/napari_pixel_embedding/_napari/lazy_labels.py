@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.placement import Alignment
-    from napari_pixel_embedding.core.clustering.mosaic import MosaicCut
+    from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
 
 _SMALLEST = 64
 """The coarsest level is no larger: napari keeps a copy of it, which nobody should get to see."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.fields import View
+    from napari_pixel_embedding.core.blockwise.roi import View
     from napari_pixel_embedding.session import Session
 
 METADATA_KEY = "napari-pixel-embedding"

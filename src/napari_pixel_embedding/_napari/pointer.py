@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari import Viewer
 
-    from napari_pixel_embedding.core.fields import Field
+    from napari_pixel_embedding.core.blockwise.roi import Field
     from napari_pixel_embedding.session import Session
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image, Labels
 
-    from napari_pixel_embedding.core.clustering.mosaic import MosaicCut
+    from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
     from napari_pixel_embedding.session import Session
     from napari_pixel_embedding.session.large import Rest
 

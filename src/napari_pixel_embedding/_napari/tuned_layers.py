@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.core.fields import View
+    from napari_pixel_embedding.core.blockwise.roi import View
     from napari_pixel_embedding.session import Preview
 
 Comparison = Literal["before", "after", "beside"]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.fields import View
+    from napari_pixel_embedding.core.blockwise.roi import View
 
 
 def view_of(viewer: Viewer, layer: Image | Labels) -> View:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
+    from napari_pixel_embedding.core.blockwise.roi import Field
     from napari_pixel_embedding.core.corrections.journal import SavedWork
-    from napari_pixel_embedding.core.fields import Field
     from napari_pixel_embedding.session.correcting import Correcting
     from napari_pixel_embedding.session.history import Accepted
     from napari_pixel_embedding.session.jobs import Executor

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.fields import Field
-from napari_pixel_embedding.core.sparse_labels import SparseLabels
+from napari_pixel_embedding.core.blockwise.roi import Field
+from napari_pixel_embedding.core.blockwise.sparse_labels import SparseLabels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

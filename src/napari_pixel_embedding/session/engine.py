@@ -70,7 +70,7 @@ class Engine:
         default=_core("inference.diameter", "estimate_diameter")
     )
     intensity_ranges: Callable[..., NDArray[Any]] = field(
-        default=_core("ranges", "intensity_ranges")
+        default=_core("blockwise.intensity", "intensity_ranges")
     )
     same_model: Callable[..., bool] = field(default=_core("model.model_file", "same_model"))
     build_cluster_index: Callable[..., ClusterIndex] = field(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.boxes import grown, within
-from napari_pixel_embedding.core.fields import (
+from napari_pixel_embedding.core.blockwise.memory import memory_budget
+from napari_pixel_embedding.core.blockwise.roi import (
     FIELD_PIXELS,
     choose_field,
     count_pixels,
@@ -18,19 +18,20 @@ from napari_pixel_embedding.core.fields import (
     pixel_bytes,
     read_box,
 )
+from napari_pixel_embedding.core.boxes import grown, within
 from napari_pixel_embedding.core.inference.axes import resolve_axes
-from napari_pixel_embedding.core.memory import memory_budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.blockwise.block_plan import Block, Layout
+    from napari_pixel_embedding.core.blockwise.mosaic import Mosaic, MosaicCut
+    from napari_pixel_embedding.core.blockwise.roi import Field
     from napari_pixel_embedding.core.boxes import Box
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
-    from napari_pixel_embedding.core.clustering.mosaic import Block, Layout, Mosaic, MosaicCut
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-    from napari_pixel_embedding.core.fields import Field
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.elsewhere import Elsewhere
@@ -217,11 +218,8 @@ def plan(source: Source, field: Field, known: Mosaic | None) -> Plan:
     known : Mosaic, optional
         What is finished already, and in memory.
     """
-    from napari_pixel_embedding.core.clustering.mosaic import (
-        INDEX_BYTES,
-        nearest_first,
-        plan_blocks,
-    )
+    from napari_pixel_embedding.core.blockwise.block_plan import nearest_first, plan_blocks
+    from napari_pixel_embedding.core.blockwise.mosaic import INDEX_BYTES
 
     memory = memory_budget() if source.request.memory is None else source.request.memory
     layout = _layout(source, memory)
@@ -234,7 +232,7 @@ def plan(source: Source, field: Field, known: Mosaic | None) -> Plan:
 
 
 def _layout(source: Source, memory: int) -> Layout:
-    from napari_pixel_embedding.core.clustering.mosaic import plan_layout
+    from napari_pixel_embedding.core.blockwise.block_plan import plan_layout
 
     config = source.model.config
     said = source.request.diameter
@@ -245,7 +243,8 @@ def _layout(source: Source, memory: int) -> Layout:
 
 def begin(source: Source, field: Field, index: ClusterIndex, known: Mosaic | None) -> Mosaic:
     """Make a mosaic without blocks, or go on with those of another field, around a field."""
-    from napari_pixel_embedding.core.clustering.mosaic import Block, Mosaic
+    from napari_pixel_embedding.core.blockwise.block_plan import Block
+    from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
 
     mosaic = known or Mosaic(source.shape)
     if field.level > 0:

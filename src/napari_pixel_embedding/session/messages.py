@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from napari_pixel_embedding.core.fields import sees
+from napari_pixel_embedding.core.blockwise.roi import sees
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.fields import Field, View
+    from napari_pixel_embedding.core.blockwise.roi import Field, View
     from napari_pixel_embedding.session.pipeline import RunResult
     from napari_pixel_embedding.session.state import ImageInput, Session
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.blockwise.roi import Field, View
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-    from napari_pixel_embedding.core.fields import Field, View
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.cuts import Locals

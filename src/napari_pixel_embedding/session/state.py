@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from napari_pixel_embedding.core import fields
+from napari_pixel_embedding.core.blockwise import roi as fields
 from napari_pixel_embedding.session.history import History
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
-    from napari_pixel_embedding.core.clustering.mosaic import Mosaic
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.inference.segment import Method

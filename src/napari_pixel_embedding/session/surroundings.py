@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.memory import memory_budget
+from napari_pixel_embedding.core.blockwise.memory import memory_budget
 from napari_pixel_embedding.session import large
 from napari_pixel_embedding.session.elsewhere import Elsewhere, parts_of
 from napari_pixel_embedding.session.jobs import JobLine
@@ -16,7 +16,7 @@ from napari_pixel_embedding.session.live import LiveLine
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.fields import Field
+    from napari_pixel_embedding.core.blockwise.roi import Field
     from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor

@@ -79,7 +79,7 @@ def predict_embedding(
         all views; other components are those of the plain view, for views do not agree on them.
     ranges : array, shape (C, 2), optional
         Intensities of each channel that are scaled to 0 and 1, for a part of a larger image; from
-        :func:`~.ranges.intensity_ranges`. By default the image's own.
+        :func:`~.intensity.intensity_ranges`. By default the image's own.
     device : str
         "auto", "cpu", "cuda" or "mps".
     progress : callable, optional

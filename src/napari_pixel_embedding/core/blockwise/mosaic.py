@@ -6,25 +6,24 @@ belongs to and joins those at the seams; pixels are made when somebody looks at 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.boxes import Box, common, grown, within
+from napari_pixel_embedding.core.blockwise.stitching import Contacts, joined, renamed, same_objects
+from napari_pixel_embedding.core.boxes import Box, common, within
 from napari_pixel_embedding.core.clustering.params import LocalBandwidth
-from napari_pixel_embedding.core.clustering.seams import Contacts, joined, renamed, same_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.blockwise.block_plan import Block
+    from napari_pixel_embedding.core.blockwise.sparse_labels import SparseLabels
     from napari_pixel_embedding.core.clustering.index import ClusterIndex
     from napari_pixel_embedding.core.clustering.params import ClusterParams
-    from napari_pixel_embedding.core.sparse_labels import SparseLabels
 
 FIRST_ID = 2**20
 """Ids of blocks are larger: those below belong to the field and to corrections."""
@@ -34,114 +33,6 @@ INDEX_BYTES = 8
 
 Place = tuple[int, LocalBandwidth]
 """A frame, and a bandwidth of its own for the object at a pixel of the whole image."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """One part of a large image, in pixels of its finest level.
-
-    Parameters
-    ----------
-    frame : int
-        Index along T; 0 without that axis.
-    core : tuple of slice
-        The pixels it stands for; cores tile the image.
-    window : tuple of slice
-        The pixels that are indexed: objects at the seam lie whole in both windows.
-    padded : tuple of slice
-        The pixels the network has to see for that.
-    """
-
-    frame: int
-    core: Box
-    window: Box
-    padded: Box
-
-    @property
-    def trusted(self) -> Box:
-        """Pixels around the core that tell which objects are the same.
-
-        Objects of which a window sees only a sliver at its border may have been taken for parts
-        of others, and do not reach as far as that.
-        """
-        parts = zip(self.core, self.window, strict=True)
-        return tuple(slice((c.start + w.start) // 2, -(-(c.stop + w.stop) // 2)) for c, w in parts)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a large image is divided.
-
-    Parameters
-    ----------
-    side : tuple of int
-        Pixels of a block along ([Z,] Y, X).
-    reach : int
-        Pixels that a window reaches over its core: an object's size.
-    margin : int
-        Pixels around a window that the network needs to see.
-    """
-
-    side: tuple[int, ...]
-    reach: int
-    margin: int
-
-    def window_pixels(self) -> int:
-        """Pixels of a window."""
-        return math.prod(side + 2 * self.reach for side in self.side)
-
-
-def plan_layout(ndim: int, stride: int, diameter: float, margin: int, most: int) -> Layout:
-    """Choose blocks as large as memory allows.
-
-    Parameters
-    ----------
-    ndim : int
-        Number of spatial axes.
-    stride : int
-        Sides and margins are multiples of it, so every block sees the poolings of the whole.
-    diameter : float
-        Typical diameter of an object in pixels; windows reach twice as far over their cores.
-    margin : int
-        Pixels around a window that the network needs to see, a multiple of the stride.
-    most : int
-        Pixels, all around included, that a block may have.
-
-    Examples
-    --------
-    >>> plan_layout(2, 16, 20.0, 64, 10**8)
-    Layout(side=(2048, 2048), reach=48, margin=64)
-    """
-    reach = -(-math.ceil(2 * diameter) // stride) * stride
-    depth = () if ndim == 2 else (64,)
-    side = 2048 if ndim == 2 else 512
-    while side > 256 and math.prod(n + 2 * (reach + margin) for n in (*depth, side, side)) > most:
-        side //= 2
-    return Layout((*depth, side, side), reach, margin)
-
-
-def plan_blocks(shape: Sequence[int], frames: int, layout: Layout) -> tuple[Block, ...]:
-    """Divide an image of ``shape`` ([Z,] Y, X), frame by frame, in raster order."""
-    starts = [range(0, n, side) for n, side in zip(shape, layout.side, strict=True)]
-    ends = [(n, side) for n, side in zip(shape, layout.side, strict=True)]
-    blocks = []
-    for frame, *origin in product(range(frames), *starts):
-        parts = zip(origin, ends, strict=True)
-        core = tuple(slice(o, min(o + side, n)) for o, (n, side) in parts)
-        window = grown(core, layout.reach, shape)
-        blocks.append(Block(frame, core, window, grown(window, layout.margin, shape)))
-    return tuple(blocks)
-
-
-def nearest_first(blocks: Iterable[Block], frame: int, point: Sequence[float]) -> list[Block]:
-    """Sort blocks by their distance from a pixel; those of other frames come after its own."""
-
-    def distance(block: Block) -> tuple[int, float]:
-        parts = zip(block.core, point, strict=True)
-        away = (max(p.start - n, n - (p.stop - 1), 0.0) ** 2 for p, n in parts)
-        return abs(block.frame - frame), sum(away)
-
-    return sorted(blocks, key=distance)
 
 
 @dataclass(frozen=True, eq=False)

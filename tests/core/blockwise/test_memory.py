@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from napari_pixel_embedding.core import memory
+from napari_pixel_embedding.core.blockwise import memory
 
 GIB = 2**30
 

@@ -10,23 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_pixel_embedding.core.blockwise.block_plan import (
+    Block,
+    Layout,
+    nearest_first,
+    plan_blocks,
+    plan_layout,
+)
+from napari_pixel_embedding.core.blockwise.mosaic import FIRST_ID, Mosaic
+from napari_pixel_embedding.core.blockwise.sparse_labels import SparseLabels
 from napari_pixel_embedding.core.boxes import grown
 from napari_pixel_embedding.core.clustering import (
     ClusterParams,
     LocalBandwidth,
     build_cluster_index,
 )
-from napari_pixel_embedding.core.clustering.mosaic import (
-    FIRST_ID,
-    Block,
-    Layout,
-    Mosaic,
-    nearest_first,
-    plan_blocks,
-    plan_layout,
-)
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.sparse_labels import SparseLabels
 from tests.core.clustering.synthetic import f1_score, make_scene
 
 LAYOUT = Layout((64, 64), reach=24, margin=0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.fields import read_box
+from napari_pixel_embedding.core.blockwise.roi import read_box
 from napari_pixel_embedding.core.inference.axes import channels_first
 from napari_pixel_embedding.core.inference.normalisation import channel_ranges
 

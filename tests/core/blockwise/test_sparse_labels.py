@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pixel_embedding.core.sparse_labels import SparseLabels
+from napari_pixel_embedding.core.blockwise.sparse_labels import SparseLabels
 
 SHAPE = (700, 600)
 

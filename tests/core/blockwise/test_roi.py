@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pixel_embedding.core.boxes import common, grown, within
-from napari_pixel_embedding.core.fields import (
+from napari_pixel_embedding.core.blockwise.roi import (
     Crop,
     Field,
     choose_field,
@@ -17,6 +16,7 @@ from napari_pixel_embedding.core.fields import (
     read_box,
     sees,
 )
+from napari_pixel_embedding.core.boxes import common, grown, within
 from napari_pixel_embedding.core.model.config import ModelConfig
 
 SIDES = st.integers(1, 5000)

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_pixel_embedding.core.blockwise.intensity import intensity_ranges
 from napari_pixel_embedding.core.inference.normalisation import channel_ranges, normalise
 from napari_pixel_embedding.core.model.config import ModelConfig
-from napari_pixel_embedding.core.ranges import intensity_ranges
 
 
 class Counting:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering.seams import Contacts, joined, renamed, same_objects
+from napari_pixel_embedding.core.blockwise.stitching import Contacts, joined, renamed, same_objects
 
 
 def same(first, second, cut_off=((), ())):

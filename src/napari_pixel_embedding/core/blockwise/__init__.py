@@ -1,0 +1,1 @@
+"""Blockwise: images larger than memory."""
