@@ -103,7 +103,7 @@ class Autosave:
     """The part of the controller that keeps corrections on disk.
 
     Each image has a journal of this session's own, made with the first correction; see
-    :mod:`~napari_pixel_embedding.core.corrections.journal`. Writing happens in a worker, the newest state
+    :mod:`~.corrections.journal`. Writing happens in a worker, the newest state
     next; the main thread waits for the disk only when the image changes or all is closed.
 
     Parameters

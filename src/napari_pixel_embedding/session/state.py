@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from napari_pixel_embedding.core.blockwise import roi as fields
+from napari_pixel_embedding.core.blockwise import roi
 from napari_pixel_embedding.session.history import History
 
 if TYPE_CHECKING:
@@ -77,15 +77,15 @@ class ImageInput:
             return None
         return self.spacing[-ndim:]
 
-    def part(self, axes: str, field: fields.Field | None) -> ImageInput:
+    def part(self, axes: str, field: roi.Field | None) -> ImageInput:
         """Give a field of the image as an image of its own; all of it without one."""
         if field is None:
             return self
-        region = fields.image_region(axes, field.box, field.frame)
-        data = fields.Crop(self.levels[field.level], region)
+        region = roi.image_region(axes, field.box, field.frame)
+        data = roi.Crop(self.levels[field.level], region)
         return replace(self, data=data, spacing=self._spacing_in(field), coarser=())
 
-    def _spacing_in(self, field: fields.Field) -> tuple[float, ...] | None:
+    def _spacing_in(self, field: roi.Field) -> tuple[float, ...] | None:
         """Size of a pixel of the field's level along the spatial axes."""
         spacing = self.spatial_spacing(len(field.factor))
         return spacing and tuple(s * f for s, f in zip(spacing, field.factor, strict=True))
@@ -160,7 +160,7 @@ class Earlier:
     shown: NDArray[Any] | None = None
     found: NDArray[Any] | None = None
     accepted: Accepted = frozenset()
-    field: fields.Field | None = None
+    field: roi.Field | None = None
     elsewhere: Elsewhere | None = None
 
 
@@ -308,13 +308,13 @@ class Session:
     corrections: NDArray[Any] | None = None
     accepted: Accepted = frozenset()
     history: History = dataclasses.field(default_factory=History)
-    view: fields.View | None = None
+    view: roi.View | None = None
     elsewhere: Elsewhere | None = None
     colors_wanted: bool = False
 
     model: EmbeddingModel | None = None
     axes: str = ""
-    field: fields.Field | None = None
+    field: roi.Field | None = None
     embedding_maps: tuple[EmbeddingMap, ...] = ()
     cluster_indices: tuple[ClusterIndex, ...] = ()
     clusters: NDArray[Any] | None = None

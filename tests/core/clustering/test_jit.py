@@ -4,7 +4,7 @@ import sys
 
 CUT = """
 import numpy as np
-from napari_pixel_embedding.core.clustering.metric import squared
+from napari_pixel_embedding.core.clustering.kernels.distance import squared
 assert squared.stats.cache_path in (None, ""), squared.stats.cache_path
 assert squared(np.array([1.0, 2.0]), np.array([1.0, 4.0])) == 4.0
 """

@@ -1,6 +1,6 @@
 """Objects changed by what the embedding says: split by seeds or a line, grown from one pixel.
 
-As in :mod:`~napari_pixel_embedding.core.corrections.corrections`, results are corrections and no function
+As in :mod:`~.corrections.corrections`, results are corrections and no function
 writes into its arguments.
 """
 

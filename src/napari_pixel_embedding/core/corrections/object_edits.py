@@ -1,6 +1,6 @@
 """Whole objects changed by a click: locked, deleted, their holes filled, their outline smoothed.
 
-As in :mod:`~napari_pixel_embedding.core.corrections.corrections`, results are corrections and no function
+As in :mod:`~.corrections.corrections`, results are corrections and no function
 writes into its arguments.
 """
 

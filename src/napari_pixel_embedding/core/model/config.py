@@ -27,7 +27,7 @@ MAX_FILE_BYTES = 4 * 2**30
 _PICKLED = frozenset({".pt", ".pth", ".pkl"})
 DEFAULT_MODEL = "nuclei-fluo"
 """The bundled model that is taken where none is named."""
-_BUNDLED = Path(__file__).parent.parent / "models"
+_BUNDLED = Path(__file__).parents[2] / "models"
 
 
 class ModelFileError(ValueError):
