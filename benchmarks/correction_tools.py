@@ -24,7 +24,7 @@ from napari_pixel_embedding import ClusterParams, build_cluster_index, load_mode
 from napari_pixel_embedding.core.corrections.corrections import no_corrections, split
 from napari_pixel_embedding.core.corrections.embedding_edits import grow_like, split_by_embedding
 from napari_pixel_embedding.core.corrections.uncertainty import ambiguity
-from napari_pixel_embedding.core.samples import load_sample
+from napari_pixel_embedding.core.datasets.samples import load_sample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

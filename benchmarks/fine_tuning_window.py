@@ -21,7 +21,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_pixel_embedding._napari.demo import Demo
-from napari_pixel_embedding.core.samples import load_sample
+from napari_pixel_embedding.core.datasets.samples import load_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable

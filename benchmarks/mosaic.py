@@ -19,8 +19,8 @@ from napari_pixel_embedding import average_precision, build_cluster_index, load_
 from napari_pixel_embedding.core.blockwise.block_plan import Layout, plan_blocks, plan_layout
 from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
 from napari_pixel_embedding.core.blockwise.roi import margin, pixel_bytes
+from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.inference.predict import predict_embedding
-from napari_pixel_embedding.core.samples import load_sample
 from napari_pixel_embedding.session import Engine, ImageInput, large
 from napari_pixel_embedding.session.pipeline import RunRequest
 

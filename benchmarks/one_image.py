@@ -17,9 +17,9 @@ import numpy as np
 import torch
 
 from napari_pixel_embedding import build_cluster_index, load_model, predict_embedding
+from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.model.devices import autocast
 from napari_pixel_embedding.core.model.networks import for_inference
-from napari_pixel_embedding.core.samples import load_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,9 +26,9 @@ from napari_pixel_embedding import (
     prepare_samples,
 )
 from napari_pixel_embedding.core.data import draw_batch
+from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.model.devices import autocast
 from napari_pixel_embedding.core.model.presets import SYSTEMS
-from napari_pixel_embedding.core.samples import load_sample
 from napari_pixel_embedding.core.training import _Trainer
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from napari_pixel_embedding import SyntheticConfig, synthetic_image
-from napari_pixel_embedding.core.synthetic import KINDS
+from napari_pixel_embedding.core.datasets.synthetic import KINDS
 
 _SHAPE = (220, 220)
 _DIAMETERS = {"ellipses": 22.0, "rosette": 36.0, "filaments": 28.0, "bacteria": 22.0}

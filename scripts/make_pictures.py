@@ -21,8 +21,8 @@ from qtpy.QtWidgets import QApplication
 from napari_pixel_embedding import synthesise_folder
 from napari_pixel_embedding._napari.demo import Demo
 from napari_pixel_embedding._napari.train_panel import TrainPanel
+from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.embedding.scatter import POSITION
-from napari_pixel_embedding.core.samples import load_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from npe2 import PluginManifest
 
-from napari_pixel_embedding.core.samples import DRAWN_SAMPLES, SAMPLES
+from napari_pixel_embedding.core.datasets.samples import DRAWN_SAMPLES, SAMPLES
 
 ROOT = Path(__file__).parents[1]
 INSIDE = ROOT / "src" / "napari_pixel_embedding" / "napari.yaml"

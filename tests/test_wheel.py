@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from napari_pixel_embedding.core.samples import DRAWN_SAMPLES, list_samples
+from napari_pixel_embedding.core.datasets.samples import DRAWN_SAMPLES, list_samples
 
 ROOT = Path(__file__).parents[1]
 MODEL = "nuclei-fluo"
@@ -105,7 +105,7 @@ def test_installed_package_lists_models_and_loads_samples(python: Path, tmp_path
     found = ask(
         python,
         "from napari_pixel_embedding import list_models\n"
-        "from napari_pixel_embedding.core.samples import list_samples, load_sample\n"
+        "from napari_pixel_embedding.core.datasets.samples import list_samples, load_sample\n"
         "counts = {name: int(load_sample(name)[1].max()) for name in list_samples()}\n"
         "print(json.dumps([list_models(), counts]))",
         tmp_path,
@@ -137,7 +137,7 @@ def test_installed_package_segments_a_sample(python: Path, tmp_path: Path) -> No
     found = ask(
         python,
         "from napari_pixel_embedding import average_precision, segment\n"
-        "from napari_pixel_embedding.core.samples import load_sample\n"
+        "from napari_pixel_embedding.core.datasets.samples import load_sample\n"
         "image, truth = load_sample('nuclei-small')\n"
         f"labels = segment(image.data, model={MODEL!r}, axes=image.axes, device='cpu')\n"
         "print(json.dumps([labels.shape, average_precision(truth, labels)]))",

@@ -8,9 +8,9 @@ import pytest
 import tifffile
 from imageio.v3 import imwrite
 
-from napari_pixel_embedding.core.annotated import split_pairs
 from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
+from napari_pixel_embedding.core.datasets.annotated import split_pairs
 from napari_pixel_embedding.core.datasets.pairs import names_where
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig

@@ -7,6 +7,11 @@ from .core.clustering import (
     mutex_watershed,
 )
 from .core.configs import FineTuneConfig, TrainConfig
+from .core.datasets.synthetic import (
+    SyntheticConfig,
+    SyntheticImage,
+    synthetic_image,
+)
 from .core.embedding.colors import embedding_to_rgb
 from .core.embedding.embedding_map import EmbeddingMap
 from .core.evaluation import Scores, evaluate
@@ -24,11 +29,6 @@ from .core.model.config import ModelConfig, list_models
 from .core.model.model_file import EmbeddingModel, load_model, save_model
 from .core.model.presets import model_config_for
 from .core.recipes import Recipe, load_recipe, save_recipe
-from .core.synthetic import (
-    SyntheticConfig,
-    SyntheticImage,
-    synthetic_image,
-)
 from .core.training import TrainProgress, prepare_samples, train
 from .datasets import import_cvppp, synthesise_folder
 from .workflows import (

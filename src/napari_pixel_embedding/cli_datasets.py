@@ -21,7 +21,7 @@ def add_dataset_commands(commands: Any) -> None:
 
 
 def _add_synthesise(commands: Any) -> None:
-    from napari_pixel_embedding.core.synthetic.config import KINDS, SyntheticConfig
+    from napari_pixel_embedding.core.datasets.synthetic.config import KINDS, SyntheticConfig
 
     parser = add_command(
         commands,
@@ -47,7 +47,7 @@ def _add_synthesise(commands: Any) -> None:
 
 
 def _synthesise(options: argparse.Namespace) -> int:
-    from napari_pixel_embedding.core.synthetic import SyntheticConfig
+    from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig
     from napari_pixel_embedding.datasets import synthesise_folder
 
     pairs = synthesise_folder(
@@ -85,7 +85,7 @@ def _add_import_cvppp(commands: Any) -> None:
 
 
 def _import_cvppp(options: argparse.Namespace) -> int:
-    from napari_pixel_embedding.core.cvppp import find_leaf_images
+    from napari_pixel_embedding.core.datasets.cvppp import find_leaf_images
     from napari_pixel_embedding.datasets import count_splits, import_cvppp
 
     images = import_cvppp(

@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_pixel_embedding.core.cvppp import (
+from napari_pixel_embedding.core.datasets.cvppp import (
     find_leaf_images,
     group_names,
     read_leaf_image,
     split_groups,
 )
 from napari_pixel_embedding.core.datasets.pairs import Pair
+from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig, synthetic_image
 from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.io.images import write_image, write_labels
-from napari_pixel_embedding.core.synthetic import SyntheticConfig, synthetic_image
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Sequence
 
-    from napari_pixel_embedding.core.cvppp import LeafImage, Split
-    from napari_pixel_embedding.core.synthetic import Kind
+    from napari_pixel_embedding.core.datasets.cvppp import LeafImage, Split
+    from napari_pixel_embedding.core.datasets.synthetic import Kind
 
     PathLike = str | os.PathLike[str]
 
@@ -114,7 +114,7 @@ def import_cvppp(
     Parameters
     ----------
     source : path
-        The unpacked download, or one subset of it; see :func:`~.core.cvppp.find_leaf_images`.
+        The unpacked download, or one subset of it; see :func:`~.cvppp.find_leaf_images`.
     output : path
         A new folder.
     group : str, optional

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.annotated import read_pairs, select_pairs
+from napari_pixel_embedding.core.datasets.annotated import read_pairs, select_pairs
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation import Scores, evaluate
 from napari_pixel_embedding.core.fine_tuning import fine_tune

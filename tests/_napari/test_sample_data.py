@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding._napari import sample_data
-from napari_pixel_embedding.core.samples import (
+from napari_pixel_embedding.core.datasets.samples import (
     DRAWN_SAMPLES,
     draw_sample,
     list_samples,

@@ -8,7 +8,7 @@ import pytest
 from napari_pixel_embedding import load_model
 from napari_pixel_embedding.core.annotated_frames import annotated_frames
 from napari_pixel_embedding.core.calibration import FEWEST, calibrated
-from napari_pixel_embedding.core.samples import load_sample
+from napari_pixel_embedding.core.datasets.samples import load_sample
 
 
 @pytest.fixture(scope="module")

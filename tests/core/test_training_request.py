@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pixel_embedding.core.annotated import TrainingPairs
+from napari_pixel_embedding.core.datasets.annotated import TrainingPairs
 from napari_pixel_embedding.core.datasets.pairs import Pair, find_pairs
 from napari_pixel_embedding.core.isolation import run_isolated
 from napari_pixel_embedding.core.model.model_file import load_model

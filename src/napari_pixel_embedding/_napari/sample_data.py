@@ -34,7 +34,7 @@ def sample_layers(name: str) -> list[LayerDataTuple]:
     ValueError
         No sample has this name.
     """
-    from napari_pixel_embedding.core.samples import get_sample, load_sample
+    from napari_pixel_embedding.core.datasets.samples import get_sample, load_sample
 
     image, labels = load_sample(name)
     kind = "ground truth" if get_sample(name).ground_truth else "labels made by software"
@@ -109,7 +109,7 @@ def drawn_layers(name: str) -> list[LayerDataTuple]:
     ValueError
         No drawn sample has this name.
     """
-    from napari_pixel_embedding.core.samples import draw_sample
+    from napari_pixel_embedding.core.datasets.samples import draw_sample
 
     image, labels = draw_sample(name)
     look = {"rgb": True} if image.ndim > labels.ndim else {"contrast_limits": _contrast(image)}

@@ -21,7 +21,7 @@ from napari_pixel_embedding.core.model.config import ModelConfig, list_models
 from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, SYSTEMS
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.survey import BadPair, TrainingPlan
+    from napari_pixel_embedding.core.datasets.inspection import BadPair, TrainingPlan
     from napari_pixel_embedding.session import TrainingRun
 
 _FOLDER = "A folder that holds images/ and masks/, label images of the same names."

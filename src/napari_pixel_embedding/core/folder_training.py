@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.annotated import (
+from napari_pixel_embedding.core.configs import TrainConfig
+from napari_pixel_embedding.core.datasets.annotated import (
     TrainingPairs,
     read_pairs,
     select_pairs,
@@ -16,7 +17,6 @@ from napari_pixel_embedding.core.annotated import (
     split_pairs,
     spread,
 )
-from napari_pixel_embedding.core.configs import TrainConfig
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation import ap_validation
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter

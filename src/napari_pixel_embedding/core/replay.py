@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_pixel_embedding.core.samples import samples_folder
-from napari_pixel_embedding.core.synthetic import SyntheticConfig, synthetic_image
+from napari_pixel_embedding.core.datasets.samples import samples_folder
+from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig, synthetic_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_pixel_embedding.core.annotated import TrainingPairs
+from napari_pixel_embedding.core.datasets.annotated import TrainingPairs
 from napari_pixel_embedding.core.datasets.pairs import Pair
 from napari_pixel_embedding.core.recipes import Recipe, format_recipe, parse_recipe
 

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterIndex
+    from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.examples import Example
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
-    from napari_pixel_embedding.core.survey import TrainingPlan
     from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.session.state import Lesson
@@ -102,7 +102,9 @@ class Engine:
     embedding_to_rgb: Callable[..., NDArray[Any]] = field(
         default=_core("embedding.colors", "embedding_to_rgb")
     )
-    plan_training: Callable[..., TrainingPlan] = field(default=_core("survey", "plan_training"))
+    plan_training: Callable[..., TrainingPlan] = field(
+        default=_core("datasets.inspection", "plan_training")
+    )
     run_isolated: Callable[..., Iterator[TrainProgress]] = field(
         default=_core("isolation", "run_isolated")
     )

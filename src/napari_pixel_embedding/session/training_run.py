@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
+    from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
     from napari_pixel_embedding.core.examples import Example
-    from napari_pixel_embedding.core.survey import TrainingPlan
     from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
-from napari_pixel_embedding.core.annotated import spread
+from napari_pixel_embedding.core.datasets.annotated import spread
 from napari_pixel_embedding.core.model.config import find_model, read_config
 from napari_pixel_embedding.core.recipes import save_recipe
 from napari_pixel_embedding.core.resuming import recipe_path
@@ -17,10 +17,10 @@ from napari_pixel_embedding.core.training_request import ENTRY
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
     from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.examples import Example
     from napari_pixel_embedding.core.recipes import Recipe
-    from napari_pixel_embedding.core.survey import TrainingPlan
     from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.core.training_request import TrainingRequest
     from napari_pixel_embedding.session.engine import Engine

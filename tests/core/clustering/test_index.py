@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pixel_embedding.core.clustering import ClusterParams, Summary, build_cluster_index
+from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.model.model_file import load_model
-from napari_pixel_embedding.core.samples import load_sample
 from tests.core.clustering.synthetic import f1_score, make_scene, stripes
 
 EVERYTHING = ClusterParams(min_size=0)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from napari_pixel_embedding.core.datasets.samples import load_sample
+from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig, synthetic_image
 from napari_pixel_embedding.core.inference.diameter import estimate_diameter
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.model.model_file import load_model
 from napari_pixel_embedding.core.progress import Cancelled
-from napari_pixel_embedding.core.samples import load_sample
-from napari_pixel_embedding.core.synthetic import SyntheticConfig, synthetic_image
 
 
 @pytest.fixture(scope="module")

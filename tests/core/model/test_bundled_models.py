@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.metrics import average_precision
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, find_model, list_models
 from napari_pixel_embedding.core.model.config import read_config as read
-from napari_pixel_embedding.core.samples import load_sample
 
 MOST_BYTES = 8_000_000
 

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from napari_pixel_embedding.core.synthetic.canvas import draw
-from napari_pixel_embedding.core.synthetic.config import KINDS, SyntheticConfig
-from napari_pixel_embedding.core.synthetic.fields import smooth_field
-from napari_pixel_embedding.core.synthetic.scenes import SCENES, Frame
+from napari_pixel_embedding.core.datasets.synthetic.config import KINDS, SyntheticConfig
+from napari_pixel_embedding.core.datasets.synthetic.noise import smooth_field
+from napari_pixel_embedding.core.datasets.synthetic.rasterise import draw
+from napari_pixel_embedding.core.datasets.synthetic.scenes import SCENES, Frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.synthetic.canvas import Drawing
-    from napari_pixel_embedding.core.synthetic.config import Kind
+    from napari_pixel_embedding.core.datasets.synthetic.config import Kind
+    from napari_pixel_embedding.core.datasets.synthetic.rasterise import Drawing
 
 _PALETTES = {
     "ellipses": ((0.93, 0.82, 0.90), (0.30, 0.14, 0.48)),

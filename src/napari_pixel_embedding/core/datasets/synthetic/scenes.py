@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.synthetic.fields import smooth_field
-from napari_pixel_embedding.core.synthetic.shapes import Ellipse, Leaf, Tube
+from napari_pixel_embedding.core.datasets.synthetic.noise import smooth_field
+from napari_pixel_embedding.core.datasets.synthetic.shapes import Ellipse, Leaf, Tube
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.synthetic.config import Kind
-    from napari_pixel_embedding.core.synthetic.shapes import Shape, Vectors
+    from napari_pixel_embedding.core.datasets.synthetic.config import Kind
+    from napari_pixel_embedding.core.datasets.synthetic.shapes import Shape, Vectors
 
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_pixel_embedding.core.synthetic import KINDS, SyntheticConfig, synthetic_image
-from napari_pixel_embedding.core.synthetic.fields import smooth_field
-from napari_pixel_embedding.core.synthetic.shapes import Ellipse, Leaf, Tube
+from napari_pixel_embedding.core.datasets.synthetic import KINDS, SyntheticConfig, synthetic_image
+from napari_pixel_embedding.core.datasets.synthetic.noise import smooth_field
+from napari_pixel_embedding.core.datasets.synthetic.shapes import Ellipse, Leaf, Tube
 
 CLEAN = SyntheticConfig(noise=0.0, blur=0.0, uneven=0.0)
 kinds = st.sampled_from(KINDS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.annotated import (
+from napari_pixel_embedding.core.datasets.annotated import (
     TrainingPairs,
     select_pairs,
     shape_options,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_pixel_embedding.core.synthetic.config import KINDS, Kind, SyntheticConfig
-from napari_pixel_embedding.core.synthetic.drawing import SyntheticImage, synthetic_image
+from napari_pixel_embedding.core.datasets.synthetic.config import KINDS, Kind, SyntheticConfig
+from napari_pixel_embedding.core.datasets.synthetic.drawing import SyntheticImage, synthetic_image
 
 __all__ = ["KINDS", "Kind", "SyntheticConfig", "SyntheticImage", "synthetic_image"]

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from napari_pixel_embedding.core.cvppp import (
+from napari_pixel_embedding.core.datasets.cvppp import (
     LeafImage,
     find_leaf_images,
     group_names,
     read_leaf_image,
     split_groups,
 )
-from napari_pixel_embedding.core.synthetic import SyntheticConfig, synthetic_image
+from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig, synthetic_image
 
 
 @pytest.fixture

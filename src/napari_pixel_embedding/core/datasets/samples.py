@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.datasets.synthetic import Kind, SyntheticImage
     from napari_pixel_embedding.core.io.images import ImageData
-    from napari_pixel_embedding.core.synthetic import Kind, SyntheticImage
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ SAMPLES = (
 
 @dataclass(frozen=True)
 class DrawnSample:
-    """A sample that is drawn by :func:`~.core.synthetic.synthetic_image`.
+    """A sample that is drawn by :func:`~.synthetic.synthetic_image`.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def samples_folder() -> Path:
     FileNotFoundError
         Neither place has it; the installation is incomplete.
     """
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     for folder in (package / "sample_data", package.parents[1] / "sample_data"):
         if (folder / "images").is_dir():
             return folder
@@ -187,7 +187,7 @@ def draw_sample(name: str) -> SyntheticImage:
     >>> image.shape, labels.shape
     ((512, 512, 3), (512, 512))
     """
-    from napari_pixel_embedding.core.synthetic import SyntheticConfig, synthetic_image
+    from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig, synthetic_image
 
     for sample in DRAWN_SAMPLES:
         if sample.name == name:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core import samples
+from napari_pixel_embedding.core.datasets import samples
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
-from napari_pixel_embedding.core.samples import (
+from napari_pixel_embedding.core.datasets.samples import (
     DRAWN_SAMPLES,
     draw_sample,
     get_sample,

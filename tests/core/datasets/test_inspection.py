@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_pixel_embedding.core.datasets.inspection import plan_training
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.progress import Cancelled
-from napari_pixel_embedding.core.survey import plan_training
 
 
 def write(folder, name, image, mask, **metadata):

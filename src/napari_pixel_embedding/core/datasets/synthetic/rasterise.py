@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.synthetic.fields import smooth_field
+from napari_pixel_embedding.core.datasets.synthetic.noise import smooth_field
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.synthetic.scenes import Frame, Scene
-    from napari_pixel_embedding.core.synthetic.shapes import Shape
+    from napari_pixel_embedding.core.datasets.synthetic.scenes import Frame, Scene
+    from napari_pixel_embedding.core.datasets.synthetic.shapes import Shape
 
 MIN_PIXELS = 4
 MIN_VISIBLE = 0.25  # of an object's pixels; what is hidden more than that is left out
