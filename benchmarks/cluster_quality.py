@@ -25,8 +25,8 @@ import numpy as np
 
 from napari_pixel_embedding import ClusterParams, build_cluster_index, load_model, predict_embedding
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
+from napari_pixel_embedding.core.evaluation.metrics import average_precision, matching
 from napari_pixel_embedding.core.io.images import read_image, read_labels
-from napari_pixel_embedding.core.metrics import average_precision, matching
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # the exact reference lies among the tests
 from tests.core.clustering.exact_mean_shift import exact_mean_shift

@@ -35,7 +35,7 @@ from napari_pixel_embedding.console import follow, say
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 from napari_pixel_embedding.core.datasets.annotated import read_pairs, spread
-from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
+from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
 from napari_pixel_embedding.core.folder_training import choose_pairs
 
 if TYPE_CHECKING:

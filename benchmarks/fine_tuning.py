@@ -30,10 +30,10 @@ from scipy import ndimage
 
 from napari_pixel_embedding import FineTuneConfig, fine_tune, load_model, segment
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
+from napari_pixel_embedding.core.evaluation.comparison import ErrorCounts
+from napari_pixel_embedding.core.evaluation.error_counts import count_errors
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.io.images import read_image, read_labels
-from napari_pixel_embedding.core.object_errors import count_errors
-from napari_pixel_embedding.core.tuning_report import ErrorCounts
 
 if TYPE_CHECKING:
     from napari_pixel_embedding import EmbeddingModel

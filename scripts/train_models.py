@@ -32,7 +32,7 @@ from napari_pixel_embedding import (
     train,
 )
 from napari_pixel_embedding.core.configs import Augmentation
-from napari_pixel_embedding.core.evaluation import score
+from napari_pixel_embedding.core.evaluation.evaluate import score
 
 if TYPE_CHECKING:
     from sources import Source

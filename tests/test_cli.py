@@ -11,7 +11,7 @@ import tifffile
 
 import napari_pixel_embedding
 from napari_pixel_embedding import cli
-from napari_pixel_embedding.core.evaluation import Scores
+from napari_pixel_embedding.core.evaluation.evaluate import Scores
 from napari_pixel_embedding.core.inference.test_time_augmentation import views
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig

@@ -14,17 +14,17 @@ from .core.datasets.synthetic import (
 )
 from .core.embedding.colors import embedding_to_rgb
 from .core.embedding.embedding_map import EmbeddingMap
-from .core.evaluation import Scores, evaluate
-from .core.fine_tuning import fine_tune
-from .core.inference.diameter import estimate_diameter
-from .core.inference.predict import predict_embedding, predict_frames
-from .core.inference.segment import segment
-from .core.metrics import (
+from .core.evaluation.evaluate import Scores, evaluate
+from .core.evaluation.metrics import (
     average_precision,
     difference_in_count,
     panoptic_quality,
     symmetric_best_dice,
 )
+from .core.fine_tuning import fine_tune
+from .core.inference.diameter import estimate_diameter
+from .core.inference.predict import predict_embedding, predict_frames
+from .core.inference.segment import segment
 from .core.model.config import ModelConfig, list_models
 from .core.model.model_file import EmbeddingModel, load_model, save_model
 from .core.model.presets import model_config_for

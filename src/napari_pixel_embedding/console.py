@@ -11,9 +11,9 @@ from tqdm import tqdm
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from napari_pixel_embedding.core.evaluation.comparison import TuningReport
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.training import TrainProgress
-    from napari_pixel_embedding.core.tuning_report import TuningReport
 
 
 def follow(run: Iterator[TrainProgress]) -> TrainProgress | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.datasets.annotated import read_pairs, select_pairs
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
-from napari_pixel_embedding.core.evaluation import Scores, evaluate
+from napari_pixel_embedding.core.evaluation.evaluate import Scores, evaluate
 from napari_pixel_embedding.core.fine_tuning import fine_tune
 from napari_pixel_embedding.core.folder_training import train_from_folder
 from napari_pixel_embedding.core.inference.axes import axes_for_model, common_axes, scale_along

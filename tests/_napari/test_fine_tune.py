@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding._napari.tuned_layers import _within
+from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
 from napari_pixel_embedding.core.tuning_process import Interrupted
-from napari_pixel_embedding.core.tuning_report import BeforeAfter, ErrorCounts, TuningReport
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.training import TrainProgress
-from napari_pixel_embedding.core.tuning_report import BeforeAfter, ErrorCounts, TuningReport
 
 if TYPE_CHECKING:
     from pathlib import Path

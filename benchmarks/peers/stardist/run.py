@@ -32,7 +32,7 @@ from environment import call
 from napari_pixel_embedding import build_cluster_index, load_model, predict_embedding
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.datasets.samples import load_sample
-from napari_pixel_embedding.core.evaluation import score
+from napari_pixel_embedding.core.evaluation.evaluate import score
 from napari_pixel_embedding.core.io.images import read_labels
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-    from napari_pixel_embedding.core.examples import Example
+    from napari_pixel_embedding.core.evaluation.worst_images import Example
 
 _OUTLINE = 1
 

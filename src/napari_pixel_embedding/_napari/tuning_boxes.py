@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
 
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.core.tuning_report import BeforeAfter, TuningReport
+    from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, TuningReport
     from napari_pixel_embedding.session import Lesson
 
 THIS, ALL, FOLDER = range(3)

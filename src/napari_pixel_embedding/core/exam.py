@@ -9,12 +9,12 @@ import numpy as np
 from scipy import ndimage
 
 from napari_pixel_embedding.core.clustering import build_cluster_index
-from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
+from napari_pixel_embedding.core.evaluation.comparison import ErrorCounts
+from napari_pixel_embedding.core.evaluation.error_counts import count_errors, judged
+from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
+from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.object_scale import params_as_seen
 from napari_pixel_embedding.core.inference.predict import predict_normalised
-from napari_pixel_embedding.core.metrics import average_precision
-from napari_pixel_embedding.core.object_errors import count_errors, judged
-from napari_pixel_embedding.core.tuning_report import ErrorCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,6 +13,7 @@ import numpy as np
 from napari_pixel_embedding.core.annotated_frames import annotated_frames
 from napari_pixel_embedding.core.calibration import calibrated
 from napari_pixel_embedding.core.configs import FineTuneConfig
+from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, TuningReport
 from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
 from napari_pixel_embedding.core.lessons import (
     Lessons,
@@ -25,7 +26,6 @@ from napari_pixel_embedding.core.lessons import (
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.replay import bundled_replay
 from napari_pixel_embedding.core.training import TrainProgress, train
-from napari_pixel_embedding.core.tuning_report import BeforeAfter, TuningReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence

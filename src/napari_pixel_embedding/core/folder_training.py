@@ -18,7 +18,7 @@ from napari_pixel_embedding.core.datasets.annotated import (
     spread,
 )
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
-from napari_pixel_embedding.core.evaluation import ap_validation
+from napari_pixel_embedding.core.evaluation.evaluate import ap_validation
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.io.images import read_image
 from napari_pixel_embedding.core.model.model_file import (

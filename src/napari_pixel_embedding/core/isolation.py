@@ -21,9 +21,9 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 
+from napari_pixel_embedding.core.evaluation.comparison import TuningReport
 from napari_pixel_embedding.core.model.model_file import load_model, save_model
 from napari_pixel_embedding.core.training import TrainProgress
-from napari_pixel_embedding.core.tuning_report import TuningReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator

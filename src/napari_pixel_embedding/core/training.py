@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.evaluation.comparison import TuningReport
     from napari_pixel_embedding.core.inference.object_scale import Spacings
-    from napari_pixel_embedding.core.tuning_report import TuningReport
 
 
 Validation = Callable[[EmbeddingModel], float]

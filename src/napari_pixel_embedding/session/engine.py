@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-    from napari_pixel_embedding.core.examples import Example
+    from napari_pixel_embedding.core.evaluation.worst_images import Example
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training import TrainProgress
@@ -109,7 +109,7 @@ class Engine:
         default=_core("isolation", "run_isolated")
     )
     worst_examples: Callable[..., list[Example]] = field(
-        default=_core("examples", "worst_examples")
+        default=_core("evaluation.worst_images", "worst_examples")
     )
     fine_tune: Callable[..., Iterator[TrainProgress]] = field(
         default=_core("tuning_process", "fine_tune_isolated")

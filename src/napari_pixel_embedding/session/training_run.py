@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
-    from napari_pixel_embedding.core.examples import Example
+    from napari_pixel_embedding.core.evaluation.worst_images import Example
     from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
     from napari_pixel_embedding.core.datasets.pairs import Pair
-    from napari_pixel_embedding.core.examples import Example
+    from napari_pixel_embedding.core.evaluation.worst_images import Example
     from napari_pixel_embedding.core.recipes import Recipe
     from napari_pixel_embedding.core.training import TrainProgress
     from napari_pixel_embedding.core.training_request import TrainingRequest

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skimage.draw import disk
 
 from napari_pixel_embedding.core.annotated_frames import annotated_frames
+from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.normalisation import normalise
 from napari_pixel_embedding.core.inference.object_scale import (
     equivalent_diameter,
@@ -23,7 +24,6 @@ from napari_pixel_embedding.core.inference.object_scale import (
 )
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.inference.segment import segment
-from napari_pixel_embedding.core.metrics import average_precision
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import load_model
 

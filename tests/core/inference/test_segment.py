@@ -8,8 +8,8 @@ from numpy.testing import assert_array_equal
 
 from napari_pixel_embedding import load_model, segment
 from napari_pixel_embedding.core.datasets.samples import load_sample
+from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.segment import segment_field
-from napari_pixel_embedding.core.metrics import average_precision
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.datasets.samples import load_sample
+from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.segment import segment
-from napari_pixel_embedding.core.metrics import average_precision
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, find_model, list_models
 from napari_pixel_embedding.core.model.config import read_config as read
 

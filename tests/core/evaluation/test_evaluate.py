@@ -5,9 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core import evaluation
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
-from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS, ap_validation, evaluate, score
+from napari_pixel_embedding.core.evaluation import evaluate as evaluation
+from napari_pixel_embedding.core.evaluation.evaluate import (
+    IOU_THRESHOLDS,
+    ap_validation,
+    evaluate,
+    score,
+)
 from napari_pixel_embedding.core.inference.predict import predict_frames
 
 PERFECT = {"ap50": 1, "ap75": 1, "ap": 1, "sbd": 1, "dic": 0, "pq": 1}

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.inference.object_scale import spacing_of_each, usual_params
-from napari_pixel_embedding.core.inference.predict import predict_frames
-from napari_pixel_embedding.core.inference.segment import cluster, segment
-from napari_pixel_embedding.core.metrics import (
+from napari_pixel_embedding.core.evaluation.metrics import (
     average_precision,
     difference_in_count,
     panoptic_quality,
     symmetric_best_dice,
 )
+from napari_pixel_embedding.core.inference.object_scale import spacing_of_each, usual_params
+from napari_pixel_embedding.core.inference.predict import predict_frames
+from napari_pixel_embedding.core.inference.segment import cluster, segment
 from napari_pixel_embedding.core.progress import report
 
 if TYPE_CHECKING:

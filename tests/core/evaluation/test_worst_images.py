@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pixel_embedding.core import examples
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
-from napari_pixel_embedding.core.examples import worst_examples
+from napari_pixel_embedding.core.evaluation import worst_images as examples
+from napari_pixel_embedding.core.evaluation.worst_images import worst_examples
 from napari_pixel_embedding.core.inference.segment import segment
 
 

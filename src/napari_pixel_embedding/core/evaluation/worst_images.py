@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.evaluation import IOU_THRESHOLDS
+from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
+from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.axes import axes_for_model, scale_along
 from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.io.images import read_image, read_labels
-from napari_pixel_embedding.core.metrics import average_precision
 from napari_pixel_embedding.core.progress import report
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_pixel_embedding.core.evaluation.comparison import ErrorCounts
+from napari_pixel_embedding.core.evaluation.metrics import matching
 from napari_pixel_embedding.core.label_regions import contains
-from napari_pixel_embedding.core.metrics import matching
-from napari_pixel_embedding.core.tuning_report import ErrorCounts
 from napari_pixel_embedding.core.validation import check_same_shape
 
 if TYPE_CHECKING:

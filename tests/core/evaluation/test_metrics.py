@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_pixel_embedding.core.metrics import (
+from napari_pixel_embedding.core.evaluation.metrics import (
     Matching,
     average_precision,
     difference_in_count,

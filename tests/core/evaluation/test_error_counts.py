@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pixel_embedding.core.metrics import average_precision
-from napari_pixel_embedding.core.object_errors import count_errors, judged
-from napari_pixel_embedding.core.tuning_report import BeforeAfter, ErrorCounts, TuningReport
+from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
+from napari_pixel_embedding.core.evaluation.error_counts import count_errors, judged
+from napari_pixel_embedding.core.evaluation.metrics import average_precision
 
 
 def counts(true, pred, counted=None):

@@ -1,0 +1,1 @@
+"""Evaluation: how good label images are."""
