@@ -36,7 +36,7 @@ from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watersh
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 from napari_pixel_embedding.core.datasets.annotated import read_pairs, spread
 from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
-from napari_pixel_embedding.core.folder_training import choose_pairs
+from napari_pixel_embedding.core.training.train_folder import choose_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -66,7 +66,7 @@ def _kill_tuning(times: int) -> list[int]:
     import numpy as np
 
     from napari_pixel_embedding import EmbeddingModel, FineTuneConfig, ModelConfig, load_model
-    from napari_pixel_embedding.core.isolation import MODEL_FILE
+    from napari_pixel_embedding.core.training.worker_process import MODEL_FILE
     from napari_pixel_embedding.core.tuning_process import (
         fine_tune_isolated,
         interrupted_tunings,
@@ -93,7 +93,7 @@ def _kill_tuning(times: int) -> list[int]:
 
 def _kill_while_running(run: object) -> None:
     """Follow a training for a random time after its first message, then kill its process."""
-    from napari_pixel_embedding.core.isolation import ProcessEnded
+    from napari_pixel_embedding.core.training.worker_process import ProcessEnded
 
     end = None
     try:

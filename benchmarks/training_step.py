@@ -25,16 +25,16 @@ from napari_pixel_embedding import (
     model_config_for,
     prepare_samples,
 )
-from napari_pixel_embedding.core.data import draw_batch
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.model.devices import autocast
 from napari_pixel_embedding.core.model.presets import SYSTEMS
-from napari_pixel_embedding.core.training import _Trainer
+from napari_pixel_embedding.core.training.batches import draw_batch
+from napari_pixel_embedding.core.training.train import _Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_pixel_embedding.core.data import Sample
+    from napari_pixel_embedding.core.training.targets import Sample
 
 _CPU = torch.device("cpu")
 

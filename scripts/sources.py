@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from napari_pixel_embedding import SyntheticConfig, prepare_samples, segment, synthetic_image
-from napari_pixel_embedding.core.data import prepare_sample
 from napari_pixel_embedding.core.datasets.pairs import find_pairs, names_where
 from napari_pixel_embedding.core.inference.normalisation import normalise
 from napari_pixel_embedding.core.inference.object_scale import (
@@ -18,6 +17,7 @@ from napari_pixel_embedding.core.inference.object_scale import (
     zoomed_shape,
 )
 from napari_pixel_embedding.core.io.images import read_image, read_labels
+from napari_pixel_embedding.core.training.targets import prepare_sample
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding import EmbeddingModel, ModelConfig
-    from napari_pixel_embedding.core.data import Sample
+    from napari_pixel_embedding.core.training.targets import Sample
 
 
 class Segmented(NamedTuple):

@@ -31,8 +31,8 @@ from napari_pixel_embedding import (
     save_model,
     train,
 )
-from napari_pixel_embedding.core.configs import Augmentation
 from napari_pixel_embedding.core.evaluation.evaluate import score
+from napari_pixel_embedding.core.training.config import Augmentation
 
 if TYPE_CHECKING:
     from sources import Source

@@ -9,12 +9,13 @@ import tifffile
 from imageio.v3 import imwrite
 
 from napari_pixel_embedding.core.clustering import ClusterParams
-from napari_pixel_embedding.core.configs import FineTuneConfig, TrainConfig
 from napari_pixel_embedding.core.datasets.annotated import split_pairs
 from napari_pixel_embedding.core.datasets.pairs import names_where
+from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model
+from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.workflows import (
     evaluate_folder,
     fine_tune_files,

@@ -6,7 +6,6 @@ from .core.clustering import (
     build_cluster_index,
     mutex_watershed,
 )
-from .core.configs import FineTuneConfig, TrainConfig
 from .core.datasets.synthetic import (
     SyntheticConfig,
     SyntheticImage,
@@ -22,14 +21,17 @@ from .core.evaluation.metrics import (
     symmetric_best_dice,
 )
 from .core.fine_tuning import fine_tune
+from .core.fine_tuning_config import FineTuneConfig
 from .core.inference.diameter import estimate_diameter
 from .core.inference.predict import predict_embedding, predict_frames
 from .core.inference.segment import segment
 from .core.model.config import ModelConfig, list_models
 from .core.model.model_file import EmbeddingModel, load_model, save_model
 from .core.model.presets import model_config_for
-from .core.recipes import Recipe, load_recipe, save_recipe
-from .core.training import TrainProgress, prepare_samples, train
+from .core.training.config import TrainConfig
+from .core.training.recipe import Recipe, load_recipe, save_recipe
+from .core.training.targets import prepare_samples
+from .core.training.train import TrainProgress, train
 from .datasets import import_cvppp, synthesise_folder
 from .workflows import (
     evaluate_folder,

@@ -120,8 +120,8 @@ def _count_images(paths: Sequence[Path]) -> int:
 
 
 def _add_train(commands: Any) -> None:
-    from napari_pixel_embedding.core.configs import TrainConfig
     from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, SYSTEMS
+    from napari_pixel_embedding.core.training.config import TrainConfig
 
     parser = add_command(
         commands,
@@ -189,7 +189,7 @@ _MODEL_OPTIONS = (
 
 def _train(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.core.model.model_file import model_path
-    from napari_pixel_embedding.core.recipes import Recipe, load_recipe
+    from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe
     from napari_pixel_embedding.workflows import train_from_folder
 
     recipe = Recipe() if options.recipe is None else load_recipe(options.recipe)
@@ -206,7 +206,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _add_finetune(commands: Any) -> None:
-    from napari_pixel_embedding.core.configs import FineTuneConfig
+    from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
 
     parser = add_command(
         commands,
@@ -240,7 +240,7 @@ def _add_finetune(commands: Any) -> None:
 
 
 def _finetune(options: argparse.Namespace) -> int:
-    from napari_pixel_embedding.core.configs import FineTuneConfig
+    from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
     from napari_pixel_embedding.core.model.model_file import model_path
     from napari_pixel_embedding.workflows import fine_tune_files
 

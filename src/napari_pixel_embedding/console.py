@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.evaluation.comparison import TuningReport
     from napari_pixel_embedding.core.progress import Progress
-    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training.train import TrainProgress
 
 
 def follow(run: Iterator[TrainProgress]) -> TrainProgress | None:

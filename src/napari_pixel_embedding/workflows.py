@@ -14,7 +14,6 @@ from napari_pixel_embedding.core.datasets.annotated import read_pairs, select_pa
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation.evaluate import Scores, evaluate
 from napari_pixel_embedding.core.fine_tuning import fine_tune
-from napari_pixel_embedding.core.folder_training import train_from_folder
 from napari_pixel_embedding.core.inference.axes import axes_for_model, common_axes, scale_along
 from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.io.files import list_images
@@ -25,16 +24,17 @@ from napari_pixel_embedding.core.model.model_file import (
     model_path,
     save_model,
 )
+from napari_pixel_embedding.core.training.train_folder import train_from_folder
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from napari_pixel_embedding.core.clustering import ClusterParams
-    from napari_pixel_embedding.core.configs import FineTuneConfig
+    from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.progress import Progress
-    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training.train import TrainProgress
 
     PathLike = str | os.PathLike[str]
 

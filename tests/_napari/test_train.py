@@ -12,8 +12,8 @@ from safetensors.numpy import save_file
 
 from napari_pixel_embedding._napari.segment_panel import SegmentPanel
 from napari_pixel_embedding._napari.train_panel import TrainPanel, _progress_text, _time_text
-from napari_pixel_embedding.core.recipes import Recipe, load_recipe, save_recipe
-from napari_pixel_embedding.core.training import TrainProgress
+from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe, save_recipe
+from napari_pixel_embedding.core.training.train import TrainProgress
 
 TINY = {"embedding_dim": 2, "coordinate_scale": 4.0, "base_width": 2, "depth": 1}
 QUICK = {"steps": 4, "batch_size": 1, "crop": 32, "validate_every": 2}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_pixel_embedding.core.configs import FineTuneConfig
 from napari_pixel_embedding.core.exam import Exam, question_on_all, questions_about
+from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
 from napari_pixel_embedding.core.lessons import (
     chances,
     completed_samples,

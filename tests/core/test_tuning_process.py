@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from napari_pixel_embedding.core import tuning_process
-from napari_pixel_embedding.core.configs import FineTuneConfig
 from napari_pixel_embedding.core.fine_tuning import fine_tune
+from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
 from napari_pixel_embedding.core.io.user_folder import VARIABLE
-from napari_pixel_embedding.core.isolation import ProcessEnded
+from napari_pixel_embedding.core.training.worker_process import ProcessEnded
 from napari_pixel_embedding.core.tuning_process import (
     fine_tune_isolated,
     forget_tuning,

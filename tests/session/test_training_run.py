@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 from napari_pixel_embedding.core.datasets.annotated import TrainingPairs
 from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
 from napari_pixel_embedding.core.datasets.pairs import Pair
-from napari_pixel_embedding.core.recipes import Recipe, load_recipe, save_recipe
-from napari_pixel_embedding.core.training_request import TrainingRequest
+from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe, save_recipe
+from napari_pixel_embedding.core.training.request import TrainingRequest
 from napari_pixel_embedding.session import ImmediateExecutor, Session, curves
 from napari_pixel_embedding.session.training_run import TrainingRun
 from tests.session.fakes import FakeStep, QueueExecutor, fake_engine

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core.isolation import ProcessEnded
+from napari_pixel_embedding.core.training.worker_process import ProcessEnded
 from napari_pixel_embedding.core.tuning_process import Interrupted
 from napari_pixel_embedding.session import (
     Field,

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_pixel_embedding._napari.widgets import text
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training.train import TrainProgress
 
 _COLORS = {
     "total": "#f0f0f0",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari import Viewer
 
-    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training.train import TrainProgress
 
 _START = "Train in the background, in a process of its own; the window stays free."
 _ANEW = "Forget the interrupted training and begin with the first step."

@@ -54,7 +54,7 @@ def calibrated(
     model : EmbeddingModel
         A tuned one.
     frames : sequence of (image, corrections)
-        From :func:`~.annotated_frames.annotated_frames`: at the size that the network sees. Without
+        From :func:`~.targets.annotated_frames`: at the size that the network sees. Without
         ten objects the parameters stay those of the parent.
     past : sequence of (image, labels)
         What the model is not to forget, likewise.

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_pixel_embedding.core.annotated_frames import annotated_frames
 from napari_pixel_embedding.core.calibration import calibrated
-from napari_pixel_embedding.core.configs import FineTuneConfig
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, TuningReport
+from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
 from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
 from napari_pixel_embedding.core.lessons import (
     Lessons,
@@ -25,7 +24,8 @@ from napari_pixel_embedding.core.lessons import (
 )
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.replay import bundled_replay
-from napari_pixel_embedding.core.training import TrainProgress, train
+from napari_pixel_embedding.core.training.targets import annotated_frames
+from napari_pixel_embedding.core.training.train import TrainProgress, train
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.data import Sample
     from napari_pixel_embedding.core.exam import Exam, Marks
     from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.training.targets import Sample
 
 
 def fine_tune(

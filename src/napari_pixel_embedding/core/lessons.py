@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from napari_pixel_embedding.core.annotated_frames import annotated_frames
-from napari_pixel_embedding.core.data import Sample, prepare_sample
 from napari_pixel_embedding.core.exam import Exam, question_on_all, questions_about
 from napari_pixel_embedding.core.inference.object_scale import params_as_seen, spacing_of_each
 from napari_pixel_embedding.core.inference.predict import predict_foreground, predict_normalised
-from napari_pixel_embedding.core.losses import IGNORE, LEFT_OUT
 from napari_pixel_embedding.core.pseudo_labels import completed
+from napari_pixel_embedding.core.training.losses import IGNORE, LEFT_OUT
+from napari_pixel_embedding.core.training.targets import Sample, annotated_frames, prepare_sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.configs import FineTuneConfig
     from napari_pixel_embedding.core.exam import Question
+    from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
     from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
@@ -79,7 +78,7 @@ def lessons_from(
     model : EmbeddingModel
         The parent, whose foreground tells what surely is background.
     frames : sequence of (image, corrections)
-        From :func:`~.annotated_frames.annotated_frames`, each with at least one corrected object.
+        From :func:`~.targets.annotated_frames`, each with at least one corrected object.
     config : FineTuneConfig
         How to tune.
     device : str

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.label_regions import contains
-from napari_pixel_embedding.core.losses import IGNORE, LEFT_OUT
+from napari_pixel_embedding.core.training.losses import IGNORE, LEFT_OUT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

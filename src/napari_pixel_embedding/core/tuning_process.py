@@ -18,10 +18,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.configs import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
 from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.io.user_folder import user_folder
-from napari_pixel_embedding.core.resuming import checkpoint_path, interrupted_at
+from napari_pixel_embedding.core.training.checkpoint import checkpoint_path, interrupted_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
-    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training.train import TrainProgress
 
 ENTRY = f"{__name__}:tune_request"
-"""What :func:`~.isolation.run_isolated` is to run on a folder with a request."""
+"""What :func:`~.worker_process.run_isolated` is to run on a folder with a request."""
 
 _REQUEST, _PARENT, _OUTPUT, _LOCK = "request.json", "parent.safetensors", "run", "lock"
 _STALE_S = 24 * 3600
@@ -90,7 +90,7 @@ def fine_tune_isolated(
     axes, spacing : sequence
         Axes of each image, and size of its pixels.
     alive : callable, optional
-        As in :func:`~.isolation.run_isolated`, whose errors these are too.
+        As in :func:`~.worker_process.run_isolated`, whose errors these are too.
     """
     folder = _new_folder()
     corrected = [_corrected_only(*one) for one in zip(images, corrections, axes, strict=True)]
@@ -111,7 +111,7 @@ def resume_tuning(
     folder: Path, *, alive: Callable[[], None] | None = None
 ) -> Generator[TrainProgress, None, None]:
     """Go on with an interrupted fine-tuning; the folder stays if it is interrupted again."""
-    from napari_pixel_embedding.core.isolation import ProcessEnded, run_isolated
+    from napari_pixel_embedding.core.training.worker_process import ProcessEnded, run_isolated
 
     keep = False
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.evaluation.worst_images import Example
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
-    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.session.state import Lesson
 
@@ -106,7 +106,7 @@ class Engine:
         default=_core("datasets.inspection", "plan_training")
     )
     run_isolated: Callable[..., Iterator[TrainProgress]] = field(
-        default=_core("isolation", "run_isolated")
+        default=_core("training.worker_process", "run_isolated")
     )
     worst_examples: Callable[..., list[Example]] = field(
         default=_core("evaluation.worst_images", "worst_examples")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.evaluation.comparison import TuningReport
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
-    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.session.autosave import Recovery
     from napari_pixel_embedding.session.cuts import Locals

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from napari_pixel_embedding.core.recipes import Recipe, load_recipe, save_recipe
-from napari_pixel_embedding.core.resuming import checkpoint_path, interrupted_at, recipe_path
-from napari_pixel_embedding.core.training_request import TrainingRequest
+from napari_pixel_embedding.core.training.checkpoint import (
+    checkpoint_path,
+    interrupted_at,
+    recipe_path,
+)
+from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe, save_recipe
+from napari_pixel_embedding.core.training.request import TrainingRequest
 from napari_pixel_embedding.session import training_work
 from napari_pixel_embedding.session.curves import thinned
 from napari_pixel_embedding.session.jobs import JobLine
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
     from napari_pixel_embedding.core.evaluation.worst_images import Example
-    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.state import Session

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 from napari_pixel_embedding.core.datasets.annotated import spread
 from napari_pixel_embedding.core.model.config import find_model, read_config
-from napari_pixel_embedding.core.recipes import save_recipe
-from napari_pixel_embedding.core.resuming import recipe_path
-from napari_pixel_embedding.core.training_request import ENTRY
+from napari_pixel_embedding.core.training.checkpoint import recipe_path
+from napari_pixel_embedding.core.training.recipe import save_recipe
+from napari_pixel_embedding.core.training.request import ENTRY
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
     from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.evaluation.worst_images import Example
-    from napari_pixel_embedding.core.recipes import Recipe
-    from napari_pixel_embedding.core.training import TrainProgress
-    from napari_pixel_embedding.core.training_request import TrainingRequest
+    from napari_pixel_embedding.core.training.recipe import Recipe
+    from napari_pixel_embedding.core.training.request import TrainingRequest
+    from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report
 

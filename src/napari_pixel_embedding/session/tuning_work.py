@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
-    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report

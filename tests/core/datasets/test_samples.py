@@ -84,12 +84,12 @@ def test_folder_inside_the_package_comes_first(
 ) -> None:
     installed = tmp_path / "site-packages" / "package"
     (installed / "sample_data" / "images").mkdir(parents=True)
-    monkeypatch.setattr(samples, "__file__", str(installed / "core" / "samples.py"))
+    monkeypatch.setattr(samples, "__file__", str(installed / "core" / "datasets" / "samples.py"))
     assert samples_folder() == installed / "sample_data"
 
 
 def test_missing_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "__file__", str(tmp_path / "a" / "b" / "core" / "samples.py"))
+    monkeypatch.setattr(samples, "__file__", str(tmp_path / "a" / "b" / "core" / "datasets" / "samples.py"))
     with pytest.raises(FileNotFoundError, match="install napari-pixel-embedding again"):
         samples_folder()
 

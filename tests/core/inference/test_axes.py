@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_pixel_embedding.core.annotated_frames import annotated_frames
 from napari_pixel_embedding.core.inference.axes import channels_first
 from napari_pixel_embedding.core.inference.normalisation import (
     channel_ranges,
@@ -13,6 +12,7 @@ from napari_pixel_embedding.core.inference.normalisation import (
     normalise,
 )
 from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.training.targets import annotated_frames
 
 GREY = ModelConfig()
 COLOUR = ModelConfig(in_channels=3)

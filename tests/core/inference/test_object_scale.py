@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.draw import disk
 
-from napari_pixel_embedding.core.annotated_frames import annotated_frames
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.normalisation import normalise
 from napari_pixel_embedding.core.inference.object_scale import (
@@ -26,6 +25,7 @@ from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import load_model
+from napari_pixel_embedding.core.training.targets import annotated_frames
 
 FLAT = ModelConfig(object_diameter=20)
 VOLUME = ModelConfig(axes="ZYX", object_diameter=20, pixel_size=(2.0, 1.0, 1.0))

@@ -83,7 +83,7 @@ def plan_training(
     Parameters
     ----------
     folder, validation, names, hold_back
-        As in :func:`~.folder_training.train_from_folder`.
+        As in :func:`~.train_folder.train_from_folder`.
     start : ModelConfig, optional
         Of the model that is to go on learning: the images have to fit it. By default a model is
         made for what most images are.

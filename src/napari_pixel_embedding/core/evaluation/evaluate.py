@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
-    from napari_pixel_embedding.core.training import Validation
+    from napari_pixel_embedding.core.training.train import Validation
 
 IOU_THRESHOLDS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())
 

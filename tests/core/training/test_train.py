@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_pixel_embedding.core import training
-from napari_pixel_embedding.core.configs import LossConfig, TrainConfig
 from napari_pixel_embedding.core.model.model_file import load_model, save_model
 from napari_pixel_embedding.core.model.presets import model_config_for
-from napari_pixel_embedding.core.training import prepare_samples, train
+from napari_pixel_embedding.core.training import train as training
+from napari_pixel_embedding.core.training.config import LossConfig, TrainConfig
+from napari_pixel_embedding.core.training.targets import prepare_samples
+from napari_pixel_embedding.core.training.train import train
 
 QUICK = TrainConfig(steps=6, batch_size=1, crop=32, warmup=0.4, validate_every=2, seed=3)
 TERMS = ["total", "foreground", "distance", "intra", "inter", "reg"]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.configs import TrainConfig
 from napari_pixel_embedding.core.datasets.annotated import (
     TrainingPairs,
     read_pairs,
@@ -28,8 +27,10 @@ from napari_pixel_embedding.core.model.model_file import (
     save_model,
 )
 from napari_pixel_embedding.core.model.presets import NetworkSize, System, model_config_for
-from napari_pixel_embedding.core.resuming import checkpoint_path
-from napari_pixel_embedding.core.training import prepare_samples, train
+from napari_pixel_embedding.core.training.checkpoint import checkpoint_path
+from napari_pixel_embedding.core.training.config import TrainConfig
+from napari_pixel_embedding.core.training.targets import prepare_samples
+from napari_pixel_embedding.core.training.train import train
 
 if TYPE_CHECKING:
     import os
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.model.config import ModelConfig
-    from napari_pixel_embedding.core.training import TrainProgress, Validation
+    from napari_pixel_embedding.core.training.train import TrainProgress, Validation
 
     PathLike = str | os.PathLike[str]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_pixel_embedding.core.configs import Augmentation, LossConfig, TrainConfig
 from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, SYSTEMS, model_config_for
-from napari_pixel_embedding.core.recipes import (
+from napari_pixel_embedding.core.training.config import Augmentation, LossConfig, TrainConfig
+from napari_pixel_embedding.core.training.recipe import (
     DataSelection,
     Recipe,
     format_recipe,

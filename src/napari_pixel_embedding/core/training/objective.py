@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from napari_pixel_embedding.core.losses import (
+from napari_pixel_embedding.core.training.losses import (
     DiscriminativeLoss,
     NeighbourCosineLoss,
     Objects,
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_pixel_embedding.core.configs import LossConfig
-    from napari_pixel_embedding.core.data import Batch
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.networks import NetworkOutput
+    from napari_pixel_embedding.core.training.batches import Batch
+    from napari_pixel_embedding.core.training.config import LossConfig
 
 
 def loss_terms(

@@ -29,11 +29,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.clustering.params import ClusterParams
-from napari_pixel_embedding.core.configs import TrainConfig
 from napari_pixel_embedding.core.datasets.pairs import names_where
 from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.presets import NetworkSize, System, model_config_for
+from napari_pixel_embedding.core.training.config import TrainConfig
 
 if TYPE_CHECKING:
     import os
@@ -128,7 +128,7 @@ class Recipe:
         return model_config_for(self.system, self.size, **self.model)
 
     def arguments(self, root: str | os.PathLike[str]) -> dict[str, Any]:
-        """Translate to the parameters of :func:`~.folder_training.train_from_folder`.
+        """Translate to the parameters of :func:`~.train_folder.train_from_folder`.
 
         Parameters
         ----------
@@ -145,7 +145,7 @@ class Recipe:
         }
 
     def how(self) -> dict[str, Any]:
-        """Translate all but the data to the parameters of :func:`~.folder_training.train_pairs`."""
+        """Translate all but the data to the parameters of :func:`~.train_folder.train_pairs`."""
         return {
             "system": self.system,
             "size": self.size,

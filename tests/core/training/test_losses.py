@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pixel_embedding.core.losses import (
+from napari_pixel_embedding.core.training.losses import (
     DiscriminativeLoss,
     NeighbourCosineLoss,
     Objects,

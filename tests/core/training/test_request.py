@@ -9,11 +9,15 @@ import tifffile
 
 from napari_pixel_embedding.core.datasets.annotated import TrainingPairs
 from napari_pixel_embedding.core.datasets.pairs import Pair, find_pairs
-from napari_pixel_embedding.core.isolation import run_isolated
 from napari_pixel_embedding.core.model.model_file import load_model
-from napari_pixel_embedding.core.recipes import Recipe, parse_recipe
-from napari_pixel_embedding.core.resuming import checkpoint_path, interrupted_at, recipe_path
-from napari_pixel_embedding.core.training_request import ENTRY, TrainingRequest, train_request
+from napari_pixel_embedding.core.training.checkpoint import (
+    checkpoint_path,
+    interrupted_at,
+    recipe_path,
+)
+from napari_pixel_embedding.core.training.recipe import Recipe, parse_recipe
+from napari_pixel_embedding.core.training.request import ENTRY, TrainingRequest, train_request
+from napari_pixel_embedding.core.training.worker_process import run_isolated
 
 RECIPE = parse_recipe("""
 name = "mine"

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_pixel_embedding.core.configs import Augmentation
-from napari_pixel_embedding.core.data import (
-    draw_batch,
+from napari_pixel_embedding.core.inference.normalisation import normalise
+from napari_pixel_embedding.core.training.batches import draw_batch
+from napari_pixel_embedding.core.training.config import Augmentation
+from napari_pixel_embedding.core.training.targets import (
     neighbour_radius,
     neighbouring_labels,
     object_distance,
     prepare_sample,
 )
-from napari_pixel_embedding.core.inference.normalisation import normalise
 
 PLAIN = Augmentation(scale=(1.0, 1.0), gamma=0.0, noise=0.0, brightness=0.0)
 

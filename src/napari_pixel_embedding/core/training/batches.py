@@ -3,149 +3,22 @@
 from __future__ import annotations
 
 import math
-from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_pixel_embedding.core.losses import IGNORE
+from napari_pixel_embedding.core.training.losses import IGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.configs import Augmentation
-
-
-class Sample(NamedTuple):
-    """One annotated image, ready for cropping.
-
-    ``image`` (C, [Z,] Y, X) float32 normalised; ``labels`` ([Z,] Y, X) int32 with −1 where
-    nothing is known, −2 where nothing is to be learnt; ``distance`` like ``labels``, float32;
-    ``neighbours`` (P, 2), pairs of labels of objects that lie close together; ``centres``
-    (K, 2 or 3), the middle of each object's bounding box.
-    """
-
-    image: NDArray[np.float32]
-    labels: NDArray[np.int32]
-    distance: NDArray[np.float32]
-    neighbours: NDArray[np.int64]
-    centres: NDArray[np.int64]
-
-
-def prepare_sample(image: NDArray[np.float32], labels: NDArray[Any]) -> Sample:
-    """Compute the targets of one normalised image (C, [Z,] Y, X) and its label image.
-
-    Distances and neighbours are computed once, on the whole image, so that objects cut off by
-    a crop keep their true distance.
-    """
-    if image.shape[1:] != labels.shape:
-        raise ValueError(
-            f"image and labels must have the same pixels, found {image.shape[1:]} and "
-            f"{labels.shape}."
-        )
-    labels = np.ascontiguousarray(labels, np.int32)
-    return Sample(
-        image, labels, object_distance(labels), neighbouring_labels(labels), object_centres(labels)
-    )
-
-
-def object_centres(labels: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Middle of the bounding box of each object of ``labels`` ([Z,] Y, X): shape (K, 2 or 3)."""
-    boxes = [box for box in ndimage.find_objects(np.maximum(labels, 0)) if box is not None]
-    middles = [[(side.start + side.stop) // 2 for side in box] for box in boxes]
-    return np.array(middles, np.int64).reshape(-1, labels.ndim)
-
-
-def object_distance(labels: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Distance of each pixel to its object's border, divided by its maximum in the object.
-
-    Parameters
-    ----------
-    labels : label image, shape ([Z,] Y, X)
-        0 is background; values below 0 count as background.
-
-    Returns
-    -------
-    array of float32
-        1 in the middle of an object, 0 in the background. The image border is no object border.
-    """
-    distance = np.zeros(labels.shape, np.float32)
-    for label, box in enumerate(ndimage.find_objects(np.maximum(labels, 0)), start=1):
-        if box is None:
-            continue
-        grown = tuple(
-            slice(max(s.start - 1, 0), min(s.stop + 1, n))
-            for s, n in zip(box, labels.shape, strict=True)
-        )
-        mask = labels[grown] == label
-        edt = ndimage.distance_transform_edt(mask) if not mask.all() else np.ones(mask.shape)
-        distance[grown][mask] = edt[mask] / edt.max()
-    return distance
-
-
-def neighbour_radius(labels: NDArray[np.int32]) -> float:
-    """Radius in pixels within which objects count as neighbours: max(5, ¼ median diameter)."""
-    sizes = np.bincount(labels[labels > 0].ravel())
-    sizes = sizes[sizes > 0]
-    if sizes.size == 0:
-        return 5.0
-    diameter = (
-        2 * np.sqrt(np.median(sizes) / np.pi)
-        if labels.ndim == 2
-        else 2 * np.cbrt(3 * np.median(sizes) / (4 * np.pi))
-    )
-    return float(max(5.0, diameter / 4))
-
-
-def neighbouring_labels(
-    labels: NDArray[np.int32], radius: float | None = None
-) -> NDArray[np.int64]:
-    """Pairs of objects at most ``radius`` pixels apart.
-
-    Parameters
-    ----------
-    labels : label image, shape ([Z,] Y, X)
-        0 is background; values below 0 count as background.
-    radius : float, optional
-        In pixels; :func:`neighbour_radius` of the labels by default.
-
-    Returns
-    -------
-    array of int64, shape (P, 2)
-        Each pair once, the smaller label first.
-    """
-    if radius is None:
-        radius = neighbour_radius(labels)
-    if not (labels > 0).any():
-        return np.zeros((0, 2), np.int64)
-    gap, nearest = ndimage.distance_transform_edt(labels <= 0, return_indices=True)
-    grown = np.where(gap <= radius / 2 + 0.5, labels[tuple(nearest)], 0)
-    touching = [_touching(grown, offset) for offset in _half_neighbourhood(labels.ndim)]
-    return np.unique(np.concatenate(touching), axis=0).astype(np.int64)
-
-
-def _half_neighbourhood(ndim: int) -> list[tuple[int, ...]]:
-    """One of each two opposite offsets of the 8- (26-) neighbourhood."""
-    offsets = list(product((-1, 0, 1), repeat=ndim))
-    return offsets[len(offsets) // 2 + 1 :]
-
-
-def _touching(labels: NDArray[np.int32], offset: tuple[int, ...]) -> NDArray[np.int32]:
-    first, second = _shifted(labels, offset), _shifted(labels, tuple(-o for o in offset))
-    border = (first != second) & (first > 0) & (second > 0)
-    return np.sort(np.stack([first[border], second[border]], axis=1), axis=1)
-
-
-def _shifted(labels: NDArray[np.int32], offset: tuple[int, ...]) -> NDArray[np.int32]:
-    """Cut ``labels`` to the pixels that have a pixel at ``offset``."""
-    window = zip(offset, labels.shape, strict=True)
-    return labels[tuple(slice(max(-o, 0), n - max(o, 0)) for o, n in window)]
+    from napari_pixel_embedding.core.training.config import Augmentation
+    from napari_pixel_embedding.core.training.targets import Sample
 
 
 class Batch(NamedTuple):

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.datasets.annotated import TrainingPairs
 from napari_pixel_embedding.core.datasets.pairs import Pair
-from napari_pixel_embedding.core.recipes import Recipe, format_recipe, parse_recipe
+from napari_pixel_embedding.core.training.recipe import Recipe, format_recipe, parse_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from napari_pixel_embedding.core.training import TrainProgress
+    from napari_pixel_embedding.core.training.train import TrainProgress
 
 ENTRY = f"{__name__}:train_request"
-"""What :func:`~.isolation.run_isolated` is to run on a folder with a request."""
+"""What :func:`~.worker_process.run_isolated` is to run on a folder with a request."""
 _FILE = "request.json"
 
 
@@ -64,7 +64,7 @@ class TrainingRequest:
 
 def train_request(folder: Path) -> Generator[TrainProgress, None, None]:
     """Train as the request in a folder says, and report after every step."""
-    from napari_pixel_embedding.core.folder_training import train_pairs
+    from napari_pixel_embedding.core.training.train_folder import train_pairs
 
     request = TrainingRequest.load(folder)
     how = request.recipe.how()

@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.evaluation.comparison import TuningReport
 from napari_pixel_embedding.core.model.model_file import load_model, save_model
-from napari_pixel_embedding.core.training import TrainProgress
+from napari_pixel_embedding.core.training.train import TrainProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -41,7 +41,7 @@ _FLAGS = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) | getattr(
 """On Windows; elsewhere the child lowers its priority by itself."""
 _START = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from napari_pixel_embedding.core.isolation import serve; serve(*sys.argv[2:])"
+    "from napari_pixel_embedding.core.training.worker_process import serve; serve(*sys.argv[2:])"
 )
 
 
@@ -92,7 +92,7 @@ def run_isolated(
 
 def _start(entry: str, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start a Python that knows this package, without running the parent's main module again."""
-    package = str(Path(__file__).parents[2])
+    package = str(Path(__file__).parents[3])
     return subprocess.Popen(
         [sys.executable, "-c", _START, package, entry, str(folder)],
         stdin=subprocess.PIPE,

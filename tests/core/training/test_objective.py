@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from napari_pixel_embedding.core.configs import LossConfig
-from napari_pixel_embedding.core.data import Batch
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.networks import NetworkOutput
-from napari_pixel_embedding.core.objective import loss_terms, weighted_sum
+from napari_pixel_embedding.core.training.batches import Batch
+from napari_pixel_embedding.core.training.config import LossConfig
+from napari_pixel_embedding.core.training.objective import loss_terms, weighted_sum
 
 TERMS = {"foreground": 2.0, "distance": 3.0, "intra": 5.0, "inter": 7.0, "reg": 11.0}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
-from napari_pixel_embedding.core.training import TrainProgress
+from napari_pixel_embedding.core.training.train import TrainProgress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def endless(folder: Path):
 
 def parent_of_endless(folder: Path):
     """Start another one and be killed while it works."""
-    from napari_pixel_embedding.core.isolation import run_isolated
+    from napari_pixel_embedding.core.training.worker_process import run_isolated
 
     for _ in run_isolated("isolated_trainings:endless", folder):
         os.kill(os.getpid(), signal.SIGKILL)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_pixel_embedding.core.isolation import ProcessEnded, run_isolated
 from napari_pixel_embedding.core.progress import Cancelled
-from tests.core.isolated_trainings import REPORT
+from napari_pixel_embedding.core.training.worker_process import ProcessEnded, run_isolated
+from tests.core.training.isolated_trainings import REPORT
 
 
 @pytest.fixture(autouse=True)

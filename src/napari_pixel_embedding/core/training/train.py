@@ -9,31 +9,27 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_pixel_embedding.core.annotated_frames import annotated_frames
-from napari_pixel_embedding.core.configs import TrainConfig
-from napari_pixel_embedding.core.data import Sample, draw_batch, prepare_sample
-from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
 from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.devices import learning_precision, resolve_device
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.model.networks import build_network, freeze
-from napari_pixel_embedding.core.objective import loss_terms, weighted_sum
-from napari_pixel_embedding.core.resuming import read_checkpoint
+from napari_pixel_embedding.core.training.batches import draw_batch
+from napari_pixel_embedding.core.training.checkpoint import read_checkpoint
+from napari_pixel_embedding.core.training.config import TrainConfig
+from napari_pixel_embedding.core.training.objective import loss_terms, weighted_sum
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from napari_pixel_embedding.core.evaluation.comparison import TuningReport
-    from napari_pixel_embedding.core.inference.object_scale import Spacings
+    from napari_pixel_embedding.core.training.targets import Sample
 
 
 Validation = Callable[[EmbeddingModel], float]
@@ -76,49 +72,6 @@ class TrainProgress:
     report: TuningReport | None = None
 
 
-def prepare_samples(
-    images: Sequence[NDArray[Any]],
-    labels: Sequence[NDArray[Any]],
-    config: ModelConfig,
-    axes: str | None = None,
-    *,
-    diameter: float | None = None,
-    spacing: Spacings = None,
-) -> list[Sample]:
-    """Normalise annotated images and compute the targets of their labels.
-
-    Parameters
-    ----------
-    images : sequence of arrays
-        As :func:`predict_embedding` takes them; each frame along T becomes a sample.
-    labels : sequence of arrays, shape ([T,] [Z,] Y, X)
-        Label images, 0 is background, −1 is ignored.
-    config : ModelConfig
-        Of the model that is to learn from them.
-    axes : str, optional
-        Axes of every image.
-    diameter : float, optional
-        Typical diameter of the objects in every image, in its pixels; images and labels are
-        resampled to the diameter that the model knows.
-    spacing : sequence of float, or a sequence of them, optional
-        Size of a pixel along each spatial axis, of every image or of each; see
-        :func:`~.object_scale.zoom_for`.
-    """
-    if len(images) != len(labels) or not images:
-        raise ValueError(
-            "expected as many label images as images, at least one, "
-            f"found {len(images)} images and {len(labels)} label images."
-        )
-    each = zip(images, labels, spacing_of_each(spacing, len(images)), strict=True)
-    return [
-        prepare_sample(frame, target)
-        for image, label_image, size in each
-        for frame, target in annotated_frames(
-            config, image, label_image, axes, diameter=diameter, spacing=size
-        )
-    ]
-
-
 def train(
     model: EmbeddingModel,
     samples: Sequence[Sample],
@@ -150,7 +103,7 @@ def train(
         validation. Resuming gives the weights that going on would have given, but that samples
         which were revised some time before are revised anew.
     chances : sequence of float, optional
-        How likely each sample is drawn, see :func:`~.data.draw_batch`.
+        How likely each sample is drawn, see :func:`~.batches.draw_batch`.
     revise : callable, optional
         Gets the averaged model and the share of the steps that are done, after every validation
         but the last, and when training is resumed; the samples it returns, if any, are learnt from

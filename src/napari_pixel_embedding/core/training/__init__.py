@@ -1,0 +1,1 @@
+"""Training: samples, losses and the loop."""

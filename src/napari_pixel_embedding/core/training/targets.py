@@ -1,0 +1,245 @@
+"""What a network is to learn from an annotated image."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from napari_pixel_embedding.core.inference.normalisation import iterate_frames
+from napari_pixel_embedding.core.inference.object_scale import (
+    resample,
+    resample_labels,
+    spacing_of_each,
+    zoom_for,
+    zoomed_shape,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.inference.object_scale import Spacings
+    from napari_pixel_embedding.core.model.config import ModelConfig
+
+
+class Sample(NamedTuple):
+    """One annotated image, ready for cropping.
+
+    ``image`` (C, [Z,] Y, X) float32 normalised; ``labels`` ([Z,] Y, X) int32 with −1 where
+    nothing is known, −2 where nothing is to be learnt; ``distance`` like ``labels``, float32;
+    ``neighbours`` (P, 2), pairs of labels of objects that lie close together; ``centres``
+    (K, 2 or 3), the middle of each object's bounding box.
+    """
+
+    image: NDArray[np.float32]
+    labels: NDArray[np.int32]
+    distance: NDArray[np.float32]
+    neighbours: NDArray[np.int64]
+    centres: NDArray[np.int64]
+
+
+def prepare_sample(image: NDArray[np.float32], labels: NDArray[Any]) -> Sample:
+    """Compute the targets of one normalised image (C, [Z,] Y, X) and its label image.
+
+    Distances and neighbours are computed once, on the whole image, so that objects cut off by
+    a crop keep their true distance.
+    """
+    if image.shape[1:] != labels.shape:
+        raise ValueError(
+            f"image and labels must have the same pixels, found {image.shape[1:]} and "
+            f"{labels.shape}."
+        )
+    labels = np.ascontiguousarray(labels, np.int32)
+    return Sample(
+        image, labels, object_distance(labels), neighbouring_labels(labels), object_centres(labels)
+    )
+
+
+def object_centres(labels: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Middle of the bounding box of each object of ``labels`` ([Z,] Y, X): shape (K, 2 or 3)."""
+    boxes = [box for box in ndimage.find_objects(np.maximum(labels, 0)) if box is not None]
+    middles = [[(side.start + side.stop) // 2 for side in box] for box in boxes]
+    return np.array(middles, np.int64).reshape(-1, labels.ndim)
+
+
+def object_distance(labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Distance of each pixel to its object's border, divided by its maximum in the object.
+
+    Parameters
+    ----------
+    labels : label image, shape ([Z,] Y, X)
+        0 is background; values below 0 count as background.
+
+    Returns
+    -------
+    array of float32
+        1 in the middle of an object, 0 in the background. The image border is no object border.
+    """
+    distance = np.zeros(labels.shape, np.float32)
+    for label, box in enumerate(ndimage.find_objects(np.maximum(labels, 0)), start=1):
+        if box is None:
+            continue
+        grown = tuple(
+            slice(max(s.start - 1, 0), min(s.stop + 1, n))
+            for s, n in zip(box, labels.shape, strict=True)
+        )
+        mask = labels[grown] == label
+        edt = ndimage.distance_transform_edt(mask) if not mask.all() else np.ones(mask.shape)
+        distance[grown][mask] = edt[mask] / edt.max()
+    return distance
+
+
+def neighbour_radius(labels: NDArray[np.int32]) -> float:
+    """Radius in pixels within which objects count as neighbours: max(5, ¼ median diameter)."""
+    sizes = np.bincount(labels[labels > 0].ravel())
+    sizes = sizes[sizes > 0]
+    if sizes.size == 0:
+        return 5.0
+    diameter = (
+        2 * np.sqrt(np.median(sizes) / np.pi)
+        if labels.ndim == 2
+        else 2 * np.cbrt(3 * np.median(sizes) / (4 * np.pi))
+    )
+    return float(max(5.0, diameter / 4))
+
+
+def neighbouring_labels(
+    labels: NDArray[np.int32], radius: float | None = None
+) -> NDArray[np.int64]:
+    """Pairs of objects at most ``radius`` pixels apart.
+
+    Parameters
+    ----------
+    labels : label image, shape ([Z,] Y, X)
+        0 is background; values below 0 count as background.
+    radius : float, optional
+        In pixels; :func:`neighbour_radius` of the labels by default.
+
+    Returns
+    -------
+    array of int64, shape (P, 2)
+        Each pair once, the smaller label first.
+    """
+    if radius is None:
+        radius = neighbour_radius(labels)
+    if not (labels > 0).any():
+        return np.zeros((0, 2), np.int64)
+    gap, nearest = ndimage.distance_transform_edt(labels <= 0, return_indices=True)
+    grown = np.where(gap <= radius / 2 + 0.5, labels[tuple(nearest)], 0)
+    touching = [_touching(grown, offset) for offset in _half_neighbourhood(labels.ndim)]
+    return np.unique(np.concatenate(touching), axis=0).astype(np.int64)
+
+
+def _half_neighbourhood(ndim: int) -> list[tuple[int, ...]]:
+    """One of each two opposite offsets of the 8- (26-) neighbourhood."""
+    offsets = list(product((-1, 0, 1), repeat=ndim))
+    return offsets[len(offsets) // 2 + 1 :]
+
+
+def _touching(labels: NDArray[np.int32], offset: tuple[int, ...]) -> NDArray[np.int32]:
+    first, second = _shifted(labels, offset), _shifted(labels, tuple(-o for o in offset))
+    border = (first != second) & (first > 0) & (second > 0)
+    return np.sort(np.stack([first[border], second[border]], axis=1), axis=1)
+
+
+def _shifted(labels: NDArray[np.int32], offset: tuple[int, ...]) -> NDArray[np.int32]:
+    """Cut ``labels`` to the pixels that have a pixel at ``offset``."""
+    window = zip(offset, labels.shape, strict=True)
+    return labels[tuple(slice(max(-o, 0), n - max(o, 0)) for o, n in window)]
+
+
+def prepare_samples(
+    images: Sequence[NDArray[Any]],
+    labels: Sequence[NDArray[Any]],
+    config: ModelConfig,
+    axes: str | None = None,
+    *,
+    diameter: float | None = None,
+    spacing: Spacings = None,
+) -> list[Sample]:
+    """Normalise annotated images and compute the targets of their labels.
+
+    Parameters
+    ----------
+    images : sequence of arrays
+        As :func:`predict_embedding` takes them; each frame along T becomes a sample.
+    labels : sequence of arrays, shape ([T,] [Z,] Y, X)
+        Label images, 0 is background, −1 is ignored.
+    config : ModelConfig
+        Of the model that is to learn from them.
+    axes : str, optional
+        Axes of every image.
+    diameter : float, optional
+        Typical diameter of the objects in every image, in its pixels; images and labels are
+        resampled to the diameter that the model knows.
+    spacing : sequence of float, or a sequence of them, optional
+        Size of a pixel along each spatial axis, of every image or of each; see
+        :func:`~.object_scale.zoom_for`.
+    """
+    if len(images) != len(labels) or not images:
+        raise ValueError(
+            "expected as many label images as images, at least one, "
+            f"found {len(images)} images and {len(labels)} label images."
+        )
+    each = zip(images, labels, spacing_of_each(spacing, len(images)), strict=True)
+    return [
+        prepare_sample(frame, target)
+        for image, label_image, size in each
+        for frame, target in annotated_frames(
+            config, image, label_image, axes, diameter=diameter, spacing=size
+        )
+    ]
+
+
+def annotated_frames(
+    config: ModelConfig,
+    image: Any,
+    labels: Any,
+    axes: str | None = None,
+    *,
+    diameter: float | None = None,
+    spacing: Sequence[float] | None = None,
+) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
+    """Pair each frame of an image, as the network takes it, with its label image.
+
+    Both are resampled to the object size that the model knows.
+
+    Parameters
+    ----------
+    image : array_like
+        Axes as ``axes`` says.
+    labels : array_like of int, shape ([T,] [Z,] Y, X)
+        0 is background, −1 not known.
+    diameter, spacing
+        As in :func:`~.object_scale.zoom_for`.
+
+    Raises
+    ------
+    ValueError
+        When the labels have other pixels than the image.
+    """
+    frames = list(iterate_frames(config, image, axes))
+    pixels = frames[0].shape[1:]
+    labels = np.asarray(labels)
+    if labels.shape != (len(frames), *pixels) and (len(frames) > 1 or labels.shape != pixels):
+        expected = pixels if len(frames) == 1 else (len(frames), *pixels)
+        raise ValueError(f"expected labels of the image's shape {expected}, found {labels.shape}.")
+    per_frame = _small_ids(labels).reshape(len(frames), *pixels)
+    shape = zoomed_shape(pixels, zoom_for(config, diameter, spacing))
+    return [
+        (resample(frame, shape), resample_labels(target, shape))
+        for frame, target in zip(frames, per_frame, strict=True)
+    ]
+
+
+def _small_ids(labels: NDArray[Any]) -> NDArray[np.int32]:
+    """Label image as int32; sparse, large ids are numbered anew, what tables are made by."""
+    if labels.max() <= max(labels.size, 2**16):
+        return labels.astype(np.int32)
+    unique, inverse = np.unique(labels, return_inverse=True)
+    ids = np.where(unique > 0, np.cumsum(unique > 0), np.where(unique < 0, -1, 0))
+    return ids.astype(np.int32)[inverse.reshape(labels.shape)]
