@@ -66,12 +66,12 @@ def _kill_tuning(times: int) -> list[int]:
     import numpy as np
 
     from napari_pixel_embedding import EmbeddingModel, FineTuneConfig, ModelConfig, load_model
-    from napari_pixel_embedding.core.training.worker_process import MODEL_FILE
-    from napari_pixel_embedding.core.tuning_process import (
+    from napari_pixel_embedding.core.fine_tuning.job_folder import (
         fine_tune_isolated,
         interrupted_tunings,
         resume_tuning,
     )
+    from napari_pixel_embedding.core.training.worker_process import MODEL_FILE
 
     labels = np.kron(np.arange(1, 17).reshape(4, 4), np.ones((16, 16), int))
     model = EmbeddingModel.untrained(ModelConfig(name="victim", base_width=8, depth=2))

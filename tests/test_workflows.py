@@ -11,7 +11,7 @@ from imageio.v3 import imwrite
 from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.datasets.annotated import split_pairs
 from napari_pixel_embedding.core.datasets.pairs import names_where
-from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model

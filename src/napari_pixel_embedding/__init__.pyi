@@ -20,8 +20,8 @@ from .core.evaluation.metrics import (
     panoptic_quality,
     symmetric_best_dice,
 )
-from .core.fine_tuning import fine_tune
-from .core.fine_tuning_config import FineTuneConfig
+from .core.fine_tuning.config import FineTuneConfig
+from .core.fine_tuning.fine_tune import fine_tune
 from .core.inference.diameter import estimate_diameter
 from .core.inference.predict import predict_embedding, predict_frames
 from .core.inference.segment import segment

@@ -206,7 +206,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _add_finetune(commands: Any) -> None:
-    from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
+    from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 
     parser = add_command(
         commands,
@@ -240,7 +240,7 @@ def _add_finetune(commands: Any) -> None:
 
 
 def _finetune(options: argparse.Namespace) -> int:
-    from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
+    from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
     from napari_pixel_embedding.core.model.model_file import model_path
     from napari_pixel_embedding.workflows import fine_tune_files
 

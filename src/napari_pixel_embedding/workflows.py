@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari_pixel_embedding.core.datasets.annotated import read_pairs, select_pairs
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation.evaluate import Scores, evaluate
-from napari_pixel_embedding.core.fine_tuning import fine_tune
+from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
 from napari_pixel_embedding.core.inference.axes import axes_for_model, common_axes, scale_along
 from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.io.files import list_images
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from napari_pixel_embedding.core.clustering import ClusterParams
-    from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
+    from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.training.train import TrainProgress

@@ -7,7 +7,7 @@ import pytest
 
 from napari_pixel_embedding._napari.tuned_layers import _within
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
-from napari_pixel_embedding.core.tuning_process import Interrupted
+from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
 from napari_pixel_embedding.core.training.worker_process import ProcessEnded
-from napari_pixel_embedding.core.tuning_process import Interrupted
 from napari_pixel_embedding.session import (
     Field,
     ImageInput,

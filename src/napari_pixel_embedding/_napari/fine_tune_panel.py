@@ -13,7 +13,7 @@ from napari_pixel_embedding._napari.form import ParamsForm
 from napari_pixel_embedding._napari.tuned_layers import TunedLayers
 from napari_pixel_embedding._napari.tuning_boxes import ReportBox, SourceBox
 from napari_pixel_embedding._napari.widgets import NO_RESULT, Panel, allow, button, group, row, text
-from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.evaluation.worst_images import Example
+    from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
-    from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.session.state import Lesson
 
 
@@ -112,16 +112,18 @@ class Engine:
         default=_core("evaluation.worst_images", "worst_examples")
     )
     fine_tune: Callable[..., Iterator[TrainProgress]] = field(
-        default=_core("tuning_process", "fine_tune_isolated")
+        default=_core("fine_tuning.job_folder", "fine_tune_isolated")
     )
     read_lessons: Callable[..., Sequence[Lesson]] = field(default=_read_lessons)
     resume_tuning: Callable[..., Iterator[TrainProgress]] = field(
-        default=_core("tuning_process", "resume_tuning")
+        default=_core("fine_tuning.job_folder", "resume_tuning")
     )
     interrupted_tunings: Callable[[], list[Interrupted]] = field(
-        default=_core("tuning_process", "interrupted_tunings")
+        default=_core("fine_tuning.job_folder", "interrupted_tunings")
     )
-    forget_tuning: Callable[[Path], None] = field(default=_core("tuning_process", "forget_tuning"))
+    forget_tuning: Callable[[Path], None] = field(
+        default=_core("fine_tuning.job_folder", "forget_tuning")
+    )
     segment_field: Callable[..., NDArray[Any]] = field(
         default=_core("inference.segment", "segment_field")
     )

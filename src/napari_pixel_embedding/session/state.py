@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.evaluation.comparison import TuningReport
+    from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
-    from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.session.autosave import Recovery
     from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.elsewhere import Elsewhere

@@ -18,9 +18,9 @@ from napari_pixel_embedding.session.state import Lesson
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
-    from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages

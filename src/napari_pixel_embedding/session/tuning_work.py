@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
-    from napari_pixel_embedding.core.tuning_process import Interrupted
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report
     from napari_pixel_embedding.session.state import Field, ImageInput, Lesson

@@ -89,7 +89,9 @@ def test_folder_inside_the_package_comes_first(
 
 
 def test_missing_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(samples, "__file__", str(tmp_path / "a" / "b" / "core" / "datasets" / "samples.py"))
+    monkeypatch.setattr(
+        samples, "__file__", str(tmp_path / "a" / "b" / "core" / "datasets" / "samples.py")
+    )
     with pytest.raises(FileNotFoundError, match="install napari-pixel-embedding again"):
         samples_folder()
 

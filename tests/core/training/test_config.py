@@ -4,7 +4,7 @@ from dataclasses import MISSING, fields
 
 import pytest
 
-from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.training.config import TrainConfig
 
 DESCRIBED = [

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from napari_pixel_embedding.core import tuning_process
-from napari_pixel_embedding.core.fine_tuning import fine_tune
-from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
-from napari_pixel_embedding.core.io.user_folder import VARIABLE
-from napari_pixel_embedding.core.training.worker_process import ProcessEnded
-from napari_pixel_embedding.core.tuning_process import (
+from napari_pixel_embedding.core.fine_tuning import job_folder as tuning_process
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
+from napari_pixel_embedding.core.fine_tuning.job_folder import (
     fine_tune_isolated,
     forget_tuning,
     interrupted_tunings,
     resume_tuning,
     tunings_folder,
 )
+from napari_pixel_embedding.core.io.user_folder import VARIABLE
+from napari_pixel_embedding.core.training.worker_process import ProcessEnded
 
 CONFIG = FineTuneConfig(steps=3, batch_size=1, crop=32, held_back=0.2)
 ENDLESS = replace(CONFIG, steps=100_000)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_pixel_embedding.core.exam import Exam, question_on_all, questions_about
-from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
-from napari_pixel_embedding.core.lessons import (
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning.held_out import Exam, question_on_all, questions_about
+from napari_pixel_embedding.core.fine_tuning.targets import (
     chances,
     completed_samples,
     learning_target,
@@ -152,7 +152,8 @@ def test_marks_are_those_of_the_answers(monkeypatch, tiny_model):
     truth[0, :4], truth[0, 6:10] = 1, 2
     answer = np.where(truth == 1, 5, 0)
     monkeypatch.setattr(
-        "napari_pixel_embedding.core.exam._segmented", lambda model, frame, device: answer
+        "napari_pixel_embedding.core.fine_tuning.held_out._segmented",
+        lambda model, frame, device: answer,
     )
     frame = np.zeros((1, 1, 12), np.float32)
     marks = Exam((question_on_all(frame, truth), question_on_all(frame, truth))).mark(tiny_model())

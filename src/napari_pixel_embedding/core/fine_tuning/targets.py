@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from napari_pixel_embedding.core.exam import Exam, question_on_all, questions_about
+from napari_pixel_embedding.core.fine_tuning.held_out import Exam, question_on_all, questions_about
+from napari_pixel_embedding.core.fine_tuning.pseudo_labels import completed
 from napari_pixel_embedding.core.inference.object_scale import params_as_seen, spacing_of_each
 from napari_pixel_embedding.core.inference.predict import predict_foreground, predict_normalised
-from napari_pixel_embedding.core.pseudo_labels import completed
 from napari_pixel_embedding.core.training.losses import IGNORE, LEFT_OUT
 from napari_pixel_embedding.core.training.targets import Sample, annotated_frames, prepare_sample
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.exam import Question
-    from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
+    from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+    from napari_pixel_embedding.core.fine_tuning.held_out import Question
     from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.pseudo_labels import completed
+from napari_pixel_embedding.core.fine_tuning.pseudo_labels import completed
 
 PARAMS = ClusterParams(bandwidth=1.0, min_size=4)
 

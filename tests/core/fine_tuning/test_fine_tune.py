@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from napari_pixel_embedding.core import fine_tuning
 from napari_pixel_embedding.core.evaluation.comparison import TuningReport
-from napari_pixel_embedding.core.fine_tuning import fine_tune
-from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning import fine_tune as fine_tuning
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
+from napari_pixel_embedding.core.fine_tuning.replay import bundled_replay, origin
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.model.config import ModelConfig
-from napari_pixel_embedding.core.replay import bundled_replay, origin
 from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.core.training.targets import prepare_samples
 from napari_pixel_embedding.core.training.train import train

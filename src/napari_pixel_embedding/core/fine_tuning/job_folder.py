@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.io.user_folder import user_folder
 from napari_pixel_embedding.core.training.checkpoint import checkpoint_path, interrupted_at
@@ -81,12 +81,12 @@ def fine_tune_isolated(
     names: Sequence[str] = (),
     alive: Callable[[], None] | None = None,
 ) -> Generator[TrainProgress, None, None]:
-    """Do what :func:`~.fine_tuning.fine_tune` does in a process of its own.
+    """Do what :func:`~.fine_tune.fine_tune` does in a process of its own.
 
     Parameters
     ----------
     model, images, corrections, config, diameter, device, names
-        As in :func:`~.fine_tuning.fine_tune`.
+        As in :func:`~.fine_tune.fine_tune`.
     axes, spacing : sequence
         Axes of each image, and size of its pixels.
     alive : callable, optional
@@ -141,7 +141,7 @@ def forget_tuning(folder: Path) -> None:
 
 def tune_request(folder: Path) -> Generator[TrainProgress, None, None]:
     """Tune as the request in a folder says, and report after every step."""
-    from napari_pixel_embedding.core.fine_tuning import fine_tune
+    from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
     from napari_pixel_embedding.core.model.model_file import load_model
 
     with _locked(folder):

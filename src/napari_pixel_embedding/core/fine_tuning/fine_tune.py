@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_pixel_embedding.core.calibration import calibrated
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, TuningReport
-from napari_pixel_embedding.core.fine_tuning_config import FineTuneConfig
-from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
-from napari_pixel_embedding.core.lessons import (
+from napari_pixel_embedding.core.fine_tuning.calibration import calibrated
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning.replay import bundled_replay
+from napari_pixel_embedding.core.fine_tuning.targets import (
     Lessons,
     Past,
     chances,
@@ -22,8 +22,8 @@ from napari_pixel_embedding.core.lessons import (
     lessons_from,
     past_of,
 )
+from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
-from napari_pixel_embedding.core.replay import bundled_replay
 from napari_pixel_embedding.core.training.targets import annotated_frames
 from napari_pixel_embedding.core.training.train import TrainProgress, train
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.exam import Exam, Marks
+    from napari_pixel_embedding.core.fine_tuning.held_out import Exam, Marks
     from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.training.targets import Sample

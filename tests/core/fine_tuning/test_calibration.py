@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding import load_model
-from napari_pixel_embedding.core.calibration import FEWEST, calibrated
 from napari_pixel_embedding.core.datasets.samples import load_sample
+from napari_pixel_embedding.core.fine_tuning.calibration import FEWEST, calibrated
 from napari_pixel_embedding.core.training.targets import annotated_frames
 
 

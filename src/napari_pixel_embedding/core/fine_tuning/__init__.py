@@ -1,0 +1,1 @@
+"""Fine-tuning: adapting a model to corrections."""
