@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_pixel_embedding.core.inference.axes import resolve_axes
 from napari_pixel_embedding.core.validation import (
     as_numeric_image,
     check_label_image,
@@ -93,52 +92,3 @@ def test_other_shapes_are_refused():
     check_same_shape(np.zeros((2, 3)), np.ones((2, 3)))
     with pytest.raises(ValueError, match=r"image and mask .* found \(2, 3\) and \(3, 2\)"):
         check_same_shape(np.zeros((2, 3)), np.zeros((3, 2)), ("image", "mask"))
-
-
-@pytest.mark.parametrize(
-    ("shape", "axes", "spatial", "channels", "expected"),
-    [
-        ((8, 9), None, "YX", 1, "YX"),
-        ((1, 1), None, "YX", 1, "YX"),
-        ((8, 9, 3), None, "YX", 1, "YXC"),
-        ((8, 9, 4), None, "YX", 1, "YXC"),
-        ((8, 9, 3), None, "YX", 3, "YXC"),
-        ((8, 9, 4), "YXC", "YX", 3, "YXC"),
-        ((2, 8, 9), None, "YX", 2, "CYX"),
-        ((2, 8, 3), None, "YX", 2, "CYX"),
-        ((5, 8, 9), None, "ZYX", 1, "ZYX"),
-        ((5, 8, 9, 3), None, "ZYX", 1, "ZYXC"),
-        ((2, 5, 8, 9), None, "ZYX", 2, "CZYX"),
-        ((5, 8, 9), "tyx", "YX", 1, "TYX"),
-        ((5, 2, 8, 9), "TCYX", "YX", 2, "TCYX"),
-        ((5, 1, 8, 9), "TCYX", "YX", 1, "TCYX"),
-        ((4, 5, 8, 9), "TZYX", "ZYX", 1, "TZYX"),
-    ],
-)
-def test_axes_are_resolved(shape, axes, spatial, channels, expected):
-    assert resolve_axes(shape, axes, spatial, channels) == expected
-
-
-@pytest.mark.parametrize(
-    ("shape", "axes", "spatial", "channels", "message"),
-    [
-        ((5, 8, 9), None, "YX", 1, r"cannot be told .* \(5, 8, 9\).* Pass axes=.*axes='TYX'"),
-        ((8,), None, "YX", 1, "cannot be told"),
-        ((2, 2, 2, 8, 9), None, "YX", 1, "cannot be told"),
-        ((8, 9), None, "YX", 2, "takes 2 channels, found 1"),
-        ((8, 9, 3), None, "YX", 2, "takes 2 channels, found 3"),
-        ((3, 8, 9), "CYX", "YX", 1, "takes 1 channel, found 3.*Select the channels"),
-        ((5, 8, 9), "ZYX", "YX", 1, "pass axes='TYX' to segment slice by slice, or choose a 3-D"),
-        ((5, 8, 9), "TYX", "ZYX", 1, "choose a 2-D model"),
-        ((8, 9), "YX", "ZYX", 1, "choose a 2-D model"),
-        ((8, 9), "YY", "YX", 1, "name each axis once, found 'YY'"),
-        ((8, 9, 3), "YXS", "YX", 1, "found 'S' in 'YXS'. RGB colours are C"),
-        ((8, 9, 3), "YX", "YX", 1, "each of its 3 axes"),
-        ((8, 9), "XY", "YX", 1, "in this order, found 'XY'"),
-        ((8,), "X", "YX", 1, "in this order, found 'X'"),
-        ((0, 9), None, "YX", 1, "at least one pixel"),
-    ],
-)
-def test_axes_that_do_not_fit_are_refused_in_words(shape, axes, spatial, channels, message):
-    with pytest.raises(ValueError, match=message):
-        resolve_axes(shape, axes, spatial, channels)

@@ -16,7 +16,6 @@ from napari_pixel_embedding.core.blockwise.roi import (
     read_box,
     sees,
 )
-from napari_pixel_embedding.core.boxes import common, grown, within
 from napari_pixel_embedding.core.model.config import ModelConfig
 
 SIDES = st.integers(1, 5000)
@@ -106,14 +105,6 @@ def test_a_field_knows_what_it_covers():
     rows, columns = field.finest_grid((1000, 1000))
     assert rows.tolist() == [21, 23, 25, 27, 29]
     assert columns[0] == 82
-
-
-def test_boxes():
-    box = (slice(2, 5), slice(0, 4))
-    assert grown(box, 3, (6, 9)) == (slice(0, 6), slice(0, 7))
-    assert common(box, (slice(4, 9), slice(1, 2))) == (slice(4, 5), slice(1, 2))
-    assert common(box, (slice(5, 9), slice(1, 2))) is None
-    assert within((slice(3, 4), slice(1, 2)), box) == (slice(1, 2), slice(1, 2))
 
 
 def test_reading_takes_one_frame_and_all_channels():

@@ -5,7 +5,7 @@ import pytest
 import tifffile
 
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
-from napari_pixel_embedding.core.evaluation import worst_images as examples
+from napari_pixel_embedding.core.evaluation import worst_images
 from napari_pixel_embedding.core.evaluation.worst_images import worst_examples
 from napari_pixel_embedding.core.inference.segment import segment
 
@@ -31,7 +31,7 @@ def test_the_worst_come_first(pairs, tiny_model, monkeypatch):
         cut[2 : 2 + rows, 2:12] = 7
         found.append(cut)
     answers = iter(found)
-    monkeypatch.setattr(examples, "segment", lambda *_, **__: next(answers))
+    monkeypatch.setattr(worst_images, "segment", lambda *_, **__: next(answers))
     seen = []
     worst = worst_examples(tiny_model(), pairs, 3, progress=seen.append)
     assert [example.name for example in worst] == ["n3.tif", "n1.tif", "n2.tif"]

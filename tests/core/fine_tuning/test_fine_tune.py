@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_pixel_embedding.core.evaluation.comparison import TuningReport
-from napari_pixel_embedding.core.fine_tuning import fine_tune as fine_tuning
+from napari_pixel_embedding.core.fine_tuning import fine_tune as fine_tune_module
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
 from napari_pixel_embedding.core.fine_tuning.replay import bundled_replay, origin
@@ -68,7 +68,7 @@ def test_the_parent_and_its_statistics_stay(discs, tiny_model):
 def test_planes_that_lie_apart_are_learnt_from_as_a_run_sees_them(discs, tiny_model, spacing):
     config = tiny_model(axes="ZYX", pixel_size=(1.0, 1.0, 1.0)).config
     image, labels = discs((6, 32, 32))
-    frames = fine_tuning._corrected_frames(
+    frames = fine_tune_module._corrected_frames(
         config, [image, image], [labels, labels], None, spacing, None
     )
     planes = [frame[0].shape[1] for frame in frames]
@@ -85,7 +85,7 @@ def test_what_judges_a_child_does_not_choose_its_parameters(discs, tiny_model, m
         seen.append((frames, past))
         return model.config.cluster
 
-    monkeypatch.setattr(fine_tuning, "calibrated", remember)
+    monkeypatch.setattr(fine_tune_module, "calibrated", remember)
     config = replace(QUICK, held_back=0.5)
     replay = [(image, np.where(other > 0, other + n, 0)) for n in range(4)]
     tuned = result(tiny_model(), image, labels, config, replay=replay)
@@ -98,13 +98,13 @@ def test_what_judges_a_child_does_not_choose_its_parameters(discs, tiny_model, m
 @pytest.mark.parametrize(("share", "looks"), [(0.5, 1), (1.0, 0)])
 def test_a_child_takes_one_second_look(discs, tiny_model, monkeypatch, share, looks):
     image, labels = discs()
-    complete, seen = fine_tuning.completed_samples, []
+    complete, seen = fine_tune_module.completed_samples, []
 
     def remember(sources, model, device):
         seen.append(complete(sources, model, device))
         return seen[-1]
 
-    monkeypatch.setattr(fine_tuning, "completed_samples", remember)
+    monkeypatch.setattr(fine_tune_module, "completed_samples", remember)
     config = replace(QUICK, steps=75, second_look=share)
     result(tiny_model(), image, corrected(labels, 6), config)
     assert len(seen) == looks

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_pixel_embedding.core.fine_tuning import job_folder as tuning_process
+from napari_pixel_embedding.core.fine_tuning import job_folder
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
 from napari_pixel_embedding.core.fine_tuning.job_folder import (
@@ -85,10 +85,10 @@ def test_of_a_stack_only_corrected_frames_are_kept(task):
     _model, image, corrections = task
     nothing = np.full_like(corrections, -1)
     stack, targets = np.stack([image] * 3), np.stack([nothing, corrections, nothing])
-    kept = tuning_process._corrected_only(stack, targets, "TYX")
+    kept = job_folder._corrected_only(stack, targets, "TYX")
     assert kept[0].shape == kept[1].shape == (1, 64, 64)
     np.testing.assert_array_equal(kept[1][0], corrections)
-    channels = tuning_process._corrected_only(np.stack([stack] * 2), targets, "CTYX")
+    channels = job_folder._corrected_only(np.stack([stack] * 2), targets, "CTYX")
     assert channels[0].shape == (2, 1, 64, 64)
 
 

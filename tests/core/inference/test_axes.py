@@ -4,15 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_pixel_embedding.core.inference.axes import channels_first
-from napari_pixel_embedding.core.inference.normalisation import (
-    channel_ranges,
-    frame_ranges,
-    iterate_frames,
-    normalise,
-)
+from napari_pixel_embedding.core.inference.axes import channels_first, resolve_axes
 from napari_pixel_embedding.core.model.config import ModelConfig
-from napari_pixel_embedding.core.training.targets import annotated_frames
 
 GREY = ModelConfig()
 COLOUR = ModelConfig(in_channels=3)
@@ -59,79 +52,50 @@ def test_a_model_of_three_channels_leaves_alpha_out():
     assert_array_equal(three, np.moveaxis(image[..., :3], -1, 0))
 
 
-def test_every_frame_is_normalised_by_itself():
-    image = np.random.default_rng(0).random((3, 20, 30))
-    image[1] *= 1000
-    frames = list(iterate_frames(GREY, image, "TYX"))
-    assert len(frames) == 3
-    for frame, raw in zip(frames, image, strict=True):
-        assert_array_equal(frame, normalise(raw[None], GREY.percentiles))
-
-
-def test_frames_lie_along_t_wherever_it_stands():
-    image = np.random.default_rng(0).random((20, 3, 30))
-    for frame, index in zip(iterate_frames(GREY, image, "YTX"), range(3), strict=True):
-        assert_array_equal(frame, normalise(image[None, :, index], GREY.percentiles))
-
-
-def test_frames_are_paired_with_their_labels():
-    labels = np.random.default_rng(0).integers(-1, 5, (2, 8, 9))
-    pairs = annotated_frames(GREY, np.random.rand(2, 8, 9), labels, "TYX")
-    for (_, found), expected in zip(pairs, labels, strict=True):
-        assert found.dtype == np.int32
-        assert_array_equal(found, expected)
-
-
-def test_a_single_frame_takes_labels_with_and_without_time():
-    image, labels = np.random.rand(8, 9), np.eye(8, 9, dtype=np.uint8)
-    for given in (labels, labels[None]):
-        ((_, found),) = annotated_frames(GREY, image[None], given, "TYX")
-        assert_array_equal(found, labels)
+@pytest.mark.parametrize(
+    ("shape", "axes", "spatial", "channels", "expected"),
+    [
+        ((8, 9), None, "YX", 1, "YX"),
+        ((1, 1), None, "YX", 1, "YX"),
+        ((8, 9, 3), None, "YX", 1, "YXC"),
+        ((8, 9, 4), None, "YX", 1, "YXC"),
+        ((8, 9, 3), None, "YX", 3, "YXC"),
+        ((8, 9, 4), "YXC", "YX", 3, "YXC"),
+        ((2, 8, 9), None, "YX", 2, "CYX"),
+        ((2, 8, 3), None, "YX", 2, "CYX"),
+        ((5, 8, 9), None, "ZYX", 1, "ZYX"),
+        ((5, 8, 9, 3), None, "ZYX", 1, "ZYXC"),
+        ((2, 5, 8, 9), None, "ZYX", 2, "CZYX"),
+        ((5, 8, 9), "tyx", "YX", 1, "TYX"),
+        ((5, 2, 8, 9), "TCYX", "YX", 2, "TCYX"),
+        ((5, 1, 8, 9), "TCYX", "YX", 1, "TCYX"),
+        ((4, 5, 8, 9), "TZYX", "ZYX", 1, "TZYX"),
+    ],
+)
+def test_axes_are_resolved(shape, axes, spatial, channels, expected):
+    assert resolve_axes(shape, axes, spatial, channels) == expected
 
 
 @pytest.mark.parametrize(
-    ("shape", "labels", "expected"),
-    [((8, 9), (9, 8), r"\(8, 9\)"), ((2, 8, 9), (8, 9), r"\(2, 8, 9\)")],
+    ("shape", "axes", "spatial", "channels", "message"),
+    [
+        ((5, 8, 9), None, "YX", 1, r"cannot be told .* \(5, 8, 9\).* Pass axes=.*axes='TYX'"),
+        ((8,), None, "YX", 1, "cannot be told"),
+        ((2, 2, 2, 8, 9), None, "YX", 1, "cannot be told"),
+        ((8, 9), None, "YX", 2, "takes 2 channels, found 1"),
+        ((8, 9, 3), None, "YX", 2, "takes 2 channels, found 3"),
+        ((3, 8, 9), "CYX", "YX", 1, "takes 1 channel, found 3.*Select the channels"),
+        ((5, 8, 9), "ZYX", "YX", 1, "pass axes='TYX' to segment slice by slice, or choose a 3-D"),
+        ((5, 8, 9), "TYX", "ZYX", 1, "choose a 2-D model"),
+        ((8, 9), "YX", "ZYX", 1, "choose a 2-D model"),
+        ((8, 9), "YY", "YX", 1, "name each axis once, found 'YY'"),
+        ((8, 9, 3), "YXS", "YX", 1, "found 'S' in 'YXS'. RGB colours are C"),
+        ((8, 9, 3), "YX", "YX", 1, "each of its 3 axes"),
+        ((8, 9), "XY", "YX", 1, "in this order, found 'XY'"),
+        ((8,), "X", "YX", 1, "in this order, found 'X'"),
+        ((0, 9), None, "YX", 1, "at least one pixel"),
+    ],
 )
-def test_labels_must_cover_the_image(shape, labels, expected):
-    axes = "TYX"[-len(shape) :]
-    with pytest.raises(ValueError, match=f"labels of the image's shape {expected}, found"):
-        annotated_frames(GREY, np.zeros(shape), np.zeros(labels, int), axes)
-
-
-@pytest.mark.parametrize("dtype", ["uint32", "int64"])
-def test_huge_ids_stay_apart_and_small_in_memory(dtype):
-    labels = np.array([[0, 2**32 - 1, 7], [2**31, 7, 0]], dtype)
-    ((_, found),) = annotated_frames(GREY, np.random.rand(2, 3), labels)
-    assert found.tolist() == [[0, 3, 1], [2, 1, 0]]
-
-
-def test_huge_ids_keep_unknown_pixels_and_background():
-    labels = np.array([[-1, 0, 10**9, 10**6]])
-    ((_, found),) = annotated_frames(GREY, np.random.rand(1, 4), labels)
-    assert found.tolist() == [[-1, 0, 2, 1]]
-
-
-def test_an_empty_plane_does_not_show_its_noise():
-    rng = np.random.default_rng(0)
-    stack = rng.normal(100, 5, (12, 64, 64))
-    stack[:6, 20:40, 20:40] += 1000
-    config = ModelConfig()
-    full, empty = (list(iterate_frames(config, stack, "TYX"))[n] for n in (0, 11))
-    alone = next(iterate_frames(config, stack[11], "YX"))
-    assert full.max() == pytest.approx(1, abs=0.1)
-    assert np.ptp(empty) < 0.2 < np.ptp(alone)
-
-
-def test_one_dazzling_frame_does_not_darken_the_others():
-    stack = np.random.default_rng(0).uniform(0, 100, (20, 32, 32))
-    own = frame_ranges(ModelConfig(), stack, "TYX")
-    stack[3] *= 1000
-    dazzled = frame_ranges(ModelConfig(), stack, "TYX")
-    np.testing.assert_allclose(dazzled[0], own[0])
-
-
-def test_frames_of_about_one_brightness_are_scaled_by_themselves():
-    stack = np.random.default_rng(0).uniform(0, 100, (4, 32, 32)) * [[[1]], [[0.8]], [[0.6]], [[2]]]
-    for frame, ranges in zip(stack, frame_ranges(ModelConfig(), stack, "TYX"), strict=True):
-        np.testing.assert_allclose(ranges, channel_ranges(frame[None]))
+def test_axes_that_do_not_fit_are_refused_in_words(shape, axes, spatial, channels, message):
+    with pytest.raises(ValueError, match=message):
+        resolve_axes(shape, axes, spatial, channels)

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_pixel_embedding import load_model, segment
+from napari_pixel_embedding import load_model
+from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
-from napari_pixel_embedding.core.inference.segment import segment_field
+from napari_pixel_embedding.core.inference.predict import (
+    predict_embedding,
+)
+from napari_pixel_embedding.core.inference.segment import segment, segment_field
+from napari_pixel_embedding.core.model.model_file import save_model
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +52,72 @@ def test_frames_and_parameters_count(model):
     assert some.max() > 5
     strict = model.config.cluster_params().__class__(bandwidth=2.0, min_size=10_000)
     assert segment_field(model, stack, field, axes="TYX", frame=1, params=strict).max() == 0
+
+
+FLAT = {}
+
+
+COLOUR = {"in_channels": 3}
+
+
+VOLUME = {"axes": "ZYX", "base_width": 2}
+
+
+def noise(*shape, dtype=np.float32, seed=0):
+    return (np.random.default_rng(seed).random(shape) * 200).astype(dtype)
+
+
+def predict(model, image, **options):
+    return predict_embedding(model, image, device="cpu", **options)
+
+
+PARAMS = ClusterParams(foreground_threshold=0.3, min_size=3)
+
+
+def test_segment_is_network_index_and_cut(tiny_model):
+    model, image = tiny_model(), noise(40, 50)
+    labels = segment(image, model, params=PARAMS, device="cpu")
+    expected = build_cluster_index(predict(model, image)).cut(PARAMS)
+    assert labels.dtype.kind == "u"
+    assert_array_equal(labels, expected)
+    assert labels.max() > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "axes", "shape", "expected"),
+    [
+        (FLAT, "YXC", (20, 30, 3), (20, 30)),
+        (COLOUR, "CYX", (3, 20, 30), (20, 30)),
+        (FLAT, "TYX", (2, 20, 30), (2, 20, 30)),
+        (FLAT, "TYXC", (2, 20, 30, 3), (2, 20, 30)),
+        (VOLUME, "ZYX", (4, 20, 30), (4, 20, 30)),
+        (VOLUME, "TZYX", (2, 4, 20, 30), (2, 4, 20, 30)),
+    ],
+)
+def test_labels_have_the_image_s_pixels(tiny_model, model, axes, shape, expected):
+    labels = segment(noise(*shape), tiny_model(**model), axes=axes, params=PARAMS, device="cpu")
+    assert labels.shape == expected
+
+
+def test_frames_are_segmented_one_by_one(tiny_model):
+    model, image = tiny_model(), noise(2, 40, 50)
+    image[1] = noise(40, 50, seed=9)
+    labels = segment(image, model, axes="TYX", params=PARAMS, device="cpu")
+    for frame, found in zip(image, labels, strict=True):
+        assert_array_equal(found, segment(frame, model, params=PARAMS, device="cpu"))
+
+
+def test_the_model_s_own_parameters_are_the_default(tiny_model):
+    model = tiny_model(cluster={"min_size": 10_000})
+    assert segment(noise(40, 50), model, device="cpu").max() == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 3)])
+def test_the_smallest_images_can_be_segmented(tiny_model, shape):
+    assert segment(noise(*shape), tiny_model(), params=PARAMS, device="cpu").shape == shape
+
+
+def test_segment_takes_a_path(tmp_path, tiny_model):
+    model, image = tiny_model(), noise(20, 30)
+    path = save_model(model, tmp_path / "m")
+    assert_array_equal(segment(image, str(path), device="cpu"), segment(image, model, device="cpu"))

@@ -159,7 +159,7 @@ def test_sizes_have_as_many_weights_in_every_system():
         assert max(counts) < 1.2 * min(counts), size
 
 
-RECIPES = sorted((Path(__file__).parents[2] / "benchmarks" / "recipes").rglob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[3] / "benchmarks" / "recipes").rglob("*.toml"))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

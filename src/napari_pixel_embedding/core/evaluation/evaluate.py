@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
-    from napari_pixel_embedding.core.training.train import Validation
 
 IOU_THRESHOLDS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())
 
@@ -147,24 +146,3 @@ def score(
         images=len(y_true),
         seconds=seconds,
     )
-
-
-def ap_validation(
-    images: Sequence[NDArray[Any]],
-    labels: Sequence[NDArray[Any]],
-    *,
-    axes: str | None = None,
-    spacing: Spacings = None,
-    device: str = "auto",
-) -> Validation:
-    """Make a validation for :func:`train`: the mean AP over IoU 0.5 to 0.95 on these images."""
-    spacings = spacing_of_each(spacing, len(images))
-
-    def validate(model: EmbeddingModel) -> float:
-        predicted = [
-            segment(image, model, axes=axes, spacing=size, device=device)
-            for image, size in zip(images, spacings, strict=True)
-        ]
-        return float(np.mean(average_precision(list(labels), predicted, IOU_THRESHOLDS)))
-
-    return validate

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.parameters import check_ranges, describe
 from napari_pixel_embedding.core.training.config import (
     _BATCH_SIZE,
     _SEED,
     Augmentation,
-    Frozen,
     LossConfig,
     TrainConfig,
 )
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding.core.model.config import Frozen
 
 _GENTLE = Augmentation(scale=(0.85, 1.2), gamma=0.2, noise=0.03, brightness=0.1)
 

@@ -29,6 +29,9 @@ DEFAULT_MODEL = "nuclei-fluo"
 """The bundled model that is taken where none is named."""
 _BUNDLED = Path(__file__).parents[2] / "models"
 
+Frozen = Literal["nothing", "encoder", "backbone"]
+"""Stages of a network that keep their weights."""
+
 
 class ModelFileError(ValueError):
     """A model file is missing, damaged, or not one of ours; the message says what to do."""

@@ -23,8 +23,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_pixel_embedding.core.model.config import ModelConfig
-    from napari_pixel_embedding.core.training.config import Frozen
+    from napari_pixel_embedding.core.model.config import Frozen, ModelConfig
 
 _CONV: dict[int, type[nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _UPCONV: dict[int, type[nn.Module]] = {2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}

@@ -7,9 +7,12 @@ window's forms, the command line's options and the documentation are made from t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari_pixel_embedding.core.parameters import check_ranges, describe
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding.core.model.config import Frozen
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,6 @@ class LossConfig:
                 f"instance_dice_from must be from 0 to 1, found {self.instance_dice_from}."
             )
 
-
-Frozen = Literal["nothing", "encoder", "backbone"]
-"""Stages of a network that keep their weights."""
 
 _BATCH_SIZE = "Crops that are learnt from in one step."
 _SEED = "Decides all that is random: the same seed draws the same crops."

@@ -30,10 +30,8 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.evaluation.comparison import TuningReport
     from napari_pixel_embedding.core.training.targets import Sample
+    from napari_pixel_embedding.core.training.validation import Validation
 
-
-Validation = Callable[[EmbeddingModel], float]
-"""Scores a model; higher is better."""
 
 Revision = Callable[[EmbeddingModel, float], "Sequence[Sample] | None"]
 """Makes samples anew, from a model and the share of the steps that it has done; None to keep."""

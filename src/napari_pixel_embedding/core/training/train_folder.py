@@ -17,7 +17,6 @@ from napari_pixel_embedding.core.datasets.annotated import (
     spread,
 )
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
-from napari_pixel_embedding.core.evaluation.evaluate import ap_validation
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.io.images import read_image
 from napari_pixel_embedding.core.model.model_file import (
@@ -31,6 +30,7 @@ from napari_pixel_embedding.core.training.checkpoint import checkpoint_path
 from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.core.training.targets import prepare_samples
 from napari_pixel_embedding.core.training.train import train
+from napari_pixel_embedding.core.training.validation import ap_validation
 
 if TYPE_CHECKING:
     import os
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.model.config import ModelConfig
-    from napari_pixel_embedding.core.training.train import TrainProgress, Validation
+    from napari_pixel_embedding.core.training.train import TrainProgress
+    from napari_pixel_embedding.core.training.validation import Validation
 
     PathLike = str | os.PathLike[str]
 

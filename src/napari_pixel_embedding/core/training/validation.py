@@ -1,0 +1,46 @@
+"""Scores by which a training chooses its best model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
+from napari_pixel_embedding.core.evaluation.metrics import (
+    average_precision,
+)
+from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
+from napari_pixel_embedding.core.inference.segment import segment
+from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.inference.object_scale import Spacings
+
+
+Validation = Callable[[EmbeddingModel], float]
+"""Scores a model; higher is better."""
+
+
+def ap_validation(
+    images: Sequence[NDArray[Any]],
+    labels: Sequence[NDArray[Any]],
+    *,
+    axes: str | None = None,
+    spacing: Spacings = None,
+    device: str = "auto",
+) -> Validation:
+    """Make a validation for :func:`train`: the mean AP over IoU 0.5 to 0.95 on these images."""
+    spacings = spacing_of_each(spacing, len(images))
+
+    def validate(model: EmbeddingModel) -> float:
+        predicted = [
+            segment(image, model, axes=axes, spacing=size, device=device)
+            for image, size in zip(images, spacings, strict=True)
+        ]
+        return float(np.mean(average_precision(list(labels), predicted, IOU_THRESHOLDS)))
+
+    return validate
