@@ -21,8 +21,10 @@ from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
 from napari_pixel_embedding.core.blockwise.roi import margin, pixel_bytes
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.inference.predict import predict_embedding
-from napari_pixel_embedding.session import Engine, ImageInput, large
-from napari_pixel_embedding.session.pipeline import RunRequest
+from napari_pixel_embedding.session import Engine, ImageInput
+from napari_pixel_embedding.session.large_image.blocks import index_block
+from napari_pixel_embedding.session.segment.field import read_source
+from napari_pixel_embedding.session.segment.requests import RunRequest, Source
 
 
 def main() -> None:
@@ -32,7 +34,7 @@ def main() -> None:
     options = parser.parse_args()
     image, model = mirrored(options.tiles), load_model("nuclei-fluo")
     request = RunRequest(ImageInput(image), model, "cpu")
-    source = large.read_source(Engine(), request, model, "YX")
+    source = read_source(Engine(), request, model, "YX")
     emap = predict_embedding(model, image, ranges=source.ranges)
     index = build_cluster_index(emap)
     mosaic = fill(source, options.side)
@@ -63,13 +65,13 @@ def mirrored(tiles: int) -> np.ndarray:
     return np.concatenate([row if n % 2 == 0 else row[::-1] for n in range(tiles)])
 
 
-def fill(source: large.Source, side: int) -> Mosaic:
+def fill(source: Source, side: int) -> Mosaic:
     """Make all blocks."""
     config = source.model.config
     chosen = plan_layout(2, config.stride, config.object_diameter, margin(config), 1)
     mosaic = Mosaic(source.shape)
     for block in plan_blocks(source.shape, 1, Layout((side, side), chosen.reach, chosen.margin)):
-        index = large.index_block(Engine(), source, block, lambda fraction: None)
+        index = index_block(Engine(), source, block, lambda fraction: None)
         mosaic = mosaic.with_block(block, index)
     return mosaic
 

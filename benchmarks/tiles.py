@@ -33,8 +33,9 @@ from napari_pixel_embedding import (
     predict_embedding,
 )
 from napari_pixel_embedding.core.inference.tiling import plan_tiles
-from napari_pixel_embedding.session import Engine, ImageInput, large
-from napari_pixel_embedding.session.pipeline import RunRequest
+from napari_pixel_embedding.session import Engine, ImageInput
+from napari_pixel_embedding.session.segment.field import read_source
+from napari_pixel_embedding.session.segment.requests import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +110,7 @@ def peak(side: int) -> tuple[int, int]:
     small = mirrored(1)
     image = np.tile(small, [-(-side // n) for n in small.shape])[:side, :side].copy()
     request = RunRequest(ImageInput(image), model, "cpu")
-    source = large.read_source(Engine(), request, model, "YX")
+    source = read_source(Engine(), request, model, "YX")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     mosaic = fill(source, BLOCK)
     objects = mosaic.cut(model.config.cluster_params()).count()

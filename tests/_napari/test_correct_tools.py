@@ -10,7 +10,7 @@ from qtpy.QtTest import QTest
 
 from napari_pixel_embedding._napari.correct_panel import CorrectPanel
 from napari_pixel_embedding._napari.shortcuts import KEYS
-from napari_pixel_embedding.session.tools import TOOLS
+from napari_pixel_embedding.session.correct.tools import TOOLS
 
 WAIT = 20_000
 LEFT = Qt.MouseButton.LeftButton

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.corrections.journal import read_journal
-from napari_pixel_embedding.session import Earlier, edits
+from napari_pixel_embedding.session import Earlier
+from napari_pixel_embedding.session.correct import edits
 from tests.session.fakes import QueueExecutor
 from tests.session.scenes import image, middle, start
 

@@ -13,8 +13,8 @@ from napari_pixel_embedding.session import (
     ImmediateExecutor,
     Session,
     SessionController,
-    cuts,
 )
+from napari_pixel_embedding.session.segment.local_cuts import fitting, object_sizes, stability
 from tests.session.fakes import FakeIndex, FakeModel, FakeParams, fake_engine
 
 
@@ -98,10 +98,10 @@ def test_a_frame_has_bandwidths_of_its_own(merged, image):
 def test_bandwidths_of_another_shape_do_not_fit():
     index = FakeIndex(emap(np.ones((4, 4))))
     local = ((LocalBandwidth((3, 3), 1.0),),)
-    assert cuts.fitting(local, [index]) is local
-    assert cuts.fitting(((LocalBandwidth((3, 4), 1.0),),), [index]) == ((),)
-    assert cuts.fitting(((LocalBandwidth((0, 3, 3), 1.0),),), [index]) == ((),)
-    assert cuts.fitting(local, [index, index]) == ((), ())
+    assert fitting(local, [index]) is local
+    assert fitting(((LocalBandwidth((3, 4), 1.0),),), [index]) == ((),)
+    assert fitting(((LocalBandwidth((0, 3, 3), 1.0),),), [index]) == ((),)
+    assert fitting(local, [index, index]) == ((), ())
 
 
 def test_a_slider_that_moves_meanwhile_wins(waiting, queue):
@@ -161,7 +161,7 @@ def test_frames_are_counted_together():
 
     first = Index([0.5, 1.0, 2.0], [9, 4, 1], (1.0, 2.0))
     second = Index([0.5, 1.5], [5, 2], (1.5, 3.0))
-    both = cuts.stability([first, second], FakeParams())
+    both = stability([first, second], FakeParams())
     assert both.bandwidths.tolist() == [0.5, 1.0, 1.5, 2.0]
     assert both.counts.tolist() == [14, 9, 6, 3]
     assert (both.plateau, both.high) == ((1.25, 2.5), 3.0)
@@ -177,8 +177,8 @@ def test_size_comes_with_the_count(ran):
 
 def test_sizes_of_frames_are_kept_apart():
     labels = np.array([[[1, 1, 0]], [[1, 0, 7]]], np.uint16)
-    assert cuts.object_sizes(labels, frames=True).tolist() == [2, 1, 1]
-    assert cuts.object_sizes(labels, frames=False).tolist() == [3, 1]
+    assert object_sizes(labels, frames=True).tolist() == [2, 1, 1]
+    assert object_sizes(labels, frames=False).tolist() == [3, 1]
 
 
 def test_another_method_makes_the_clusters_and_the_sliders_still_act(ran):

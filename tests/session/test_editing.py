@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.session import edits
+from napari_pixel_embedding.session.correct import edits
 from tests.session.fakes import QueueExecutor
 from tests.session.scenes import SHAPE, middle, start, true_labels
 

@@ -11,7 +11,7 @@ from napari_pixel_embedding.core.embedding.colors import fit_color_basis
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.embedding.similarity import similarity_to_pixel
 from napari_pixel_embedding.session import ImmediateExecutor, Session
-from napari_pixel_embedding.session.exploration import Exploration
+from napari_pixel_embedding.session.explore.exploration import Exploration
 from napari_pixel_embedding.session.live import LiveLine
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from napari_pixel_embedding.core.corrections.corrections import apply_corrections
-from napari_pixel_embedding.session import edits
-from napari_pixel_embedding.session.history import LONGEST
+from napari_pixel_embedding.session.correct import edits
+from napari_pixel_embedding.session.state.history import LONGEST
 from tests.session.scenes import SHAPE, image, middle, start
 
 OBJECTS = st.integers(0, 4)

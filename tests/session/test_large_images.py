@@ -15,10 +15,11 @@ from napari_pixel_embedding.session import (
     ImmediateExecutor,
     Session,
     SessionController,
-    large,
-    pipeline,
-    surroundings,
 )
+from napari_pixel_embedding.session.large_image import mosaic
+from napari_pixel_embedding.session.segment.field import diameter_at
+from napari_pixel_embedding.session.segment.requests import RunRequest
+from napari_pixel_embedding.session.segment.run import measure
 from tests.session.fakes import FakeConfig, FakeModel, fake_engine
 
 MEMORY = 2**17 * pixel_bytes(FakeConfig())
@@ -315,7 +316,7 @@ def test_corrections_of_a_field_alone_are_refused(ran):
 
 def test_what_memory_does_not_bear_is_not_written_as_one_array(ran, monkeypatch):
     paint(ran, np.s_[4:9, 5:9], 500)
-    monkeypatch.setattr(surroundings, "memory_budget", lambda: 1000)
+    monkeypatch.setattr(mosaic, "memory_budget", lambda: 1000)
     assert not ran.save_corrections("all.tif")
     assert "GiB" in ran.session.error
 
@@ -479,10 +480,8 @@ def test_measuring_looks_at_the_view_only(stripes):
     coarse = stripes._data[::4, ::4]
     image = ImageInput(stripes, "YX", coarser=(coarse,))
     engine = fake_engine(estimate_diameter=estimate)
-    request = pipeline.RunRequest(
-        image, "fake", "cpu", view=((0.0, 600.0), (0.0, 800.0)), memory=MEMORY
-    )
-    assert pipeline.measure(engine, request, lambda fraction: None) == 7.0
+    request = RunRequest(image, "fake", "cpu", view=((0.0, 600.0), (0.0, 800.0)), memory=MEMORY)
+    assert measure(engine, request, lambda fraction: None) == 7.0
     assert np.prod(seen[0]) <= 2**16  # of the finest level, also where a coarse one is at hand
 
 
@@ -495,8 +494,8 @@ def test_another_diameter_makes_all_blocks_anew(ran):
 
 def test_objects_of_a_coarse_level_are_smaller():
     config = ModelConfig(object_diameter=20, image_diameter=80)
-    assert large.diameter_at(config, None, (1.0, 1.0)) is None
-    assert large.diameter_at(config, 60.0, (1.0, 1.0)) == 60
-    assert large.diameter_at(config, None, (2.0, 2.0)) == 40
-    assert large.diameter_at(config, 60.0, (8.0, 8.0)) == 20  # never enlarged
-    assert large.diameter_at(ModelConfig(), None, (2.0, 2.0)) is None
+    assert diameter_at(config, None, (1.0, 1.0)) is None
+    assert diameter_at(config, 60.0, (1.0, 1.0)) == 60
+    assert diameter_at(config, None, (2.0, 2.0)) == 40
+    assert diameter_at(config, 60.0, (8.0, 8.0)) == 20  # never enlarged
+    assert diameter_at(ModelConfig(), None, (2.0, 2.0)) is None

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from napari_pixel_embedding.session import ImmediateExecutor, edits
-from napari_pixel_embedding.session.review import Review, ReviewRequest, targets
+from napari_pixel_embedding.session import ImmediateExecutor
+from napari_pixel_embedding.session.correct import edits
+from napari_pixel_embedding.session.correct.review import Review, ReviewRequest, targets
 from tests.session.fakes import QueueExecutor
 from tests.session.scenes import middle, start
 
 
 @pytest.fixture
-def review():
-    return Review(start(), ImmediateExecutor())
+def started():
+    return start()
+
+
+@pytest.fixture
+def review(started):
+    return Review(started.session, started.edit, ImmediateExecutor())
 
 
 def ids(review, state):
     return {t.key for t in review.state.targets if review.state.state_of(t) == state}
 
 
-def test_nothing_is_computed_before_it_is_asked_for(review):
+def test_nothing_is_computed_before_it_is_asked_for(review, started):
     assert review.state.targets == ()
-    review._controller.set_cluster_params(bandwidth=1.2)
+    started.set_cluster_params(bandwidth=1.2)
     assert review.state.targets == ()
 
 
@@ -71,24 +77,24 @@ def test_skipped_objects_come_when_all_else_is_done(review):
     assert review.state.done == len(review.state.targets) == 4
 
 
-def test_undo_brings_an_object_back_into_the_queue(review):
+def test_undo_brings_an_object_back_into_the_queue(review, started):
     review.next()
     first = review.state.current.key
     review.accept()
-    review._controller.undo()
+    started.undo()
     assert first in ids(review, "open")
 
 
-def test_a_correction_counts_as_looked_at(review):
+def test_a_correction_counts_as_looked_at(review, started):
     review.next()
-    review._controller.edit(edits.smooth(0, middle(3)))
+    started.edit(edits.smooth(0, middle(3)))
     assert len(ids(review, "corrected")) == 1
     assert review.state.done == 1
 
 
 def test_frames_have_queues_of_their_own_in_one():
     controller = start(frames=2)
-    review = Review(controller, ImmediateExecutor())
+    review = Review(controller.session, controller.edit, ImmediateExecutor())
     review.next()
     assert len(review.state.targets) == 8
     assert {target.key[0] for target in review.state.targets} == {0, 1}
@@ -98,18 +104,18 @@ def test_frames_have_queues_of_their_own_in_one():
     assert (controller.session.corrections[1 - frame] == -1).all()
 
 
-def test_a_new_run_forgets_what_was_skipped_but_not_what_was_accepted(review):
+def test_a_new_run_forgets_what_was_skipped_but_not_what_was_accepted(review, started):
     review.next()
     review.accept()
     review.skip()
-    review._controller.run()
+    started.run()
     assert (review.state.current, review.state.skipped) == (None, frozenset())
     review.next()
     assert len(ids(review, "accepted")) == 1
 
 
 def test_without_a_result_the_review_says_so(controller):
-    review = Review(controller, ImmediateExecutor())
+    review = Review(controller.session, controller.edit, ImmediateExecutor())
     review.next()
     assert "run a model first" in review.state.note
     review.accept()
@@ -121,7 +127,7 @@ def test_the_view_does_not_wait_and_no_answer_is_lost():
     queue = QueueExecutor()
     controller = start(executor=queue)
     queue.settle()
-    review = Review(controller, queue)
+    review = Review(controller.session, controller.edit, queue)
     review.next()
     review.next()
     assert review.state.current is None
@@ -138,9 +144,9 @@ def test_the_view_does_not_wait_and_no_answer_is_lost():
     assert len(review.state.targets) == 4
 
 
-def test_the_object_that_is_looked_at_may_vanish(review):
+def test_the_object_that_is_looked_at_may_vanish(review, started):
     review.next()
-    review._controller.set_cluster_params(bandwidth=3.0)
+    started.set_cluster_params(bandwidth=3.0)
     for _ in range(3):
         review.next()
         review.accept()

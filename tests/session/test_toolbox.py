@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.session import ImmediateExecutor
-from napari_pixel_embedding.session.toolbox import Toolbox
-from napari_pixel_embedding.session.tools import TOOLS
+from napari_pixel_embedding.session.correct.toolbox import Toolbox
+from napari_pixel_embedding.session.correct.tools import TOOLS
 from tests.session.scenes import SHAPE, middle, start, true_labels
 
 
 @pytest.fixture
-def box():
-    return Toolbox(start(), ImmediateExecutor())
+def started():
+    return start()
+
+
+@pytest.fixture
+def box(started):
+    return Toolbox(started.session, started.edit, ImmediateExecutor())
 
 
 def labels(box):
@@ -46,8 +51,8 @@ def test_a_line_merges_all_it_touches(box):
     assert len({int(labels(box)[middle(k)]) for k in range(3)}) == 1
 
 
-def test_two_clicks_split_and_shift_adds_more_seeds(box):
-    box._controller.set_cluster_params(bandwidth=3.0)
+def test_two_clicks_split_and_shift_adds_more_seeds(box, started):
+    started.set_cluster_params(bandwidth=3.0)
     box.choose("split")
     box.click(0, middle(0), more=True)
     box.click(0, middle(1), more=True)
@@ -59,8 +64,8 @@ def test_two_clicks_split_and_shift_adds_more_seeds(box):
     assert box.state.picks.strokes == ()
 
 
-def test_a_line_across_cuts_and_a_line_inside_is_a_seed(box):
-    box._controller.set_cluster_params(bandwidth=3.0)
+def test_a_line_across_cuts_and_a_line_inside_is_a_seed(box, started):
+    started.set_cluster_params(bandwidth=3.0)
     box.choose("split")
     box.draw(0, line(middle(0)[1], 4, 9))
     assert len(box.state.picks.strokes) == 1
@@ -72,7 +77,7 @@ def test_a_line_across_cuts_and_a_line_inside_is_a_seed(box):
     assert [step.title for step in box._session.history.past] == ["split", "cut"]
 
 
-def test_the_preview_is_what_a_click_adds_and_the_wheel_changes_it(box):
+def test_the_preview_is_what_a_click_adds_and_the_wheel_changes_it(box, started):
     box.choose("add")
     box.hover(0, middle(4))
     shown = box.state.preview
@@ -90,7 +95,7 @@ def test_the_preview_is_what_a_click_adds_and_the_wheel_changes_it(box):
     box.click(0, middle(4))
     np.testing.assert_array_equal(box._session.corrections > 0, true_labels() == 5)
     assert box.state.preview is None
-    box._controller.undo()
+    started.undo()
     assert box.state.preview.mask.sum() == 120
     box.hover(0, None)
     assert box.state.preview is None
@@ -107,19 +112,20 @@ def test_tools_of_one_click(box, name):
     assert box._session.corrections is None or (box._session.corrections < 1).all()
 
 
-def test_comparing_says_distance_and_bandwidth(box):
+def test_comparing_says_distance_and_bandwidth(box, started):
     box.choose("compare")
     box.click(0, middle(1))
     assert box.state.comparison is None
     box.click(0, middle(2))
     assert box.state.comparison.distance == pytest.approx(1.4, abs=0.01)
     assert box.state.comparison.bandwidth >= 1.4
-    box._controller.run()
+    started.run()
     assert box.state.comparison is None
 
 
 def test_picks_belong_to_a_frame_and_to_a_tool():
-    box = Toolbox(start(frames=2), ImmediateExecutor())
+    controller = start(frames=2)
+    box = Toolbox(controller.session, controller.edit, ImmediateExecutor())
     box.choose("merge")
     box.click(0, middle(0))
     box.click(1, middle(1))
@@ -139,7 +145,7 @@ def test_every_tool_says_what_to_click(box):
 
 
 def test_without_a_result_clicks_do_nothing(controller):
-    box = Toolbox(controller, ImmediateExecutor())
+    box = Toolbox(controller.session, controller.edit, ImmediateExecutor())
     for tool in TOOLS:
         box.choose(tool.name)
         box.click(0, (1, 1))

@@ -12,8 +12,9 @@ from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
 from napari_pixel_embedding.core.datasets.pairs import Pair
 from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe, save_recipe
 from napari_pixel_embedding.core.training.request import TrainingRequest
-from napari_pixel_embedding.session import ImmediateExecutor, Session, curves
-from napari_pixel_embedding.session.training_run import TrainingRun
+from napari_pixel_embedding.session import ImmediateExecutor, Session
+from napari_pixel_embedding.session.train import curves
+from napari_pixel_embedding.session.train.training import TrainingRun
 from tests.session.fakes import FakeStep, QueueExecutor, fake_engine
 
 SPLIT = TrainingPairs([Pair(Path("a"), Path("b"))], [Pair(Path("c"), Path("d"))])

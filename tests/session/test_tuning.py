@@ -14,8 +14,8 @@ from napari_pixel_embedding.session import (
     Lesson,
     Session,
     SessionController,
-    tuning_work,
 )
+from napari_pixel_embedding.session.train.fine_tuning_jobs import TuneRequest, tune
 from tests.session.fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
 
 FIELD = Field(None, (slice(0, 3), slice(2, 7)))
@@ -239,7 +239,7 @@ def test_tuning_is_closed_when_it_is_stopped():
     def report(item):
         raise RuntimeError("stop")
 
-    request = tuning_work.TuneRequest(None, (), None, "cpu")
+    request = TuneRequest(None, (), None, "cpu")
     with pytest.raises(RuntimeError):
-        tuning_work.tune(fake_engine(fine_tune=steps), request, report)
+        tune(fake_engine(fine_tune=steps), request, report)
     assert closed == [True]

@@ -12,13 +12,13 @@ from napari_pixel_embedding._napari.review_layer import ReviewLayer
 from napari_pixel_embedding._napari.tool_buttons import ToolButtons
 from napari_pixel_embedding._napari.tool_layer import ToolLayer
 from napari_pixel_embedding._napari.widgets import NO_RESULT, Panel, allow, button, group, row, text
-from napari_pixel_embedding.session.review import Review
-from napari_pixel_embedding.session.toolbox import Toolbox
+from napari_pixel_embedding.session.correct.review import Review
+from napari_pixel_embedding.session.correct.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_pixel_embedding.session.autosave import Recovery
+    from napari_pixel_embedding.session.state.results import Recovery
 
 _KEYS = (
     "Objects that you painted, repaired or accepted in this image. With the labels layer selected, "
@@ -43,10 +43,10 @@ class CorrectPanel(Panel):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self.review = Review(self.controller, self.workspace.executor)
+        self.review = Review(self.session, self.controller.edit, self.workspace.executor)
         self.review_layer = ReviewLayer(self.workspace, self.review)
         self.review_box = ReviewBox(self.workspace, self.review)
-        self.toolbox = Toolbox(self.controller, self.workspace.executor)
+        self.toolbox = Toolbox(self.session, self.controller.edit, self.workspace.executor)
         self.tool_layer = ToolLayer(self.workspace, self.toolbox, self.review_box.keys)
         self.tools = ToolButtons(self.workspace, self.toolbox, self.tool_layer)
         self.count = QLabel()

@@ -10,13 +10,13 @@ from napari_pixel_embedding._napari.choosers import Choice
 from napari_pixel_embedding._napari.exploration_layers import ExplorationLayers
 from napari_pixel_embedding._napari.widgets import Panel, allow, button, group, text
 from napari_pixel_embedding.core.embedding.scatter import POSITION, disc_radius
-from napari_pixel_embedding.session.exploration import Exploration
+from napari_pixel_embedding.session.explore.exploration import Exploration
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_pixel_embedding.session.exploration import ExplorationState
-    from napari_pixel_embedding.session.views import Scatter, Selection
+    from napari_pixel_embedding.session.explore.exploration import ExplorationState
+    from napari_pixel_embedding.session.explore.views import Scatter, Selection
 
 _SHOWN = (
     "An RGB layer under the objects: three principal components of the embedding, dark where the "

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.session.exploration import Exploration
-    from napari_pixel_embedding.session.views import Selection, Similarity
+    from napari_pixel_embedding.session.explore.exploration import Exploration
+    from napari_pixel_embedding.session.explore.views import Selection, Similarity
 
 
 class ExplorationLayers(QObject):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.session import SessionController
-    from napari_pixel_embedding.session.cuts import Direction
-    from napari_pixel_embedding.session.large import Rest
+    from napari_pixel_embedding.session.segment.local_cuts import Direction
+    from napari_pixel_embedding.session.state.results import Rest
 
 
 class ResultLayers(QObject):

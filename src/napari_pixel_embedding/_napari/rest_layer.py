@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
     from napari_pixel_embedding.session import Session
-    from napari_pixel_embedding.session.large import Rest
+    from napari_pixel_embedding.session.state.results import Rest
 
 _REFRESH_MS = 60
 """Between two pictures: the field's own layer comes first while a slider moves."""

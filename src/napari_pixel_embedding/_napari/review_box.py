@@ -9,13 +9,13 @@ from superqt.utils import qdebounced
 
 from napari_pixel_embedding._napari.shortcuts import KEYS, told
 from napari_pixel_embedding._napari.widgets import NO_RESULT, allow, button, row, text
-from napari_pixel_embedding.session.review import OPEN
+from napari_pixel_embedding.session.correct.review import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.session.review import Review
+    from napari_pixel_embedding.session.correct.review import Review
 
 _SETTLE_MS = 100
 """A moving slider sorts the queue at every tick; it is shown when it rests."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.session.review import Review, Target
+    from napari_pixel_embedding.session.correct.review import Review, Target
 
 _FLIGHT_MS = 250
 _SETTLE_MS = 150

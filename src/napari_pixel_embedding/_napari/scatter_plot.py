@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.session.views import Scatter
+    from napari_pixel_embedding.session.explore.views import Scatter
 
 _BACKGROUND = "#1e1f24"
 _NUMBERS = 10

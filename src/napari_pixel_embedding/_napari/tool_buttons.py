@@ -11,13 +11,13 @@ from superqt import QLabeledDoubleSlider
 
 from napari_pixel_embedding._napari.shortcuts import ESCAPE, KEYS, REDO, UNDO, told
 from napari_pixel_embedding._napari.widgets import NO_RESULT, allow, button, row, text
-from napari_pixel_embedding.session.tools import TOOLS, Tool
+from napari_pixel_embedding.session.correct.tools import TOOLS, Tool
 
 if TYPE_CHECKING:
     from napari_pixel_embedding._napari.tool_layer import ToolLayer
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.session.edits import Comparison
-    from napari_pixel_embedding.session.toolbox import Toolbox
+    from napari_pixel_embedding.session.correct.edits import Comparison
+    from napari_pixel_embedding.session.correct.toolbox import Toolbox
 
 _COLUMNS = 3
 _IDLE = "Choose a tool, or use napari's brush, eraser, polygon and fill on the labels layer."

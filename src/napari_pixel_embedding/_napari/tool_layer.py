@@ -11,7 +11,7 @@ from napari_pixel_embedding._napari.object_picker import MODIFIER, pixel_at
 from napari_pixel_embedding._napari.overlay import Overlay
 from napari_pixel_embedding._napari.placement import Alignment
 from napari_pixel_embedding._napari.shortcuts import ESCAPE, KEYS, Shortcuts
-from napari_pixel_embedding.session.tools import TOOLS
+from napari_pixel_embedding.session.correct.tools import TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.session.toolbox import Picks, Preview, Toolbox
-    from napari_pixel_embedding.session.tools import Tool
+    from napari_pixel_embedding.session.correct.toolbox import Picks, Preview, Toolbox
+    from napari_pixel_embedding.session.correct.tools import Tool
 
 _CLICK = 4
 """Canvas pixels that a mouse may move between press and release of a click."""

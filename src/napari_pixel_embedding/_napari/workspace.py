@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtWidgets import QWidget
 
-    from napari_pixel_embedding.session.autosave import Recovery
+    from napari_pixel_embedding.session.state.results import Recovery
 
 _WARM_UP_MS = 500
 """After the first dock opens: first the window is drawn, then kernels are compiled."""

@@ -5,19 +5,26 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.session import pipeline
-from napari_pixel_embedding.session.autosave import Autosave
-from napari_pixel_embedding.session.correcting import Correcting
-from napari_pixel_embedding.session.cutting import Cutting
-from napari_pixel_embedding.session.editing import Editing
+from napari_pixel_embedding.session.correct.autosave import Autosave
+from napari_pixel_embedding.session.correct.corrections import Correcting
+from napari_pixel_embedding.session.correct.edit_queue import Editing
 from napari_pixel_embedding.session.engine import Engine
-from napari_pixel_embedding.session.history import Undoing
+from napari_pixel_embedding.session.explore.colors import Colors, color
 from napari_pixel_embedding.session.jobs import JobLine
-from napari_pixel_embedding.session.measuring import Measuring
-from napari_pixel_embedding.session.messages import Messages, embedded_message, empty_message
-from napari_pixel_embedding.session.state import Earlier
-from napari_pixel_embedding.session.surroundings import Surroundings
-from napari_pixel_embedding.session.tuning import FineTuning
+from napari_pixel_embedding.session.large_image.mosaic import Surroundings
+from napari_pixel_embedding.session.messages import Messages, empty_message
+from napari_pixel_embedding.session.segment.clustering import Cutting
+from napari_pixel_embedding.session.segment.diameter import Measuring
+from napari_pixel_embedding.session.segment.requests import RunRequest, RunResult, Stage
+from napari_pixel_embedding.session.segment.run import (
+    embedded_message,
+    run_model,
+    same_family,
+    start_params,
+)
+from napari_pixel_embedding.session.state.results import Earlier
+from napari_pixel_embedding.session.train.fine_tuning import FineTuning
+from napari_pixel_embedding.session.undo import Undoing
 
 if TYPE_CHECKING:
     import os
@@ -28,10 +35,11 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.blockwise.roi import View
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
-    from napari_pixel_embedding.session.cuts import Direction
-    from napari_pixel_embedding.session.edits import Edit
+    from napari_pixel_embedding.session.correct.edits import Edit
     from napari_pixel_embedding.session.jobs import Executor
-    from napari_pixel_embedding.session.state import Field, ImageInput, Lesson, Session
+    from napari_pixel_embedding.session.segment.local_cuts import Direction
+    from napari_pixel_embedding.session.state.image import Field, ImageInput, Lesson
+    from napari_pixel_embedding.session.state.session import Session
 
 
 class SessionController:
@@ -194,7 +202,7 @@ class SessionController:
         if session.model_source == "":
             self._messages.refuse("No model: expected a bundled name or a file. Choose a model.")
             return
-        request = pipeline.RunRequest(
+        request = RunRequest(
             session.image,
             session.model_source,
             session.device,
@@ -206,7 +214,7 @@ class SessionController:
         self._surroundings.stop()
         session.progress, session.status, session.running = 0.0, "Waiting …", True
         self._runs.start(
-            partial(pipeline.run_model, self._engine, request),
+            partial(run_model, self._engine, request),
             done=self._take_run,
             failed=partial(self._run_failed, "segmenting"),
             progress=self._show_stage,
@@ -219,11 +227,11 @@ class SessionController:
             self.session.status = "Cancelled; nothing was changed."
         self._surroundings.stop()
 
-    def _show_stage(self, stage: pipeline.Stage) -> None:
+    def _show_stage(self, stage: Stage) -> None:
         self.session.progress = stage.fraction
         self.session.status = stage.text
 
-    def _take_run(self, result: pipeline.RunResult) -> None:
+    def _take_run(self, result: RunResult) -> None:
         session = self.session
         shape = session.labels_shape if session.embedding_maps else None
         moved = session.field != result.field
@@ -232,8 +240,8 @@ class SessionController:
         self._cutting.cancel()
         self._editing.cancel()
         self._colorings.cancel()
-        if session.cluster_params is None or not pipeline.same_family(session.model, result.model):
-            session.cluster_params = pipeline.start_params(result, session.diameter)
+        if session.cluster_params is None or not same_family(session.model, result.model):
+            session.cluster_params = start_params(result, session.diameter)
             session.color_basis = None
             session.local_bandwidths = session.local_past = ()
             self._undoing.forget_local()
@@ -250,13 +258,13 @@ class SessionController:
         self._update_colors()
         self._surroundings.follow(result)
 
-    def _leave_field(self, result: pipeline.RunResult) -> None:
+    def _leave_field(self, result: RunResult) -> None:
         """Keep what was fixed by hand in the part of the image that was worked on until now."""
         left = self.session.field
         self.session.field = result.field  # strokes under way are recorded before anything changes
         self._surroundings.leave(left, result)
 
-    def _enter_field(self, result: pipeline.RunResult) -> None:
+    def _enter_field(self, result: RunResult) -> None:
         """Go on with what was fixed by hand in the part of the image that is worked on now."""
         corrections, local = self._surroundings.enter(result)
         self._correcting.move(corrections, local)
@@ -327,7 +335,7 @@ class SessionController:
         Parameters
         ----------
         edit : Edit
-            From :mod:`~napari_pixel_embedding.session.edits`. What came of it, or why it cannot
+            From :mod:`~.correct.edits`. What came of it, or why it cannot
             be, is said in ``session.edit_status``.
         """
         self._editing.start(edit)
@@ -397,12 +405,12 @@ class SessionController:
             return
         maps, basis, frames = session.embedding_maps, session.color_basis, self.session.has_frames
         self._colorings.start(
-            lambda report: pipeline.color(self._engine, maps, basis, frames),
+            lambda report: color(self._engine, maps, basis, frames),
             done=self._take_colors,
             failed=partial(self._messages.fail, "colouring the embedding"),
         )
 
-    def _take_colors(self, colors: pipeline.Colors) -> None:
+    def _take_colors(self, colors: Colors) -> None:
         self.session.color_basis = colors.basis
         self.session.embedding_rgb = colors.rgb
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
-    from napari_pixel_embedding.session.state import Lesson
+    from napari_pixel_embedding.session.state.image import Lesson
 
 
 def _core(module: str, name: str) -> Callable[..., Any]:
@@ -40,7 +40,7 @@ def _read_lessons(folder: str, config: ModelConfig) -> list[Lesson]:
     from napari_pixel_embedding.core.datasets.pairs import find_pairs
     from napari_pixel_embedding.core.inference.axes import axes_for_model
     from napari_pixel_embedding.core.io.images import read_image
-    from napari_pixel_embedding.session.state import ImageInput, Lesson
+    from napari_pixel_embedding.session.state.image import ImageInput, Lesson
 
     lessons = []
     for pair in find_pairs(folder):

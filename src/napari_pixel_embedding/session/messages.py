@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from napari_pixel_embedding.core.blockwise.roi import sees
-
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.blockwise.roi import Field, View
-    from napari_pixel_embedding.session.pipeline import RunResult
-    from napari_pixel_embedding.session.state import ImageInput, Session
+    from napari_pixel_embedding.session.state.image import ImageInput
+    from napari_pixel_embedding.session.state.session import Session
 
 _logger = logging.getLogger(__name__)
 _EXPECTED = (ValueError, OSError, FloatingPointError)
@@ -47,25 +44,6 @@ class Messages:
             _logger.error("unexpected error while %s", doing, exc_info=error)
             message = f"Unexpected error while {doing}: {type(error).__name__}: {error}"
         self.refuse(message)
-
-
-def embedded_message(result: RunResult, view: View | None) -> str:
-    """Say what a run has done, and of a large image, of which part."""
-    by, field = f"with {result.model.config.name}.", result.field
-    if field is None or result.source is None:
-        return f"Embedded “{result.image.name}” {by}"
-    size = " × ".join(f"{n:,}" for n in field.shape)
-    level = f" at level {field.level}, {_coarser(field)} coarser," if field.level else ""
-    parts = [f"Embedded {size} pixels of “{result.image.name}”{level} {by}"]
-    if field.frame is not None:
-        parts.append(f"Frame {field.frame}.")
-    if view is not None and not sees(result.source.axes, result.image.shape, view):
-        parts.append("The view shows nothing of the image: its middle was taken.")
-    return " ".join(parts)
-
-
-def _coarser(field: Field) -> str:
-    return f"{max(field.factor):.3g} ×"
 
 
 def empty_message(image: ImageInput) -> str:

@@ -6,19 +6,22 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.session import cuts, pipeline
-from napari_pixel_embedding.session.history import LONGEST, Work
 from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.segment.label import label
+from napari_pixel_embedding.session.segment.local_cuts import fitting, refine, stability
+from napari_pixel_embedding.session.segment.requests import Labelling, LabelRequest
+from napari_pixel_embedding.session.state.history import LONGEST
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
     from napari_pixel_embedding.core.inference.segment import Method
-    from napari_pixel_embedding.session.cuts import Direction, Locals
     from napari_pixel_embedding.session.engine import Engine
-    from napari_pixel_embedding.session.history import Undoing
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state import Session
+    from napari_pixel_embedding.session.segment.local_cuts import Direction
+    from napari_pixel_embedding.session.state.history import Locals
+    from napari_pixel_embedding.session.state.session import Session
+    from napari_pixel_embedding.session.undo import Undoing
 
 
 class Cutting:
@@ -49,7 +52,7 @@ class Cutting:
         self._messages = messages
         self._undoing = undoing
         self._labellings, self._refinings, self._curves = (JobLine(executor) for _ in range(3))
-        self._answered: pipeline.LabelRequest | None = None
+        self._answered: LabelRequest | None = None
         self._curve_of: tuple[tuple[ClusterIndex, ...], ClusterParams] | None = None
 
     @property
@@ -107,7 +110,7 @@ class Cutting:
 
     def _update_labels(self, params: ClusterParams) -> None:
         session, answered = self._session, self._answered
-        request = pipeline.LabelRequest(
+        request = LabelRequest(
             session.cluster_indices,
             params,
             None,
@@ -123,12 +126,12 @@ class Cutting:
             request = replace(request, clusters=session.clusters)
         if not self._labellings.busy:
             self._labellings.start(
-                lambda report: pipeline.label(self._engine, request),
+                lambda report: label(self._engine, request),
                 done=partial(self._take_labels, request),
                 failed=partial(self._labels_failed, request),
             )
 
-    def _take_labels(self, request: pipeline.LabelRequest, result: pipeline.Labelling) -> None:
+    def _take_labels(self, request: LabelRequest, result: Labelling) -> None:
         session = self._session
         self._answered = request
         session.clusters = result.clusters
@@ -140,7 +143,7 @@ class Cutting:
         # else the user painted meanwhile: these labels lack the stroke
         self.update()
 
-    def _labels_failed(self, request: pipeline.LabelRequest, error: Exception) -> None:
+    def _labels_failed(self, request: LabelRequest, error: Exception) -> None:
         self._answered, self._session.clusters = request, None
         self._messages.fail("clustering", error)
         self.update()
@@ -155,7 +158,7 @@ class Cutting:
                 return
         if not self._curves.busy:
             self._curves.start(
-                lambda report: cuts.stability(indices, params),
+                lambda report: stability(indices, params),
                 done=partial(self._take_curve, (indices, params)),
                 failed=partial(self._curve_failed, (indices, params)),
             )
@@ -189,7 +192,7 @@ class Cutting:
         place = (point[0], point[1:]) if session.has_frames else (0, point)
         indices, params, local = self._recipe()
         self._refinings.start(
-            lambda report: cuts.refine(indices, params, local, place, direction),
+            lambda report: refine(indices, params, local, place, direction),
             done=partial(self._take_refined, (indices, params, local), direction),
             failed=partial(self._messages.fail, "cutting the object"),
         )
@@ -238,14 +241,14 @@ class Cutting:
     def keep_fitting(self) -> None:
         """Keep bandwidths of single objects as far as they fit the present indices."""
         session = self._session
-        fitting = cuts.fitting(session.local_bandwidths, session.cluster_indices)
-        if fitting is not session.local_bandwidths:
+        kept = fitting(session.local_bandwidths, session.cluster_indices)
+        if kept is not session.local_bandwidths:
             session.local_past = ()
-            session.local_bandwidths = fitting
+            session.local_bandwidths = kept
             self._undoing.forget_local()
 
     def _set_local(self, title: str, local: Locals) -> None:
-        session, old = self._session, Work.of(self._session)
+        session, old = self._session, self._session.work
         session.cut_status = ""
         session.local_past = (*session.local_past, session.local_bandwidths)[-LONGEST:]
         session.local_bandwidths = local

@@ -6,14 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.inference.object_scale import DIAMETERS
-from napari_pixel_embedding.session import pipeline
 from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.segment.requests import RunRequest
+from napari_pixel_embedding.session.segment.run import measure
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state import Session
+    from napari_pixel_embedding.session.state.session import Session
 
 
 class Measuring:
@@ -54,11 +55,9 @@ class Measuring:
             )
             return
         session.measuring, session.measured = True, 0.0
-        request = pipeline.RunRequest(
-            session.image, session.model_source, session.device, view=session.view
-        )
+        request = RunRequest(session.image, session.model_source, session.device, view=session.view)
         self._line.start(
-            partial(pipeline.measure, self._engine, request),
+            partial(measure, self._engine, request),
             done=self._take,
             failed=self._failed,
             progress=self._show,

@@ -13,22 +13,22 @@ from psygnal import SignalGroupDescriptor
 
 from napari_pixel_embedding.core.clustering import MergeHeights
 from napari_pixel_embedding.core.corrections.uncertainty import ambiguity
-from napari_pixel_embedding.session import edits
+from napari_pixel_embedding.session.correct import edits
 from napari_pixel_embedding.session.live import LiveLine
 from napari_pixel_embedding.session.messages import Messages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.inference.segment import Method
-    from napari_pixel_embedding.session.controller import SessionController
-    from napari_pixel_embedding.session.cuts import Locals
-    from napari_pixel_embedding.session.history import Accepted
+    from napari_pixel_embedding.session.correct.edits import Edit
     from napari_pixel_embedding.session.jobs import Executor
+    from napari_pixel_embedding.session.state.history import Accepted, Locals
+    from napari_pixel_embedding.session.state.session import Session
 
 Key = tuple[int, int]
 """An object: frame and id."""
@@ -153,16 +153,18 @@ class Review:
 
     Parameters
     ----------
-    controller : SessionController
-        Told what is accepted; its session is followed.
+    session : Session
+        Is followed.
+    edit : callable
+        Called with the edit that accepts an object.
     executor : Executor
         Runs the work.
     """
 
-    def __init__(self, controller: SessionController, executor: Executor) -> None:
+    def __init__(self, session: Session, edit: Callable[[Edit], None], executor: Executor) -> None:
         self.state = ReviewState()
-        self._controller = controller
-        self._session = session = controller.session
+        self._edit = edit
+        self._session = session
         self._messages = Messages(session)
         self._line = LiveLine(executor)
         self._seen: frozenset[Key] = frozenset()
@@ -204,7 +206,7 @@ class Review:
         pixel = None if current is None else self._pixel(current)
         if current is not None and pixel is not None:
             self._step_wanted = True
-            self._controller.edit(edits.lock(current.key[0], pixel))
+            self._edit(edits.lock(current.key[0], pixel))
 
     def skip(self) -> None:
         """Leave the object that is looked at for later, and go on."""

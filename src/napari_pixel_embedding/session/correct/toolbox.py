@@ -11,9 +11,9 @@ from psygnal import SignalGroupDescriptor
 
 from napari_pixel_embedding.core.clustering.params import bandwidth_range, default_bandwidth
 from napari_pixel_embedding.core.corrections.embedding_edits import grow_like
-from napari_pixel_embedding.session import edits
+from napari_pixel_embedding.session.correct import edits
+from napari_pixel_embedding.session.correct.tools import BY_NAME
 from napari_pixel_embedding.session.live import LiveLine
-from napari_pixel_embedding.session.tools import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-    from napari_pixel_embedding.session.controller import SessionController
-    from napari_pixel_embedding.session.edits import Comparison, Edit, Pixel
+    from napari_pixel_embedding.session.correct.edits import Comparison, Edit, Pixel
+    from napari_pixel_embedding.session.correct.tools import Tool
     from napari_pixel_embedding.session.jobs import Executor
-    from napari_pixel_embedding.session.tools import Tool
+    from napari_pixel_embedding.session.state.session import Session
 
 LIKENESS_STEP = 1.1
 """What a notch of the wheel multiplies the likeness by."""
@@ -93,16 +93,18 @@ class Toolbox:
 
     Parameters
     ----------
-    controller : SessionController
-        Told of edits; of its session, only ``edit_status`` is written.
+    session : Session
+        Only ``edit_status`` is written.
+    edit : callable
+        Called with every edit.
     executor : Executor
         Runs previews and comparisons.
     """
 
-    def __init__(self, controller: SessionController, executor: Executor) -> None:
+    def __init__(self, session: Session, edit: Callable[[Edit], None], executor: Executor) -> None:
         self.state = ToolState()
-        self._controller = controller
-        self._session = controller.session
+        self._edit = edit
+        self._session = session
         self._previews, self._comparisons = LiveLine(executor), LiveLine(executor)
         self._under: tuple[int, Pixel] | None = None
         self._session.events.embedding_maps.connect(self._begin)
@@ -148,9 +150,9 @@ class Toolbox:
         if tool.name in ("merge", "split", "compare"):
             self._pick(tool, frame, (pixel,), more)
         elif tool.name == "add":
-            self._controller.edit(edits.add(frame, pixel, self.state.likeness))
+            self._edit(edits.add(frame, pixel, self.state.likeness))
         else:
-            self._controller.edit(_ON_OBJECT[tool.name](frame, pixel))
+            self._edit(_ON_OBJECT[tool.name](frame, pixel))
 
     def draw(self, frame: int, line: Sequence[Pixel], more: bool = False) -> None:
         """Use the tool along a line, whose pixels may lie beside the image.
@@ -163,12 +165,12 @@ class Toolbox:
         inside = [p for p in line if _within(p, emap.shape)]
         if tool.name == "merge" and inside:
             self._restart()
-            self._controller.edit(edits.merge(frame, inside))
+            self._edit(edits.merge(frame, inside))
         elif tool.name == "split" and self._is_seed(frame, line):
             self._pick(tool, frame, inside, more)
         elif tool.name == "split":
             self._restart()
-            self._controller.edit(edits.cut(frame, line))
+            self._edit(edits.cut(frame, line))
 
     def hover(self, frame: int, pixel: Pixel | None) -> None:
         """Follow the cursor; None when it is beside the image."""
@@ -202,10 +204,10 @@ class Toolbox:
             self._show(picks)
             return
         if tool.name == "merge":
-            self._controller.edit(edits.merge(frame, [s[0] for s in picks.strokes]))
+            self._edit(edits.merge(frame, [s[0] for s in picks.strokes]))
             self._show(Picks(frame, picks.strokes[:1]))  # further objects join the same one
         elif tool.name == "split":
-            self._controller.edit(edits.split(frame, picks.strokes))
+            self._edit(edits.split(frame, picks.strokes))
             self._restart()
         else:
             self._compare(frame, picks.strokes[0][0], picks.strokes[1][0])

@@ -8,21 +8,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.blockwise.memory import memory_budget
-from napari_pixel_embedding.session import large
-from napari_pixel_embedding.session.elsewhere import Elsewhere, parts_of
 from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.large_image.blocks import (
+    Growth,
+    Plan,
+    RestRequest,
+    cut_rest,
+    grow,
+)
 from napari_pixel_embedding.session.live import LiveLine
+from napari_pixel_embedding.session.state.whole_image import Elsewhere, parts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.blockwise.roi import Field
-    from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.pipeline import RunResult
-    from napari_pixel_embedding.session.state import Session
+    from napari_pixel_embedding.session.segment.requests import RunResult, Source
+    from napari_pixel_embedding.session.state.history import Locals
+    from napari_pixel_embedding.session.state.results import Rest
+    from napari_pixel_embedding.session.state.session import Session
 
 
 class Surroundings:
@@ -46,8 +53,8 @@ class Surroundings:
         self._messages = messages
         self._fills = JobLine(executor)
         self._cuts = LiveLine(executor)
-        self._source: large.Source | None = None
-        self._asked: large.RestRequest | None = None
+        self._source: Source | None = None
+        self._asked: RestRequest | None = None
         session.events.labels.connect(self.update)
 
     def stop(self) -> bool:
@@ -161,19 +168,19 @@ class Surroundings:
         session = self._session
         session.filling, session.rest_status = True, "The rest of the image follows …"
         self._fills.start(
-            large.grow(self._engine, source, field, result.indices[0], session.mosaic),
+            grow(self._engine, source, field, result.indices[0], session.mosaic),
             done=self._finished,
             failed=self._failed,
             progress=self._take,
         )
 
-    def _same_blocks(self, old: large.Source, new: large.Source) -> bool:
+    def _same_blocks(self, old: Source, new: Source) -> bool:
         same = old.image.data is new.image.data and old.axes == new.axes
         for name in ("augment", "diameter"):
             same = same and getattr(old.request, name) == getattr(new.request, name)
         return same and self._engine.same_model(old.model, new.model)
 
-    def _take(self, growth: large.Growth) -> None:
+    def _take(self, growth: Growth) -> None:
         session, planned = self._session, growth.plan
         session.rest_progress = growth.done / len(planned.blocks)
         session.rest_status = f"The rest: {int(growth.done):,} of {_blocks(planned.count)} …"
@@ -181,7 +188,7 @@ class Surroundings:
             session.mosaic = growth.mosaic
             self.update()
 
-    def _finished(self, planned: large.Plan) -> None:
+    def _finished(self, planned: Plan) -> None:
         session = self._session
         session.filling = False
         made, count = len(planned.blocks), planned.count
@@ -206,21 +213,21 @@ class Surroundings:
         if request is not None and not request.is_answered_by(self._asked):
             self._asked = request
             self._cuts.start(
-                partial(large.cut_rest, request),
+                partial(cut_rest, request),
                 done=self._show,
                 failed=partial(self._messages.fail, "clustering the rest of the image"),
             )
 
-    def _show(self, rest: large.Rest) -> None:
+    def _show(self, rest: Rest) -> None:
         self._session.rest = rest
 
-    def _request(self) -> large.RestRequest | None:
+    def _request(self) -> RestRequest | None:
         session = self._session
         mosaic, params, field = session.mosaic, session.cluster_params, session.field
         if mosaic is None or params is None or field is None or session.elsewhere is None:
             return None
         over = field.level > 0 and not session.filling
-        request = large.RestRequest(mosaic, params, session.elsewhere, field)
+        request = RestRequest(mosaic, params, session.elsewhere, field)
         fixed = (session.corrections if over else None, session.local_bandwidths)
         return replace(request, fixed=fixed, preview_is_over=over)
 

@@ -6,16 +6,16 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.session import edits
+from napari_pixel_embedding.session.correct import edits
 from napari_pixel_embedding.session.jobs import JobLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_pixel_embedding.session.correcting import Correcting
+    from napari_pixel_embedding.session.correct.corrections import Correcting
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state import Session
+    from napari_pixel_embedding.session.state.session import Session
 
 _WAITING = 16
 """Edits that may wait: clicks come faster than labels on a large image, but not for ever."""

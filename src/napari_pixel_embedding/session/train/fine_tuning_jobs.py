@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from napari_pixel_embedding.session.state import Preview
+from napari_pixel_embedding.session.state.results import Preview
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report
-    from napari_pixel_embedding.session.state import Field, ImageInput, Lesson
+    from napari_pixel_embedding.session.state.image import Field, ImageInput, Lesson
 
 
 @dataclass(frozen=True, eq=False)

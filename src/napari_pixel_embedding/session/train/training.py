@@ -17,10 +17,10 @@ from napari_pixel_embedding.core.training.checkpoint import (
 )
 from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe, save_recipe
 from napari_pixel_embedding.core.training.request import TrainingRequest
-from napari_pixel_embedding.session import training_work
-from napari_pixel_embedding.session.curves import thinned
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.messages import Messages
+from napari_pixel_embedding.session.train.curves import thinned
+from napari_pixel_embedding.session.train.training_jobs import PlanRequest, find_worst, plan, train
 
 if TYPE_CHECKING:
     import os
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
-    from napari_pixel_embedding.session.state import Session
+    from napari_pixel_embedding.session.state.session import Session
 
     PathLike = str | os.PathLike[str]
 
@@ -179,9 +179,9 @@ class TrainingRun:
         if not state.folder:
             return
         state.planning, state.progress = True, 0.0
-        request = training_work.PlanRequest(Path(state.folder), state.recipe)
+        request = PlanRequest(Path(state.folder), state.recipe)
         self._plans.start(
-            partial(training_work.plan, self._engine, request),
+            partial(plan, self._engine, request),
             done=self._take_plan,
             failed=self._no_plan,
             progress=self._show_progress,
@@ -239,7 +239,7 @@ class TrainingRun:
         state.judging, state.examples, state.trained, state.steps = False, (), "", ()
         state.running, state.status = True, "Preparing to train …"
         self._trainings.start(
-            partial(training_work.train, self._engine, request),
+            partial(train, self._engine, request),
             done=self._finish,
             failed=self._broken_off,
             progress=self._take_step,
@@ -287,9 +287,7 @@ class TrainingRun:
             return
         state.judging, state.progress = True, 0.0
         pairs, device = state.plan.split.validation, self._session.device
-        work: Callable[..., Any] = partial(
-            training_work.find_worst, self._engine, state.trained, pairs, device
-        )
+        work: Callable[..., Any] = partial(find_worst, self._engine, state.trained, pairs, device)
         self._judgements.start(
             work,
             done=self._take_examples,

@@ -11,7 +11,7 @@ import numpy as np
 from psygnal import SignalGroupDescriptor
 
 from napari_pixel_embedding.core.embedding.similarity import vector_at
-from napari_pixel_embedding.session import views
+from napari_pixel_embedding.session.explore import views
 from napari_pixel_embedding.session.live import LiveLine
 from napari_pixel_embedding.session.messages import Messages
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.session.jobs import Executor
-    from napari_pixel_embedding.session.state import Session
+    from napari_pixel_embedding.session.state.session import Session
 
 _BY_IDENTITY = ("pick", "similarity", "scatter", "choice", "selection")
 

@@ -19,51 +19,22 @@ from napari_pixel_embedding.core.corrections.journal import (
     journals_of,
     newest_work,
 )
-from napari_pixel_embedding.session import cuts
-from napari_pixel_embedding.session.history import Work
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.live import LiveLine
+from napari_pixel_embedding.session.segment.local_cuts import fitting, object_sizes
+from napari_pixel_embedding.session.state.results import Recovery
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
     from napari_pixel_embedding.core.blockwise.roi import Field
-    from napari_pixel_embedding.core.corrections.journal import SavedWork
-    from napari_pixel_embedding.session.correcting import Correcting
-    from napari_pixel_embedding.session.history import Accepted
+    from napari_pixel_embedding.session.correct.corrections import Correcting
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state import ImageInput, Session
-
-
-@dataclass(frozen=True, eq=False)
-class Recovery:
-    """What was found of an earlier session.
-
-    Parameters
-    ----------
-    path : Path
-        The journal.
-    work : SavedWork
-        What it holds.
-    objects : int
-        How many objects are corrected in it.
-    changed : float
-        When it was written last, in seconds since 1970.
-    """
-
-    path: Path
-    work: SavedWork
-    objects: int
-    changed: float
-
-    @property
-    def told(self) -> str:
-        """Say in words what it is of: corrected objects, or background where something was."""
-        if self.objects == 0:
-            return "background that was fixed"
-        return "1 object" if self.objects == 1 else f"{self.objects:,} objects"
+    from napari_pixel_embedding.session.state.history import Accepted, Locals, Work
+    from napari_pixel_embedding.session.state.image import ImageInput
+    from napari_pixel_embedding.session.state.session import Session
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +170,7 @@ class Autosave:
             return
         session.recovery = None
         notes = recovery.work.notes
-        local = cuts.fitting(_local_of(notes), session.cluster_indices)
+        local = fitting(_local_of(notes), session.cluster_indices)
         self._correcting.change("restore", recovery.work.corrections, _accepted_of(notes), local)
 
     def discard(self) -> None:
@@ -251,7 +222,7 @@ class Autosave:
                 return None
             writer = _Writer(folder, found.image.name, found.key)
             self._writers[folder, found.key] = writer
-        return partial(_write, writer, self._asked, Work.of(session), _notes(session))
+        return partial(_write, writer, self._asked, session.work, _notes(session))
 
     def _written(self, number: int, path: Path) -> None:
         self._saved, self._troubled = number, False
@@ -303,7 +274,7 @@ def _find(search: _Search) -> _Found:
     if key in search.own or not found:
         return _Found(image, key, None)
     path, work = max(found, key=lambda one: one[0].stat().st_mtime_ns)
-    objects = cuts.object_sizes(np.asarray(work.corrections), search.frames).size
+    objects = object_sizes(np.asarray(work.corrections), search.frames).size
     return _Found(image, key, Recovery(path, work, objects, path.stat().st_mtime))
 
 
@@ -325,7 +296,7 @@ def _accepted_of(notes: dict[str, Any]) -> Accepted:
     return frozenset((int(frame), int(id)) for frame, id in notes.get("accepted", ()))
 
 
-def _local_of(notes: dict[str, Any]) -> cuts.Locals:
+def _local_of(notes: dict[str, Any]) -> Locals:
     return tuple(
         tuple(LocalBandwidth(tuple(one["point"]), one["bandwidth"]) for one in ones)
         for ones in notes.get("local_bandwidths", ())

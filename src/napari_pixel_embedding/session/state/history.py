@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_pixel_embedding.core.clustering.params import LocalBandwidth
 from napari_pixel_embedding.core.corrections.corrections import NOT_CORRECTED, no_corrections
 from napari_pixel_embedding.core.corrections.patch import Patch
 
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.session.cuts import Locals
-    from napari_pixel_embedding.session.state import Session
 
 LONGEST = 100
 """Steps that can be undone."""
+
+Locals = tuple[tuple[LocalBandwidth, ...], ...]
+"""Objects with a bandwidth of their own: one tuple for every frame."""
 
 Accepted = frozenset[tuple[int, int]]
 """Objects that were looked at and found right: frame and id of each."""
@@ -30,11 +32,6 @@ class Work:
     corrections: NDArray[Any] | None
     local_bandwidths: Locals
     accepted: Accepted
-
-    @classmethod
-    def of(cls, session: Session) -> Work:
-        """Take the present state of a session."""
-        return cls(session.corrections, session.local_bandwidths, session.accepted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,68 +132,6 @@ class History:
             for side in (self.past, self.future)
         ]
         return History(*sides)
-
-
-class Undoing:
-    """The part of the controller that keeps the one history.
-
-    Parameters
-    ----------
-    session : Session
-        Of the controller.
-    changed : callable
-        Called when a step was taken back or repeated: labels have to follow.
-    """
-
-    def __init__(self, session: Session, changed: Callable[[], None]) -> None:
-        self._session = session
-        self._changed = changed
-
-    def record(self, title: str, old: Work) -> None:
-        """Note what was done since ``old``."""
-        session = self._session
-        step = Step.between(title, old, Work.of(session), session.labels_shape)
-        if not step.empty:
-            session.history = session.history.done(step)
-
-    def undo(self) -> Step | None:
-        """Take the newest step back and return it; None when there is none."""
-        session = self._session
-        if not session.history.past:
-            return None
-        step = session.history.past[-1]
-        self._show(step, step.taken_back(Work.of(session), session.labels_shape))
-        session.history = session.history.undone()
-        self._changed()
-        return step
-
-    def redo(self) -> Step | None:
-        """Repeat the step that was taken back last and return it; None when there is none."""
-        session = self._session
-        if not session.history.future:
-            return None
-        step = session.history.future[-1]
-        self._show(step, step.repeated(Work.of(session), session.labels_shape))
-        session.history = session.history.redone()
-        self._changed()
-        return step
-
-    def forget(self) -> None:
-        """Begin anew: what there was belongs to another image."""
-        self._session.history = History()
-
-    def forget_local(self) -> None:
-        """Forget steps that changed single objects' bandwidths."""
-        self._session.history = self._session.history.without_local()
-
-    def _show(self, step: Step, work: Work) -> None:
-        session, past = self._session, self._session.local_past
-        if step.local_bandwidths is not None:
-            back = bool(past) and past[-1] == work.local_bandwidths
-            session.local_past = past[:-1] if back else (*past, session.local_bandwidths)
-        session.accepted = work.accepted
-        session.local_bandwidths = work.local_bandwidths
-        session.corrections = work.corrections
 
 
 def none_if_empty(corrections: NDArray[Any] | None) -> NDArray[Any] | None:

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
+    from napari_pixel_embedding.session.state.history import Locals
 
 Direction = Literal["finer", "coarser"]
-Locals = tuple[tuple[LocalBandwidth, ...], ...]
-"""Objects with a bandwidth of their own: one tuple for every frame."""
 
 
 def refine(

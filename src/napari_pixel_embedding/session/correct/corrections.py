@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.session import pipeline
-from napari_pixel_embedding.session.history import Work, none_if_empty
+from napari_pixel_embedding.session.correct.record import record_edit
+from napari_pixel_embedding.session.state.history import none_if_empty
 
 if TYPE_CHECKING:
     import os
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.session.cuts import Locals
     from napari_pixel_embedding.session.engine import Engine
-    from napari_pixel_embedding.session.history import Accepted, Step, Undoing
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state import Earlier, Session
+    from napari_pixel_embedding.session.state.history import Accepted, Locals, Step
+    from napari_pixel_embedding.session.state.results import Earlier
+    from napari_pixel_embedding.session.state.session import Session
+    from napari_pixel_embedding.session.undo import Undoing
 
 _REMEMBERED = 4
 """Strokes that napari's own undo takes back as well; each holds two images in memory."""
@@ -72,7 +73,7 @@ class Correcting:
         local_bandwidths: Locals | None = None,
     ) -> None:
         """Replace the corrections, and what else is given; can be undone under this title."""
-        session, old = self._session, Work.of(self._session)
+        session, old = self._session, self._session.work
         if local_bandwidths is not None:
             session.local_bandwidths = local_bandwidths
         if accepted is not None:
@@ -113,7 +114,7 @@ class Correcting:
     ) -> NDArray[Any] | None:
         frames = self._session.has_frames
         try:
-            return pipeline.record_edit(self._engine, corrections, before, after, frames)
+            return record_edit(self._engine, corrections, before, after, frames)
         except ValueError as error:
             self._messages.fail("recording the edit", error)
             return None

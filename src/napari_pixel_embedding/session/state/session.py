@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import operator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from napari_pixel_embedding.core.blockwise import roi
-from napari_pixel_embedding.session.history import History
+from napari_pixel_embedding.session.state.history import History, Work
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.blockwise import roi
     from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
@@ -24,144 +24,10 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
-    from napari_pixel_embedding.session.autosave import Recovery
-    from napari_pixel_embedding.session.cuts import Locals
-    from napari_pixel_embedding.session.elsewhere import Elsewhere
-    from napari_pixel_embedding.session.history import Accepted
-    from napari_pixel_embedding.session.large import Rest
-
-
-@dataclass(frozen=True, eq=False)
-class ImageInput:
-    """An image as it was chosen: its array, and how to read it.
-
-    Parameters
-    ----------
-    data : array_like
-        Anything with a shape: numpy, dask, zarr. Read by the worker only.
-    axes : str, optional
-        One letter an axis, such as "YX" or "TYX"; None to go by the model, see
-        :func:`~napari_pixel_embedding.session.pipeline.guess_axes`.
-    name : str
-        What the image is called.
-    spacing : tuple of float, optional
-        Size of a pixel along each of its axes but the channels.
-    rgb : bool
-        Whether the last axis holds red, green, blue (and alpha).
-    axes_hint : str
-        What the axes are called where the image comes from; counts only when it is made of the
-        letters T, C, Z, Y, X and ``axes`` is None.
-    path : str, optional
-        The file that the image was read from.
-    coarser : tuple of array_like
-        The same image at coarser levels, the finest of them first.
-    """
-
-    data: Any
-    axes: str | None = None
-    name: str = "image"
-    spacing: tuple[float, ...] | None = None
-    rgb: bool = False
-    axes_hint: str = ""
-    path: str | None = None
-    coarser: tuple[Any, ...] = ()
-
-    @property
-    def levels(self) -> tuple[Any, ...]:
-        """Arrays of the image, the finest first."""
-        return (self.data, *self.coarser)
-
-    def spatial_spacing(self, ndim: int) -> tuple[float, ...] | None:
-        """Size of a pixel along the last ``ndim`` axes, where it is known."""
-        if self.spacing is None or len(self.spacing) < ndim:
-            return None
-        return self.spacing[-ndim:]
-
-    def part(self, axes: str, field: roi.Field | None) -> ImageInput:
-        """Give a field of the image as an image of its own; all of it without one."""
-        if field is None:
-            return self
-        region = roi.image_region(axes, field.box, field.frame)
-        data = roi.Crop(self.levels[field.level], region)
-        return replace(self, data=data, spacing=self._spacing_in(field), coarser=())
-
-    def _spacing_in(self, field: roi.Field) -> tuple[float, ...] | None:
-        """Size of a pixel of the field's level along the spatial axes."""
-        spacing = self.spatial_spacing(len(field.factor))
-        return spacing and tuple(s * f for s, f in zip(spacing, field.factor, strict=True))
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the array."""
-        return tuple(self.data.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Lesson:
-    """An image with corrections to learn from.
-
-    Parameters
-    ----------
-    image : ImageInput
-        The image.
-    axes : str, optional
-        The axes it was read with.
-    corrections : array of int, shape ([T,] [Z,] Y, X)
-        As in :class:`Session`.
-    """
-
-    image: ImageInput
-    axes: str | None
-    corrections: NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Field:
-    """A part of an image: a frame, where there are any, and pixels along ([Z,] Y, X)."""
-
-    frame: int | None
-    pixels: tuple[slice, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Preview:
-    """What a model makes of a field of the image: a label image, shape ([Z,] Y, X)."""
-
-    labels: NDArray[Any]
-    field: Field
-
-
-@dataclass(frozen=True, eq=False)
-class Earlier:
-    """What is left of earlier work on an image that is chosen again.
-
-    Parameters
-    ----------
-    corrections : array of int32, optional
-        As in :class:`Session`.
-    local_bandwidths : tuple
-        As in :class:`Session`.
-    axes : str
-        The axes the image was read with.
-    shown, found : array, optional
-        The label image as it was shown last, and as it is now: what was painted in between is
-        a correction too.
-    accepted : frozenset
-        As in :class:`Session`.
-    field : Field, optional
-        The part of the image that all this is of.
-    elsewhere : Elsewhere, optional
-        What was fixed by hand in other parts.
-    """
-
-    corrections: NDArray[Any] | None = None
-    local_bandwidths: Locals = ()
-    axes: str = ""
-    shown: NDArray[Any] | None = None
-    found: NDArray[Any] | None = None
-    accepted: Accepted = frozenset()
-    field: roi.Field | None = None
-    elsewhere: Elsewhere | None = None
+    from napari_pixel_embedding.session.state.history import Accepted, Locals
+    from napari_pixel_embedding.session.state.image import ImageInput
+    from napari_pixel_embedding.session.state.results import Preview, Recovery, Rest
+    from napari_pixel_embedding.session.state.whole_image import Elsewhere
 
 
 _BY_IDENTITY = (
@@ -350,6 +216,11 @@ class Session:
     tuning_report: TuningReport | None = None
     tuning_preview: Preview | None = None
     interrupted_tuning: Interrupted | None = None
+
+    @property
+    def work(self) -> Work:
+        """What the user's hand has made of the image, as one value."""
+        return Work(self.corrections, self.local_bandwidths, self.accepted)
 
     @property
     def has_frames(self) -> bool:

@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.session import tuning_work
-from napari_pixel_embedding.session.curves import thinned
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.live import LiveLine
-from napari_pixel_embedding.session.pipeline import same_family
-from napari_pixel_embedding.session.state import Lesson
+from napari_pixel_embedding.session.segment.run import same_family
+from napari_pixel_embedding.session.state.image import Lesson
+from napari_pixel_embedding.session.train.curves import thinned
+from napari_pixel_embedding.session.train.fine_tuning_jobs import (
+    PreviewRequest,
+    TuneRequest,
+    preview,
+    resume,
+    tune,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +30,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state import Field, Preview, Session
+    from napari_pixel_embedding.session.state.image import Field
+    from napari_pixel_embedding.session.state.results import Preview
+    from napari_pixel_embedding.session.state.session import Session
 
 
 class FineTuning:
@@ -57,14 +65,14 @@ class FineTuning:
             return
         request = self._request(config, others, folder)
         if request is not None:
-            self._begin(partial(tuning_work.tune, self._engine, request))
+            self._begin(partial(tune, self._engine, request))
 
     def resume(self) -> None:
         """Go on with the interrupted fine-tuning, where there is one."""
         interrupted = self._session.interrupted_tuning
         if interrupted is not None and not self._is_busy():
             self._session.interrupted_tuning = None
-            self._begin(partial(tuning_work.resume, self._engine, interrupted))
+            self._begin(partial(resume, self._engine, interrupted))
 
     def _is_busy(self) -> bool:
         if self._line.busy:
@@ -79,9 +87,7 @@ class FineTuning:
         session.tuning_status = "Preparing to fine-tune …"
         self._line.start(work, done=self._done, failed=self._failed, progress=self._take_step)
 
-    def _request(
-        self, config: Any, others: Sequence[Lesson], folder: str
-    ) -> tuning_work.TuneRequest | None:
+    def _request(self, config: Any, others: Sequence[Lesson], folder: str) -> TuneRequest | None:
         session, image = self._session, self._session.worked_image
         if image is None or session.model is None or not session.embedding_maps:
             self._messages.refuse(
@@ -97,7 +103,7 @@ class FineTuning:
                 "Repair a few objects with the brush on the labels layer, then start."
             )
             return None
-        return tuning_work.TuneRequest(
+        return TuneRequest(
             session.model, tuple(lessons), config, session.device, folder, session.diameter
         )
 
@@ -176,7 +182,7 @@ class FineTuning:
         if session.tuned_model is None or image is None or field is None:
             return
         same = same_family(session.model, session.tuned_model)
-        request = tuning_work.PreviewRequest(
+        request = PreviewRequest(
             session.tuned_model,
             image,
             session.axes,
@@ -186,7 +192,7 @@ class FineTuning:
             session.diameter,
         )
         self._looks.start(
-            partial(tuning_work.preview, self._engine, request),
+            partial(preview, self._engine, request),
             done=self._take_preview,
             failed=partial(self._messages.fail, "previewing the tuned model"),
         )

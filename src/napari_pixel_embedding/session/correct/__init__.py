@@ -1,0 +1,1 @@
+"""Correcting: edits, tools, autosave and review."""

@@ -1,0 +1,1 @@
+"""Exploring embeddings: state and views."""

@@ -1,0 +1,1 @@
+"""Segmenting: runs, cuts and the diameter."""

@@ -1,0 +1,200 @@
+"""What a session's workers do: pure functions from one frozen request to one frozen answer."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from napari_pixel_embedding.core.blockwise.roi import sees
+from napari_pixel_embedding.core.inference.object_scale import usual_params
+from napari_pixel_embedding.session.segment.field import (
+    embed_field,
+    finest_part,
+    first_field,
+    read_source,
+)
+from napari_pixel_embedding.session.segment.requests import (
+    RunRequest,
+    RunResult,
+    Stage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_pixel_embedding.core.blockwise.roi import Field, View
+    from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+    from napari_pixel_embedding.session.engine import Engine
+    from napari_pixel_embedding.session.jobs import Report
+    from napari_pixel_embedding.session.state.image import ImageInput
+
+_NETWORK_SHARE = 0.9
+"""Part of the progress bar that belongs to the network; the rest is the cluster index."""
+
+
+def guess_axes(image: ImageInput, spatial: str, in_channels: int) -> str | None:
+    """Say what an image's axes are, for a model with these spatial axes and channels.
+
+    Chosen axes count first, then names of axes that make sense; planes are frames to a 2-D
+    model, which takes a stack slice by slice. Without names, one axis more than the model has
+    is time, unless it has the length of the model's channels.
+
+    Returns
+    -------
+    str or None
+        A letter an axis; None when the core shall word what is wrong.
+
+    Examples
+    --------
+    >>> from napari_pixel_embedding.session.state.image import ImageInput
+    >>> guess_axes(ImageInput(np.zeros((9, 64, 64))), "YX", 1)
+    'TYX'
+    """
+    if image.axes is not None:
+        return image.axes
+    shape, colour = image.shape, "C" if image.rgb else ""
+    hint = image.axes_hint.upper() + colour
+    if len(hint) == len(shape) == len(set(hint)) and set(hint) <= set("TCZYX"):
+        return hint if "Z" in spatial or "T" in hint else hint.replace("Z", "T")
+    extra = len(shape) - len(colour) - len(spatial)
+    channels = in_channels > 1 and not image.rgb
+    if extra == 1:
+        return ("C" if channels and shape[0] == in_channels else "T") + spatial + colour
+    if extra == 2 and channels and shape[1] == in_channels:
+        return "TC" + spatial
+    return spatial + colour if extra == 0 else None
+
+
+def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
+    """Load the model, run it on every frame, and index what it says.
+
+    Raises
+    ------
+    ValueError
+        When the file, the image and its axes do not fit together.
+    """
+    report(Stage("Loading the model …", 0.0))
+    model = request.model
+    if isinstance(model, str):
+        model = engine.load_model(model)
+    config, image = model.config, request.image
+    axes = guess_axes(image, config.axes, config.in_channels)
+    field = first_field(request, model, axes)
+    if field is not None:
+        return _run_field(engine, request, model, axes, field, report)
+    maps = _predict(engine, model, request, axes, report)
+    indices = []
+    for done, emap in enumerate(maps):
+        done_share = (1 - _NETWORK_SHARE) * done / len(maps)
+        report(Stage(f"Finding clusters{_of(done, maps)} …", _NETWORK_SHARE + done_share))
+        indices.append(engine.build_cluster_index(emap))
+    axes = axes or _axes_of(maps, config.axes, image)
+    return RunResult(image, model, axes, maps, tuple(indices))
+
+
+def measure(engine: Engine, request: RunRequest, report: Report) -> float:
+    """Measure the typical diameter of the image's objects, and report the finished fraction.
+
+    Raises
+    ------
+    ValueError
+        When the file, the image and its axes do not fit together, or no object is found.
+    """
+    report(0.0)
+    model, image = request.model, request.image
+    if isinstance(model, str):
+        model = engine.load_model(model)
+    axes = guess_axes(image, model.config.axes, model.config.in_channels)
+    image, axes = finest_part(request, model, axes)
+    return engine.estimate_diameter(
+        model,
+        image.data,
+        axes=axes,
+        spacing=image.spatial_spacing(len(model.config.axes)),
+        device=request.device,
+        progress=report,
+    )
+
+
+def _run_field(
+    engine: Engine,
+    request: RunRequest,
+    model: EmbeddingModel,
+    axes: str | None,
+    field: Field,
+    report: Report,
+) -> RunResult:
+    """Run a model on a field of a large image."""
+    report(Stage("Looking at the image …", 0.0))
+    source = read_source(engine, request, model, axes)
+    emap = embed_field(engine, source, field, partial(_report_network, report))
+    report(Stage("Finding clusters …", _NETWORK_SHARE))
+    index = engine.build_cluster_index(emap)
+    return RunResult(request.image, model, source.axes, (emap,), (index,), field, source)
+
+
+def _report_network(report: Report, fraction: float) -> None:
+    report(Stage("Running the network …", _NETWORK_SHARE * fraction))
+
+
+_MEANING = ("space", "delta_var", "delta_dist", "embedding_dim", "axes", "cluster")
+
+
+def same_family(old: EmbeddingModel | None, new: EmbeddingModel) -> bool:
+    """Whether sliders and colours of one model still mean the same with another."""
+    if old is None:
+        return False
+    return all(getattr(old.config, n) == getattr(new.config, n) for n in _MEANING)
+
+
+def start_params(result: RunResult, diameter: float | None) -> ClusterParams:
+    """Cluster parameters to start from on an image whose objects have this diameter."""
+    config = result.model.config
+    return usual_params(config, diameter, result.image.spatial_spacing(config.ndim))
+
+
+def _predict(
+    engine: Engine, model: EmbeddingModel, request: RunRequest, axes: str | None, report: Report
+) -> tuple[EmbeddingMap, ...]:
+    maps = engine.predict_frames(
+        model,
+        request.image.data,
+        axes=axes,
+        device=request.device,
+        augment=request.augment,
+        diameter=request.diameter,
+        spacing=request.image.spatial_spacing(len(model.config.axes)),
+        progress=partial(_report_network, report),
+    )
+    return tuple(maps)
+
+
+def _axes_of(maps: Sequence[EmbeddingMap], spatial: str, image: ImageInput) -> str:
+    """Axes that the core guessed, as far as the labels' shape depends on them."""
+    frames = "T" if maps[0].frame is not None else ""
+    return frames + spatial + ("C" if image.rgb else "")
+
+
+def _of(done: int, maps: Sequence[EmbeddingMap]) -> str:
+    return f", frame {done + 1} of {len(maps)}" if len(maps) > 1 else ""
+
+
+def embedded_message(result: RunResult, view: View | None) -> str:
+    """Say what a run has done, and of a large image, of which part."""
+    by, field = f"with {result.model.config.name}.", result.field
+    if field is None or result.source is None:
+        return f"Embedded “{result.image.name}” {by}"
+    size = " × ".join(f"{n:,}" for n in field.shape)
+    level = f" at level {field.level}, {_coarser(field)} coarser," if field.level else ""
+    parts = [f"Embedded {size} pixels of “{result.image.name}”{level} {by}"]
+    if field.frame is not None:
+        parts.append(f"Frame {field.frame}.")
+    if view is not None and not sees(result.source.axes, result.image.shape, view):
+        parts.append("The view shows nothing of the image: its middle was taken.")
+    return " ".join(parts)
+
+
+def _coarser(field: Field) -> str:
+    return f"{max(field.factor):.3g} ×"

@@ -1,0 +1,103 @@
+"""The image that is worked on, as it was chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from napari_pixel_embedding.core.blockwise import roi
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class ImageInput:
+    """An image as it was chosen: its array, and how to read it.
+
+    Parameters
+    ----------
+    data : array_like
+        Anything with a shape: numpy, dask, zarr. Read by the worker only.
+    axes : str, optional
+        One letter an axis, such as "YX" or "TYX"; None to go by the model, see
+        :func:`~napari_pixel_embedding.session.segment.run.guess_axes`.
+    name : str
+        What the image is called.
+    spacing : tuple of float, optional
+        Size of a pixel along each of its axes but the channels.
+    rgb : bool
+        Whether the last axis holds red, green, blue (and alpha).
+    axes_hint : str
+        What the axes are called where the image comes from; counts only when it is made of the
+        letters T, C, Z, Y, X and ``axes`` is None.
+    path : str, optional
+        The file that the image was read from.
+    coarser : tuple of array_like
+        The same image at coarser levels, the finest of them first.
+    """
+
+    data: Any
+    axes: str | None = None
+    name: str = "image"
+    spacing: tuple[float, ...] | None = None
+    rgb: bool = False
+    axes_hint: str = ""
+    path: str | None = None
+    coarser: tuple[Any, ...] = ()
+
+    @property
+    def levels(self) -> tuple[Any, ...]:
+        """Arrays of the image, the finest first."""
+        return (self.data, *self.coarser)
+
+    def spatial_spacing(self, ndim: int) -> tuple[float, ...] | None:
+        """Size of a pixel along the last ``ndim`` axes, where it is known."""
+        if self.spacing is None or len(self.spacing) < ndim:
+            return None
+        return self.spacing[-ndim:]
+
+    def part(self, axes: str, field: roi.Field | None) -> ImageInput:
+        """Give a field of the image as an image of its own; all of it without one."""
+        if field is None:
+            return self
+        region = roi.image_region(axes, field.box, field.frame)
+        data = roi.Crop(self.levels[field.level], region)
+        return replace(self, data=data, spacing=self._spacing_in(field), coarser=())
+
+    def _spacing_in(self, field: roi.Field) -> tuple[float, ...] | None:
+        """Size of a pixel of the field's level along the spatial axes."""
+        spacing = self.spatial_spacing(len(field.factor))
+        return spacing and tuple(s * f for s, f in zip(spacing, field.factor, strict=True))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return tuple(self.data.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """An image with corrections to learn from.
+
+    Parameters
+    ----------
+    image : ImageInput
+        The image.
+    axes : str, optional
+        The axes it was read with.
+    corrections : array of int, shape ([T,] [Z,] Y, X)
+        As in :class:`Session`.
+    """
+
+    image: ImageInput
+    axes: str | None
+    corrections: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Field:
+    """A part of an image: a frame, where there are any, and pixels along ([Z,] Y, X)."""
+
+    frame: int | None
+    pixels: tuple[slice, ...]

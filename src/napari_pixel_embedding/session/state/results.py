@@ -1,0 +1,96 @@
+"""What came of the work, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.blockwise import roi
+    from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
+    from napari_pixel_embedding.core.corrections.journal import SavedWork
+    from napari_pixel_embedding.session.state.history import Accepted, Locals
+    from napari_pixel_embedding.session.state.image import Field
+    from napari_pixel_embedding.session.state.whole_image import Elsewhere
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What a model makes of a field of the image: a label image, shape ([Z,] Y, X)."""
+
+    labels: NDArray[Any]
+    field: Field
+
+
+@dataclass(frozen=True, eq=False)
+class Earlier:
+    """What is left of earlier work on an image that is chosen again.
+
+    Parameters
+    ----------
+    corrections : array of int32, optional
+        As in :class:`Session`.
+    local_bandwidths : tuple
+        As in :class:`Session`.
+    axes : str
+        The axes the image was read with.
+    shown, found : array, optional
+        The label image as it was shown last, and as it is now: what was painted in between is
+        a correction too.
+    accepted : frozenset
+        As in :class:`Session`.
+    field : Field, optional
+        The part of the image that all this is of.
+    elsewhere : Elsewhere, optional
+        What was fixed by hand in other parts.
+    """
+
+    corrections: NDArray[Any] | None = None
+    local_bandwidths: Locals = ()
+    axes: str = ""
+    shown: NDArray[Any] | None = None
+    found: NDArray[Any] | None = None
+    accepted: Accepted = frozenset()
+    field: roi.Field | None = None
+    elsewhere: Elsewhere | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Recovery:
+    """What was found of an earlier session.
+
+    Parameters
+    ----------
+    path : Path
+        The journal.
+    work : SavedWork
+        What it holds.
+    objects : int
+        How many objects are corrected in it.
+    changed : float
+        When it was written last, in seconds since 1970.
+    """
+
+    path: Path
+    work: SavedWork
+    objects: int
+    changed: float
+
+    @property
+    def told(self) -> str:
+        """Say in words what it is of: corrected objects, or background where something was."""
+        if self.objects == 0:
+            return "background that was fixed"
+        return "1 object" if self.objects == 1 else f"{self.objects:,} objects"
+
+
+@dataclass(frozen=True, eq=False)
+class Rest:
+    """Labels of all finished blocks, and how many objects they hold."""
+
+    cut: MosaicCut
+    object_count: int
