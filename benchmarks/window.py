@@ -25,7 +25,7 @@ import numpy as np
 from qtpy.QtCore import QEventLoop, QObject, QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_pixel_embedding._napari.form import TICK_MS
+from napari_pixel_embedding._napari.widgets.form import TICK_MS
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.session import Engine
@@ -33,7 +33,7 @@ from napari_pixel_embedding.session import Engine
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_pixel_embedding._napari.segment_panel import SegmentPanel
+    from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 
 _CELL = 40
 _MOVES = 200

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_pixel_embedding import synthesise_folder
 from napari_pixel_embedding._napari.demo import Demo
-from napari_pixel_embedding._napari.train_panel import TrainPanel
+from napari_pixel_embedding._napari.train.train_panel import TrainPanel
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.embedding.scatter import POSITION
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-    from napari_pixel_embedding._napari.segment_panel import SegmentPanel
+    from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 
 _WIDTH = 1400
 _PATIENCE_S = 600

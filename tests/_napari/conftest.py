@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent
 
-from napari_pixel_embedding._napari.correct_panel import CorrectPanel
-from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel
-from napari_pixel_embedding._napari.fine_tune_panel import FineTunePanel
-from napari_pixel_embedding._napari.segment_panel import SegmentPanel
+from napari_pixel_embedding._napari.correct.panel import CorrectPanel
+from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel
+from napari_pixel_embedding._napari.segment.panel import SegmentPanel
+from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
 
 PLUGIN = "napari-pixel-embedding"
 

@@ -8,8 +8,8 @@ from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 
-from napari_pixel_embedding._napari.correct_panel import CorrectPanel
-from napari_pixel_embedding._napari.shortcuts import KEYS
+from napari_pixel_embedding._napari.correct.panel import CorrectPanel
+from napari_pixel_embedding._napari.layers.shortcuts import KEYS
 from napari_pixel_embedding.session.correct.tools import TOOLS
 
 WAIT = 20_000
@@ -498,7 +498,7 @@ def test_corrections_come_back_in_the_next_session(dock, viewer, panel, hand, ru
     assert "Saved by itself" in panel.saved.text()
     fixed = panel.session.corrections
 
-    from napari_pixel_embedding._napari.segment_panel import SegmentPanel
+    from napari_pixel_embedding._napari.segment.panel import SegmentPanel
     from napari_pixel_embedding._napari.workspace import Workspace
 
     panel.workspace.close()  # as at the end of napari; a crash leaves the same file

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_pixel_embedding._napari import dock as docks
-from napari_pixel_embedding._napari.segment_panel import SegmentPanel
+from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 
 PLUGIN = "napari-pixel-embedding"
 NAMES = ("Segment (pixel embedding)", "Embedding view", "Correct", "Fine-tune", "Train")

@@ -8,7 +8,7 @@ from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 
-from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel
+from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.embedding.similarity import similarity_to_pixel
 

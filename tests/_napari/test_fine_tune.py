@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_pixel_embedding._napari.tuned_layers import _within
+from napari_pixel_embedding._napari.train.tuned_layers import _within
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
 from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from napari_pixel_embedding._napari.form import ParamsForm
+from napari_pixel_embedding._napari.widgets.form import ParamsForm
 
 
 def described(default, label, low, high, step):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_pixel_embedding._napari.view import view_of
+from napari_pixel_embedding._napari.layers.viewport import view_of
 from napari_pixel_embedding.core.blockwise.roi import pixel_bytes
 from napari_pixel_embedding.core.model.config import ModelConfig
 
@@ -214,7 +214,7 @@ def test_a_time_lapse_begins_with_the_frame_that_is_shown(viewer, panel, qtbot, 
 
 
 def test_exploring_finds_the_pixel_under_the_cursor(viewer, panel, embedding_panel, qtbot, large):
-    from napari_pixel_embedding._napari.pointer import Pointer
+    from napari_pixel_embedding._napari.layers.pointer import Pointer
 
     viewer.add_image(large, name="slide", scale=(0.5, 0.5))
     session = filled(panel, qtbot)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_pixel_embedding._napari.object_picker import pixel_at
+from napari_pixel_embedding._napari.layers.object_picker import pixel_at
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_shift_and_the_wheel_cut_the_object_under_the_cursor(coarse, qtbot):
 
 
 def test_closing_leaves_the_layer_as_it_was(viewer, dock, run, image):
-    from napari_pixel_embedding._napari.segment_panel import SegmentPanel
+    from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 
     panel = dock(SegmentPanel)
     viewer.add_image(image)

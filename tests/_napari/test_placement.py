@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_pixel_embedding._napari.placement import Alignment, image_input, placement, size_text
+from napari_pixel_embedding._napari.layers.placement import (
+    Alignment,
+    image_input,
+    placement,
+    size_text,
+)
 from napari_pixel_embedding.session import ImageInput, Session
 
 

@@ -10,8 +10,8 @@ import tifffile
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 from safetensors.numpy import save_file
 
-from napari_pixel_embedding._napari.segment_panel import SegmentPanel
-from napari_pixel_embedding._napari.train_panel import TrainPanel, _progress_text, _time_text
+from napari_pixel_embedding._napari.segment.panel import SegmentPanel
+from napari_pixel_embedding._napari.train.train_panel import TrainPanel, _progress_text, _time_text
 from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe, save_recipe
 from napari_pixel_embedding.core.training.train import TrainProgress
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from napari_pixel_embedding._napari.correct_panel import CorrectPanel
-    from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel
-    from napari_pixel_embedding._napari.fine_tune_panel import FineTunePanel
-    from napari_pixel_embedding._napari.segment_panel import SegmentPanel
+    from napari_pixel_embedding._napari.correct.panel import CorrectPanel
+    from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel
+    from napari_pixel_embedding._napari.segment.panel import SegmentPanel
+    from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
 
 _PLUGIN = "napari-pixel-embedding"
 _WIDGETS = ("Segment (pixel embedding)", "Embedding view", "Correct", "Fine-tune")

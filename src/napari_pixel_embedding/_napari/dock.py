@@ -5,11 +5,11 @@ They are classes, for napari looks at a class's ``__init__`` to see that a widge
 
 from __future__ import annotations
 
-from napari_pixel_embedding._napari.correct_panel import CorrectPanel as correct_widget
-from napari_pixel_embedding._napari.embedding_panel import EmbeddingPanel as embedding_widget
-from napari_pixel_embedding._napari.fine_tune_panel import FineTunePanel as fine_tune_widget
-from napari_pixel_embedding._napari.segment_panel import SegmentPanel as segment_widget
-from napari_pixel_embedding._napari.train_panel import TrainPanel as train_widget
+from napari_pixel_embedding._napari.correct.panel import CorrectPanel as correct_widget
+from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel as embedding_widget
+from napari_pixel_embedding._napari.segment.panel import SegmentPanel as segment_widget
+from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel as fine_tune_widget
+from napari_pixel_embedding._napari.train.train_panel import TrainPanel as train_widget
 
 __all__ = [
     "correct_widget",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QCoreApplication, QObject, QTimer
 
-from napari_pixel_embedding._napari.layers import ResultLayers
+from napari_pixel_embedding._napari.layers.results import ResultLayers
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
 from napari_pixel_embedding.core.corrections.journal import FOLDER
 from napari_pixel_embedding.core.io.user_folder import user_folder

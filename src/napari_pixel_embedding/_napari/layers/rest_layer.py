@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_pixel_embedding._napari.lazy_labels import pyramid
-from napari_pixel_embedding._napari.placement import METADATA_KEY, Alignment, placement
+from napari_pixel_embedding._napari.layers.lazy_labels import pyramid
+from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment, placement
 
 if TYPE_CHECKING:
     from napari import Viewer

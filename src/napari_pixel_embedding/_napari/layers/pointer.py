@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from napari_pixel_embedding._napari.placement import image_input
+from napari_pixel_embedding._napari.layers.placement import image_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ import numpy as np
 from qtpy.QtCore import QEasingCurve, QObject, QVariantAnimation
 from superqt.utils import qdebounced
 
-from napari_pixel_embedding._napari.overlay import Overlay
-from napari_pixel_embedding._napari.placement import Alignment
+from napari_pixel_embedding._napari.layers.overlay import Overlay
+from napari_pixel_embedding._napari.layers.placement import Alignment
 from napari_pixel_embedding.core.label_regions import outline
 
 if TYPE_CHECKING:

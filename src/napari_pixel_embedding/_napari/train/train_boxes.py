@@ -15,8 +15,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pixel_embedding._napari.choosers import Choice
-from napari_pixel_embedding._napari.widgets import allow, button, group, row, text
+from napari_pixel_embedding._napari.widgets.choosers import Choice
+from napari_pixel_embedding._napari.widgets.panel import allow, button, group, row, text
 from napari_pixel_embedding.core.model.config import ModelConfig, list_models
 from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, SYSTEMS
 

@@ -9,12 +9,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_pixel_embedding._napari.shortcuts import ESCAPE, KEYS, REDO, UNDO, told
-from napari_pixel_embedding._napari.widgets import NO_RESULT, allow, button, row, text
+from napari_pixel_embedding._napari.layers.shortcuts import ESCAPE, KEYS, REDO, UNDO, told
+from napari_pixel_embedding._napari.widgets.panel import NO_RESULT, allow, button, row, text
 from napari_pixel_embedding.session.correct.tools import TOOLS, Tool
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding._napari.tool_layer import ToolLayer
+    from napari_pixel_embedding._napari.correct.tool_layer import ToolLayer
     from napari_pixel_embedding._napari.workspace import Workspace
     from napari_pixel_embedding.session.correct.edits import Comparison
     from napari_pixel_embedding.session.correct.toolbox import Toolbox

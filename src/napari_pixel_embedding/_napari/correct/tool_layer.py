@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
-from napari_pixel_embedding._napari.object_picker import MODIFIER, pixel_at
-from napari_pixel_embedding._napari.overlay import Overlay
-from napari_pixel_embedding._napari.placement import Alignment
-from napari_pixel_embedding._napari.shortcuts import ESCAPE, KEYS, Shortcuts
+from napari_pixel_embedding._napari.layers.object_picker import MODIFIER, pixel_at
+from napari_pixel_embedding._napari.layers.overlay import Overlay
+from napari_pixel_embedding._napari.layers.placement import Alignment
+from napari_pixel_embedding._napari.layers.shortcuts import ESCAPE, KEYS, Shortcuts
 from napari_pixel_embedding.session.correct.tools import TOOLS
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QListWidget, QMessageBox, QProgressBar
 from superqt import QCollapsible
 
-from napari_pixel_embedding._napari.example_layers import ExampleLayers
-from napari_pixel_embedding._napari.form import ParamsForm
-from napari_pixel_embedding._napari.segment_panel import SegmentPanel
-from napari_pixel_embedding._napari.train_boxes import DataBox, ModelBox
-from napari_pixel_embedding._napari.widgets import Panel, allow, button, group, row, text
+from napari_pixel_embedding._napari.segment.panel import SegmentPanel
+from napari_pixel_embedding._napari.train.example_layers import ExampleLayers
+from napari_pixel_embedding._napari.train.train_boxes import DataBox, ModelBox
+from napari_pixel_embedding._napari.widgets.form import ParamsForm
+from napari_pixel_embedding._napari.widgets.panel import Panel, allow, button, group, row, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +92,7 @@ class TrainPanel(Panel):
 
     def _add_plot(self) -> None:
         """Build the plot with the first curve to draw: pyqtgraph takes a moment to load."""
-        from napari_pixel_embedding._napari.loss_plot import LossPlot
+        from napari_pixel_embedding._napari.widgets.loss_plot import LossPlot
 
         self.plot = LossPlot()
         self._box.insertWidget(self._box.indexOf(self.status), self.plot)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
-from napari_pixel_embedding._napari.placement import Alignment
-from napari_pixel_embedding._napari.shortcuts import REDO, UNDO, Shortcuts
+from napari_pixel_embedding._napari.layers.placement import Alignment
+from napari_pixel_embedding._napari.layers.shortcuts import REDO, UNDO, Shortcuts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 from superqt.utils import qdebounced
 
-from napari_pixel_embedding._napari.shortcuts import KEYS, told
-from napari_pixel_embedding._napari.widgets import NO_RESULT, allow, button, row, text
+from napari_pixel_embedding._napari.layers.shortcuts import KEYS, told
+from napari_pixel_embedding._napari.widgets.panel import NO_RESULT, allow, button, row, text
 from napari_pixel_embedding.session.correct.review import OPEN
 
 if TYPE_CHECKING:

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QMessageBox
 
-from napari_pixel_embedding._napari.review_box import ReviewBox
-from napari_pixel_embedding._napari.review_layer import ReviewLayer
-from napari_pixel_embedding._napari.tool_buttons import ToolButtons
-from napari_pixel_embedding._napari.tool_layer import ToolLayer
-from napari_pixel_embedding._napari.widgets import NO_RESULT, Panel, allow, button, group, row, text
+from napari_pixel_embedding._napari.correct.review_box import ReviewBox
+from napari_pixel_embedding._napari.correct.review_layer import ReviewLayer
+from napari_pixel_embedding._napari.correct.tool_buttons import ToolButtons
+from napari_pixel_embedding._napari.correct.tool_layer import ToolLayer
+from napari_pixel_embedding._napari.widgets.panel import (
+    NO_RESULT,
+    Panel,
+    allow,
+    button,
+    group,
+    row,
+    text,
+)
 from napari_pixel_embedding.session.correct.review import Review
 from napari_pixel_embedding.session.correct.toolbox import Toolbox
 

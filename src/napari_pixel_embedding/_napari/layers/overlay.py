@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding._napari.placement import METADATA_KEY, Alignment, placement
-from napari_pixel_embedding._napari.pointer import Pointer
+from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment, placement
+from napari_pixel_embedding._napari.layers.pointer import Pointer
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -8,8 +8,8 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy
 
-from napari_pixel_embedding._napari.placement import METADATA_KEY
-from napari_pixel_embedding._napari.widgets import text
+from napari_pixel_embedding._napari.layers.placement import METADATA_KEY
+from napari_pixel_embedding._napari.widgets.panel import text
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, list_models
 
 if TYPE_CHECKING:

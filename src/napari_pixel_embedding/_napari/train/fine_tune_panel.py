@@ -9,10 +9,18 @@ from qtpy.QtWidgets import QFileDialog, QProgressBar
 from superqt import QCollapsible
 from superqt.utils import qthrottled
 
-from napari_pixel_embedding._napari.form import ParamsForm
-from napari_pixel_embedding._napari.tuned_layers import TunedLayers
-from napari_pixel_embedding._napari.tuning_boxes import ReportBox, SourceBox
-from napari_pixel_embedding._napari.widgets import NO_RESULT, Panel, allow, button, group, row, text
+from napari_pixel_embedding._napari.train.tuned_layers import TunedLayers
+from napari_pixel_embedding._napari.train.tuning_boxes import ReportBox, SourceBox
+from napari_pixel_embedding._napari.widgets.form import ParamsForm
+from napari_pixel_embedding._napari.widgets.panel import (
+    NO_RESULT,
+    Panel,
+    allow,
+    button,
+    group,
+    row,
+    text,
+)
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 
 if TYPE_CHECKING:
@@ -105,7 +113,7 @@ class FineTunePanel(Panel):
 
     def _add_plot(self) -> None:
         """Build the plot with the first curve to draw: pyqtgraph takes a moment to load."""
-        from napari_pixel_embedding._napari.loss_plot import LossPlot
+        from napari_pixel_embedding._napari.widgets.loss_plot import LossPlot
 
         self.plot = LossPlot()
         self._tuning.insertWidget(self._tuning.indexOf(self.status), self.plot)

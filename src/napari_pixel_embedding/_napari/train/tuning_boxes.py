@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QFileDialog, QGroupBox, QLabel, QVBoxLayout
 
-from napari_pixel_embedding._napari.widgets import button, row, text
+from napari_pixel_embedding._napari.widgets.panel import button, row, text
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton

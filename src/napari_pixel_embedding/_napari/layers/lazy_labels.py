@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding._napari.placement import Alignment
+    from napari_pixel_embedding._napari.layers.placement import Alignment
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
 
 _SMALLEST = 64

@@ -9,16 +9,16 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
-from napari_pixel_embedding._napari.labels_editor import LabelsEditor, Shown
-from napari_pixel_embedding._napari.object_picker import ObjectPicker
-from napari_pixel_embedding._napari.placement import (
+from napari_pixel_embedding._napari.layers.labels_editor import LabelsEditor, Shown
+from napari_pixel_embedding._napari.layers.object_picker import ObjectPicker
+from napari_pixel_embedding._napari.layers.placement import (
     METADATA_KEY,
     Alignment,
     image_input,
     placement,
 )
-from napari_pixel_embedding._napari.rest_layer import RestLayer
-from napari_pixel_embedding._napari.view import view_of
+from napari_pixel_embedding._napari.layers.rest_layer import RestLayer
+from napari_pixel_embedding._napari.layers.viewport import view_of
 from napari_pixel_embedding.session import Earlier, Lesson
 
 if TYPE_CHECKING:

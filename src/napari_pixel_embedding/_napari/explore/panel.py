@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
-from napari_pixel_embedding._napari.choosers import Choice
-from napari_pixel_embedding._napari.exploration_layers import ExplorationLayers
-from napari_pixel_embedding._napari.widgets import Panel, allow, button, group, text
+from napari_pixel_embedding._napari.explore.exploration_layers import ExplorationLayers
+from napari_pixel_embedding._napari.widgets.choosers import Choice
+from napari_pixel_embedding._napari.widgets.panel import Panel, allow, button, group, text
 from napari_pixel_embedding.core.embedding.scatter import POSITION, disc_radius
 from napari_pixel_embedding.session.explore.exploration import Exploration
 
@@ -118,7 +118,7 @@ class EmbeddingPanel(Panel):
     def _show_plot(self, wanted: bool) -> None:
         """Make the plot when it is wanted first: the dock opens without pyqtgraph."""
         if wanted and self.plot is None:
-            from napari_pixel_embedding._napari.scatter_plot import ScatterPlot
+            from napari_pixel_embedding._napari.explore.scatter_plot import ScatterPlot
 
             self.plot = ScatterPlot()
             self.plot.lassoed.connect(self.exploration.lasso)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pyqtgraph as pg
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_pixel_embedding._napari.widgets import text
+from napari_pixel_embedding._napari.widgets.panel import text
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress

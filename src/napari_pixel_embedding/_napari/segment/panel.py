@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout
 
-from napari_pixel_embedding._napari.choosers import (
+from napari_pixel_embedding._napari.layers.placement import size_text
+from napari_pixel_embedding._napari.segment.diameter_field import DiameterField
+from napari_pixel_embedding._napari.segment.object_cuts import ObjectCuts
+from napari_pixel_embedding._napari.widgets.choosers import (
     DeviceChooser,
     ImageChooser,
     MethodChooser,
     ModelChooser,
     ViewsChooser,
 )
-from napari_pixel_embedding._napari.diameter_field import DiameterField
-from napari_pixel_embedding._napari.form import ParamsForm
-from napari_pixel_embedding._napari.object_cuts import ObjectCuts
-from napari_pixel_embedding._napari.placement import size_text
-from napari_pixel_embedding._napari.widgets import Panel, allow, button, group, text
+from napari_pixel_embedding._napari.widgets.form import ParamsForm
+from napari_pixel_embedding._napari.widgets.panel import Panel, allow, button, group, text
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_pixel_embedding._napari.count_curve import CountCurve
+    from napari_pixel_embedding._napari.segment.count_curve import CountCurve
 
 _COUNT_WIDTH = 244
 _RUN = "Run the model on the image. Corrections stay."
@@ -156,7 +156,7 @@ class SegmentPanel(Panel):
 
     def _add_curve(self) -> CountCurve:
         """Build the plot with the first curve to draw: pyqtgraph takes a moment to load."""
-        from napari_pixel_embedding._napari.count_curve import CountCurve
+        from napari_pixel_embedding._napari.segment.count_curve import CountCurve
 
         curve = CountCurve()
         curve.dragged.connect(self._drag)

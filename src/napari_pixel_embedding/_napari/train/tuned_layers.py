@@ -8,8 +8,8 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
-from napari_pixel_embedding._napari.placement import METADATA_KEY, Alignment
-from napari_pixel_embedding._napari.view import view_of
+from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment
+from napari_pixel_embedding._napari.layers.viewport import view_of
 from napari_pixel_embedding.session import Field
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import numpy as np
 from napari.utils.colormaps import AVAILABLE_COLORMAPS, Colormap
 from qtpy.QtCore import QObject
 
-from napari_pixel_embedding._napari.overlay import Overlay
-from napari_pixel_embedding._napari.pointer import Pointer
+from napari_pixel_embedding._napari.layers.overlay import Overlay
+from napari_pixel_embedding._napari.layers.pointer import Pointer
 from napari_pixel_embedding.core.clustering.params import bandwidth_range
 
 if TYPE_CHECKING:

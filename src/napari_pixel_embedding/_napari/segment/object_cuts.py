@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QGridLayout, QWidget
 
-from napari_pixel_embedding._napari.object_picker import MODIFIER
-from napari_pixel_embedding._napari.widgets import allow, button, text
+from napari_pixel_embedding._napari.layers.object_picker import MODIFIER
+from napari_pixel_embedding._napari.widgets.panel import allow, button, text
 
 if TYPE_CHECKING:
     from napari_pixel_embedding._napari.workspace import Workspace

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
-    from napari_pixel_embedding._napari.placement import Alignment
+    from napari_pixel_embedding._napari.layers.placement import Alignment
 
 MODIFIER = "Shift"
 """Held while the wheel turns: napari uses Control for dimensions, Alt for layers, none to zoom."""

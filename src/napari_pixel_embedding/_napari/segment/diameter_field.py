@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Shapes
 from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QWidget
 
-from napari_pixel_embedding._napari.widgets import allow, button, row, text
+from napari_pixel_embedding._napari.widgets.panel import allow, button, row, text
 from napari_pixel_embedding.core.inference.object_scale import DIAMETERS, zoom_for
 from napari_pixel_embedding.core.model.config import ModelFileError, find_model, read_config
 

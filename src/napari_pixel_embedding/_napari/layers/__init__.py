@@ -1,0 +1,1 @@
+"""Layers: what is shown in the viewer and what is done there."""

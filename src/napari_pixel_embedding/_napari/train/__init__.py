@@ -1,0 +1,1 @@
+"""The docks Train and Fine-tune."""
