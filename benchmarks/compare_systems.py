@@ -31,7 +31,7 @@ from napari_pixel_embedding import (
     predict_embedding,
     train_from_folder,
 )
-from napari_pixel_embedding.console import follow, say
+from napari_pixel_embedding.cli.console import follow, say
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 from napari_pixel_embedding.core.datasets.annotated import read_pairs, spread

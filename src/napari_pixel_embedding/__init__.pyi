@@ -32,13 +32,11 @@ from .core.training.config import TrainConfig
 from .core.training.recipe import Recipe, load_recipe, save_recipe
 from .core.training.targets import prepare_samples
 from .core.training.train import TrainProgress, train
-from .datasets import import_cvppp, synthesise_folder
-from .workflows import (
-    evaluate_folder,
-    fine_tune_files,
-    segment_files,
-    train_from_folder,
-)
+from .core.training.train_folder import train_from_folder
+from .workflows.datasets import import_cvppp, synthesise_folder
+from .workflows.evaluate import evaluate_folder
+from .workflows.fine_tune import fine_tune_files
+from .workflows.segment import segment_files
 
 __all__ = [
     "ClusterIndex",

@@ -129,7 +129,7 @@ def test_cluster_options_change_the_labels_and_the_rest_is_the_model_s(
 ):
     seen = []
     monkeypatch.setattr(
-        "napari_pixel_embedding.workflows.segment_files",
+        "napari_pixel_embedding.workflows.segment.segment_files",
         lambda *a, params, **k: iter(seen.append(params) or ()),
     )
     run("segment", folder / "images", "--model", model_file)
@@ -204,7 +204,7 @@ def test_line_breaks_in_messages_are_taken_out(folder, capsys, monkeypatch, erro
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("napari_pixel_embedding.workflows.train_from_folder", fail)
+    monkeypatch.setattr("napari_pixel_embedding.core.training.train_folder.train_from_folder", fail)
     assert refused(capsys, "train", folder, "--output", "m").endswith(
         "the loss is nan after 3 steps"
     )
@@ -214,7 +214,9 @@ def test_an_interruption_ends_with_130(folder, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("napari_pixel_embedding.workflows.train_from_folder", interrupt)
+    monkeypatch.setattr(
+        "napari_pixel_embedding.core.training.train_folder.train_from_folder", interrupt
+    )
     assert run("train", folder, "--output", "m") == cli.INTERRUPTED
     assert "interrupted; finished files are complete" in capsys.readouterr().err
 
@@ -282,7 +284,7 @@ def test_evaluate_prints_scores_of_the_chosen_images(folder, model_file, capsys)
 def test_evaluate_can_leave_out_the_distance_seeds(folder, model_file, capsys, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "napari_pixel_embedding.workflows.evaluate_folder",
+        "napari_pixel_embedding.workflows.evaluate.evaluate_folder",
         lambda *_, **options: asked.append(options["distance_seeds"]) or Scores(*[0.5] * 8),
     )
     assert run("evaluate", folder, "--model", model_file, "--no-distance-seeds") == cli.OK
@@ -375,7 +377,7 @@ def test_the_method_reaches_the_clustering(command, folder, model_file, tmp_path
         asked.append(method)
         return np.ones(emap.shape, np.uint16)
 
-    monkeypatch.setattr("napari_pixel_embedding.core.inference.predict.cluster", cluster)
+    monkeypatch.setattr("napari_pixel_embedding.core.inference.segment.cluster", cluster)
     target = ["--output", tmp_path / "out"] if command == "segment" else []
     source = folder / "images" if command == "segment" else folder
     common = ("--model", model_file, "--device", "cpu")

@@ -10,42 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.datasets.annotated import read_pairs, select_pairs
-from napari_pixel_embedding.core.datasets.pairs import find_pairs
-from napari_pixel_embedding.core.evaluation.evaluate import Scores, evaluate
-from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
-from napari_pixel_embedding.core.inference.axes import axes_for_model, common_axes, scale_along
+from napari_pixel_embedding.core.inference.axes import axes_for_model, scale_along
 from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.io.files import list_images
 from napari_pixel_embedding.core.io.images import read_image, write_labels
 from napari_pixel_embedding.core.model.model_file import (
     EmbeddingModel,
     load_model,
-    model_path,
-    save_model,
 )
-from napari_pixel_embedding.core.training.train_folder import train_from_folder
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from napari_pixel_embedding.core.clustering import ClusterParams
-    from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.progress import Progress
-    from napari_pixel_embedding.core.training.train import TrainProgress
 
     PathLike = str | os.PathLike[str]
-
-__all__ = [
-    "SegmentedFile",
-    "evaluate_folder",
-    "fine_tune_files",
-    "images_to_segment",
-    "segment_files",
-    "train_from_folder",
-]
 
 
 @dataclass(frozen=True)
@@ -171,100 +153,3 @@ def _segment_file(
     frames = labels if axes and "T" in axes else labels[None]
     objects = sum(len(set(frame[frame > 0].tolist())) for frame in frames)
     return SegmentedFile(path, target, objects, time.perf_counter() - started)
-
-
-def evaluate_folder(
-    folder: PathLike,
-    *,
-    model: str | EmbeddingModel = "nuclei-fluo",
-    params: ClusterParams | None = None,
-    method: Method = "index",
-    names: Iterable[str] | None = None,
-    diameter: float | None = None,
-    augment: int = 1,
-    device: str = "auto",
-    progress: Progress | None = None,
-    distance_seeds: bool = True,
-) -> Scores:
-    """Score a model on the image and mask pairs of a folder.
-
-    Parameters
-    ----------
-    folder : path
-        Holds ``images/NAME.*`` and ``masks/NAME.*``.
-    model, params, method, diameter, augment, device, progress, distance_seeds
-        As in :func:`evaluate`.
-    names : iterable of str, optional
-        Only these pairs, see :func:`~.pairs.names_where`.
-    """
-    if not isinstance(model, EmbeddingModel):
-        model = load_model(model)
-    data = read_pairs(select_pairs(find_pairs(folder), names), model.config)
-    return evaluate(
-        model,
-        data.images,
-        data.labels,
-        params=params,
-        method=method,
-        axes=data.axes,
-        spacing=data.spacing,
-        diameter=diameter,
-        augment=augment,
-        device=device,
-        progress=progress,
-        distance_seeds=distance_seeds,
-    )
-
-
-def fine_tune_files(
-    images: Sequence[PathLike],
-    corrections: Sequence[PathLike],
-    output: PathLike,
-    *,
-    model: str | EmbeddingModel = "nuclei-fluo",
-    config: FineTuneConfig | None = None,
-    axes: str | None = None,
-    diameter: float | None = None,
-    device: str = "auto",
-    replay: PathLike | None = None,
-) -> Generator[TrainProgress, None, None]:
-    """Tune a model on image files and their corrected label images.
-
-    Parameters
-    ----------
-    images, corrections : sequence of paths
-        As many corrections as images: label images in which −1 is not corrected, or plain
-        label images in which every object and the background counts.
-    output : path
-        Where the tuned model goes, a ``.safetensors`` file.
-    model, config, axes, diameter, device
-        As in :func:`fine_tune`.
-    replay : path, optional
-        Folder with ``images/NAME.*`` and ``masks/NAME.*`` of what the model is not to forget;
-        by default the samples that come with the bundled model it descends from.
-    """
-    if not isinstance(model, EmbeddingModel):
-        model = load_model(model)
-    output = model_path(output)
-    read = [read_image(path) for path in images]
-    axes = axes or common_axes(read, model.config)
-    arrays = [image.data for image in read]
-    targets = [read_image(path).data for path in corrections]
-    former = None if replay is None else read_pairs(find_pairs(replay), model.config)
-    run = fine_tune(
-        model,
-        arrays,
-        targets,
-        config,
-        axes=axes,
-        spacing=[scale_along(image, model.config.axes) for image in read],
-        diameter=diameter,
-        device=device,
-        replay=None if former is None else list(zip(former.images, former.labels, strict=True)),
-        replay_spacing=None if former is None else former.spacing,
-        names=[Path(path).name for path in images],
-    )
-    for state in run:
-        if state.model is not None:
-            save_model(state.model, output)
-        yield state

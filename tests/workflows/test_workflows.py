@@ -16,12 +16,12 @@ from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model
 from napari_pixel_embedding.core.training.config import TrainConfig
-from napari_pixel_embedding.workflows import (
-    evaluate_folder,
-    fine_tune_files,
+from napari_pixel_embedding.core.training.train_folder import train_from_folder
+from napari_pixel_embedding.workflows.evaluate import evaluate_folder
+from napari_pixel_embedding.workflows.fine_tune import fine_tune_files
+from napari_pixel_embedding.workflows.segment import (
     images_to_segment,
     segment_files,
-    train_from_folder,
 )
 
 TINY = {"base_width": 4, "depth": 2, "embedding_dim": 4}

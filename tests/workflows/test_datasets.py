@@ -12,7 +12,7 @@ from napari_pixel_embedding import cli
 from napari_pixel_embedding.core.datasets.pairs import find_pairs, names_where
 from napari_pixel_embedding.core.datasets.synthetic import KINDS, SyntheticConfig, synthetic_image
 from napari_pixel_embedding.core.io.images import read_image, read_labels
-from napari_pixel_embedding.datasets import import_cvppp, synthesise_folder
+from napari_pixel_embedding.workflows.datasets import import_cvppp, synthesise_folder
 
 
 def run(*arguments):

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import napari_pixel_embedding as npe
 from napari_pixel_embedding import __version__
-from napari_pixel_embedding.cli_datasets import add_dataset_commands
-from napari_pixel_embedding.cli_options import (
+from napari_pixel_embedding.cli.console import bar, follow, percent_bar, say, say_report
+from napari_pixel_embedding.cli.datasets import add_dataset_commands
+from napari_pixel_embedding.cli.options import (
     add_augment,
     add_cluster_params,
     add_command,
@@ -25,7 +26,6 @@ from napari_pixel_embedding.cli_options import (
     read_config,
     selected_names,
 )
-from napari_pixel_embedding.console import bar, follow, percent_bar, say, say_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +88,7 @@ def _add_segment(commands: Any) -> None:
 
 
 def _segment(options: argparse.Namespace) -> int:
-    from napari_pixel_embedding.workflows import segment_files
+    from napari_pixel_embedding.workflows.segment import segment_files
 
     model = npe.load_model(options.model)
     params = read_cluster_params(options, model.config)
@@ -114,7 +114,7 @@ def _segment(options: argparse.Namespace) -> int:
 
 
 def _count_images(paths: Sequence[Path]) -> int:
-    from napari_pixel_embedding.workflows import images_to_segment
+    from napari_pixel_embedding.workflows.segment import images_to_segment
 
     return len(images_to_segment(paths))
 
@@ -190,7 +190,7 @@ _MODEL_OPTIONS = (
 def _train(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.core.model.model_file import model_path
     from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe
-    from napari_pixel_embedding.workflows import train_from_folder
+    from napari_pixel_embedding.core.training.train_folder import train_from_folder
 
     recipe = Recipe() if options.recipe is None else load_recipe(options.recipe)
     if recipe.name == Recipe.name:
@@ -242,7 +242,7 @@ def _add_finetune(commands: Any) -> None:
 def _finetune(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
     from napari_pixel_embedding.core.model.model_file import model_path
-    from napari_pixel_embedding.workflows import fine_tune_files
+    from napari_pixel_embedding.workflows.fine_tune import fine_tune_files
 
     images, corrections = _files_to_learn_from(options)
     run = fine_tune_files(
@@ -300,7 +300,7 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from napari_pixel_embedding.workflows import evaluate_folder
+    from napari_pixel_embedding.workflows.evaluate import evaluate_folder
 
     model = npe.load_model(options.model)
     with percent_bar("evaluate") as progress:
@@ -353,7 +353,3 @@ def _demo(options: argparse.Namespace) -> int:
         raise ValueError("expected napari, found none: pip install 'napari-pixel-embedding[gui]'")
     demo = importlib.import_module("napari_pixel_embedding._napari.demo")
     return int(demo.run_demo(screenshot=options.screenshot, sample=options.sample) or OK)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.cli_options import add_command, add_config, read_config
-from napari_pixel_embedding.console import bar, say
+from napari_pixel_embedding.cli.console import bar, say
+from napari_pixel_embedding.cli.options import add_command, add_config, read_config
 
 if TYPE_CHECKING:
     import argparse
@@ -48,7 +48,7 @@ def _add_synthesise(commands: Any) -> None:
 
 def _synthesise(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig
-    from napari_pixel_embedding.datasets import synthesise_folder
+    from napari_pixel_embedding.workflows.datasets import synthesise_folder
 
     pairs = synthesise_folder(
         options.output,
@@ -86,7 +86,7 @@ def _add_import_cvppp(commands: Any) -> None:
 
 def _import_cvppp(options: argparse.Namespace) -> int:
     from napari_pixel_embedding.core.datasets.cvppp import find_leaf_images
-    from napari_pixel_embedding.datasets import count_splits, import_cvppp
+    from napari_pixel_embedding.workflows.datasets import count_splits, import_cvppp
 
     images = import_cvppp(
         options.source,

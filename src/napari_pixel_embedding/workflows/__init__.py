@@ -1,0 +1,1 @@
+"""Whole tasks on files, for scripts and the command line."""

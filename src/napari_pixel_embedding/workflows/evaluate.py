@@ -1,0 +1,66 @@
+"""Scoring a model on a folder of annotated images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_pixel_embedding.core.datasets.annotated import read_pairs, select_pairs
+from napari_pixel_embedding.core.datasets.pairs import find_pairs
+from napari_pixel_embedding.core.evaluation.evaluate import Scores, evaluate
+from napari_pixel_embedding.core.model.model_file import (
+    EmbeddingModel,
+    load_model,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.core.progress import Progress
+
+    PathLike = str | os.PathLike[str]
+
+
+def evaluate_folder(
+    folder: PathLike,
+    *,
+    model: str | EmbeddingModel = "nuclei-fluo",
+    params: ClusterParams | None = None,
+    method: Method = "index",
+    names: Iterable[str] | None = None,
+    diameter: float | None = None,
+    augment: int = 1,
+    device: str = "auto",
+    progress: Progress | None = None,
+    distance_seeds: bool = True,
+) -> Scores:
+    """Score a model on the image and mask pairs of a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Holds ``images/NAME.*`` and ``masks/NAME.*``.
+    model, params, method, diameter, augment, device, progress, distance_seeds
+        As in :func:`evaluate`.
+    names : iterable of str, optional
+        Only these pairs, see :func:`~.pairs.names_where`.
+    """
+    if not isinstance(model, EmbeddingModel):
+        model = load_model(model)
+    data = read_pairs(select_pairs(find_pairs(folder), names), model.config)
+    return evaluate(
+        model,
+        data.images,
+        data.labels,
+        params=params,
+        method=method,
+        axes=data.axes,
+        spacing=data.spacing,
+        diameter=diameter,
+        augment=augment,
+        device=device,
+        progress=progress,
+        distance_seeds=distance_seeds,
+    )

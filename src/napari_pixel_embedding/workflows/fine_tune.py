@@ -1,0 +1,81 @@
+"""Fine-tuning on files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_pixel_embedding.core.datasets.annotated import read_pairs
+from napari_pixel_embedding.core.datasets.pairs import find_pairs
+from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
+from napari_pixel_embedding.core.inference.axes import common_axes, scale_along
+from napari_pixel_embedding.core.io.images import read_image
+from napari_pixel_embedding.core.model.model_file import (
+    EmbeddingModel,
+    load_model,
+    model_path,
+    save_model,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Generator, Sequence
+
+    from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+    from napari_pixel_embedding.core.training.train import TrainProgress
+
+    PathLike = str | os.PathLike[str]
+
+
+def fine_tune_files(
+    images: Sequence[PathLike],
+    corrections: Sequence[PathLike],
+    output: PathLike,
+    *,
+    model: str | EmbeddingModel = "nuclei-fluo",
+    config: FineTuneConfig | None = None,
+    axes: str | None = None,
+    diameter: float | None = None,
+    device: str = "auto",
+    replay: PathLike | None = None,
+) -> Generator[TrainProgress, None, None]:
+    """Tune a model on image files and their corrected label images.
+
+    Parameters
+    ----------
+    images, corrections : sequence of paths
+        As many corrections as images: label images in which −1 is not corrected, or plain
+        label images in which every object and the background counts.
+    output : path
+        Where the tuned model goes, a ``.safetensors`` file.
+    model, config, axes, diameter, device
+        As in :func:`fine_tune`.
+    replay : path, optional
+        Folder with ``images/NAME.*`` and ``masks/NAME.*`` of what the model is not to forget;
+        by default the samples that come with the bundled model it descends from.
+    """
+    if not isinstance(model, EmbeddingModel):
+        model = load_model(model)
+    output = model_path(output)
+    read = [read_image(path) for path in images]
+    axes = axes or common_axes(read, model.config)
+    arrays = [image.data for image in read]
+    targets = [read_image(path).data for path in corrections]
+    former = None if replay is None else read_pairs(find_pairs(replay), model.config)
+    run = fine_tune(
+        model,
+        arrays,
+        targets,
+        config,
+        axes=axes,
+        spacing=[scale_along(image, model.config.axes) for image in read],
+        diameter=diameter,
+        device=device,
+        replay=None if former is None else list(zip(former.images, former.labels, strict=True)),
+        replay_spacing=None if former is None else former.spacing,
+        names=[Path(path).name for path in images],
+    )
+    for state in run:
+        if state.model is not None:
+            save_model(state.model, output)
+        yield state
