@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pixel_embedding.core.corrections.journal import Journal, newest_work
+from napari_pixel_embedding.core.corrections.journal import Journal, newest_annotations
 
 _KEY = "0123456789abcdef"
 _LONGEST = 0.15
@@ -105,7 +105,7 @@ def _killed(folder: Path, how: str, size: int, first: int, seconds: float) -> in
 def read(folder: Path, how: str, size: int) -> int | None:
     """Number of the stroke whose state is on the disk; None when it is the state of none."""
     if how == "journal":
-        newest = newest_work(folder, _KEY)
+        newest = newest_annotations(folder, _KEY)
         if newest is None or newest[1].corrections is None:
             return None
         number, found = newest[1].notes["number"], newest[1].corrections

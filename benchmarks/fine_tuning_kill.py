@@ -67,7 +67,7 @@ def _kill_tuning(times: int) -> list[int]:
 
     from napari_pixel_embedding import EmbeddingModel, FineTuneConfig, ModelConfig, load_model
     from napari_pixel_embedding.core.fine_tuning.job_folder import (
-        fine_tune_isolated,
+        fine_tune_in_process,
         interrupted_tunings,
         resume_tuning,
     )
@@ -76,7 +76,7 @@ def _kill_tuning(times: int) -> list[int]:
     labels = np.kron(np.arange(1, 17).reshape(4, 4), np.ones((16, 16), int))
     model = EmbeddingModel.untrained(ModelConfig(name="victim", base_width=8, depth=2))
     config = FineTuneConfig(steps=100_000, batch_size=1, crop=64)
-    run = fine_tune_isolated(model, [labels % 5], [labels], config, axes=["YX"])
+    run = fine_tune_in_process(model, [labels % 5], [labels], config, axes=["YX"])
     kept: list[int] = []
     for _ in range(times):
         _kill_while_running(run)

@@ -23,8 +23,8 @@ from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.session import Engine, ImageInput
 from napari_pixel_embedding.session.large_image.blocks import index_block
-from napari_pixel_embedding.session.segment.field import read_source
 from napari_pixel_embedding.session.segment.requests import RunRequest, Source
+from napari_pixel_embedding.session.segment.roi import read_source
 
 
 def main() -> None:
@@ -49,9 +49,11 @@ def main() -> None:
         print(
             f"bandwidth {bandwidth:g}: {cut.count()} objects, {index.count(params)} in one pass, "
             f"F1@0.5 {2 * precision / (1 + precision):.4f} (goal 0.995); cut of "
-            f"{len(mosaic.pieces)} blocks {1e3 * spent:.1f} ms"
+            f"{len(mosaic.indexed_blocks)} blocks {1e3 * spent:.1f} ms"
         )
-    kept = sum(piece.index.base.nbytes + 4 * piece.index.base.size for piece in mosaic.pieces)
+    kept = sum(
+        piece.index.base.nbytes + 4 * piece.index.base.size for piece in mosaic.indexed_blocks
+    )
     print(
         f"{kept / image.size:.1f} bytes kept a pixel, {emap.embedding.nbytes / image.size:.0f} of "
         f"the embedding alone, some {pixel_bytes(model.config)} while a run lasts"

@@ -34,8 +34,8 @@ from napari_pixel_embedding import (
 )
 from napari_pixel_embedding.core.inference.tiling import plan_tiles
 from napari_pixel_embedding.session import Engine, ImageInput
-from napari_pixel_embedding.session.segment.field import read_source
 from napari_pixel_embedding.session.segment.requests import RunRequest
+from napari_pixel_embedding.session.segment.roi import read_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,7 +27,7 @@ from napari_pixel_embedding import (
 )
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.model.devices import autocast
-from napari_pixel_embedding.core.model.presets import SYSTEMS
+from napari_pixel_embedding.core.model.presets import PRESETS
 from napari_pixel_embedding.core.training.batches import draw_batch
 from napari_pixel_embedding.core.training.train import _Trainer
 
@@ -48,7 +48,7 @@ def main() -> None:
     samples = prepare_samples([image.data], [labels], model.config)
     usual = TrainConfig(warmup=0.0)
     cases = [("training", model, usual), ("fine-tuning", model, FineTuneConfig().training())]
-    cases += [(s, EmbeddingModel.untrained(model_config_for(s)), usual) for s in SYSTEMS]
+    cases += [(s, EmbeddingModel.untrained(model_config_for(s)), usual) for s in PRESETS]
     for name, learner, config in cases:
         whole, bare = _compare(learner, samples, config, steps)
         print(

@@ -31,17 +31,17 @@ def main() -> None:
 
 
 def _column(kind: str) -> np.ndarray:
-    grey, colours = (
+    grey, colors = (
         synthetic_image(
-            kind, _SHAPE, seed=8, config=SyntheticConfig(diameter=_DIAMETERS[kind], colour=colour)
+            kind, _SHAPE, seed=8, config=SyntheticConfig(diameter=_DIAMETERS[kind], color=color)
         )
-        for colour in (False, True)
+        for color in (False, True)
     )
     palette = np.random.default_rng(2).integers(70, 255, (grey.labels.max() + 1, 3), np.uint8)
     palette[0] = 0
     gap = np.full((4, _SHAPE[1], 3), 255, np.uint8)
     plain = np.repeat(grey.image[..., None], 3, axis=-1)
-    return np.concatenate([plain, gap, colours.image, gap, palette[grey.labels]])
+    return np.concatenate([plain, gap, colors.image, gap, palette[grey.labels]])
 
 
 if __name__ == "__main__":

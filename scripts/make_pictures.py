@@ -121,7 +121,7 @@ def _save_large(viewer: napari.Viewer, panel: SegmentPanel, path: Path) -> None:
     session = panel.session
     panel.controller.memory = 500_000_000
     panel.run()
-    _wait(lambda: session.mosaic is not None and len(session.mosaic.pieces) >= 8)
+    _wait(lambda: session.mosaic is not None and len(session.mosaic.indexed_blocks) >= 8)
     shown = time.monotonic() + 2
     _wait(lambda: time.monotonic() > shown)
     _save(viewer.window.screenshot(canvas_only=False, flash=False), path)

@@ -93,7 +93,7 @@ def _fullest(mask: np.ndarray) -> tuple[slice, slice]:
 def _write(folder: str, name: str, array: np.ndarray) -> None:
     path = TARGET / folder / f"{name}.tif"
     path.parent.mkdir(parents=True, exist_ok=True)
-    colour = {"photometric": "rgb"} if array.ndim == 3 else {"photometric": "minisblack"}
+    color = {"photometric": "rgb"} if array.ndim == 3 else {"photometric": "minisblack"}
     tifffile.imwrite(
         path,
         np.ascontiguousarray(array),
@@ -101,7 +101,7 @@ def _write(folder: str, name: str, array: np.ndarray) -> None:
         compressionargs={"level": 9},
         predictor=2,
         metadata=None,
-        **colour,
+        **color,
     )
 
 

@@ -92,7 +92,7 @@ class Plan:
     network: dict[str, Any] = field(default_factory=dict)
 
 
-_STAINS = Augmentation(colour=0.12)
+_STAINS = Augmentation(color=0.12)
 _NOISY = Augmentation(noise=0.3, gamma=0.4)
 _NUCLEI = {"bandwidth": 2.0, "foreground_threshold": 0.55}
 _BBBC038 = (
@@ -287,7 +287,7 @@ def _train(
 
 def _described(config: ModelConfig, plan: Plan, images: int) -> ModelConfig:
     provenance = {
-        "system": "Euclidean discriminative embedding with coordinates",
+        "preset": "Euclidean discriminative embedding with coordinates",
         "parent": plan.start,
         "data": [source.folder for source in plan.sources],
         "training_images": images,

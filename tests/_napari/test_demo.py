@@ -56,9 +56,9 @@ def test_the_command_line_ends_with_the_message(monkeypatch, capsys, tmp_path):
 
     monkeypatch.setattr(module, "run_demo", fail)
     assert cli.main(["demo", "--screenshot", str(tmp_path / "a.png")]) != 0
-    told = capsys.readouterr().err
-    assert "could not segment: no memory" in told
-    assert "Traceback" not in told
+    key_text = capsys.readouterr().err
+    assert "could not segment: no memory" in key_text
+    assert "Traceback" not in key_text
 
 
 def test_pictures_fill_the_canvas():

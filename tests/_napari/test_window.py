@@ -30,12 +30,12 @@ def ran(viewer, segment_panel, run, image):
 
 def test_run_adds_a_labels_layer_that_lies_on_the_image(viewer, ran):
     layer = ran.workspace.layers.labels_layer
-    field = viewer.layers["field"]
+    roi = viewer.layers["field"]
     assert layer.name == "field objects"
     assert layer.data.dtype == np.uint16
-    np.testing.assert_array_equal(layer.scale, field.scale)
-    np.testing.assert_array_equal(layer.translate, field.translate)
-    assert layer.units == field.units
+    np.testing.assert_array_equal(layer.scale, roi.scale)
+    np.testing.assert_array_equal(layer.translate, roi.translate)
+    assert layer.units == roi.units
     assert layer.metadata["napari-pixel-embedding"]["model"] == "tiny"
     assert ran.session.object_count > 1
     np.testing.assert_array_equal(layer.data, ran.session.labels)

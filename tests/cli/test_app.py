@@ -76,7 +76,7 @@ def test_help_is_given(capsys, arguments):
         ["segment"],
         ["train", "folder"],
         ["train", "folder", "--output", "m", "--steps", "many"],
-        ["train", "folder", "--output", "m", "--system", "stardist"],
+        ["train", "folder", "--output", "m", "--preset", "stardist"],
         ["segment", "a.tif", "--bandwidth", "wide"],
         ["finetune", "--image", "a.tif", "--output", "m"],
         ["finetune", "--output", "m"],
@@ -321,7 +321,7 @@ def test_the_command_is_installed(tmp_path):
 
 RECIPE = """
 licence = "CC0-1.0"
-system = "cosine"
+preset = "cosine"
 
 [model]
 base_width = 4
@@ -383,7 +383,7 @@ def test_the_method_reaches_the_clustering(command, folder, model_file, tmp_path
     common = ("--model", model_file, "--device", "cpu")
     assert run(command, source, *target, *common, "--method", "mutex") == cli.OK
     assert run(command, source, *target, *common) == cli.OK
-    assert asked == ["mutex"] * 6 + ["index"] * 6
+    assert asked == ["mutex"] * 6 + ["mean_shift"] * 6
 
 
 @pytest.mark.parametrize("command", ["segment", "evaluate"])

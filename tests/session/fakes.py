@@ -170,13 +170,15 @@ def apply_corrections(clusters, corrections):
     return np.where(corrections >= 0, corrections, clusters).astype(np.uint16)
 
 
-def fine_tune(model, images, corrections, config, *, axes, spacing, diameter, device, names, alive):
+def fine_tune(
+    model, images, corrections, config, *, axes, spacing, diameter, device, names, heartbeat
+):
     for step in range(1, 4):
         best = FakeModel(FakeConfig(name="tuned")) if step >= 2 else None
         yield FakeStep(step, 3, {"total": 1 / step}, None, best, f"report {step}")
 
 
-def segment_field(model, image, pixels, *, axes, frame, spacing, diameter, params, device):
+def segment_region(model, image, pixels, *, axes, frame, spacing, diameter, params, device):
     image = np.asarray(image) if frame is None else np.asarray(image)[frame]
     return (image[pixels] > 0).astype(np.uint16)
 
@@ -214,7 +216,7 @@ def fake_engine(**changes) -> Engine:
         "embedding_to_rgb": embedding_to_rgb,
         "fine_tune": fine_tune,
         "interrupted_tunings": list,
-        "segment_field": segment_field,
+        "segment_region": segment_region,
     }
     return Engine(**{**functions, **changes})
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.session import (
-    Earlier,
     ImageInput,
     ImmediateExecutor,
+    PreviousAnnotations,
     Session,
     SessionController,
 )
@@ -258,7 +258,7 @@ def test_what_was_painted_while_another_image_was_shown_is_recorded(ran, image):
     ran.set_image(ImageInput(np.zeros((3, 3)), "YX"))
     found = shown.copy()
     found[0, 7] = 8
-    ran.set_image(image, Earlier(corrections, (), "YX", shown, found))
+    ran.set_image(image, PreviousAnnotations(corrections, (), "YX", shown, found))
     ran.run()
     assert (ran.session.labels[0, 0], ran.session.labels[0, 7]) == (7, 8)
     assert ran.session.corrected_count == 2
@@ -292,7 +292,7 @@ def test_an_edit_needs_no_new_cut(waiting, queue):
 
 def test_corrections_that_do_not_fit_are_left_out_and_said(ran, image):
     paint(ran, (0, 0), 7)
-    ran.set_image(ImageInput(image.data[None], "TYX"), Earlier(ran.session.corrections))
+    ran.set_image(ImageInput(image.data[None], "TYX"), PreviousAnnotations(ran.session.corrections))
     ran.run()
     assert ran.session.corrections is None
     assert "(4, 8)" in ran.session.error
@@ -304,7 +304,7 @@ def test_corrections_of_an_image_can_be_given_back(ran, image):
     corrections = ran.session.corrections
     ran.set_image(ImageInput(np.zeros((3, 3)), "YX"))
     assert ran.session.corrections is None
-    ran.set_image(image, Earlier(corrections))
+    ran.set_image(image, PreviousAnnotations(corrections))
     ran.run()
     assert ran.session.labels[0, 0] == 7
 

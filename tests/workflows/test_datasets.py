@@ -20,11 +20,11 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize(
-    ("shape", "colour", "axes"),
+    ("shape", "color", "axes"),
     [((40, 50), False, "YX"), ((40, 50), True, "YXC"), ((12, 40, 50), False, "ZYX")],
 )
-def test_drawn_folder_holds_what_was_drawn(tmp_path, shape, colour, axes):
-    config = SyntheticConfig(diameter=12, colour=colour)
+def test_drawn_folder_holds_what_was_drawn(tmp_path, shape, color, axes):
+    config = SyntheticConfig(diameter=12, color=color)
     written = list(synthesise_folder(tmp_path, "bacteria", 2, shape, seed=3, config=config))
     assert written == find_pairs(tmp_path)
     for seed, pair in enumerate(written, start=3):
@@ -55,12 +55,12 @@ def test_command_draws_a_folder_that_can_be_trained_on(tmp_path, capsys):
     assert (
         run(
             *("synthesise", "rosette", "--count", 5, "--shape", 64, 64, "--output", folder),
-            *("--diameter", 14, "--noise", 0.1, "--seed", 7, "--colour"),
+            *("--diameter", 14, "--noise", 0.1, "--seed", 7, "--color"),
         )
         == cli.OK
     )
     assert f"{folder}: 5 images with masks." in capsys.readouterr().err
-    config = SyntheticConfig(diameter=14, noise=0.1, colour=True)
+    config = SyntheticConfig(diameter=14, noise=0.1, color=True)
     first = synthetic_image("rosette", (64, 64), seed=7, config=config)
     np.testing.assert_array_equal(read_image(find_pairs(folder)[0].image).data, first.image)
     model = tmp_path / "model.safetensors"
@@ -76,7 +76,7 @@ def test_command_draws_a_folder_that_can_be_trained_on(tmp_path, capsys):
     [
         (["--shape", "64"], "two or three sizes"),
         (["--diameter", "1"], "diameter must be from 4"),
-        (["--shape", "16", "32", "32", "--colour"], "two dimensions only"),
+        (["--shape", "16", "32", "32", "--color"], "two dimensions only"),
     ],
 )
 def test_command_says_what_it_cannot_draw(tmp_path, capsys, arguments, message):
@@ -92,7 +92,7 @@ def challenge(tmp_path):
     for subset, size in (("A1", 48), ("A3", 64)):
         (root / subset).mkdir(parents=True)
         for number in range(10):
-            config = SyntheticConfig(diameter=14, colour=True)
+            config = SyntheticConfig(diameter=14, color=True)
             image, labels = synthetic_image("rosette", (size, size), seed=number, config=config)
             stem = root / subset / f"plant{number // 2:03}_day{number % 2}"
             iio.imwrite(f"{stem}_rgb.png", image)

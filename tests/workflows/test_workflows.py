@@ -28,7 +28,7 @@ TINY = {"base_width": 4, "depth": 2, "embedding_dim": 4}
 QUICK = TrainConfig(steps=2, batch_size=1, crop=32, validate_every=1)
 PARAMS = ClusterParams(foreground_threshold=0.3, min_size=3)
 MODEL = EmbeddingModel.untrained(ModelConfig(name="tiny", **TINY))
-COLOUR = EmbeddingModel.untrained(ModelConfig(in_channels=3, **TINY))
+COLOR = EmbeddingModel.untrained(ModelConfig(in_channels=3, **TINY))
 VOLUME = EmbeddingModel.untrained(ModelConfig(axes="ZYX", **TINY))
 
 
@@ -104,13 +104,13 @@ def test_images_that_would_share_a_label_file_are_refused_before_any_work(tmp_pa
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("bad", ["text", "colour", "complex"])
+@pytest.mark.parametrize("bad", ["text", "color", "complex"])
 def test_a_bad_image_does_not_stop_the_others(tmp_path, bad):
     imwrite(tmp_path / "a.png", picture(20, 30))
     imwrite(tmp_path / "c.png", picture(20, 30))
     if bad == "text":
         (tmp_path / "b.tif").write_text("no image")
-    elif bad == "colour":
+    elif bad == "color":
         tifffile.imwrite(tmp_path / "b.tif", picture(7, 20, 30), metadata={"axes": "CYX"})
     else:
         np.save(tmp_path / "b.npy", picture(20, 30) * 1j)
@@ -127,7 +127,7 @@ def test_a_bad_image_does_not_stop_the_others(tmp_path, bad):
         (MODEL, "ZYX", (3, 20, 30), "ZYX"),  # plane by plane
         (VOLUME, "ZYX", (6, 20, 30), "ZYX"),
         (VOLUME, "TZYX", (2, 6, 20, 30), "TZYX"),
-        (COLOUR, "CYX", (3, 20, 30), "YX"),
+        (COLOR, "CYX", (3, 20, 30), "YX"),
     ],
 )
 def test_axes_and_pixel_size_are_kept(tmp_path, model, axes, shape, saved):
@@ -258,7 +258,7 @@ def test_a_model_is_trained_saved_and_tells_how(tmp_path):
     assert (config.name, config.licence, config.space) == ("mine", "CC0-1.0", "euclidean")
     assert config.object_diameter == 9.0  # discs as large as squares of 8 × 8
     expected = {
-        "system": "euclidean",
+        "preset": "euclidean",
         "training_images": 4,
         "steps": 2,
         "batch_size": 1,
@@ -309,7 +309,7 @@ def test_the_model_fits_the_images(tmp_path):
     for index in range(2):
         imwrite(folder / "images" / f"cell{index}.png", picture(32, 32, 3))
     run = train_from_folder(
-        folder, tmp_path / "m", system="wnet", config=QUICK, device="cpu", **TINY
+        folder, tmp_path / "m", preset="wnet", config=QUICK, device="cpu", **TINY
     )
     config = list(run)[-1].model.config
     assert (config.architecture, config.axes, config.in_channels) == ("wnet", "YX", 3)

@@ -117,7 +117,7 @@ class Workspace(QObject):
     def _offer(self, recovery: Recovery | None) -> None:
         if recovery is not None:
             show_info(
-                f"There are corrections of this image from earlier: {recovery.told}. "
+                f"There are corrections of this image from earlier: {recovery.description}. "
                 "Restore them in the dock Correct."
             )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import napari_pixel_embedding as npe
 from napari_pixel_embedding import __version__
-from napari_pixel_embedding.cli.console import bar, follow, percent_bar, say, say_report
+from napari_pixel_embedding.cli.console import bar, follow, percent_bar, print_line, print_report
 from napari_pixel_embedding.cli.datasets import add_dataset_commands
 from napari_pixel_embedding.cli.options import (
     add_augment,
@@ -43,10 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except (ValueError, OSError, FloatingPointError) as error:
-        say(f"pixel-embedding: error: {' '.join(str(error).split())}")
+        print_line(f"pixel-embedding: error: {' '.join(str(error).split())}")
         return FAILED
     except KeyboardInterrupt:
-        say("pixel-embedding: interrupted; finished files are complete.")
+        print_line("pixel-embedding: interrupted; finished files are complete.")
         return INTERRUPTED
 
 
@@ -106,10 +106,10 @@ def _segment(options: argparse.Namespace) -> int:
     )
     for result in bar(results, "images", _count_images(options.images)):
         if result.error is None:
-            say(f"{result.labels}: {result.objects} objects in {result.seconds:.1f} s")
+            print_line(f"{result.labels}: {result.objects} objects in {result.seconds:.1f} s")
         else:
             failures += 1
-            say(f"pixel-embedding: error: {result.image}: {' '.join(result.error.split())}")
+            print_line(f"pixel-embedding: error: {result.image}: {' '.join(result.error.split())}")
     return FAILED if failures else OK
 
 
@@ -120,7 +120,7 @@ def _count_images(paths: Sequence[Path]) -> int:
 
 
 def _add_train(commands: Any) -> None:
-    from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, SYSTEMS
+    from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, PRESETS
     from napari_pixel_embedding.core.training.config import TrainConfig
 
     parser = add_command(
@@ -141,10 +141,10 @@ def _add_train(commands: Any) -> None:
     group = parser.add_argument_group("model (default: the recipe's, or what is said here)")
     add_option(
         group,
-        "system",
+        "preset",
         "Euclidean discriminative embedding, cosine embedding with local constraints, or the "
         "latter on distance features (default: euclidean)",
-        choices=SYSTEMS,
+        choices=PRESETS,
     )
     add_option(group, "size", "of the network (default: base)", choices=list(NETWORK_SIZES))
     add_option(group, "start", "a bundled model or a model file to go on from (default: none)")
@@ -174,7 +174,7 @@ def _add_train(commands: Any) -> None:
 
 
 _MODEL_OPTIONS = (
-    "system",
+    "preset",
     "size",
     "start",
     "coordinate_scale",
@@ -201,7 +201,7 @@ def _train(options: argparse.Namespace) -> int:
         given["names"] = selected_names(options)
     arguments = {**recipe.arguments(options.folder), **given}
     follow(train_from_folder(output=options.output, device=options.device, **arguments))
-    say(f"{model_path(options.output)}: trained.")
+    print_line(f"{model_path(options.output)}: trained.")
     return OK
 
 
@@ -258,8 +258,8 @@ def _finetune(options: argparse.Namespace) -> int:
     )
     last = follow(run)
     if last is not None and last.report is not None:
-        say_report(last.report)
-    say(f"{model_path(options.output)}: tuned.")
+        print_report(last.report)
+    print_line(f"{model_path(options.output)}: tuned.")
     return OK
 
 

@@ -36,14 +36,14 @@ def follow(run: Iterator[TrainProgress]) -> TrainProgress | None:
     return state
 
 
-def say_report(report: TuningReport) -> None:
+def print_report(report: TuningReport) -> None:
     """Write what a fine-tuning has changed, before and after."""
     for name, part in (("held back", report.held_back), ("not to forget", report.replay)):
         if part is not None:
             before, after = part.before, part.after
             kinds = ("splits", "merges", "missed", "extra")
             errors = ", ".join(f"{k} {getattr(before, k)} → {getattr(after, k)}" for k in kinds)
-            say(
+            print_line(
                 f"{name} ({after.objects} objects): AP@0.5 {before.ap50:.3f} → {after.ap50:.3f}, "
                 f"{errors}"
             )
@@ -67,6 +67,6 @@ def percent_bar(label: str) -> Iterator[Progress]:
         yield show
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Write a line to stderr without breaking a progress bar."""
     tqdm.write(text, file=sys.stderr)

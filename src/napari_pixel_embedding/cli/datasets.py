@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.cli.console import bar, say
+from napari_pixel_embedding.cli.console import bar, print_line
 from napari_pixel_embedding.cli.options import add_command, add_config, read_config
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _add_synthesise(commands: Any) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the first image")
     add_config(parser, SyntheticConfig)
-    parser.add_argument("--colour", action="store_true", help="draw red, green and blue")
+    parser.add_argument("--color", action="store_true", help="draw red, green and blue")
 
 
 def _synthesise(options: argparse.Namespace) -> int:
@@ -59,7 +59,7 @@ def _synthesise(options: argparse.Namespace) -> int:
         config=read_config(options, SyntheticConfig()),
     )
     written = len(list(bar(pairs, "images", options.count)))
-    say(f"{options.output}: {written} images with masks.")
+    print_line(f"{options.output}: {written} images with masks.")
     return OK
 
 
@@ -97,5 +97,7 @@ def _import_cvppp(options: argparse.Namespace) -> int:
     )
     total = len(find_leaf_images(options.source))
     for (subset, split), count in count_splits(list(bar(images, "images", total))).items():
-        say(f"{options.output / split}: {count} images {f'of {subset}' if subset else ''}".rstrip())
+        print_line(
+            f"{options.output / split}: {count} images {f'of {subset}' if subset else ''}".rstrip()
+        )
     return OK

@@ -118,8 +118,8 @@ def add_cluster_params(parser: Any) -> None:
     group = parser.add_argument_group("clustering (default: the model's own)")
     group.add_argument(
         "--method",
-        choices=("index", "mutex"),
-        default="index",
+        choices=("mean_shift", "mutex"),
+        default="mean_shift",
         help="connected mean shift, or mutex watershed, which needs the extra [mutex]",
     )
     for spec in fields(ClusterParams):

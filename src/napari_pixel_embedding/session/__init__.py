@@ -5,22 +5,22 @@ from __future__ import annotations
 from napari_pixel_embedding.session.controller import SessionController
 from napari_pixel_embedding.session.engine import Engine
 from napari_pixel_embedding.session.jobs import Executor, ImmediateExecutor, Job, JobLine
-from napari_pixel_embedding.session.state.image import Field, ImageInput, Lesson
-from napari_pixel_embedding.session.state.results import Earlier, Preview
+from napari_pixel_embedding.session.state.image import CorrectedImage, ImageInput, ImageRegion
+from napari_pixel_embedding.session.state.results import Preview, PreviousAnnotations
 from napari_pixel_embedding.session.state.session import Session
 from napari_pixel_embedding.session.train.training import TrainingRun
 
 __all__ = [
-    "Earlier",
+    "CorrectedImage",
     "Engine",
     "Executor",
-    "Field",
     "ImageInput",
+    "ImageRegion",
     "ImmediateExecutor",
     "Job",
     "JobLine",
-    "Lesson",
     "Preview",
+    "PreviousAnnotations",
     "Session",
     "SessionController",
     "TrainingRun",

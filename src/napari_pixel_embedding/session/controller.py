@@ -11,7 +11,7 @@ from napari_pixel_embedding.session.correct.edit_queue import Editing
 from napari_pixel_embedding.session.engine import Engine
 from napari_pixel_embedding.session.explore.colors import Colors, color
 from napari_pixel_embedding.session.jobs import JobLine
-from napari_pixel_embedding.session.large_image.mosaic import Surroundings
+from napari_pixel_embedding.session.large_image.mosaic import MosaicFiller
 from napari_pixel_embedding.session.messages import Messages, empty_message
 from napari_pixel_embedding.session.segment.clustering import Cutting
 from napari_pixel_embedding.session.segment.diameter import Measuring
@@ -22,7 +22,7 @@ from napari_pixel_embedding.session.segment.run import (
     same_family,
     start_params,
 )
-from napari_pixel_embedding.session.state.results import Earlier
+from napari_pixel_embedding.session.state.results import PreviousAnnotations
 from napari_pixel_embedding.session.train.fine_tuning import FineTuning
 from napari_pixel_embedding.session.undo import Undoing
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.blockwise.roi import View
+    from napari_pixel_embedding.core.blockwise.roi import Viewport
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.correct.edits import Edit
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.segment.local_cuts import Direction
-    from napari_pixel_embedding.session.state.image import Field, ImageInput, Lesson
+    from napari_pixel_embedding.session.state.image import CorrectedImage, ImageInput, ImageRegion
     from napari_pixel_embedding.session.state.session import Session
 
 
@@ -90,18 +90,18 @@ class SessionController:
         )
         self._measuring = Measuring(session, executor, self._engine, self._messages)
         self._tuning = FineTuning(session, executor, self._engine, self._messages)
-        self._surroundings = Surroundings(session, executor, self._engine, self._messages)
+        self._mosaic_filler = MosaicFiller(session, executor, self._engine, self._messages)
 
     # ---------------------------------------------------------------- image, model, device
 
-    def set_image(self, image: ImageInput, earlier: Earlier | None = None) -> bool:
+    def set_image(self, image: ImageInput, earlier: PreviousAnnotations | None = None) -> bool:
         """Choose the image to work on; results of another image are discarded.
 
         Parameters
         ----------
         image : ImageInput
             With the array of the present image, corrections and results stay.
-        earlier : Earlier, optional
+        earlier : PreviousAnnotations, optional
             What is left of earlier work on this image, when it is not the present one.
 
         Returns
@@ -117,14 +117,14 @@ class SessionController:
         self.session.image = image
         if present is None or present.data is not image.data:
             self._discard_results()
-            self._take_up(earlier or Earlier())
+            self._restore(earlier or PreviousAnnotations())
         return True
 
-    def _take_up(self, earlier: Earlier) -> None:
-        self.session.axes, self.session.field = earlier.axes, earlier.field
-        self.session.elsewhere = earlier.elsewhere
+    def _restore(self, earlier: PreviousAnnotations) -> None:
+        self.session.axes, self.session.roi = earlier.axes, earlier.roi
+        self.session.whole_image = earlier.whole_image
         self.session.local_bandwidths = earlier.local_bandwidths
-        self._correcting.take_up(earlier)
+        self._correcting.restore(earlier)
 
     def set_model(self, source: str | EmbeddingModel) -> None:
         """Choose the model of the next run; present results stay until it succeeds.
@@ -136,7 +136,7 @@ class SessionController:
         """
         self.session.model_source = source
 
-    def set_view(self, view: View | None) -> None:
+    def set_view(self, view: Viewport | None) -> None:
         """Say what of the image is looked at: a run of a large one begins there.
 
         Parameters
@@ -180,7 +180,7 @@ class SessionController:
         self._colorings.cancel()
         self._cutting.discard()
         self._tuning.leave_image()
-        self._surroundings.discard()
+        self._mosaic_filler.discard()
         session = self.session
         session.running = False
         session.embedding_rgb = None
@@ -211,7 +211,7 @@ class SessionController:
             session.view,
             self.memory,
         )
-        self._surroundings.stop()
+        self._mosaic_filler.stop()
         session.progress, session.status, session.running = 0.0, "Waiting …", True
         self._runs.start(
             partial(run_model, self._engine, request),
@@ -225,7 +225,7 @@ class SessionController:
         if self._runs.cancel():
             self.session.running = False
             self.session.status = "Cancelled; nothing was changed."
-        self._surroundings.stop()
+        self._mosaic_filler.stop()
 
     def _show_stage(self, stage: Stage) -> None:
         self.session.progress = stage.fraction
@@ -234,9 +234,9 @@ class SessionController:
     def _take_run(self, result: RunResult) -> None:
         session = self.session
         shape = session.labels_shape if session.embedding_maps else None
-        moved = session.field != result.field
+        moved = session.roi != result.roi
         if moved:
-            self._leave_field(result)
+            self._leave_roi(result)
         self._cutting.cancel()
         self._editing.cancel()
         self._colorings.cancel()
@@ -245,28 +245,28 @@ class SessionController:
             session.color_basis = None
             session.local_bandwidths = session.local_past = ()
             self._undoing.forget_local()
-            self._surroundings.forget_places()
+            self._mosaic_filler.forget_places()
         session.model, session.axes = result.model, result.axes
         session.embedding_maps, session.cluster_indices = result.maps, result.indices
         if moved:
-            self._enter_field(result)
+            self._enter_roi(result)
         self._cutting.keep_fitting()
         self._correcting.keep_fitting(shape)
         session.progress, session.running = 1.0, False
         session.status = embedded_message(result, session.view)
         self._cutting.update()
         self._update_colors()
-        self._surroundings.follow(result)
+        self._mosaic_filler.follow(result)
 
-    def _leave_field(self, result: RunResult) -> None:
+    def _leave_roi(self, result: RunResult) -> None:
         """Keep what was fixed by hand in the part of the image that was worked on until now."""
-        left = self.session.field
-        self.session.field = result.field  # strokes under way are recorded before anything changes
-        self._surroundings.leave(left, result)
+        left = self.session.roi
+        self.session.roi = result.roi  # strokes under way are recorded before anything changes
+        self._mosaic_filler.leave(left, result)
 
-    def _enter_field(self, result: RunResult) -> None:
+    def _enter_roi(self, result: RunResult) -> None:
         """Go on with what was fixed by hand in the part of the image that is worked on now."""
-        corrections, local = self._surroundings.enter(result)
+        corrections, local = self._mosaic_filler.enter(result)
         self._correcting.move(corrections, local)
 
     def _run_failed(self, doing: str, error: Exception) -> None:
@@ -287,7 +287,7 @@ class SessionController:
         self._cutting.set_params(**changes)
 
     def set_method(self, method: Method) -> None:
-        """Choose how clusters are made: "index", live, or "mutex", anew at every change."""
+        """Choose how clusters are made: "mean_shift", live, or "mutex", anew at every change."""
         self._messages.clear()
         self._cutting.set_method(method)
 
@@ -353,7 +353,7 @@ class SessionController:
     def reset_corrections(self) -> None:
         """Forget all corrections, so that the labels become the clusters again; can be undone."""
         self._messages.clear()
-        self._surroundings.reset()
+        self._mosaic_filler.reset()
         self._correcting.reset()
 
     def restore_recovery(self) -> None:
@@ -372,7 +372,7 @@ class SessionController:
         """Write the corrections to a file; says whether that went well."""
         self._messages.clear()
         try:
-            corrections = self._surroundings.gathered()
+            corrections = self._mosaic_filler.gathered()
         except ValueError as error:
             self._messages.fail("saving the corrections", error)
             return False
@@ -384,7 +384,7 @@ class SessionController:
     def load_corrections(self, path: str | os.PathLike[str]) -> None:
         """Read corrections of this image from a file, in place of the present ones."""
         self._messages.clear()
-        self._correcting.load(path, self._surroundings.scatter)
+        self._correcting.load(path, self._mosaic_filler.scatter)
 
     def show_colors(self, wanted: bool) -> None:
         """Keep the embedding's colours up to date from now on, or drop them."""
@@ -417,7 +417,7 @@ class SessionController:
     # -------------------------------------------------------------------------- fine-tuning
 
     def start_fine_tuning(
-        self, config: Any, others: Sequence[Lesson] = (), folder: str = ""
+        self, config: Any, others: Sequence[CorrectedImage] = (), folder: str = ""
     ) -> None:
         """Tune the present model on the corrections, in the background.
 
@@ -425,7 +425,7 @@ class SessionController:
         ----------
         config : FineTuneConfig
             How long and how hard to learn.
-        others : sequence of Lesson
+        others : sequence of CorrectedImage
             Further images with corrections.
         folder : path
             Holds further images and corrections, ``images/NAME.*`` and ``masks/NAME.*``.
@@ -446,9 +446,9 @@ class SessionController:
         """Throw the interrupted fine-tuning away."""
         self._tuning.forget_interrupted()
 
-    def preview_tuning(self, field: Field | None) -> None:
+    def preview_tuning(self, region: ImageRegion | None) -> None:
         """Show what the tuned model makes of a field of the image, now and as it learns."""
-        self._tuning.set_field(field)
+        self._tuning.set_region(region)
 
     def stop_fine_tuning(self) -> None:
         """Stop learning; the best model so far stays."""
@@ -499,7 +499,7 @@ class SessionController:
         self._runs.cancel()
         self._measuring.cancel()
         self._colorings.cancel()
-        self._surroundings.close()
+        self._mosaic_filler.close()
 
     def _write(self, what: str, write: Any, path: Any, content: Any) -> bool:
         try:

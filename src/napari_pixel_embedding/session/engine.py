@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-    from napari_pixel_embedding.core.evaluation.worst_images import Example
+    from napari_pixel_embedding.core.evaluation.worst_images import ImageScore
     from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
-    from napari_pixel_embedding.session.state.image import Lesson
+    from napari_pixel_embedding.session.state.image import CorrectedImage
 
 
 def _core(module: str, name: str) -> Callable[..., Any]:
@@ -35,19 +35,19 @@ def _core(module: str, name: str) -> Callable[..., Any]:
     return call
 
 
-def _read_lessons(folder: str, config: ModelConfig) -> list[Lesson]:
+def _read_corrected_images(folder: str, config: ModelConfig) -> list[CorrectedImage]:
     """Read the images and corrections of a folder with ``images`` and ``masks``."""
     from napari_pixel_embedding.core.datasets.pairs import find_pairs
     from napari_pixel_embedding.core.inference.axes import axes_for_model
     from napari_pixel_embedding.core.io.images import read_image
-    from napari_pixel_embedding.session.state.image import ImageInput, Lesson
+    from napari_pixel_embedding.session.state.image import CorrectedImage, ImageInput
 
     lessons = []
     for pair in find_pairs(folder):
         image = read_image(pair.image)
         axes = axes_for_model(image.axes, config)
         source = ImageInput(image.data, axes, pair.image.name, image.scale)
-        lessons.append(Lesson(source, axes, read_image(pair.mask).data))
+        lessons.append(CorrectedImage(source, axes, read_image(pair.mask).data))
     return lessons
 
 
@@ -102,19 +102,19 @@ class Engine:
     embedding_to_rgb: Callable[..., NDArray[Any]] = field(
         default=_core("embedding.colors", "embedding_to_rgb")
     )
-    plan_training: Callable[..., TrainingPlan] = field(
-        default=_core("datasets.inspection", "plan_training")
+    inspect_dataset: Callable[..., TrainingPlan] = field(
+        default=_core("datasets.inspection", "inspect_dataset")
     )
-    run_isolated: Callable[..., Iterator[TrainProgress]] = field(
-        default=_core("training.worker_process", "run_isolated")
+    run_in_process: Callable[..., Iterator[TrainProgress]] = field(
+        default=_core("training.worker_process", "run_in_process")
     )
-    worst_examples: Callable[..., list[Example]] = field(
-        default=_core("evaluation.worst_images", "worst_examples")
+    worst_images: Callable[..., list[ImageScore]] = field(
+        default=_core("evaluation.worst_images", "worst_images")
     )
     fine_tune: Callable[..., Iterator[TrainProgress]] = field(
-        default=_core("fine_tuning.job_folder", "fine_tune_isolated")
+        default=_core("fine_tuning.job_folder", "fine_tune_in_process")
     )
-    read_lessons: Callable[..., Sequence[Lesson]] = field(default=_read_lessons)
+    read_lessons: Callable[..., Sequence[CorrectedImage]] = field(default=_read_corrected_images)
     resume_tuning: Callable[..., Iterator[TrainProgress]] = field(
         default=_core("fine_tuning.job_folder", "resume_tuning")
     )
@@ -124,6 +124,6 @@ class Engine:
     forget_tuning: Callable[[Path], None] = field(
         default=_core("fine_tuning.job_folder", "forget_tuning")
     )
-    segment_field: Callable[..., NDArray[Any]] = field(
-        default=_core("inference.segment", "segment_field")
+    segment_region: Callable[..., NDArray[Any]] = field(
+        default=_core("inference.segment", "segment_region")
     )

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_pixel_embedding.session.state.session import Session
-from napari_pixel_embedding.session.state.history import History, Step, Work
+from napari_pixel_embedding.session.state.history import Annotations, History, Step
 
 
 class Undoing:
@@ -26,10 +26,10 @@ class Undoing:
         self._session = session
         self._changed = changed
 
-    def record(self, title: str, old: Work) -> None:
+    def record(self, title: str, old: Annotations) -> None:
         """Note what was done since ``old``."""
         session = self._session
-        step = Step.between(title, old, session.work, session.labels_shape)
+        step = Step.between(title, old, session.annotations, session.labels_shape)
         if not step.empty:
             session.history = session.history.done(step)
 
@@ -39,7 +39,7 @@ class Undoing:
         if not session.history.past:
             return None
         step = session.history.past[-1]
-        self._show(step, step.taken_back(session.work, session.labels_shape))
+        self._show(step, step.taken_back(session.annotations, session.labels_shape))
         session.history = session.history.undone()
         self._changed()
         return step
@@ -50,7 +50,7 @@ class Undoing:
         if not session.history.future:
             return None
         step = session.history.future[-1]
-        self._show(step, step.repeated(session.work, session.labels_shape))
+        self._show(step, step.repeated(session.annotations, session.labels_shape))
         session.history = session.history.redone()
         self._changed()
         return step
@@ -63,11 +63,11 @@ class Undoing:
         """Forget steps that changed single objects' bandwidths."""
         self._session.history = self._session.history.without_local()
 
-    def _show(self, step: Step, work: Work) -> None:
+    def _show(self, step: Step, annotations: Annotations) -> None:
         session, past = self._session, self._session.local_past
         if step.local_bandwidths is not None:
-            back = bool(past) and past[-1] == work.local_bandwidths
+            back = bool(past) and past[-1] == annotations.local_bandwidths
             session.local_past = past[:-1] if back else (*past, session.local_bandwidths)
-        session.accepted = work.accepted
-        session.local_bandwidths = work.local_bandwidths
-        session.corrections = work.corrections
+        session.accepted = annotations.accepted
+        session.local_bandwidths = annotations.local_bandwidths
+        session.corrections = annotations.corrections

@@ -70,7 +70,7 @@ def synthesise_folder(
     for number in range(seed, seed + count):
         drawn = synthetic_image(kind, shape, seed=number, config=config)
         pair = _new_pair(Path(output), f"{kind}-{config.diameter:g}px-{number:04}")
-        axes = "YXC" if config.colour else "ZYX"[-len(shape) :]
+        axes = "YXC" if config.color else "ZYX"[-len(shape) :]
         write_image(pair.image, drawn.image, axes)
         write_labels(pair.mask, drawn.labels, axes.removesuffix("C"))
         yield pair

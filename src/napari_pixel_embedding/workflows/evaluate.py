@@ -28,7 +28,7 @@ def evaluate_folder(
     *,
     model: str | EmbeddingModel = "nuclei-fluo",
     params: ClusterParams | None = None,
-    method: Method = "index",
+    method: Method = "mean_shift",
     names: Iterable[str] | None = None,
     diameter: float | None = None,
     augment: int = 1,

@@ -61,7 +61,7 @@ def segment_files(
     *,
     model: str | EmbeddingModel = "nuclei-fluo",
     params: ClusterParams | None = None,
-    method: Method = "index",
+    method: Method = "mean_shift",
     axes: str | None = None,
     diameter: float | None = None,
     augment: int = 1,

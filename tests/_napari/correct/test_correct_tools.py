@@ -201,16 +201,18 @@ def test_delete_then_add_by_one_click_with_wheel_and_preview(panel, hand, qtbot)
     done(qtbot, panel)
     assert not panel.session.labels[before == before[first]].any()
     take(panel, "add")
-    assert panel.tools.likeness_row.isVisibleTo(panel)
+    assert panel.tools.similarity_row.isVisibleTo(panel)
     hand.hover(first)
     state = panel.toolbox.state
     qtbot.waitUntil(lambda: state.preview is not None, timeout=WAIT)
-    wide, likeness = state.preview, state.likeness
+    wide, similarity_threshold = state.preview, state.similarity_threshold
     for _ in range(6):
         hand.wheel(first, -1)
     qtbot.waitUntil(lambda: state.preview.mask.sum() < wide.mask.sum(), timeout=WAIT)
-    assert state.likeness < likeness
-    assert panel.tools.likeness.value() == pytest.approx(state.likeness, abs=0.01)
+    assert state.similarity_threshold < similarity_threshold
+    assert panel.tools.similarity_threshold.value() == pytest.approx(
+        state.similarity_threshold, abs=0.01
+    )
     assert panel.session.local_past == ()  # Shift and the wheel did nothing else
     expected = np.zeros(before.shape, bool)
     qtbot.waitUntil(lambda: not panel.toolbox._previews.busy, timeout=WAIT)

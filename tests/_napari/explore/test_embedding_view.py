@@ -67,9 +67,9 @@ def test_similarity_follows_the_cursor_and_a_click_holds_it(viewer, view, qtbot)
     canvas, middle = canvas_of(viewer)
     hover(canvas, middle)
     qtbot.waitUntil(lambda: view.layers.similarity.layer is not None, timeout=8_000)
-    layer, field = view.layers.similarity.layer, viewer.layers["field"]
-    np.testing.assert_array_equal(layer.scale, field.scale)
-    np.testing.assert_array_equal(layer.translate, field.translate)
+    layer, roi = view.layers.similarity.layer, viewer.layers["field"]
+    np.testing.assert_array_equal(layer.scale, roi.scale)
+    np.testing.assert_array_equal(layer.translate, roi.translate)
     assert layer.contrast_limits == [0, 3]
     assert viewer.layers.selection.active is active
     emap = view.session.embedding_maps[0]

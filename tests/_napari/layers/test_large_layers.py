@@ -55,8 +55,8 @@ def filled(panel, qtbot):
         timeout=60_000,
     )
     assert session.error is None
-    whole = panel.workspace.layers.rest_layer
-    qtbot.waitUntil(lambda: whole is not None or panel.workspace.layers.rest_layer is not None)
+    whole = panel.workspace.layers.mosaic_layer
+    qtbot.waitUntil(lambda: whole is not None or panel.workspace.layers.mosaic_layer is not None)
     return session
 
 
@@ -78,67 +78,67 @@ def test_view_first_then_the_rest(viewer, panel, qtbot, large):
     look_at(viewer, qtbot, 3 + 350, 4 + 450, 6.0)
     session = filled(panel, qtbot)
     layers = panel.workspace.layers
-    field, labels, rest = session.field, layers.labels_layer, layers.rest_layer
-    assert labels.data.shape == session.labels.shape == field.shape
-    start = np.array(field.start)
-    assert (start < (700, 900)).all() and (start + field.shape > (700, 900)).all()
+    roi, labels, mosaic_labels = session.roi, layers.labels_layer, layers.mosaic_layer
+    assert labels.data.shape == session.labels.shape == roi.shape
+    start = np.array(roi.start)
+    assert (start < (700, 900)).all() and (start + roi.shape > (700, 900)).all()
     np.testing.assert_allclose(labels.translate, (3, 4) + 0.5 * start)
     np.testing.assert_array_equal(labels.scale, (0.5, 0.5))
-    assert rest.name == "slide objects, the rest"
-    assert rest.data[0].shape == SHAPE
-    assert not rest.editable
-    assert viewer.layers.index(rest) < viewer.layers.index(labels)
-    assert "whole image" in panel.rest_status.text()
+    assert mosaic_labels.name == "slide objects, the rest"
+    assert mosaic_labels.data[0].shape == SHAPE
+    assert not mosaic_labels.editable
+    assert viewer.layers.index(mosaic_labels) < viewer.layers.index(labels)
+    assert "whole image" in panel.mosaic_status.text()
     assert "in all blocks" in panel.count.text()
 
 
 def test_each_place_has_labels_in_one_of_both_layers(viewer, panel, qtbot, large):
     viewer.add_image(large, name="slide", rotate=30, scale=(2, 1))
     session = filled(panel, qtbot)
-    labels, rest = panel.workspace.layers.labels_layer, panel.workspace.layers.rest_layer
+    labels, mosaic_labels = panel.workspace.layers.labels_layer, panel.workspace.layers.mosaic_layer
     image = viewer.layers["slide"]
     rng = np.random.default_rng(1)
     for pixel in rng.integers(0, SHAPE, (40, 2)):
         position = image.data_to_world(pixel)
-        values = [shown_at(layer, position) for layer in (labels, rest)]
-        in_field = session.field.from_finest(tuple(pixel)) is not None
+        values = [shown_at(layer, position) for layer in (labels, mosaic_labels)]
+        in_field = session.roi.from_finest(tuple(pixel)) is not None
         assert [value > 0 for value in values] == [in_field, not in_field]
 
 
 def test_objects_keep_their_id_across_the_fields_border(viewer, panel, qtbot, large):
     viewer.add_image(large, name="slide")
     session = filled(panel, qtbot)
-    rest = panel.workspace.layers.rest_layer
-    (top, left), (_, width) = session.field.start, session.field.shape
+    mosaic_labels = panel.workspace.layers.mosaic_layer
+    (top, left), (_, width) = session.roi.start, session.roi.shape
     inside = session.labels[0]
-    outside = np.asarray(rest.data[0][top - 1, left : left + width])
+    outside = np.asarray(mosaic_labels.data[0][top - 1, left : left + width])
     assert np.mean(inside == outside) > 0.3  # this model's objects end anywhere
 
 
 def test_the_slider_reaches_the_rest(viewer, panel, qtbot, large):
     viewer.add_image(large, name="slide")
     session = filled(panel, qtbot)
-    before, many = session.rest, session.rest.object_count
+    before, many = session.mosaic_labels, session.mosaic_labels.object_count
     panel.form.widget("bandwidth").value = 3.0
-    qtbot.waitUntil(lambda: session.rest is not before, timeout=20_000)
-    qtbot.waitUntil(lambda: session.rest.object_count < many / 2, timeout=20_000)
+    qtbot.waitUntil(lambda: session.mosaic_labels is not before, timeout=20_000)
+    qtbot.waitUntil(lambda: session.mosaic_labels.object_count < many / 2, timeout=20_000)
 
 
 def test_panning_and_running_again_moves_the_labels(viewer, panel, qtbot, large):
     viewer.add_image(large, name="slide")
     look_at(viewer, qtbot, 250, 250)
-    first = filled(panel, qtbot).field
+    first = filled(panel, qtbot).roi
     labels = panel.workspace.layers.labels_layer
     labels.paint((5, 5), 500)
     qtbot.waitUntil(lambda: panel.session.corrected_count == 1, timeout=20_000)
     look_at(viewer, qtbot, 900, 1000)
     session = filled(panel, qtbot)
-    assert session.field != first
+    assert session.roi != first
     assert panel.workspace.layers.labels_layer is labels
-    np.testing.assert_array_equal(labels.translate, session.field.start)
+    np.testing.assert_array_equal(labels.translate, session.roi.start)
     there = tuple(np.array(first.start) + 5)
-    rest = panel.workspace.layers.rest_layer
-    qtbot.waitUntil(lambda: int(np.asarray(rest.data[0][there])) == 500, timeout=20_000)
+    mosaic_labels = panel.workspace.layers.mosaic_layer
+    qtbot.waitUntil(lambda: int(np.asarray(mosaic_labels.data[0][there])) == 500, timeout=20_000)
     look_at(viewer, qtbot, 250, 250)
     filled(panel, qtbot)
     qtbot.waitUntil(lambda: labels.data[5, 5] == 500, timeout=20_000)
@@ -148,26 +148,26 @@ def test_a_stroke_that_is_under_way_when_the_field_moves_is_kept(viewer, panel, 
     viewer.add_image(large, name="slide")
     look_at(viewer, qtbot, 250, 250)
     session = filled(panel, qtbot)
-    first, labels = session.field, panel.workspace.layers.labels_layer
+    first, labels = session.roi, panel.workspace.layers.labels_layer
     look_at(viewer, qtbot, 900, 1000)
     labels.paint((5, 5), 500)
     panel.controller.set_view(view_of(viewer, viewer.layers["slide"]))
-    session.field = None  # what a run does first, in the same turn of the event loop
+    session.roi = None  # what a run does first, in the same turn of the event loop
     assert session.corrections[5, 5] == 500
-    session.field = first
+    session.roi = first
 
 
 def test_a_coarse_level_gives_the_preview(viewer, panel, qtbot, large):
     viewer.add_image([large, large[::2, ::2], large[::4, ::4]], name="slide", scale=(0.5, 0.5))
     viewer.reset_view()
     session = filled(panel, qtbot)
-    labels, rest = panel.workspace.layers.labels_layer, panel.workspace.layers.rest_layer
-    assert session.field.level == 2
+    labels, mosaic_labels = panel.workspace.layers.labels_layer, panel.workspace.layers.mosaic_layer
+    assert session.roi.level == 2
     np.testing.assert_allclose(labels.scale, (2, 2), rtol=0.01)
     np.testing.assert_allclose(labels.extent.world, viewer.layers["slide"].extent.world, atol=2)
     assert "level 2" in panel.status.text()
     qtbot.waitUntil(  # the preview has given way
-        lambda: (np.asarray(rest.data[0][:, :]) > 0).mean() > 0.9, timeout=20_000
+        lambda: (np.asarray(mosaic_labels.data[0][:, :]) > 0).mean() > 0.9, timeout=20_000
     )
 
 
@@ -178,8 +178,8 @@ def test_lazy_arrays_are_read_part_by_part(viewer, panel, qtbot, large):
     )
     look_at(viewer, qtbot, 300, 300)
     session = filled(panel, qtbot)
-    assert session.field.level == 0
-    assert session.rest.object_count > 100
+    assert session.roi.level == 0
+    assert session.mosaic_labels.object_count > 100
 
 
 def test_zarr_arrays(viewer, panel, qtbot, large):
@@ -188,29 +188,29 @@ def test_zarr_arrays(viewer, panel, qtbot, large):
     levels = [zarr.array(large, chunks=(256, 256)), zarr.array(large[::4, ::4], chunks=(256, 256))]
     viewer.add_image(levels, name="slide", contrast_limits=(0, 200))
     session = filled(panel, qtbot)
-    assert session.rest.object_count > 100
+    assert session.mosaic_labels.object_count > 100
 
 
 def test_colour_images(viewer, panel, qtbot, large):
-    colours = np.stack([large.clip(0, 255).astype(np.uint8)] * 3, axis=-1)
-    viewer.add_image(colours, rgb=True, name="slide")
+    colors = np.stack([large.clip(0, 255).astype(np.uint8)] * 3, axis=-1)
+    viewer.add_image(colors, rgb=True, name="slide")
     session = filled(panel, qtbot)
     assert session.axes == "YXC"
-    assert panel.workspace.layers.rest_layer.data[0].shape == SHAPE
+    assert panel.workspace.layers.mosaic_layer.data[0].shape == SHAPE
 
 
 def test_a_time_lapse_begins_with_the_frame_that_is_shown(viewer, panel, qtbot, large):
     viewer.add_image(np.stack([large[:600, :700]] * 3), name="film", scale=(1, 0.5, 0.5))
     viewer.dims.set_point(0, 1)
     session = filled(panel, qtbot)
-    labels, rest = panel.workspace.layers.labels_layer, panel.workspace.layers.rest_layer
-    assert session.field.frame == 1
-    assert labels.data.shape == (1, *session.field.shape)
+    labels, mosaic_labels = panel.workspace.layers.labels_layer, panel.workspace.layers.mosaic_layer
+    assert session.roi.frame == 1
+    assert labels.data.shape == (1, *session.roi.shape)
     assert labels.translate[0] == 1
     for frame in (0, 2):
-        assert (np.asarray(rest.data[0][frame]) > 0).mean() > 0.9
+        assert (np.asarray(mosaic_labels.data[0][frame]) > 0).mean() > 0.9
     viewer.dims.set_point(0, 2)
-    assert rest._slice.image.raw.any()  # and napari shows them
+    assert mosaic_labels._slice.image.raw.any()  # and napari shows them
 
 
 def test_exploring_finds_the_pixel_under_the_cursor(viewer, panel, embedding_panel, qtbot, large):
@@ -219,7 +219,7 @@ def test_exploring_finds_the_pixel_under_the_cursor(viewer, panel, embedding_pan
     viewer.add_image(large, name="slide", scale=(0.5, 0.5))
     session = filled(panel, qtbot)
     pointer = Pointer.of(viewer, session)
-    start = np.array(session.field.start)
+    start = np.array(session.roi.start)
     assert pointer.pixel((start + np.array((7, 9))) * 0.5) == (0, (7, 9))
     assert pointer.pixel((start - 2) * 0.5) == (0, (-1, -1))
 
@@ -229,7 +229,8 @@ def test_cancel_keeps_what_is_done(viewer, panel, qtbot, large):
     session = panel.session
     panel.run_button.click()
     qtbot.waitUntil(
-        lambda: session.mosaic is not None and len(session.mosaic.pieces) >= 2, timeout=60_000
+        lambda: session.mosaic is not None and len(session.mosaic.indexed_blocks) >= 2,
+        timeout=60_000,
     )
     panel.cancel_button.click()
     assert not session.filling
@@ -243,12 +244,12 @@ def test_a_deleted_rest_comes_back_with_a_run(viewer, panel, qtbot, large):
     viewer.add_image(large, name="slide")
     filled(panel, qtbot)
     layers = panel.workspace.layers
-    viewer.layers.remove(layers.rest_layer)
+    viewer.layers.remove(layers.mosaic_layer)
     panel.form.widget("bandwidth").value = 3.0
     qtbot.waitUntil(lambda: panel.session.cluster_params.bandwidth == 3.0, timeout=20_000)
-    assert layers.rest_layer is None
+    assert layers.mosaic_layer is None
     panel.run_button.click()
-    qtbot.waitUntil(lambda: layers.rest_layer is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: layers.mosaic_layer is not None, timeout=60_000)
 
 
 def test_the_view_of_a_rotated_layer_is_a_box_around_it(viewer, large):

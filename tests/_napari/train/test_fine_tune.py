@@ -45,7 +45,7 @@ def test_before_after_and_side_by_side(viewer, ran, tuned, qtbot):
     assert after.name == "field tuned" and not after.visible and objects.visible
     assert "field beside" not in viewer.layers
     preview = ran.session.tuning_preview
-    corner = [side.start for side in preview.field.pixels]
+    corner = [side.start for side in preview.region.pixels]
     np.testing.assert_allclose(after.translate, objects.data_to_world(corner))
     tuned.report.modes["after"].click()
     assert after.visible and not objects.visible
@@ -65,10 +65,10 @@ def test_before_after_and_side_by_side(viewer, ran, tuned, qtbot):
 
 
 def test_the_preview_follows_the_view_and_comes_again_when_deleted(viewer, ran, tuned, qtbot):
-    first = ran.session.tuning_preview.field
+    first = ran.session.tuning_preview.region
     camera = getattr(viewer, "scene", viewer).camera
     camera.zoom *= 4
-    qtbot.waitUntil(lambda: ran.session.tuning_preview.field != first, timeout=60_000)
+    qtbot.waitUntil(lambda: ran.session.tuning_preview.region != first, timeout=60_000)
     assert tuned.comparison.labels_layer.data.shape == ran.session.tuning_preview.labels.shape
 
     tuned.comparison.show("beside")
@@ -133,7 +133,7 @@ def test_all_corrected_images_can_be_learnt_from(viewer, ran, fine_tune_panel, i
     (lesson,) = source.others()
     assert (lesson.image.name, lesson.axes) == ("field", "YX")
     assert lesson.corrections is first
-    assert "1 other image" in source.told.text()
+    assert "1 other image" in source.summary.text()
 
 
 def test_a_folder_is_asked_for(ran, fine_tune_panel, monkeypatch, tmp_path):
@@ -162,5 +162,5 @@ def test_a_folder_is_asked_for(ran, fine_tune_panel, monkeypatch, tmp_path):
     ids=["a part", "all of it", "beside it", "too large", "a plane of a stack"],
 )
 def test_the_field_is_what_is_seen_of_the_image(shape, view, expected):
-    field = _within(shape, view)
-    assert tuple((side.start, side.stop) for side in field) == expected
+    roi = _within(shape, view)
+    assert tuple((side.start, side.stop) for side in roi) == expected

@@ -101,7 +101,7 @@ def test_what_is_missing_for_a_start_is_in_the_tooltip(panel, folder, tmp_path, 
 
 def test_widgets_change_the_recipe(planned, qtbot):
     model, state = planned.model, planned.training.state
-    choose(model.systems, "W-Net")
+    choose(model.presets, "W-Net")
     choose(model.sizes, "small (0.5 M weights)")
     model.dim.setValue(5)
     model.dim.editingFinished.emit()
@@ -109,7 +109,7 @@ def test_widgets_change_the_recipe(planned, qtbot):
     planned.forms[0].widget("steps").value = 77
     qtbot.waitUntil(lambda: state.recipe.training.steps == 77)
     recipe = state.recipe
-    assert (recipe.system, recipe.size, recipe.model["embedding_dim"]) == ("wnet", "small", 5)
+    assert (recipe.preset, recipe.size, recipe.model["embedding_dim"]) == ("wnet", "small", 5)
     assert recipe.model == {"embedding_dim": 5}
     assert recipe.model_config().base_width == 6
     assert not model.scale.isEnabled()
@@ -127,22 +127,22 @@ def test_the_model_to_start_from_decides_about_its_network(planned, qtbot):
     choose(planned.model.starts, "nuclei-fluo")
     qtbot.waitUntil(lambda: planned.training.state.plan is not None, timeout=30_000)
     assert planned.training.state.recipe.start == "nuclei-fluo"
-    assert not planned.model.systems.isEnabled()
+    assert not planned.model.presets.isEnabled()
     assert "decides this" in planned.model.sizes.toolTip()
     choose(planned.model.starts, "fresh weights")
     assert planned.training.state.recipe.start is None
-    assert planned.model.systems.isEnabled()
+    assert planned.model.presets.isEnabled()
 
 
 def test_a_recipe_can_be_loaded_and_saved(planned, tmp_path, monkeypatch):
-    wanted = Recipe(name="mine", system="cosine", size="tiny", model={"embedding_dim": 6})
+    wanted = Recipe(name="mine", preset="cosine", size="tiny", model={"embedding_dim": 6})
     wanted = replace(wanted, training=replace(wanted.training, steps=12, crop=64))
     save_recipe(wanted, tmp_path / "r.toml")
     path = str(tmp_path / "r.toml")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_, **__: (path, ""))
     planned.model.load_button.click()
     assert planned.training.state.recipe == wanted
-    assert planned.model.systems.currentData() == "cosine"
+    assert planned.model.presets.currentData() == "cosine"
     assert (planned.model.dim.value(), planned.model.position.isChecked()) == (6, False)
     assert planned.forms[0].values()["steps"] == 12
     assert planned.forms[1].values()["crop"] == 64
@@ -192,7 +192,7 @@ def test_a_training_from_start_to_use(viewer, dock, planned, tmp_path, qtbot):
     assert state.running
     assert not planned.data.isEnabled()
     assert not planned.start_button.isEnabled()
-    qtbot.waitUntil(lambda: bool(state.examples), timeout=120_000)
+    qtbot.waitUntil(lambda: bool(state.worst_images), timeout=120_000)
     assert [step.step for step in state.steps] == [1, 2, 3, 4]
     assert planned.progress.value() == 4
     assert planned.plot is not None
@@ -221,7 +221,7 @@ def test_stop_keeps_the_best_and_offers_to_go_on(planned, tmp_path, qtbot):
     qtbot.waitUntil(lambda: bool(state.trained), timeout=120_000)
     planned.stop_button.click()
     assert not state.running
-    qtbot.waitUntil(lambda: bool(state.examples), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(state.worst_images), timeout=60_000)
     assert planned.start_button.text() == f"Go on from step {state.interrupted:,}"
     assert "and it can go on later" in planned.status.text()
     assert (tmp_path / "mine.safetensors").exists()

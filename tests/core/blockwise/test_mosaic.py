@@ -139,17 +139,17 @@ def test_empty_blocks_have_places_of_their_own():
 def test_a_field_gives_its_ids_to_what_lies_across_its_border():
     scene, whole, mosaic = tiled(4)
     box = (slice(30, 100), slice(40, 120))
-    field = build_cluster_index(scene.emap.crop(box), block=1)
+    roi = build_cluster_index(scene.emap.crop(box), block=1)
     params = ClusterParams()
-    joined = mosaic.with_field((Block(0, box, box, box), field))
+    joined = mosaic.with_roi((Block(0, box, box, box), roi))
     around = joined.cut(params).read(0, everything(whole.shape))
-    inside, outside = field.cut(params)[0], around[29, 40:120]
+    inside, outside = roi.cut(params)[0], around[29, 40:120]
     truth = whole.cut(params)
     same = (truth[30, 40:120] == truth[29, 40:120]) & (truth[30, 40:120] > 0)
     both = same & (inside > 0) & (outside > 0)
     assert np.count_nonzero(both) > 20
     assert np.mean(inside[both] == outside[both]) > 0.9
-    assert joined.with_field(None).seams == mosaic.seams
+    assert joined.with_roi(None).seams == mosaic.seams
 
 
 # ---------------------------------------------------------------------------- single objects

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pixel_embedding.core.blockwise.roi import (
+    ROI,
     Crop,
-    Field,
-    choose_field,
+    choose_roi,
     count_pixels,
     image_diameter,
     margin,
@@ -31,59 +31,57 @@ ENDS = st.tuples(st.floats(-6000, 6000), st.floats(0, 6000)).map(lambda p: (p[0]
 )
 def test_a_field_lies_in_its_level_on_the_grid_and_within_the_limit(shape, view, most, levels):
     shapes = [tuple(max(n >> k, 1) for n in shape) for k in range(levels)]
-    field = choose_field("YX", shapes, view, most, stride=16)
-    size = shapes[field.level]
-    assert all(
-        0 <= a and a + n <= m for a, n, m in zip(field.start, field.shape, size, strict=True)
-    )
-    assert all(a % 16 == 0 for a in field.start)
-    assert min(field.shape) >= 1
-    assert np.prod(field.shape) <= most * 1.1 + 2 * max(field.shape)  # rounded to pixels
+    roi = choose_roi("YX", shapes, view, most, stride=16)
+    size = shapes[roi.level]
+    assert all(0 <= a and a + n <= m for a, n, m in zip(roi.start, roi.shape, size, strict=True))
+    assert all(a % 16 == 0 for a in roi.start)
+    assert min(roi.shape) >= 1
+    assert np.prod(roi.shape) <= most * 1.1 + 2 * max(roi.shape)  # rounded to pixels
 
 
 def test_the_view_is_the_field_where_it_fits():
-    field = choose_field("YX", [(9000, 9000)], ((1000, 2600), (3000, 4000)), 2048**2)
-    assert (field.level, field.start, field.shape) == (0, (1000, 3000), (1600, 1000))
+    roi = choose_roi("YX", [(9000, 9000)], ((1000, 2600), (3000, 4000)), 2048**2)
+    assert (roi.level, roi.start, roi.shape) == (0, (1000, 3000), (1600, 1000))
 
 
 def test_of_a_view_that_is_too_large_the_middle_is_taken():
-    field = choose_field("YX", [(9000, 9000)], ((0, 9000), (4000, 5000)), 1000 * 2000)
-    assert field.shape == pytest.approx((2000, 1000), abs=1)
-    assert field.start == pytest.approx((3500, 4000), abs=1)
+    roi = choose_roi("YX", [(9000, 9000)], ((0, 9000), (4000, 5000)), 1000 * 2000)
+    assert roi.shape == pytest.approx((2000, 1000), abs=1)
+    assert roi.start == pytest.approx((3500, 4000), abs=1)
 
 
 def test_the_finest_level_that_fits_is_taken():
     shapes = [(8000, 8000), (4000, 4000), (2000, 2000), (1000, 1000)]
     everything = ((0, 8000), (0, 8000))
-    assert choose_field("YX", shapes, everything, 2048**2).level == 2
-    assert choose_field("YX", shapes, ((0, 2000), (0, 2000)), 2048**2).level == 0
-    assert choose_field("YX", shapes, everything, 100).level == 3
+    assert choose_roi("YX", shapes, everything, 2048**2).level == 2
+    assert choose_roi("YX", shapes, ((0, 2000), (0, 2000)), 2048**2).level == 0
+    assert choose_roi("YX", shapes, everything, 100).level == 3
 
 
 def test_a_view_of_a_few_pixels_is_widened_around_its_middle():
-    field = choose_field("YX", [(9000, 9000)], ((2000, 2010), (10, 20)), 2048**2)
-    assert field.shape == (512, 512)
-    assert field.start == (1749, 0)
+    roi = choose_roi("YX", [(9000, 9000)], ((2000, 2010), (10, 20)), 2048**2)
+    assert roi.shape == (512, 512)
+    assert roi.start == (1749, 0)
 
 
 @pytest.mark.parametrize("view", [None, ((-900, -10), (0, 100)), ((0, 100), (9000, 9900))])
 def test_nothing_in_view_stands_for_the_middle(view):
     assert not sees("YX", (9000, 9000), view)
-    field = choose_field("YX", [(9000, 9000)], view, 2048**2)
-    assert [a + n / 2 for a, n in zip(field.start, field.shape, strict=True)] == [4500, 4500]
+    roi = choose_roi("YX", [(9000, 9000)], view, 2048**2)
+    assert [a + n / 2 for a, n in zip(roi.start, roi.shape, strict=True)] == [4500, 4500]
 
 
 def test_a_slice_of_a_stack_brings_its_neighbours():
     view = ((70, 71), (0, 600), (0, 600))
-    field = choose_field("ZYX", [(200, 3000, 3000)], view, 2**24)
-    assert (field.start[0], field.shape) == (54, (32, 600, 600))
+    roi = choose_roi("ZYX", [(200, 3000, 3000)], view, 2**24)
+    assert (roi.start[0], roi.shape) == (54, (32, 600, 600))
 
 
 def test_a_time_lapse_begins_with_one_frame():
     view = ((7, 8), (0, 1), (0, 600), (0, 600))
-    field = choose_field("TCYX", [(9, 2, 3000, 3000)], view, 2**22)
-    assert (field.frame, field.shape) == (7, (600, 600))
-    late = choose_field("TYX", [(9, 3000, 3000)], ((50, 51), (0, 9), (0, 9)), 2**22)
+    roi = choose_roi("TCYX", [(9, 2, 3000, 3000)], view, 2**22)
+    assert (roi.frame, roi.shape) == (7, (600, 600))
+    late = choose_roi("TYX", [(9, 3000, 3000)], ((50, 51), (0, 9), (0, 9)), 2**22)
     assert late.frame == 8
 
 
@@ -94,15 +92,15 @@ def test_a_time_lapse_begins_with_one_frame():
     point=st.tuples(st.integers(0, 19), st.integers(0, 29)),
 )
 def test_points_find_back_from_the_finest_level(factor, start, point):
-    field = Field(1, (factor, factor), (start, start), (20, 30))
-    assert field.from_finest(field.to_finest(point)) == point
-    assert field.from_finest(tuple(part.stop + 9 for part in field.finest_box)) is None
+    roi = ROI(1, (factor, factor), (start, start), (20, 30))
+    assert roi.from_finest(roi.to_finest(point)) == point
+    assert roi.from_finest(tuple(part.stop + 9 for part in roi.finest_box)) is None
 
 
 def test_a_field_knows_what_it_covers():
-    field = Field(1, (2.0, 4.0), (10, 20), (5, 6))
-    assert field.finest_box == (slice(20, 30), slice(80, 104))
-    rows, columns = field.finest_grid((1000, 1000))
+    roi = ROI(1, (2.0, 4.0), (10, 20), (5, 6))
+    assert roi.finest_box == (slice(20, 30), slice(80, 104))
+    rows, columns = roi.finest_grid((1000, 1000))
     assert rows.tolist() == [21, 23, 25, 27, 29]
     assert columns[0] == 82
 

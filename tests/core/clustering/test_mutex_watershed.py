@@ -118,10 +118,10 @@ def test_a_missing_library_is_named_with_the_way_to_get_it(monkeypatch):
 def test_methods_are_called_by_their_names():
     emap, params = make_scene(seed=0).emap, ClusterParams(bandwidth=1.2, min_size=30)
     found = {method: cluster(emap, params, method) for method in METHODS}
-    np.testing.assert_array_equal(found["index"], build_cluster_index(emap).cut(params))
+    np.testing.assert_array_equal(found["mean_shift"], build_cluster_index(emap).cut(params))
     np.testing.assert_array_equal(found["mutex"], mutex_watershed(emap, params))
 
 
 def test_another_method_is_refused():
-    with pytest.raises(ValueError, match="method must be one of index, mutex, found 'watershed'"):
+    with pytest.raises(ValueError, match="method must be one of mean_shift, mutex, found 'watershed'"):
         cluster(make_scene(shape=(16, 16)).emap, ClusterParams(), "watershed")

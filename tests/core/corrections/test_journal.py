@@ -13,7 +13,7 @@ from napari_pixel_embedding.core.corrections.journal import (
     drop_old,
     image_key,
     journals_of,
-    newest_work,
+    newest_annotations,
     read_journal,
 )
 
@@ -138,18 +138,18 @@ def test_an_equal_state_costs_nothing(tmp_path):
 
 
 def test_the_newest_readable_journal_counts(tmp_path):
-    assert newest_work(tmp_path / "none", "k" * 16) is None
+    assert newest_annotations(tmp_path / "none", "k" * 16) is None
     old, new, damaged = (written(tmp_path, count) for count in (2, 3, 4))
     for k, each in enumerate((old, new, damaged)):
         os.utime(each.path, (k, k))
     damaged.path.write_bytes(b"nonsense")
     os.utime(damaged.path, (9, 9))
-    path, work = newest_work(tmp_path, "k" * 16, SHAPE)
+    path, work = newest_annotations(tmp_path, "k" * 16, SHAPE)
     assert (path, work.notes) == (new.path, {"step": 2})
-    assert newest_work(tmp_path, "k" * 16, (1, 1)) is None
+    assert newest_annotations(tmp_path, "k" * 16, (1, 1)) is None
     new.write(None, {})  # all was taken back there: older work is not offered again
     os.utime(new.path, (8, 8))
-    assert newest_work(tmp_path, "k" * 16) is None
+    assert newest_annotations(tmp_path, "k" * 16) is None
     drop_old(tmp_path, "k" * 16, kept=1)
     assert journals_of(tmp_path, "k" * 16) == [damaged.path]
 

@@ -24,15 +24,15 @@ from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig, synt
 @pytest.fixture
 def plant(tmp_path):
     """Write one drawn plant; say how its files are coded."""
-    config = SyntheticConfig(diameter=20, colour=True)
+    config = SyntheticConfig(diameter=20, color=True)
     image, labels = synthetic_image("rosette", (64, 72), seed=0, config=config)
 
     def make(coding="indexed", alpha=True, name="plant001"):
         opaque = np.full((*labels.shape, 1), 255, np.uint8)
         iio.imwrite(tmp_path / f"{name}_rgb.png", np.dstack([image, opaque]) if alpha else image)
         target = tmp_path / f"{name}_label.png"
-        colours = np.random.default_rng(1).permutation(np.arange(1, 256 * 3)).astype(np.uint8)
-        palette = np.concatenate([[0, 0, 0], colours[: 255 * 3]]).astype(np.uint8)
+        colors = np.random.default_rng(1).permutation(np.arange(1, 256 * 3)).astype(np.uint8)
+        palette = np.concatenate([[0, 0, 0], colors[: 255 * 3]]).astype(np.uint8)
         if coding == "indexed":
             picture = Image.fromarray(labels.astype(np.uint8), "L")
             picture.putpalette(palette.tolist())

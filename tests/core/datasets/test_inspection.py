@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pixel_embedding.core.datasets.inspection import plan_training
+from napari_pixel_embedding.core.datasets.inspection import inspect_dataset
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.progress import Cancelled
 
@@ -36,7 +36,7 @@ def names(pairs):
 
 
 def test_pairs_are_split_and_their_objects_are_counted(folder):
-    plan = plan_training(folder)
+    plan = inspect_dataset(folder)
     assert names(plan.split.validation) == ["a0"]
     assert names(plan.split.train) == ["a1", "a2", "a3", "a4", "a5"]
     assert (plan.bad, plan.axes, plan.channels) == ((), "YX", 1)
@@ -47,12 +47,12 @@ def test_pairs_are_split_and_their_objects_are_counted(folder):
 def test_another_folder_can_validate_and_names_can_choose(folder, tmp_path):
     write(tmp_path / "dev", "a1", np.zeros((9, 10), np.uint8), squares(9, 10))
     write(tmp_path / "dev", "z", np.zeros((9, 10), np.uint8), squares(9, 10))
-    plan = plan_training(folder, tmp_path / "dev")
+    plan = inspect_dataset(folder, tmp_path / "dev")
     assert (len(plan.split.train), names(plan.split.validation)) == (6, ["a1", "z"])
-    plan = plan_training(folder, tmp_path / "dev", names=["a1", "a2"])
+    plan = inspect_dataset(folder, tmp_path / "dev", names=["a1", "a2"])
     assert (names(plan.split.train), names(plan.split.validation)) == (["a1", "a2"], ["a1"])
-    assert plan_training(folder, hold_back=0).split.validation == []
-    assert names(plan_training(folder, hold_back=2).split.validation) == ["a0", "a2", "a4"]
+    assert inspect_dataset(folder, hold_back=0).split.validation == []
+    assert names(inspect_dataset(folder, hold_back=2).split.validation) == ["a0", "a2", "a4"]
 
 
 def test_what_cannot_be_learnt_from_is_left_out_and_named(folder):
@@ -63,7 +63,7 @@ def test_what_cannot_be_learnt_from_is_left_out_and_named(folder):
     write(folder, "f_mask", np.zeros((12, 14), np.uint8), np.full((12, 14), 0.5, np.float32))
     write(folder, "g_broken", None, squares(12, 14))
     (folder / "images" / "g_broken.tif").write_bytes(b"no image")
-    plan = plan_training(folder, hold_back=0)
+    plan = inspect_dataset(folder, hold_back=0)
     assert names(plan.split.train) == [f"a{n}" for n in range(6)]
     why = {bad.name: bad.why for bad in plan.bad}
     assert sorted(why) == [f"{n}.tif" for n in sorted(why_expected)]
@@ -85,18 +85,18 @@ def test_images_have_to_fit_the_model_that_goes_on_learning(folder):
     with pytest.raises(ValueError, match=r"found none; a0\.tif: .*takes 2 channels, found 5"):
         for path in (folder / "images").iterdir():
             tifffile.imwrite(path, np.zeros((5, 12, 14), np.uint8), metadata={"axes": "CYX"})
-        plan_training(folder, start=ModelConfig(in_channels=2))
+        inspect_dataset(folder, start=ModelConfig(in_channels=2))
 
 
 def test_grey_images_fit_a_model_of_one_channel(folder):
-    assert len(plan_training(folder, start=ModelConfig()).split.train) == 5
+    assert len(inspect_dataset(folder, start=ModelConfig()).split.train) == 5
 
 
 def test_most_images_decide_about_the_channels(folder):
     for n in range(7):
         write(folder, f"rgb{n}", np.zeros((12, 14, 3), np.uint8), squares(12, 14))
     write(folder, "z", np.zeros((5, 12, 14), np.uint8), squares(12, 14))
-    plan = plan_training(folder, hold_back=0)
+    plan = inspect_dataset(folder, hold_back=0)
     assert (plan.channels, len(plan.split.train)) == (3, 13)  # grey fits a model of colours
     assert [bad.name for bad in plan.bad] == ["z.tif"]
 
@@ -105,36 +105,36 @@ def test_volumes_have_balls_and_frames_are_counted_one_by_one(tmp_path):
     cube = np.zeros((6, 12, 12), np.uint16)
     cube[1:5, 2:6, 3:7] = 1
     write(tmp_path / "zyx", "v", np.zeros(cube.shape, np.uint8), cube, metadata={"axes": "ZYX"})
-    plan = plan_training(tmp_path / "zyx")
+    plan = inspect_dataset(tmp_path / "zyx")
     assert (plan.axes, plan.objects) == ("ZYX", 1)
     assert plan.median_diameter == pytest.approx(2 * (64 * 3 / (4 * np.pi)) ** (1 / 3))
     film, ome = squares(3, 12, 12), {"ome": True, "metadata": {"axes": "TYX"}}
     write(tmp_path / "tyx", "f", np.zeros(film.shape, np.uint8), film, **ome)
-    plan = plan_training(tmp_path / "tyx")
+    plan = inspect_dataset(tmp_path / "tyx")
     assert (plan.axes, plan.objects) == ("YX", 6)
 
 
 def test_images_without_objects_are_no_hindrance(folder):
     write(folder, "a9", np.zeros((12, 14), np.uint8), np.zeros((12, 14), np.uint16))
-    assert len(plan_training(folder, hold_back=0).split.train) == 7
-    empty = plan_training(folder, names=["a9"])
+    assert len(inspect_dataset(folder, hold_back=0).split.train) == 7
+    empty = inspect_dataset(folder, names=["a9"])
     assert (empty.objects, empty.median_diameter) == (0, None)
 
 
 def test_a_wrong_folder_is_refused(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="'images' and no 'masks'"):
-        plan_training(tmp_path / "nowhere")
+        inspect_dataset(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="none of the 1 names asked for"):
-        plan_training(folder, names=["zz"])
+        inspect_dataset(folder, names=["zz"])
 
 
 def test_looking_can_be_followed_and_stopped(folder):
     seen = []
-    plan_training(folder, progress=seen.append)
+    inspect_dataset(folder, progress=seen.append)
     assert seen == pytest.approx([n / 6 for n in range(1, 7)])
 
     def stop(fraction):
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        plan_training(folder, progress=stop)
+        inspect_dataset(folder, progress=stop)

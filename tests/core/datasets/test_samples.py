@@ -100,7 +100,7 @@ def test_missing_folder_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_drawn_sample_has_objects_of_its_size(sample: samples.DrawnSample) -> None:
     image, labels = draw_sample(sample.name)
     assert labels.shape == sample.shape
-    assert image.shape == ((*sample.shape, 3) if sample.colour else sample.shape)
+    assert image.shape == ((*sample.shape, 3) if sample.color else sample.shape)
     areas = np.bincount(labels.ravel())[1:]
     assert 2 * np.sqrt(np.median(areas) / np.pi) == pytest.approx(sample.diameter, rel=0.25)
 

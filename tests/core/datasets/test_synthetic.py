@@ -18,7 +18,7 @@ CLEAN = SyntheticConfig(noise=0.0, blur=0.0, uneven=0.0)
 kinds = st.sampled_from(KINDS)
 
 
-def pieces(mask: np.ndarray) -> int:
+def indexed_blocks(mask: np.ndarray) -> int:
     return int(ndimage.label(mask)[1])
 
 
@@ -26,7 +26,7 @@ def check_labels(labels: np.ndarray) -> None:
     """Every id from 1 to the largest is there, and each object is one piece."""
     assert set(np.unique(labels)) | {0} == set(range(int(labels.max()) + 1))
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        assert pieces(labels[box] == number) == 1, f"object {number}"
+        assert indexed_blocks(labels[box] == number) == 1, f"object {number}"
 
 
 def touching_share(labels: np.ndarray) -> float:
@@ -81,9 +81,9 @@ def test_any_volume_has_whole_objects_with_consecutive_ids(kind, depth, seed):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("shape", "colour"), [((96, 96), True), ((24, 48, 48), False)])
-def test_a_seed_draws_the_same_image_and_another_one_a_different(kind, shape, colour):
-    config = SyntheticConfig(diameter=14, colour=colour)
+@pytest.mark.parametrize(("shape", "color"), [((96, 96), True), ((24, 48, 48), False)])
+def test_a_seed_draws_the_same_image_and_another_one_a_different(kind, shape, color):
+    config = SyntheticConfig(diameter=14, color=color)
     first, again, other = (
         synthetic_image(kind, shape, seed=seed, config=config) for seed in (5, 5, 6)
     )
@@ -154,11 +154,11 @@ def test_noise_blur_and_uneven_light_do_what_they_say():
 @pytest.mark.parametrize("kind", KINDS)
 def test_colours_are_drawn_over_the_same_objects(kind):
     grey = synthetic_image(kind, (96, 96), seed=4)
-    colours = synthetic_image(kind, (96, 96), seed=4, config=SyntheticConfig(colour=True))
-    np.testing.assert_array_equal(grey.labels, colours.labels)
-    assert colours.image.shape == (96, 96, 3)
-    inside = colours.image[colours.labels > 0].mean(axis=0)
-    outside = colours.image[colours.labels == 0].mean(axis=0)
+    colors = synthetic_image(kind, (96, 96), seed=4, config=SyntheticConfig(color=True))
+    np.testing.assert_array_equal(grey.labels, colors.labels)
+    assert colors.image.shape == (96, 96, 3)
+    inside = colors.image[colors.labels > 0].mean(axis=0)
+    outside = colors.image[colors.labels == 0].mean(axis=0)
     assert np.abs(inside - outside).max() > 25
 
 
@@ -168,7 +168,7 @@ def test_colours_are_drawn_over_the_same_objects(kind):
         ({"kind": "squares"}, "kind must be one of ellipses, rosette, filaments, bacteria"),
         ({"shape": (256,)}, r"two or three sizes.*found \(256,\)"),
         ({"shape": (4, 256)}, "8 pixels or more"),
-        ({"shape": (16, 32, 32), "config": SyntheticConfig(colour=True)}, "two dimensions only"),
+        ({"shape": (16, 32, 32), "config": SyntheticConfig(color=True)}, "two dimensions only"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(change, message):

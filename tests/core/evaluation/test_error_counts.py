@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
-from napari_pixel_embedding.core.evaluation.error_counts import count_errors, judged
+from napari_pixel_embedding.core.evaluation.error_counts import count_errors, restrict_to_known
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
 
 
@@ -51,7 +51,7 @@ def test_only_objects_that_count_count():
 
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="y_true and y_pred"):
-        judged(np.zeros((2, 3), int), np.zeros((3, 2), int))
+        restrict_to_known(np.zeros((2, 3), int), np.zeros((3, 2), int))
 
 
 @given(

@@ -5,8 +5,7 @@ import pytest
 import tifffile
 
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
-from napari_pixel_embedding.core.evaluation import worst_images
-from napari_pixel_embedding.core.evaluation.worst_images import worst_examples
+from napari_pixel_embedding.core.evaluation.worst_images import worst_images
 from napari_pixel_embedding.core.inference.segment import segment
 
 
@@ -31,9 +30,12 @@ def test_the_worst_come_first(pairs, tiny_model, monkeypatch):
         cut[2 : 2 + rows, 2:12] = 7
         found.append(cut)
     answers = iter(found)
-    monkeypatch.setattr(worst_images, "segment", lambda *_, **__: next(answers))
+    monkeypatch.setattr(
+        "napari_pixel_embedding.core.evaluation.worst_images.segment",
+        lambda *_, **__: next(answers),
+    )
     seen = []
-    worst = worst_examples(tiny_model(), pairs, 3, progress=seen.append)
+    worst = worst_images(tiny_model(), pairs, 3, progress=seen.append)
     assert [example.name for example in worst] == ["n3.tif", "n1.tif", "n2.tif"]
     assert [example.ap for example in worst] == pytest.approx([0.0, 0.3, 0.9])
     assert [example.rgb for example in worst] == [True, False, False]
@@ -44,6 +46,6 @@ def test_the_worst_come_first(pairs, tiny_model, monkeypatch):
 
 
 def test_the_prediction_is_the_model_s(pairs, tiny_model):
-    (example,) = worst_examples(tiny_model(), pairs[:1], device="cpu")
+    (example,) = worst_images(tiny_model(), pairs[:1], device="cpu")
     expected = segment(example.image, tiny_model(), device="cpu")
     np.testing.assert_array_equal(example.prediction, expected)

@@ -7,7 +7,7 @@ import pytest
 
 from napari_pixel_embedding import load_model
 from napari_pixel_embedding.core.datasets.samples import load_sample
-from napari_pixel_embedding.core.fine_tuning.calibration import FEWEST, calibrated
+from napari_pixel_embedding.core.fine_tuning.calibration import FEWEST, tune_cluster_params
 from napari_pixel_embedding.core.training.targets import annotated_frames
 
 
@@ -29,7 +29,7 @@ def frames_of(model, field):
 
 
 def test_the_least_size_is_at_most_half_that_of_a_small_corrected_object(model, field):
-    chosen = calibrated(model, frames_of(model, field), device="cpu")
+    chosen = tune_cluster_params(model, frames_of(model, field), device="cpu")
     sizes = np.bincount(field[1].ravel())[1:]
     small = np.percentile(sizes[sizes > 0], 5)
     assert chosen["min_size"] == max(model.config.cluster_params().min_size, round(small / 2))
@@ -37,7 +37,7 @@ def test_the_least_size_is_at_most_half_that_of_a_small_corrected_object(model, 
 
 def test_the_bandwidth_is_one_that_keeps_the_objects_whole(model, field):
     apart = replace(model, config=replace(model.config, cluster={"bandwidth": 0.5}))
-    chosen = calibrated(apart, frames_of(apart, field), device="cpu")
+    chosen = tune_cluster_params(apart, frames_of(apart, field), device="cpu")
     assert chosen["bandwidth"] > 1.0
 
 
@@ -47,15 +47,15 @@ def test_small_objects_of_the_past_are_not_given_up(model, field):
     large = np.isin(labels, np.flatnonzero(sizes > np.percentile(sizes[1:], 60)))
     corrected = frames_of(model, (image, np.where(large, labels, -1)))
     usual = model.config.cluster_params().min_size
-    assert calibrated(model, corrected, device="cpu")["min_size"] > usual
+    assert tune_cluster_params(model, corrected, device="cpu")["min_size"] > usual
     small, truth = load_sample("nuclei-small")
-    past = frames_of(model, (small.data, np.asarray(truth)))
-    assert calibrated(model, corrected, past, device="cpu")["min_size"] == usual
+    replayed = frames_of(model, (small.data, np.asarray(truth)))
+    assert tune_cluster_params(model, corrected, replayed, device="cpu")["min_size"] == usual
 
 
 def test_foreground_that_is_too_strict_is_relaxed(model, field):
     strict = replace(model, config=replace(model.config, cluster={"foreground_threshold": 0.95}))
-    chosen = calibrated(strict, frames_of(strict, field), device="cpu")
+    chosen = tune_cluster_params(strict, frames_of(strict, field), device="cpu")
     assert chosen["foreground_threshold"] < 0.95
 
 
@@ -63,7 +63,7 @@ def test_a_few_objects_change_nothing(model, field):
     image, labels = field
     few = np.unique(labels[labels > 0])[: FEWEST - 1]
     sparse = np.where(np.isin(labels, few), labels, -1)
-    chosen = calibrated(model, frames_of(model, (image, sparse)), device="cpu")
+    chosen = tune_cluster_params(model, frames_of(model, (image, sparse)), device="cpu")
     assert chosen == model.config.cluster
 
 
@@ -71,6 +71,6 @@ def test_sizes_are_those_of_the_image_as_it_comes(model, field):
     image, labels = field
     large = np.kron(image, np.ones((2, 2), image.dtype)), np.kron(labels, np.ones((2, 2), int))
     doubled = replace(model, config=replace(model.config, image_diameter=40.0))
-    once = calibrated(model, frames_of(model, field), device="cpu")
-    twice = calibrated(doubled, frames_of(doubled, large), device="cpu")
+    once = tune_cluster_params(model, frames_of(model, field), device="cpu")
+    twice = tune_cluster_params(doubled, frames_of(doubled, large), device="cpu")
     assert twice["min_size"] == pytest.approx(4 * once["min_size"], rel=0.1)

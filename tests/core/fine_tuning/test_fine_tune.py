@@ -81,31 +81,31 @@ def test_what_judges_a_child_does_not_choose_its_parameters(discs, tiny_model, m
     other = np.where(labels > 0, labels + 100, 0)
     seen = []
 
-    def remember(model, frames, past, device):
-        seen.append((frames, past))
+    def remember(model, frames, replayed, device):
+        seen.append((frames, replayed))
         return model.config.cluster
 
-    monkeypatch.setattr(fine_tune_module, "calibrated", remember)
+    monkeypatch.setattr(fine_tune_module, "tune_cluster_params", remember)
     config = replace(QUICK, held_back=0.5)
     replay = [(image, np.where(other > 0, other + n, 0)) for n in range(4)]
     tuned = result(tiny_model(), image, labels, config, replay=replay)
-    (((_, known),), past), *_ = seen
+    (((_, known),), replayed), *_ = seen
     assert tuned.config.provenance["held_back_objects"] == 8
     assert len(np.unique(known[known > 0])) == 8
-    assert [int(truth.max()) for _, truth in past] == [int(other.max()) + 3]
+    assert [int(truth.max()) for _, truth in replayed] == [int(other.max()) + 3]
 
 
 @pytest.mark.parametrize(("share", "looks"), [(0.5, 1), (1.0, 0)])
 def test_a_child_takes_one_second_look(discs, tiny_model, monkeypatch, share, looks):
     image, labels = discs()
-    complete, seen = fine_tune_module.completed_samples, []
+    complete, seen = fine_tune_module.samples_with_pseudo_labels, []
 
-    def remember(sources, model, device):
-        seen.append(complete(sources, model, device))
+    def remember(corrected, model, device):
+        seen.append(complete(corrected, model, device))
         return seen[-1]
 
-    monkeypatch.setattr(fine_tune_module, "completed_samples", remember)
-    config = replace(QUICK, steps=75, second_look=share)
+    monkeypatch.setattr(fine_tune_module, "samples_with_pseudo_labels", remember)
+    config = replace(QUICK, steps=75, self_training=share)
     result(tiny_model(), image, corrected(labels, 6), config)
     assert len(seen) == looks
     for (sample,) in seen:

@@ -13,7 +13,7 @@ from napari_pixel_embedding.core.fine_tuning import job_folder
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
 from napari_pixel_embedding.core.fine_tuning.job_folder import (
-    fine_tune_isolated,
+    fine_tune_in_process,
     forget_tuning,
     interrupted_tunings,
     resume_tuning,
@@ -40,7 +40,7 @@ def task(tiny_model, discs):
 
 def isolated(task, config, **options):
     model, image, corrections = task
-    return fine_tune_isolated(
+    return fine_tune_in_process(
         model, [image], [corrections], config, axes=["YX"], names=["discs"], **options
     )
 
@@ -76,7 +76,7 @@ def test_the_planes_of_a_stack_lie_as_far_apart_there(tiny_model, discs):
     config, apart = replace(CONFIG, steps=1, replay=0.0), (2.0, 1.0, 1.0)
     options = {"axes": ["ZYX"], "device": "cpu"}
     here = list(fine_tune(model, [image], [labels], config, spacing=apart, **options))[-1]
-    there = list(fine_tune_isolated(model, [image], [labels], config, spacing=[apart], **options))
+    there = list(fine_tune_in_process(model, [image], [labels], config, spacing=[apart], **options))
     for name, value in here.model.network.state_dict().items():
         torch.testing.assert_close(there[-1].model.network.state_dict()[name], value)
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.fine_tuning.pseudo_labels import completed
+from napari_pixel_embedding.core.fine_tuning.pseudo_labels import with_pseudo_labels
 
 PARAMS = ClusterParams(bandwidth=1.0, min_size=4)
 
@@ -31,7 +31,7 @@ def squares():
 
 def test_objects_and_background_are_filled_in(squares):
     corrections = np.where(squares == 1, 7, -1)
-    target = completed(corrections, answer(squares), PARAMS)
+    target = with_pseudo_labels(corrections, answer(squares), PARAMS)
     assert_array_equal(target == 0, squares == 0)
     assert_array_equal(target == 7, squares == 1)
     for k in (2, 3, 4):
@@ -44,7 +44,7 @@ def test_what_is_corrected_stays(squares):
     corrections = np.full(squares.shape, -1)
     corrections[2:10, 2:7] = 3  # half of what the model takes for one object
     corrections[14:22, 14:22] = 0  # what the model takes for an object
-    target = completed(corrections, answer(squares), PARAMS)
+    target = with_pseudo_labels(corrections, answer(squares), PARAMS)
     assert_array_equal(target[corrections >= 0], corrections[corrections >= 0])
     assert (target[2:10, 7:10] == -2).all(), "the rest of a claimed object is left out"
 
@@ -55,7 +55,7 @@ def test_what_is_corrected_stays(squares):
 )
 def test_only_what_is_sure_counts(squares, foreground, background, expected):
     corrections = np.where(squares == 1, 1, -1)
-    target = completed(corrections, answer(squares, foreground, background), PARAMS)
+    target = with_pseudo_labels(corrections, answer(squares, foreground, background), PARAMS)
     filled = target[corrections == -1]
     assert {int(k > 0) for k in filled if k >= 0} == expected
 
@@ -64,7 +64,7 @@ def test_objects_of_an_unusual_size_are_not_believed():
     labels = np.zeros((40, 40), np.int32)
     labels[2:10, 2:10], labels[2:10, 20:28] = 1, 2
     labels[20:38, 20:38], labels[30:33, 2:5] = 3, 4
-    target = completed(np.where(labels == 1, 1, -1), answer(labels), PARAMS)
+    target = with_pseudo_labels(np.where(labels == 1, 1, -1), answer(labels), PARAMS)
     assert (target[labels == 2] > 1).all()
     assert (target[labels >= 3] == -2).all()
 
@@ -76,7 +76,7 @@ def test_corrections_are_never_changed(seed):
     labels = np.kron(rng.integers(0, 9, (5, 5)), np.ones((4, 4), int)).astype(np.int32)
     corrections = rng.integers(-1, 3, labels.shape).astype(np.int32)
     corrections[0, 0] = 1
-    target = completed(corrections, answer(labels), PARAMS)
+    target = with_pseudo_labels(corrections, answer(labels), PARAMS)
     assert target.dtype == np.int32
     assert_array_equal(target[corrections >= 0], corrections[corrections >= 0])
     assert set(np.unique(target[corrections < 0])) <= {-2, 0, *range(3, 99)}

@@ -7,13 +7,13 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
-from napari_pixel_embedding.core.fine_tuning.held_out import Exam, question_on_all, questions_about
+from napari_pixel_embedding.core.fine_tuning.held_out import HeldOutSet, crop_of_all, crops_around
 from napari_pixel_embedding.core.fine_tuning.targets import (
-    chances,
-    completed_samples,
+    build_fine_tuning_set,
     learning_target,
-    lessons_from,
-    past_of,
+    replay_set,
+    samples_with_pseudo_labels,
+    sampling_weights,
 )
 from napari_pixel_embedding.core.model.model_file import load_model
 
@@ -62,15 +62,17 @@ def test_a_share_of_the_objects_is_held_back(tiny_model, objects, share, expecte
         corrections[4:12, 16 * k + 4 : 16 * k + 12] = k + 1
     frame = np.zeros((1, *corrections.shape), np.float32)
     config = replace(CONFIG, held_back=share)
-    lessons = lessons_from(tiny_model(), [(frame, corrections)], config, "cpu")
-    assert (lessons.objects, lessons.held_back) == (objects - expected, expected)
-    assert (lessons.exam is None) == (expected == 0)
-    learnt = {int(k) for k in np.unique(lessons.samples[0].labels) if k > 0}
-    asked = {q.counted[0] for q in lessons.exam.questions} if expected else set()
+    fine_tuning_set = build_fine_tuning_set(tiny_model(), [(frame, corrections)], config, "cpu")
+    assert (fine_tuning_set.objects, fine_tuning_set.held_back) == (objects - expected, expected)
+    assert (fine_tuning_set.held_out is None) == (expected == 0)
+    learnt = {int(k) for k in np.unique(fine_tuning_set.samples[0].labels) if k > 0}
+    asked = {q.counted[0] for q in fine_tuning_set.held_out.crops} if expected else set()
     assert len(asked) == expected and not learnt & asked
     assert learnt | asked == set(range(1, objects + 1))
-    other = lessons_from(tiny_model(), [(frame, corrections)], replace(config, seed=0), "cpu")
-    assert other.held_back == lessons.held_back
+    other = build_fine_tuning_set(
+        tiny_model(), [(frame, corrections)], replace(config, seed=0), "cpu"
+    )
+    assert other.held_back == fine_tuning_set.held_back
 
 
 def test_a_frame_whose_objects_are_all_held_back_is_not_learnt_from(tiny_model):
@@ -81,52 +83,54 @@ def test_a_frame_whose_objects_are_all_held_back_is_not_learnt_from(tiny_model):
     frames = [(np.zeros((1, *c.shape), np.float32), c) for c in (one, many)]
     for seed in range(20):
         config = replace(CONFIG, held_back=0.15, seed=seed)
-        lessons = lessons_from(tiny_model(), frames, config, "cpu")
-        assert all((sample.labels > 0).any() for sample in lessons.samples)
+        fine_tuning_set = build_fine_tuning_set(tiny_model(), frames, config, "cpu")
+        assert all((sample.labels > 0).any() for sample in fine_tuning_set.samples)
 
 
 def test_every_third_image_of_the_past_judges_and_every_sixth_chooses(tiny_model, discs):
     image, labels = discs()
     replay = [(image, np.where(labels > 0, labels + 100 * n, 0)) for n in range(12)]
-    past = past_of(tiny_model(), replay, "cpu")
+    replayed = replay_set(tiny_model(), replay, "cpu")
 
     def numbers(label_images):
         return [int(truth.max() - labels.max()) // 100 for truth in label_images]
 
-    assert numbers(question.truth for question in past.exam.questions) == [2, 5, 8, 11]
-    assert numbers(truth for _, truth in past.chosen_by) == [3, 9]
-    assert numbers(sample.labels for sample in past.samples) == [0, 1, 4, 6, 7, 10]
-    assert past_of(tiny_model(), [], "cpu") == ([], None, [])
+    assert numbers(crop.truth for crop in replayed.held_out.crops) == [2, 5, 8, 11]
+    assert numbers(truth for _, truth in replayed.chosen_by) == [3, 9]
+    assert numbers(sample.labels for sample in replayed.samples) == [0, 1, 4, 6, 7, 10]
+    assert replay_set(tiny_model(), [], "cpu") == ([], None, [])
 
 
 def test_the_planes_of_what_is_replayed_lie_as_far_apart_as_a_run_sees_them(tiny_model, discs):
     image, labels = discs((6, 32, 32))
     model = tiny_model(axes="ZYX", pixel_size=(1.0, 1.0, 1.0))
-    past = past_of(model, [(image, labels)] * 2, "cpu", [(2.0, 1.0, 1.0), None])
-    assert [sample.labels.shape for sample in past.samples] == [(12, 32, 32), (6, 32, 32)]
+    replayed = replay_set(model, [(image, labels)] * 2, "cpu", [(2.0, 1.0, 1.0), None])
+    assert [sample.labels.shape for sample in replayed.samples] == [(12, 32, 32), (6, 32, 32)]
 
 
 def test_replayed_images_get_their_share(tiny_model, discs):
     image, labels = discs()
     model = tiny_model()
-    past = past_of(model, [(image, labels)] * 3, "cpu")
+    replayed = replay_set(model, [(image, labels)] * 3, "cpu")
     half = np.where(labels <= 8, labels, -1)
     frames = [(image[None], labels), (image[None], half)]
-    lessons = lessons_from(model, frames, replace(CONFIG, held_back=0.0), "cpu")
-    assert chances(lessons, past, 0.4) == pytest.approx([0.4, 0.2, 0.2, 0.2])
-    assert chances(lessons, past_of(model, [], "cpu"), 0.4) == pytest.approx([2 / 3, 1 / 3])
+    fine_tuning_set = build_fine_tuning_set(model, frames, replace(CONFIG, held_back=0.0), "cpu")
+    assert sampling_weights(fine_tuning_set, replayed, 0.4) == pytest.approx([0.4, 0.2, 0.2, 0.2])
+    assert sampling_weights(fine_tuning_set, replay_set(model, [], "cpu"), 0.4) == pytest.approx(
+        [2 / 3, 1 / 3]
+    )
 
 
 def test_a_second_look_keeps_the_corrections_and_leaves_out_what_is_held_back(discs):
     image, labels = discs((96, 96), step=24, radius=10)
     model = load_model("nuclei-fluo")
     corrections = np.where(labels % 2, labels, -1)
-    lessons = lessons_from(
+    fine_tuning_set = build_fine_tuning_set(
         model, [(image[None] / 200, corrections)], replace(CONFIG, held_back=0.25), "cpu"
     )
-    (source,), (sample,) = lessons.sources, lessons.samples
-    assert len(source.held_back) == lessons.held_back == 2
-    (again,) = completed_samples(lessons.sources, model, "cpu")
+    (source,), (sample,) = fine_tuning_set.corrected, fine_tuning_set.samples
+    assert len(source.held_back) == fine_tuning_set.held_back == 2
+    (again,) = samples_with_pseudo_labels(fine_tuning_set.corrected, model, "cpu")
     learnt = (corrections > 0) & ~np.isin(corrections, source.held_back)
     for one in (sample, again):
         assert_array_equal(one.labels[learnt], corrections[learnt])
@@ -140,11 +144,11 @@ def test_questions_show_an_object_with_what_is_around_it():
     truth = np.full((300, 300), -1, np.int32)
     truth[100:110, 0:20], truth[200:210, 200:210] = 1, 2
     frame = np.arange(300 * 300, dtype=np.float32).reshape(1, 300, 300)
-    first, second = questions_about(frame, truth, [1, 2])
+    first, second = crops_around(frame, truth, [1, 2])
     assert first.truth.shape == (106, 68) and second.truth.shape == (106, 106)
     assert first.frame[0, 0, 0] == frame[0, 52, 0]
     assert (first.counted, second.counted) == ((1,), (2,))
-    assert question_on_all(frame, truth).counted == (1, 2)
+    assert crop_of_all(frame, truth).counted == (1, 2)
 
 
 def test_marks_are_those_of_the_answers(monkeypatch, tiny_model):
@@ -156,6 +160,6 @@ def test_marks_are_those_of_the_answers(monkeypatch, tiny_model):
         lambda model, frame, device: answer,
     )
     frame = np.zeros((1, 1, 12), np.float32)
-    marks = Exam((question_on_all(frame, truth), question_on_all(frame, truth))).mark(tiny_model())
-    assert marks.score == pytest.approx(0.5)
-    assert (marks.errors.objects, marks.errors.matched, marks.errors.missed) == (4, 2, 2)
+    scores = HeldOutSet((crop_of_all(frame, truth), crop_of_all(frame, truth))).score(tiny_model())
+    assert scores.ap == pytest.approx(0.5)
+    assert (scores.errors.objects, scores.errors.matched, scores.errors.missed) == (4, 2, 2)

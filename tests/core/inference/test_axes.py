@@ -8,7 +8,7 @@ from napari_pixel_embedding.core.inference.axes import channels_first, resolve_a
 from napari_pixel_embedding.core.model.config import ModelConfig
 
 GREY = ModelConfig()
-COLOUR = ModelConfig(in_channels=3)
+COLOR = ModelConfig(in_channels=3)
 VOLUME = ModelConfig(axes="ZYX", in_channels=2)
 
 
@@ -19,9 +19,9 @@ def numbers(*shape):
 @pytest.mark.parametrize(
     ("config", "axes", "shape"),
     [
-        (COLOUR, "YXC", (4, 5, 3)),
-        (COLOUR, "YCX", (4, 3, 5)),
-        (COLOUR, "CYX", (3, 4, 5)),
+        (COLOR, "YXC", (4, 5, 3)),
+        (COLOR, "YCX", (4, 3, 5)),
+        (COLOR, "CYX", (3, 4, 5)),
         (VOLUME, "ZCYX", (6, 2, 4, 5)),
         (VOLUME, "ZYXC", (6, 4, 5, 2)),
     ],

@@ -19,7 +19,7 @@ from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.progress import Cancelled
 
 FLAT = {}
-COLOUR = {"in_channels": 3}
+COLOR = {"in_channels": 3}
 VOLUME = {"axes": "ZYX", "base_width": 2}
 
 
@@ -38,10 +38,10 @@ def predict(model, image, **options):
         (FLAT, None, (30, 41)),
         (FLAT, "YXC", (30, 41, 3)),
         (FLAT, None, (30, 41, 4)),
-        (COLOUR, "YXC", (30, 41, 3)),
-        (COLOUR, "CYX", (3, 30, 41)),
-        (COLOUR, None, (3, 30, 41)),
-        (COLOUR, None, (30, 41)),
+        (COLOR, "YXC", (30, 41, 3)),
+        (COLOR, "CYX", (3, 30, 41)),
+        (COLOR, None, (3, 30, 41)),
+        (COLOR, None, (30, 41)),
         (VOLUME, "ZYX", (5, 30, 41)),
         (VOLUME, None, (5, 30, 41)),
         ({**VOLUME, "in_channels": 2}, "ZCYX", (5, 2, 30, 41)),
@@ -94,7 +94,7 @@ def test_a_stack_needs_a_frame_that_it_has(tiny_model):
         (FLAT, noise(5, 16, 16), {}, "Pass axes="),
         (FLAT, noise(5, 16, 16), {"axes": "ZYX"}, "pass axes='TYX' to segment slice by slice"),
         (VOLUME, noise(16, 16), {"axes": "YX"}, "choose a 2-D model"),
-        (COLOUR, noise(2, 16, 16), {"axes": "CYX"}, "takes 3 channels, found 2"),
+        (COLOR, noise(2, 16, 16), {"axes": "CYX"}, "takes 3 channels, found 2"),
         (FLAT, noise(16, 16), {"diameter": 9.0}, "leave the diameter out"),
         ({"object_diameter": 9.0}, noise(16, 16), {"diameter": -1.0}, "must be from 2 to 4000"),
         (FLAT, noise(16, 16) * 1j, {}, "complex"),

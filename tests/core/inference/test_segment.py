@@ -13,7 +13,7 @@ from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.predict import (
     predict_embedding,
 )
-from napari_pixel_embedding.core.inference.segment import segment, segment_field
+from napari_pixel_embedding.core.inference.segment import segment, segment_region
 from napari_pixel_embedding.core.model.model_file import save_model
 
 
@@ -26,7 +26,7 @@ def test_a_field_is_segmented_like_the_whole(model):
     image = load_sample("nuclei-field")[0].data
     field = np.s_[100:300, 200:460]
     whole = segment(image, model)[field]
-    part = segment_field(model, image, field)
+    part = segment_region(model, image, field)
     assert part.shape == (200, 260)
     assert average_precision(whole, part, 0.8) > 0.95
 
@@ -39,7 +39,7 @@ def test_planes_that_lie_apart_are_looked_at_as_a_run_sees_them():
     options = {"spacing": (3.0, 1.0, 1.0), "params": params}
     field = np.s_[0:6, 0:40, 0:40]
     assert_array_equal(
-        segment_field(volume, image, field, **options), segment(image, volume, **options)
+        segment_region(volume, image, field, **options), segment(image, volume, **options)
     )
 
 
@@ -47,17 +47,17 @@ def test_frames_and_parameters_count(model):
     image = load_sample("nuclei-small")[0].data
     stack = np.stack([np.zeros_like(image), image])
     field = np.s_[0:100, 0:100]
-    assert segment_field(model, stack, field, axes="TYX", frame=0).max() == 0
-    some = segment_field(model, stack, field, axes="TYX", frame=1)
+    assert segment_region(model, stack, field, axes="TYX", frame=0).max() == 0
+    some = segment_region(model, stack, field, axes="TYX", frame=1)
     assert some.max() > 5
     strict = model.config.cluster_params().__class__(bandwidth=2.0, min_size=10_000)
-    assert segment_field(model, stack, field, axes="TYX", frame=1, params=strict).max() == 0
+    assert segment_region(model, stack, field, axes="TYX", frame=1, params=strict).max() == 0
 
 
 FLAT = {}
 
 
-COLOUR = {"in_channels": 3}
+COLOR = {"in_channels": 3}
 
 
 VOLUME = {"axes": "ZYX", "base_width": 2}
@@ -87,7 +87,7 @@ def test_segment_is_network_index_and_cut(tiny_model):
     ("model", "axes", "shape", "expected"),
     [
         (FLAT, "YXC", (20, 30, 3), (20, 30)),
-        (COLOUR, "CYX", (3, 20, 30), (20, 30)),
+        (COLOR, "CYX", (3, 20, 30), (20, 30)),
         (FLAT, "TYX", (2, 20, 30), (2, 20, 30)),
         (FLAT, "TYXC", (2, 20, 30, 3), (2, 20, 30)),
         (VOLUME, "ZYX", (4, 20, 30), (4, 20, 30)),

@@ -10,9 +10,13 @@ import pytest
 from napari_pixel_embedding.core.inference import predict as predict_module
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.inference.segment import segment
-from napari_pixel_embedding.core.inference.test_time_augmentation import AUGMENTS, View, views
+from napari_pixel_embedding.core.inference.test_time_augmentation import (
+    AUGMENTS,
+    Symmetry,
+    symmetries,
+)
 
-ALL = [View(turns, mirrored) for turns in range(4) for mirrored in (False, True)]
+ALL = [Symmetry(turns, mirrored) for turns in range(4) for mirrored in (False, True)]
 
 
 @pytest.mark.parametrize("view", ALL, ids=str)
@@ -39,8 +43,8 @@ def test_a_direction_in_the_turned_image_points_back_to_the_same_place(view, sha
 
 @pytest.mark.parametrize("count", AUGMENTS)
 def test_views_are_all_different_and_the_plain_one_comes_first(count):
-    listed = views(count)
-    assert listed[0] == View()
+    listed = symmetries(count)
+    assert listed[0] == Symmetry()
     image = np.arange(12).reshape(3, 4)
     seen = [view.apply(image) for view in listed]
     assert len(seen) == count
@@ -51,7 +55,7 @@ def test_views_are_all_different_and_the_plain_one_comes_first(count):
 @pytest.mark.parametrize("count", [0, 2, 16])
 def test_other_numbers_are_refused(count):
     with pytest.raises(ValueError, match=f"augment must be one of 1, 4, 8, found {count}"):
-        views(count)
+        symmetries(count)
 
 
 @pytest.mark.parametrize("augment", [4, 8])
@@ -70,8 +74,10 @@ def test_maps_are_the_means_of_the_views(tiny_model, full_precision, augment, co
     image = np.random.default_rng(0).random(shape).astype(np.float32)
     plain = predict_embedding(model, image, device="cpu")
     found = predict_embedding(model, image, device="cpu", augment=augment)
-    seen = [predict_embedding(model, view.apply(image), device="cpu") for view in views(augment)]
-    pairs = list(zip(views(augment), seen, strict=True))
+    seen = [
+        predict_embedding(model, view.apply(image), device="cpu") for view in symmetries(augment)
+    ]
+    pairs = list(zip(symmetries(augment), seen, strict=True))
     for name in ("foreground", "distance"):
         mean = np.mean([view.undo(getattr(emap, name)) for view, emap in pairs], axis=0)
         np.testing.assert_allclose(getattr(found, name), mean, atol=1e-5)

@@ -49,7 +49,7 @@ def test_objects_of_a_sample_are_found(model, sample, options, at_least):
 
 def test_generic_takes_grey_and_colour_alike():
     image, _ = load_sample("nuclei-small")
-    colour = np.repeat(image.data[..., None], 3, axis=-1)
+    color = np.repeat(image.data[..., None], 3, axis=-1)
     np.testing.assert_array_equal(
-        segment(image.data, "generic", device="cpu"), segment(colour, "generic", device="cpu")
+        segment(image.data, "generic", device="cpu"), segment(color, "generic", device="cpu")
     )

@@ -6,15 +6,15 @@ from napari_pixel_embedding.core.model.presets import model_config_for
 
 
 @pytest.mark.parametrize(
-    ("system", "expected"),
+    ("preset", "expected"),
     [
         ("euclidean", ("unet", "euclidean")),
         ("cosine", ("unet", "cosine")),
         ("wnet", ("wnet", "cosine")),
     ],
 )
-def test_systems(system, expected):
-    config = model_config_for(system, in_channels=2)
+def test_systems(preset, expected):
+    config = model_config_for(preset, in_channels=2)
     assert (config.architecture, config.space) == expected
     assert config.in_channels == 2
 

@@ -53,8 +53,8 @@ def endless(folder: Path):
 
 def parent_of_endless(folder: Path):
     """Start another one and be killed while it works."""
-    from napari_pixel_embedding.core.training.worker_process import run_isolated
+    from napari_pixel_embedding.core.training.worker_process import run_in_process
 
-    for _ in run_isolated("isolated_trainings:endless", folder):
+    for _ in run_in_process("isolated_trainings:endless", folder):
         os.kill(os.getpid(), signal.SIGKILL)
     yield TrainProgress(1, 1, {})

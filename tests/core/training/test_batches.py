@@ -81,7 +81,7 @@ def test_colours_vary_channel_by_channel():
     sample = prepare_sample(np.repeat(grey, 3, axis=0), np.ones((64, 64)))
     still = Augmentation(scale=(1, 1), gamma=0, noise=0, brightness=0)
     draw = partial(draw_batch, [sample], 1, 64, np.random.default_rng(0))
-    (same,), (varied,) = (draw(a).image for a in (still, replace(still, colour=0.2)))
+    (same,), (varied,) = (draw(a).image for a in (still, replace(still, color=0.2)))
     assert_array_equal(same[0], same[1])
     gains = [np.polyfit(varied[0].ravel(), channel.ravel(), 1)[0] for channel in varied[1:]]
     assert len({round(gain, 3) for gain in gains} - {1.0}) == 2

@@ -287,10 +287,10 @@ def test_gradient_of_instance_dice_agrees_with_finite_differences():
 def test_unknown_pixels_count_nowhere():
     generator = torch.Generator().manual_seed(1)
     labels = torch.tensor([[[1, 1, -1, 2], [0, -1, 2, 2]]])
-    unknown = labels == -1
+    unlabelled = labels == -1
     embedding = torch.randn(1, 3, 2, 4, generator=generator)
     logits, predicted, distance = torch.randn(3, 1, 2, 4, generator=generator)
-    spoilt = torch.where(unknown, 1e6, 1.0)
+    spoilt = torch.where(unlabelled, 1e6, 1.0)
     for loss in ALL_LOSSES:
         pair = torch.tensor([[1, 2]])
         torch.testing.assert_close(
@@ -315,7 +315,7 @@ def test_foreground_loss_by_hand():
 def test_what_is_left_out_is_not_even_weak_background():
     labels = torch.tensor([[[5, 0, -1, -2]]])
     logits = torch.tensor([[[0.3, -0.2, 0.9, 1e6]]], requires_grad=True)
-    loss = foreground_loss(logits, labels, unknown=0.5)
+    loss = foreground_loss(logits, labels, unlabelled_weight=0.5)
     torch.testing.assert_close(loss, foreground_loss(logits[..., :3], labels[..., :3], 0.5))
     (gradient,) = torch.autograd.grad(loss, logits)
     assert gradient[0, 0, 2] > 0 and gradient[0, 0, 3] == 0
@@ -382,5 +382,5 @@ def test_unknown_pixels_count_as_background_as_much_as_they_are_told_to():
     left_out = foreground_loss(logits[:, :2], labels[:, :2])
     assert foreground_loss(logits, labels) == left_out
     as_background = foreground_loss(logits, labels.clamp(min=0))
-    assert torch.isclose(foreground_loss(logits, labels, unknown=1.0), as_background)
-    assert left_out < foreground_loss(logits, labels, unknown=0.1) < as_background
+    assert torch.isclose(foreground_loss(logits, labels, unlabelled_weight=1.0), as_background)
+    assert left_out < foreground_loss(logits, labels, unlabelled_weight=0.1) < as_background

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, SYSTEMS, model_config_for
+from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, PRESETS, model_config_for
 from napari_pixel_embedding.core.training.config import Augmentation, LossConfig, TrainConfig
 from napari_pixel_embedding.core.training.recipe import (
     DataSelection,
@@ -20,7 +20,7 @@ FULL = """
 name = "nuclei"
 description = "A \\"quoted\\" line"
 licence = "CC0-1.0"
-system = "cosine"
+preset = "cosine"
 size = "small"
 start = "nuclei-fluo"
 
@@ -55,7 +55,7 @@ def test_a_recipe_says_all_of_a_training():
         name="nuclei",
         description='A "quoted" line',
         licence="CC0-1.0",
-        system="cosine",
+        preset="cosine",
         size="small",
         start="nuclei-fluo",
         model={
@@ -113,7 +113,7 @@ def test_odd_text_survives_being_written():
         ("start = 3", r"start must be text, found 3"),
         ("[training.augmentation]\nscale = [1.0]", r"scale must be a list of 2 numbers"),
         ("[training.loss]\ncosine_form = 'cubed'", r"cosine_form must be one of squared"),
-        ("system = 'stardist'", r"system must be one of euclidean, cosine, wnet"),
+        ("preset = 'stardist'", r"preset must be one of euclidean, cosine, wnet"),
         ("size = 'huge'", r"size must be one of tiny, small, base, large, found 'huge'"),
         ("[model]\nembedding_dim = 0", r"embedding_dim must be a whole number from 1"),
         ("[model]\ncoordinate_scale = 'wide'", r"coordinate_scale must be a number, found 'wide'"),
@@ -152,9 +152,9 @@ def test_sizes_have_as_many_weights_in_every_system():
 
     for size in NETWORK_SIZES:
         counts = []
-        for system in SYSTEMS:
+        for preset in PRESETS:
             with torch.device("meta"):
-                network = build_network(model_config_for(system, size))
+                network = build_network(model_config_for(preset, size))
             counts.append(sum(p.numel() for p in network.parameters()))
         assert max(counts) < 1.2 * min(counts), size
 
@@ -169,6 +169,6 @@ def test_the_committed_recipes_can_be_used_and_are_named_after_their_files(path)
 
 def test_the_three_systems_have_the_same_budget():
     recipes = [load_recipe(path) for path in RECIPES if path.parent.name == "recipes"]
-    assert {recipe.system for recipe in recipes} >= set(SYSTEMS)
+    assert {recipe.preset for recipe in recipes} >= set(PRESETS)
     same = {(recipe.training, recipe.size, str(recipe.data)) for recipe in recipes}
     assert len(same) == 1

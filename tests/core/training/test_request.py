@@ -17,11 +17,11 @@ from napari_pixel_embedding.core.training.checkpoint import (
 )
 from napari_pixel_embedding.core.training.recipe import Recipe, parse_recipe
 from napari_pixel_embedding.core.training.request import ENTRY, TrainingRequest, train_request
-from napari_pixel_embedding.core.training.worker_process import run_isolated
+from napari_pixel_embedding.core.training.worker_process import run_in_process
 
 RECIPE = parse_recipe("""
 name = "mine"
-system = "cosine"
+preset = "cosine"
 [model]
 base_width = 2
 depth = 2
@@ -62,7 +62,7 @@ def test_a_request_survives_being_written(tmp_path):
 def test_a_request_is_trained_in_a_process_of_its_own(tmp_path, request_of):
     request = request_of()
     request.save(tmp_path)
-    states = list(run_isolated(ENTRY, tmp_path))
+    states = list(run_in_process(ENTRY, tmp_path))
     assert [state.step for state in states] == [1, 2, 3, 4]
     assert [state.validation_ap is not None for state in states] == [False, True, False, True]
     config = load_model(request.output).config

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_pixel_embedding.core.progress import Cancelled
-from napari_pixel_embedding.core.training.worker_process import ProcessEnded, run_isolated
+from napari_pixel_embedding.core.training.worker_process import ProcessEnded, run_in_process
 from tests.core.training.isolated_trainings import REPORT
 
 
@@ -19,7 +19,7 @@ def trainings_can_be_found(monkeypatch):
 
 
 def run(name, folder, **options):
-    return run_isolated(f"isolated_trainings:{name}", folder, **options)
+    return run_in_process(f"isolated_trainings:{name}", folder, **options)
 
 
 def test_every_step_arrives_with_its_model_and_report(tmp_path):
@@ -58,13 +58,13 @@ def test_closing_ends_the_process_at_once(tmp_path):
 def test_waiting_can_be_ended_too(tmp_path):
     calls = []
 
-    def alive():
+    def heartbeat():
         calls.append(1)
         if (tmp_path / "pid").exists() and len(calls) > 3:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        list(run("endless", tmp_path, alive=alive))
+        list(run("endless", tmp_path, heartbeat=heartbeat))
     assert not is_running(tmp_path)
 
 

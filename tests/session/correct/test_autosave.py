@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.corrections.journal import read_journal
-from napari_pixel_embedding.session import Earlier
+from napari_pixel_embedding.session import PreviousAnnotations
 from napari_pixel_embedding.session.correct import edits
 from tests.session.fakes import QueueExecutor
 from tests.session.scenes import image, middle, start
@@ -105,7 +105,7 @@ def test_each_image_has_a_journal_and_coming_back_offers_nothing(row, tmp_path):
     row.set_image(other)
     row.run()
     row.edit(edits.delete(0, middle(1)))
-    row.set_image(image(), Earlier(corrections=first, axes="YX"))
+    row.set_image(image(), PreviousAnnotations(corrections=first, axes="YX"))
     row.run()
     assert row.session.recovery is None
     row.edit(edits.delete(0, middle(2)))
@@ -119,7 +119,9 @@ def test_a_dock_that_is_opened_again_is_not_offered_what_it_has(row, tmp_path):
     again = start(folder=tmp_path, pixels=image(name="other"))
     again.discard_recovery()
     row.edit(edits.delete(0, middle(1)))
-    again.set_image(image(), Earlier(corrections=row.session.corrections.copy(), axes="YX"))
+    again.set_image(
+        image(), PreviousAnnotations(corrections=row.session.corrections.copy(), axes="YX")
+    )
     again.run()
     assert again.session.recovery is None
 

@@ -155,7 +155,7 @@ def test_the_object_that_is_looked_at_may_vanish(review, started):
     assert (review.state.wanted, review.state.note) == (False, "")
 
 
-@pytest.mark.parametrize("method", ["index", "mutex"])
+@pytest.mark.parametrize("method", ["mean_shift", "mutex"])
 def test_objects_of_another_method_are_not_looked_up_in_the_index(method):
     session = start().session
     request = ReviewRequest(
@@ -172,4 +172,4 @@ def test_objects_of_another_method_are_not_looked_up_in_the_index(method):
     found = targets(request)
     assert len(found) == session.object_count
     told = [target.reason for target in found]
-    assert any("merge" in reason for reason in told) == (method == "index")
+    assert any("merge" in reason for reason in told) == (method == "mean_shift")

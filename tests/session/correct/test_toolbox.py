@@ -85,13 +85,13 @@ def test_the_preview_is_what_a_click_adds_and_the_wheel_changes_it(box, started)
     box.hover(0, middle(0))
     assert box.state.preview is None  # there is an object already
     box.hover(0, middle(4))
-    low, high = box.likeness_range
-    usual = box.state.likeness
+    low, high = box.similarity_range
+    usual = box.state.similarity_threshold
     box.turn(1)
-    assert usual < box.state.likeness <= high
+    assert usual < box.state.similarity_threshold <= high
     box.turn(-200)
-    assert box.state.likeness == low
-    box.set_likeness(usual)
+    assert box.state.similarity_threshold == low
+    box.set_similarity_threshold(usual)
     box.click(0, middle(4))
     np.testing.assert_array_equal(box._session.corrections > 0, true_labels() == 5)
     assert box.state.preview is None
@@ -153,4 +153,4 @@ def test_without_a_result_clicks_do_nothing(controller):
         box.hover(0, (1, 1))
         box.turn(1)
     assert controller.session.history.past == ()
-    assert box.likeness_range == (0.0, 0.0)
+    assert box.similarity_range == (0.0, 0.0)

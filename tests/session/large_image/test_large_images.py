@@ -10,15 +10,15 @@ import pytest
 from napari_pixel_embedding.core.blockwise.roi import pixel_bytes
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.session import (
-    Earlier,
     ImageInput,
     ImmediateExecutor,
+    PreviousAnnotations,
     Session,
     SessionController,
 )
 from napari_pixel_embedding.session.large_image import mosaic
-from napari_pixel_embedding.session.segment.field import diameter_at
 from napari_pixel_embedding.session.segment.requests import RunRequest
+from napari_pixel_embedding.session.segment.roi import diameter_at
 from napari_pixel_embedding.session.segment.run import measure
 from tests.session.fakes import FakeConfig, FakeModel, fake_engine
 
@@ -71,7 +71,7 @@ def ran(stripes):
 
 def whole(session):
     """Labels of the whole image, the field not left out."""
-    cut = replace(session.rest.cut, hole=None)
+    cut = replace(session.mosaic_labels.cut, hole=None)
     return cut.read(0, tuple(slice(0, n) for n in cut.shape))
 
 
@@ -84,13 +84,13 @@ def paint(controller, pixels, value):
 
 def test_a_small_image_is_worked_on_in_one_piece(image):
     session = run_on(image, ImmediateExecutor()).session
-    assert session.field is session.mosaic is session.rest is None
+    assert session.roi is session.mosaic is session.mosaic_labels is None
     assert session.labels.shape == image.shape
 
 
 def test_the_view_comes_first(ran):
     session = ran.session
-    (top, left), (height, width) = session.field.start, session.field.shape
+    (top, left), (height, width) = session.roi.start, session.roi.shape
     assert session.labels.shape == (height, width)
     assert height * width <= 2**16
     assert top <= 300 <= top + height and left <= 400 <= left + width
@@ -105,32 +105,34 @@ def test_nothing_larger_than_a_block_is_read(ran, stripes):
 def test_the_rest_follows_and_objects_at_seams_are_one(ran):
     session = ran.session
     assert not session.filling
-    assert (session.rest_progress, len(session.mosaic.pieces)) == (1.0, 12)
-    assert session.rest.object_count == STRIPES
+    assert (session.mosaic_progress, len(session.mosaic.indexed_blocks)) == (1.0, 12)
+    assert session.mosaic_labels.object_count == STRIPES
     labels = whole(session)
     np.testing.assert_array_equal(labels > 0, ran.session.image.data._data > 0)
     assert all(np.unique(labels[:, column]).size == 1 for column in range(0, 800, 20))
-    assert "The whole image is segmented" in session.rest_status
+    assert "The whole image is segmented" in session.mosaic_status
 
 
 def test_objects_across_the_fields_border_have_one_id_inside_and_outside(ran):
     session = ran.session
-    (top, left), (_, width) = session.field.start, session.field.shape
+    (top, left), (_, width) = session.roi.start, session.roi.shape
     outside = whole(session)[top - 1, left : left + width]
     np.testing.assert_array_equal(session.labels[0], outside)
 
 
 def test_room_is_left_for_the_field(ran):
-    cut, field = ran.session.rest.cut, ran.session.field
-    assert not cut.read(0, field.box).any()
-    assert whole(ran.session)[field.box].any()
+    cut, roi = ran.session.mosaic_labels.cut, ran.session.roi
+    assert not cut.read(0, roi.box).any()
+    assert whole(ran.session)[roi.box].any()
 
 
 def test_sliders_cut_the_rest_too(ran):
     ids = np.unique(whole(ran.session))
     ran.set_cluster_params(bandwidth=2.5)
     assert ran.session.object_count == 1
-    assert ran.session.rest.object_count == 3  # no stripe lies on a seam between columns of blocks
+    assert (
+        ran.session.mosaic_labels.object_count == 3
+    )  # no stripe lies on a seam between columns of blocks
     ran.set_cluster_params(bandwidth=1.0)
     np.testing.assert_array_equal(np.unique(whole(ran.session)), ids)
 
@@ -145,10 +147,10 @@ def test_the_field_is_cut_while_blocks_are_being_made(queue, stripes):
     queue.settle()
     controller.set_cluster_params(bandwidth=2.5)
     queue.settle()
-    assert (session.filling, session.object_count, session.rest) == (True, 1, None)
+    assert (session.filling, session.object_count, session.mosaic_labels) == (True, 1, None)
     queue.submit(fill)
     queue.settle()
-    assert (session.filling, session.rest.object_count) == (False, 3)
+    assert (session.filling, session.mosaic_labels.object_count) == (False, 3)
 
 
 def cancelled_after(blocks, stripes, **engine):
@@ -158,7 +160,7 @@ def cancelled_after(blocks, stripes, **engine):
     )
 
     def look(mosaic):
-        if mosaic is not None and len(mosaic.pieces) == blocks:
+        if mosaic is not None and len(mosaic.indexed_blocks) == blocks:
             controller.cancel()
 
     controller.session.events.mosaic.connect(look)
@@ -173,21 +175,21 @@ def test_cancel_keeps_finished_blocks_and_run_goes_on(stripes):
     built = []
     controller = cancelled_after(3, stripes, same_model=lambda a, b: built.append(a) is None)
     session = controller.session
-    assert (session.filling, len(session.mosaic.pieces)) == (False, 3)
-    assert "3 blocks kept" in session.rest_status
-    kept = session.mosaic.pieces
+    assert (session.filling, len(session.mosaic.indexed_blocks)) == (False, 3)
+    assert "3 blocks kept" in session.mosaic_status
+    kept = session.mosaic.indexed_blocks
     controller.run()
-    assert len(session.mosaic.pieces) == 12
-    assert session.mosaic.pieces[:3] == kept
-    assert session.rest.object_count == STRIPES
+    assert len(session.mosaic.indexed_blocks) == 12
+    assert session.mosaic.indexed_blocks[:3] == kept
+    assert session.mosaic_labels.object_count == STRIPES
 
 
 def test_another_model_makes_all_blocks_anew(ran):
-    before = ran.session.mosaic.pieces
+    before = ran.session.mosaic.indexed_blocks
     ran.set_model("other")
     ran.run()
-    assert len(ran.session.mosaic.pieces) == 12
-    assert not set(map(id, before)) & set(map(id, ran.session.mosaic.pieces))
+    assert len(ran.session.mosaic.indexed_blocks) == 12
+    assert not set(map(id, before)) & set(map(id, ran.session.mosaic.indexed_blocks))
 
 
 def test_single_cuts_of_another_kind_of_model_are_forgotten(ran):
@@ -196,7 +198,7 @@ def test_single_cuts_of_another_kind_of_model_are_forgotten(ran):
     ran.set_view(((0.0, 80.0), (0.0, 80.0)))
     ran.set_model(FakeModel(FakeConfig(delta_var=2.0)))
     ran.run()
-    assert ran.session.elsewhere.places == ()
+    assert ran.session.whole_image.places == ()
     assert not any(ran.session.local_bandwidths)
 
 
@@ -240,19 +242,19 @@ def test_each_field_is_saved_by_itself_and_offered_back(stripes, tmp_path):
 
 
 def test_running_elsewhere_moves_the_field_and_keeps_blocks_and_ids(ran):
-    before, ids = ran.session.mosaic.pieces, whole(ran.session)
-    first = ran.session.field
+    before, ids = ran.session.mosaic.indexed_blocks, whole(ran.session)
+    first = ran.session.roi
     ran.set_view(((0.0, 80.0), (0.0, 80.0)))
     ran.run()
     session = ran.session
-    assert session.field.start == (0, 0) != first.start
-    assert session.mosaic.pieces == before
+    assert session.roi.start == (0, 0) != first.start
+    assert session.mosaic.indexed_blocks == before
     far = (slice(None), slice(600, 800))  # in neither of the fields
     np.testing.assert_array_equal(whole(session)[far], ids[far])
 
 
 def test_corrections_stay_where_they_belong(ran):
-    first = ran.session.field
+    first = ran.session.roi
     paint(ran, np.s_[4:9, 5:9], 500)
     ran.set_view(((0.0, 80.0), (0.0, 80.0)))
     ran.run()
@@ -264,7 +266,7 @@ def test_corrections_stay_where_they_belong(ran):
     assert (whole(session)[there] == 500).all()
     ran.set_view(((260.0, 340.0), (360.0, 440.0)))
     ran.run()
-    assert session.field == first
+    assert session.roi == first
     assert (session.labels[4:9, 5:9] == 500).all()
     assert session.corrected_count == 1
 
@@ -276,7 +278,7 @@ def test_two_objects_corrected_in_two_fields_never_share_an_id(ran):
     paint(ran, np.s_[4:9, 5:9], 500)
     ran.set_view(((560.0, 600.0), (700.0, 800.0)))
     ran.run()
-    fixed = ran.session.elsewhere.corrections
+    fixed = ran.session.whole_image.corrections
     ids = [np.unique(tile[tile > 0]) for tile in fixed.tiles.values()]
     assert sorted(np.concatenate(ids).tolist()) == [500, 501]
 
@@ -290,7 +292,7 @@ def test_forgetting_corrections_forgets_those_elsewhere(ran):
 
 
 def test_corrections_are_saved_and_loaded_for_the_whole_image(ran):
-    first = ran.session.field
+    first = ran.session.roi
     paint(ran, np.s_[4:9, 5:9], 500)
     ran.set_view(((0.0, 80.0), (0.0, 80.0)))
     ran.run()
@@ -304,12 +306,12 @@ def test_corrections_are_saved_and_loaded_for_the_whole_image(ran):
     assert (ran.session.labels[20:30, 5:9] == 600).all()
     ran.set_view(((260.0, 340.0), (360.0, 440.0)))
     ran.run()
-    assert ran.session.field == first
+    assert ran.session.roi == first
     assert (ran.session.labels[4:9, 5:9] == 500).all()
 
 
 def test_corrections_of_a_field_alone_are_refused(ran):
-    ran._engine.save_corrections("part.tif", np.zeros(ran.session.field.shape, np.int32))
+    ran._engine.save_corrections("part.tif", np.zeros(ran.session.roi.shape, np.int32))
     ran.load_corrections("part.tif")
     assert "found (600, 800)" in ran.session.error
 
@@ -326,7 +328,7 @@ def test_single_cuts_stay_where_they_belong(ran):
     ran.refine((5, int(np.flatnonzero(ran.session.labels[5])[0])), "finer")
     local = ran.session.local_bandwidths
     assert sum(map(len, local)) == 1
-    assert ran.session.rest.object_count > 1  # also around the field
+    assert ran.session.mosaic_labels.object_count > 1  # also around the field
     ran.set_view(((0.0, 80.0), (0.0, 80.0)))
     ran.run()
     assert not any(ran.session.local_bandwidths)
@@ -340,11 +342,11 @@ def test_a_coarse_level_is_a_preview_until_all_blocks_are_there(stripes):
     image = ImageInput(stripes, "YX", "stripes", coarser=(stripes._data[::2, ::2], coarse))
     everything = ((0.0, 600.0), (0.0, 800.0))
     session = run_on(image, ImmediateExecutor(), everything).session
-    assert session.field.level == 2
+    assert session.roi.level == 2
     assert session.labels.size <= 2**16
     assert "level 2, 4 × coarser" in session.status
-    assert session.rest.cut.hole is None
-    assert session.rest.object_count == STRIPES
+    assert session.mosaic_labels.cut.hole is None
+    assert session.mosaic_labels.object_count == STRIPES
 
 
 def test_corrections_of_a_preview_are_found_at_the_finest_level(stripes):
@@ -352,7 +354,7 @@ def test_corrections_of_a_preview_are_found_at_the_finest_level(stripes):
     image = ImageInput(stripes, "YX", coarser=(coarse,))
     controller = run_on(image, ImmediateExecutor(), ((0.0, 600.0), (0.0, 800.0)))
     paint(controller, np.s_[2:4, 3:6], 500)
-    (top, left) = controller.session.field.start
+    (top, left) = controller.session.roi.start
     controller.set_view(((400.0, 440.0), (400.0, 440.0)))
     controller.run()
     rows, columns = np.nonzero(whole(controller.session) == 500)
@@ -363,9 +365,7 @@ def test_corrections_of_a_preview_are_found_at_the_finest_level(stripes):
 def test_a_view_beside_the_image_takes_its_middle_and_says_so(stripes):
     view = ((-500.0, -400.0), (0.0, 100.0))
     session = run_on(ImageInput(stripes, "YX"), ImmediateExecutor(), view).session
-    middle = [
-        start + n / 2 for start, n in zip(session.field.start, session.field.shape, strict=True)
-    ]
+    middle = [start + n / 2 for start, n in zip(session.roi.start, session.roi.shape, strict=True)]
     np.testing.assert_allclose(middle, (300, 400), atol=2)
     assert "shows nothing of the image" in session.status
 
@@ -374,23 +374,23 @@ def test_a_time_lapse_begins_with_the_frame_in_view(stripes):
     stack = Lazy(np.stack([stripes._data[:300, :400] * on for on in (1, 0, 1)]))
     view = ((2.0, 3.0), (0.0, 300.0), (0.0, 400.0))
     session = run_on(ImageInput(stack, "TYX"), ImmediateExecutor(), view).session
-    assert session.field.frame == 2
-    assert session.labels.shape == (1, *session.field.shape)
-    assert [piece.block.frame for piece in session.mosaic.pieces][::4] == [2, 1, 0]
-    cut = replace(session.rest.cut, hole=None)
+    assert session.roi.frame == 2
+    assert session.labels.shape == (1, *session.roi.shape)
+    assert [piece.block.frame for piece in session.mosaic.indexed_blocks][::4] == [2, 1, 0]
+    cut = replace(session.mosaic_labels.cut, hole=None)
     box = (slice(0, 300), slice(0, 400))
     assert [cut.read(frame, box).any() for frame in range(3)] == [True, False, True]
-    assert session.rest.object_count == 2 * 20
+    assert session.mosaic_labels.object_count == 2 * 20
     assert stack.largest <= stack._data[0].size
 
 
 def test_memory_bounds_the_blocks_and_that_is_said(stripes):
     wide = Lazy(np.tile(stripes._data, (4, 4)))
     session = run_on(ImageInput(wide, "YX"), ImmediateExecutor()).session
-    count = len(session.mosaic.pieces)
+    count = len(session.mosaic.indexed_blocks)
     assert 12 < count < 10 * 13
-    assert f"{count} of 130 blocks" in session.rest_status
-    assert "memory" in session.rest_status
+    assert f"{count} of 130 blocks" in session.mosaic_status
+    assert "memory" in session.mosaic_status
 
 
 def test_an_error_in_a_block_keeps_the_others(stripes):
@@ -409,7 +409,7 @@ def test_an_error_in_a_block_keeps_the_others(stripes):
     )
     session = controller.session
     assert "expected a block" in session.error
-    assert (session.filling, len(session.mosaic.pieces)) == (False, 3)
+    assert (session.filling, len(session.mosaic.indexed_blocks)) == (False, 3)
     controller.set_cluster_params(bandwidth=2.5)
     assert session.object_count == 1
 
@@ -417,15 +417,15 @@ def test_an_error_in_a_block_keeps_the_others(stripes):
 def test_another_image_forgets_field_and_blocks(ran, image):
     ran.set_image(image)
     session = ran.session
-    assert session.field is session.mosaic is session.rest is session.elsewhere is None
-    assert session.rest_status == ""
+    assert session.roi is session.mosaic is session.mosaic_labels is session.whole_image is None
+    assert session.mosaic_status == ""
 
 
 def test_an_image_that_is_chosen_again_has_its_corrections(ran, image):
     paint(ran, np.s_[4:9, 5:9], 500)
     session, large = ran.session, ran.session.image
-    earlier = Earlier(
-        session.corrections, axes="YX", field=session.field, elsewhere=session.elsewhere
+    earlier = PreviousAnnotations(
+        session.corrections, axes="YX", roi=session.roi, whole_image=session.whole_image
     )
     ran.set_image(image)
     ran.set_image(large, earlier)
@@ -436,14 +436,14 @@ def test_an_image_that_is_chosen_again_has_its_corrections(ran, image):
 
 def test_a_smaller_model_takes_the_whole_image_with_its_corrections(ran, stripes):
     paint(ran, np.s_[4:9, 5:9], 500)
-    field = ran.session.field
+    roi = ran.session.roi
     ran.memory = 2**20 * pixel_bytes(FakeConfig())
     stripes.__class__ = type("Whole", (Lazy,), {"__array__": lambda self, **_: self._data})
     ran.run()
     session = ran.session
-    assert session.field is session.rest is session.elsewhere is None
+    assert session.roi is session.mosaic_labels is session.whole_image is None
     there = tuple(
-        slice(a + p.start, a + p.stop) for a, p in zip(field.start, np.s_[4:9, 5:9], strict=True)
+        slice(a + p.start, a + p.stop) for a, p in zip(roi.start, np.s_[4:9, 5:9], strict=True)
     )
     assert (session.labels[there] == 500).all()
 
@@ -458,16 +458,16 @@ def test_fine_tuning_reads_the_field_only(ran):
     object.__setattr__(ran._engine, "fine_tune", fine_tune)
     paint(ran, np.s_[4:9, 5:9], 500)
     ran.start_fine_tuning(None)
-    (image, corrections), field = seen[0], ran.session.field
-    np.testing.assert_array_equal(image, ran.session.image.data._data[field.box])
+    (image, corrections), roi = seen[0], ran.session.roi
+    np.testing.assert_array_equal(image, ran.session.image.data._data[roi.box])
     assert corrections.shape == image.shape
 
 
 def test_a_tuned_model_runs_where_the_user_looks(ran):
-    field = ran.session.field
+    roi = ran.session.roi
     ran.session.tuned_model = FakeModel(FakeConfig(name="tuned"))
     ran.use_tuned_model()
-    assert (ran.session.model.config.name, ran.session.field) == ("tuned", field)
+    assert (ran.session.model.config.name, ran.session.roi) == ("tuned", roi)
 
 
 def test_measuring_looks_at_the_view_only(stripes):
@@ -486,10 +486,10 @@ def test_measuring_looks_at_the_view_only(stripes):
 
 
 def test_another_diameter_makes_all_blocks_anew(ran):
-    before = ran.session.mosaic.pieces
+    before = ran.session.mosaic.indexed_blocks
     ran.session.diameter = 3.0
     ran.run()
-    assert not set(map(id, before)) & set(map(id, ran.session.mosaic.pieces))
+    assert not set(map(id, before)) & set(map(id, ran.session.mosaic.indexed_blocks))
 
 
 def test_objects_of_a_coarse_level_are_smaller():

@@ -8,9 +8,9 @@ import pytest
 from napari_pixel_embedding.core.clustering import LocalBandwidth, StabilityCurve
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.session import (
-    Earlier,
     ImageInput,
     ImmediateExecutor,
+    PreviousAnnotations,
     Session,
     SessionController,
 )
@@ -80,7 +80,7 @@ def test_own_bandwidths_belong_to_their_image_and_come_back_with_it(merged, imag
     merged.set_image(ImageInput(np.ones((3, 3)), "YX"))
     assert merged.session.local_bandwidths == ()
     merged.run()
-    merged.set_image(image, Earlier(local_bandwidths=local))
+    merged.set_image(image, PreviousAnnotations(local_bandwidths=local))
     merged.run()
     assert merged.session.local_bandwidths == local
     assert merged.session.object_count == 2
@@ -195,7 +195,7 @@ def test_another_method_makes_the_clusters_and_the_sliders_still_act(ran):
     assert session.labels is not before
     np.testing.assert_array_equal(session.labels, expected)
     ran.set_cluster_params(bandwidth=1.0)
-    ran.set_method("index")
+    ran.set_method("mean_shift")
     np.testing.assert_array_equal(session.labels, live)
 
 
@@ -238,6 +238,6 @@ def test_a_method_that_is_missing_says_so_and_the_labels_stay(image):
     controller.set_method("mutex")
     assert "bioimage-cpp" in controller.session.error
     assert controller.session.labels is labels
-    controller.set_method("index")
+    controller.set_method("mean_shift")
     assert controller.session.error is None
     np.testing.assert_array_equal(controller.session.labels, labels)

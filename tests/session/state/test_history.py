@@ -58,9 +58,9 @@ class Editor(RuleBasedStateMachine):
     def cut(self, x):
         self.edit(edits.cut(0, [(-1, x), *((y, x) for y in range(SHAPE[0])), (SHAPE[0], x)]))
 
-    @rule(pixel=PIXELS, likeness=st.floats(0.1, 2.0))
-    def add(self, pixel, likeness):
-        self.edit(edits.add(0, pixel, likeness))
+    @rule(pixel=PIXELS, similarity_threshold=st.floats(0.1, 2.0))
+    def add(self, pixel, similarity_threshold):
+        self.edit(edits.add(0, pixel, similarity_threshold))
 
     @rule(
         pixel=PIXELS,

@@ -8,17 +8,17 @@ import pytest
 from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
 from napari_pixel_embedding.core.training.worker_process import ProcessEnded
 from napari_pixel_embedding.session import (
-    Field,
+    CorrectedImage,
     ImageInput,
+    ImageRegion,
     ImmediateExecutor,
-    Lesson,
     Session,
     SessionController,
 )
 from napari_pixel_embedding.session.train.fine_tuning_jobs import TuneRequest, tune
 from tests.session.fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
 
-FIELD = Field(None, (slice(0, 3), slice(2, 7)))
+FIELD = ImageRegion(None, (slice(0, 3), slice(2, 7)))
 LEFT = Interrupted("a folder", ("two objects",), "fake", 50, 300)
 
 
@@ -49,7 +49,9 @@ def learnt_from(seen):
 def test_corrections_of_several_images_are_learnt_from(image):
     seen = []
     controller = prepared(image, fine_tune=learnt_from(seen))
-    other = Lesson(ImageInput(np.ones((2, 3, 3)), name="stack"), "TYX", np.ones((2, 3, 3), int))
+    other = CorrectedImage(
+        ImageInput(np.ones((2, 3, 3)), name="stack"), "TYX", np.ones((2, 3, 3), int)
+    )
     controller.start_fine_tuning(None, [other])
     images, corrections, options = seen[0]
     assert images[0] is image.data and images[1] is other.image.data
@@ -62,7 +64,7 @@ def test_stacks_are_learnt_from_with_the_spacing_of_their_planes(image):
     controller = prepared(replace(image, spacing=(2.0, 0.5)), fine_tune=learnt_from(seen))
     stack = ImageInput(np.ones((2, 3, 3)), spacing=(9.0, 1.0, 0.5))
     unknown = ImageInput(np.ones((3, 3)))
-    others = [Lesson(one, None, np.ones((3, 3), int)) for one in (stack, unknown)]
+    others = [CorrectedImage(one, None, np.ones((3, 3), int)) for one in (stack, unknown)]
     controller.start_fine_tuning(None, others)
     assert seen[0][2]["spacing"] == [(2.0, 0.5), (1.0, 0.5), None]
 
@@ -77,14 +79,17 @@ def test_it_learns_at_the_scale_that_the_run_went_by(image):
 
 
 def test_other_images_are_enough(ran, image):
-    other = Lesson(ImageInput(np.ones((3, 3))), "YX", np.ones((3, 3), int))
+    other = CorrectedImage(ImageInput(np.ones((3, 3))), "YX", np.ones((3, 3), int))
     ran.start_fine_tuning(None, [other])
     assert ran.session.error is None
     assert ran.session.tuned_model is not None
 
 
 def test_a_folder_is_read_by_the_worker(image):
-    seen, lesson = [], Lesson(ImageInput(np.ones((3, 3)), name="file"), "YX", np.ones((3, 3)))
+    seen, lesson = (
+        [],
+        CorrectedImage(ImageInput(np.ones((3, 3)), name="file"), "YX", np.ones((3, 3))),
+    )
 
     def read(folder, config):
         assert (folder, config.name) == ("pairs", "fake")
@@ -139,11 +144,11 @@ def test_a_field_is_shown_as_soon_as_there_is_a_model(image):
     assert controller.session.tuning_preview is None
     controller.start_fine_tuning(None)
     preview = controller.session.tuning_preview
-    assert preview.field == FIELD
+    assert preview.region == FIELD
     np.testing.assert_array_equal(preview.labels, image.data[:3, 2:7] > 0)
     moved = replace(FIELD, pixels=(slice(1, 3), slice(0, 4)))
     controller.preview_tuning(moved)
-    assert controller.session.tuning_preview.field == moved
+    assert controller.session.tuning_preview.region == moved
 
 
 @pytest.mark.parametrize("end", ["use_tuned_model", "discard_tuned_model"])
@@ -173,7 +178,7 @@ def test_an_error_in_the_preview_leaves_the_tuning_alone(image):
     def broken(*args, **options):
         raise ValueError("no such field")
 
-    controller = prepared(image, segment_field=broken)
+    controller = prepared(image, segment_region=broken)
     controller.preview_tuning(FIELD)
     controller.start_fine_tuning(None)
     assert controller.session.error == "no such field"
@@ -190,8 +195,8 @@ def test_what_a_crash_left_is_offered_and_goes_on(image):
         yield FakeStep(1, 3, {}, None, FakeModel())
         raise ProcessEnded("the training process was ended by the signal SIGKILL.")
 
-    def go_on(folder, *, alive):
-        alive()
+    def go_on(folder, *, heartbeat):
+        heartbeat()
         left.remove(LEFT)
         yield FakeStep(3, 3, {}, None, FakeModel(FakeConfig("resumed")))
 

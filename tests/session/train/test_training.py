@@ -29,30 +29,30 @@ class Engine:
     def __init__(self):
         self.plans, self.requests, self.judged, self.closed = [], [], [], 0
 
-    def plan_training(self, folder, validation, **options):
+    def inspect_dataset(self, folder, validation, **options):
         self.plans.append((folder, validation, options))
         if "missing" in str(folder):
             raise FileNotFoundError("Expected the folders 'images' and 'masks'.")
         options["progress"](0.5)
         return PLAN
 
-    def run_isolated(self, entry, folder, *, alive):
+    def run_in_process(self, entry, folder, *, heartbeat):
         self.requests.append(TrainingRequest.load(folder))
         steps = self.requests[-1].recipe.training.steps
         try:
             for step in range(1, steps + 1):
-                alive()
+                heartbeat()
                 score = 0.5 if step % self.scored == 0 else None
                 yield FakeStep(step, steps, {"total": 1 / step}, score, score and object())
         finally:
             self.closed += 1
 
-    def worst_examples(self, model, pairs, *, device, progress):
+    def worst_images(self, model, pairs, *, device, progress):
         self.judged.append((model.config.name, pairs, device))
         return ["worst"]
 
     def fake(self):
-        names = ("plan_training", "run_isolated", "worst_examples")
+        names = ("inspect_dataset", "run_in_process", "worst_images")
         return fake_engine(**{name: getattr(self, name) for name in names})
 
 
@@ -135,11 +135,11 @@ def test_nothing_is_looked_at_before_a_folder_is_chosen(run, engine):
 
 
 def test_parts_of_the_recipe_are_changed_one_by_one(run, session):
-    run.change_recipe(system="cosine", model={"embedding_dim": 4, "coordinate_scale": 5.0})
+    run.change_recipe(preset="cosine", model={"embedding_dim": 4, "coordinate_scale": 5.0})
     run.change_recipe(model={"coordinate_scale": None}, training={"crop": 64})
     run.change_recipe(training={"steps": 5})
     recipe = run.state.recipe
-    assert (recipe.system, recipe.model) == ("cosine", {"embedding_dim": 4})
+    assert (recipe.preset, recipe.model) == ("cosine", {"embedding_dim": 4})
     assert (recipe.training.crop, recipe.training.steps) == (64, 5)
     run.change_recipe(training={"steps": 0})
     assert "steps must be from 1" in session.error
@@ -184,7 +184,7 @@ def test_a_training_runs_and_its_worst_images_are_found(ready, engine, tmp_path)
     assert all(step.model is None for step in state.steps)
     assert (state.running, state.trained) == (False, str(tmp_path / "mine.safetensors"))
     assert state.status == "Finished: the best model (AP 0.50 on the validation images) is kept."
-    assert state.examples == ("worst",)
+    assert state.worst_images == ("worst",)
     assert engine.judged == [(state.trained, SPLIT.validation, "cpu")]
     assert load_recipe(tmp_path / "mine.recipe.toml") == state.recipe
 
@@ -249,7 +249,7 @@ def test_stop_ends_the_process_and_keeps_the_best(engine, session, tmp_path):
     assert state.status == "Stopped: the best model (AP 0.50 on the validation images) is kept."
     assert state.judging
     queue.settle()
-    assert state.examples == ("worst",)
+    assert state.worst_images == ("worst",)
 
 
 def test_stop_before_the_first_score_has_no_model(engine, session, tmp_path):
@@ -266,12 +266,12 @@ def test_stop_before_the_first_score_has_no_model(engine, session, tmp_path):
 
 
 def test_an_error_ends_a_training(session, tmp_path):
-    def fails(entry, folder, *, alive):
+    def fails(entry, folder, *, heartbeat):
         yield FakeStep(1, 2, {})
         raise FloatingPointError("the loss is nan: lower the learning rate.")
 
     engine = Engine()
-    run = TrainingRun(session, ImmediateExecutor(), replace(engine.fake(), run_isolated=fails))
+    run = TrainingRun(session, ImmediateExecutor(), replace(engine.fake(), run_in_process=fails))
     run.choose_folder(tmp_path)
     run.choose_output(tmp_path / "m")
     run.start()

@@ -14,10 +14,10 @@ from napari_pixel_embedding._napari.correct.tool_layer import ToolLayer
 from napari_pixel_embedding._napari.widgets.panel import (
     NO_RESULT,
     Panel,
-    allow,
     button,
     group,
     row,
+    set_enabled,
     text,
 )
 from napari_pixel_embedding.session.correct.review import Review
@@ -109,7 +109,7 @@ class CorrectPanel(Panel):
             self.follow(signal, self._refresh)
         for signal in (session.autosaved, session.autosave_beside):
             self.follow(signal, self._refresh_autosave)
-        for signal in (tools.tool, tools.hint, tools.likeness, tools.comparison):
+        for signal in (tools.tool, tools.hint, tools.similarity_threshold, tools.comparison):
             self.follow(signal, self.tools.refresh)
         for signal in (session.history, session.edit_status):
             self.follow(signal, self.tools.refresh)
@@ -173,10 +173,10 @@ class CorrectPanel(Panel):
         result = None if session.labels is not None else NO_RESULT
         any_corrected = session.corrections is not None
         nothing = None if any_corrected else "Correct something first."
-        allow(self.new_button, _NEW, result)
-        allow(self.load_button, _LOAD, result)
-        allow(self.save_button, _SAVE, nothing)
-        allow(self.clear_button, _CLEAR, nothing)
+        set_enabled(self.new_button, _NEW, result)
+        set_enabled(self.load_button, _LOAD, result)
+        set_enabled(self.save_button, _SAVE, nothing)
+        set_enabled(self.clear_button, _CLEAR, nothing)
         self._show_recovery(session.recovery)
         self._refresh_autosave()
         self.tools.refresh()
@@ -189,7 +189,7 @@ class CorrectPanel(Panel):
             self.share_height()
         if recovery is not None:
             when = time.strftime("%d %b %Y, %H:%M", time.localtime(recovery.changed))
-            self.found.setText(f"Of this image: <b>{recovery.told}</b>, saved {when}.")
+            self.found.setText(f"Of this image: <b>{recovery.description}</b>, saved {when}.")
             self.found.setToolTip(str(recovery.path))
 
     def _refresh_autosave(self, *_: Any) -> None:
@@ -199,7 +199,7 @@ class CorrectPanel(Panel):
         self.beside.blockSignals(False)
         image = session.image
         file = None if image is not None and image.path else "The image comes from no file."
-        allow(self.beside, _BESIDE, file)
+        set_enabled(self.beside, _BESIDE, file)
         self.saved.setVisible(bool(session.autosaved))
         self.saved.setText(
             f"Saved by itself at {time.strftime('%H:%M:%S', time.localtime(session.autosaved))}."

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 from superqt.utils import qdebounced
 
-from napari_pixel_embedding._napari.layers.shortcuts import KEYS, told
-from napari_pixel_embedding._napari.widgets.panel import NO_RESULT, allow, button, row, text
+from napari_pixel_embedding._napari.layers.shortcuts import KEYS, key_text
+from napari_pixel_embedding._napari.widgets.panel import NO_RESULT, button, row, set_enabled, text
 from napari_pixel_embedding.session.correct.review import OPEN
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class ReviewBox(QWidget):
         self._review = review
         self.progress = QProgressBar()
         self.note = text()
-        self.next = button(f"Next  {told(KEYS['next'])}", _NEXT, review.next)
-        self.accept = button(f"Accept  {told(KEYS['yes'])}", _ACCEPT, review.accept)
-        self.skip = button(f"Skip  {told(KEYS['skip'])}", _SKIP, review.skip)
+        self.next = button(f"Next  {key_text(KEYS['next'])}", _NEXT, review.next)
+        self.accept = button(f"Accept  {key_text(KEYS['yes'])}", _ACCEPT, review.accept)
+        self.skip = button(f"Skip  {key_text(KEYS['skip'])}", _SKIP, review.skip)
         self.stop = button("Stop", _STOP, review.stop)
         self.refresh_later = qdebounced(self.refresh, timeout=_SETTLE_MS, parent=self)
         column = QVBoxLayout(self)
@@ -82,7 +82,7 @@ class ReviewBox(QWidget):
         self.progress.setToolTip(f"Objects by their state: {told_counts}.")
         self.note.setText(state.note or _IDLE)
         none = None if state.current is not None else "Press Next first."
-        allow(self.next, _NEXT, None if self._session.labels is not None else NO_RESULT)
-        allow(self.accept, _ACCEPT, none)
-        allow(self.skip, _SKIP, none)
-        allow(self.stop, _STOP, None if state.wanted else "No review is under way.")
+        set_enabled(self.next, _NEXT, None if self._session.labels is not None else NO_RESULT)
+        set_enabled(self.accept, _ACCEPT, none)
+        set_enabled(self.skip, _SKIP, none)
+        set_enabled(self.stop, _STOP, None if state.wanted else "No review is under way.")

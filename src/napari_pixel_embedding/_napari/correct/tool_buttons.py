@@ -9,8 +9,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_pixel_embedding._napari.layers.shortcuts import ESCAPE, KEYS, REDO, UNDO, told
-from napari_pixel_embedding._napari.widgets.panel import NO_RESULT, allow, button, row, text
+from napari_pixel_embedding._napari.layers.shortcuts import ESCAPE, KEYS, REDO, UNDO, key_text
+from napari_pixel_embedding._napari.widgets.panel import NO_RESULT, button, row, set_enabled, text
 from napari_pixel_embedding.session.correct.tools import TOOLS, Tool
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _COLUMNS = 3
 _IDLE = "Choose a tool, or use napari's brush, eraser, polygon and fill on the labels layer."
 _ACTIVE = "QPushButton:checked { background-color: #2f6fd6; color: white; font-weight: bold; }"
-_LIKENESS = (
+_SIMILARITY = (
     "How far, in embedding space, pixels of an added object may be from the clicked one. "
     "Shift and the wheel change it."
 )
@@ -50,14 +50,14 @@ class ToolButtons(QWidget):
         self._toolbox = toolbox
         self.tools = {tool.name: _tool_button(tool, layer) for tool in TOOLS}
         self.hint, self.note = text(), text()
-        self.likeness = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-        self.likeness_row = _labelled("How like", self.likeness)
+        self.similarity_threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.similarity_row = _labelled("How like", self.similarity_threshold)
         self.set_bandwidth = button("Set bandwidth", _SET, self._set_bandwidth)
         self.reading = text()
         self.comparison_row = _beside(self.reading, self.set_bandwidth)
-        self.undo = button(f"Undo  {told(UNDO)}", _UNDO, workspace.layers.undo)
-        self.redo = button(f"Redo  {told(REDO)}", _REDO, workspace.layers.redo)
-        self.likeness.valueChanged.connect(toolbox.set_likeness)
+        self.undo = button(f"Undo  {key_text(UNDO)}", _UNDO, workspace.layers.undo)
+        self.redo = button(f"Redo  {key_text(REDO)}", _REDO, workspace.layers.redo)
+        self.similarity_threshold.valueChanged.connect(toolbox.set_similarity_threshold)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -72,12 +72,12 @@ class ToolButtons(QWidget):
         self.hint.setMinimumHeight(2 * self.hint.fontMetrics().lineSpacing() + 2)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignTop)
         column.addWidget(self.hint)
-        column.addWidget(self.likeness_row)
+        column.addWidget(self.similarity_row)
         column.addWidget(self.comparison_row)
         column.addWidget(self.note)
         column.addLayout(row(self.undo, self.redo))
-        self.likeness.setToolTip(_LIKENESS)
-        self.likeness.setDecimals(2)
+        self.similarity_threshold.setToolTip(_SIMILARITY)
+        self.similarity_threshold.setDecimals(2)
 
     def refresh(self, *_: Any) -> None:
         """Show session and toolbox as they are."""
@@ -85,23 +85,23 @@ class ToolButtons(QWidget):
         missing = None if session.labels is not None else NO_RESULT
         for tool in TOOLS:
             self.tools[tool.name].setChecked(tool is state.tool)
-            allow(self.tools[tool.name], _tooltip(tool), missing)
+            set_enabled(self.tools[tool.name], _tooltip(tool), missing)
         self.hint.setText(state.hint or _IDLE)
         self.note.setText(session.edit_status)
         self.note.setVisible(bool(session.edit_status))
         self._show_likeness()
         self._show_comparison(state.comparison)
         history = session.history
-        _allow_step(self.undo, _UNDO, "undo", history.past)
-        _allow_step(self.redo, _REDO, "redo", history.future)
+        _set_step_enabled(self.undo, _UNDO, "undo", history.past)
+        _set_step_enabled(self.redo, _REDO, "redo", history.future)
 
     def _show_likeness(self) -> None:
         state = self._toolbox.state
-        self.likeness_row.setVisible(state.tool is not None and state.tool.name == "add")
-        self.likeness.blockSignals(True)
-        self.likeness.setRange(*self._toolbox.likeness_range)
-        self.likeness.setValue(state.likeness)
-        self.likeness.blockSignals(False)
+        self.similarity_row.setVisible(state.tool is not None and state.tool.name == "add")
+        self.similarity_threshold.blockSignals(True)
+        self.similarity_threshold.setRange(*self._toolbox.similarity_range)
+        self.similarity_threshold.setValue(state.similarity_threshold)
+        self.similarity_threshold.blockSignals(False)
 
     def _show_comparison(self, found: Comparison | None) -> None:
         tool = self._toolbox.state.tool
@@ -110,7 +110,7 @@ class ToolButtons(QWidget):
         if found is not None:
             self.reading.setText(_reading(found))
             never = None if math.isfinite(found.bandwidth) else "No bandwidth joins them."
-            allow(self.set_bandwidth, _SET, never)
+            set_enabled(self.set_bandwidth, _SET, never)
 
     def _set_bandwidth(self) -> None:
         found, indices = self._toolbox.state.comparison, self._session.cluster_indices
@@ -121,20 +121,20 @@ class ToolButtons(QWidget):
 
 
 def _tool_button(tool: Tool, layer: ToolLayer) -> QPushButton:
-    made = button(f"{tool.title}  {told(KEYS[tool.name])}", "", lambda: layer.choose(tool.name))
+    made = button(f"{tool.title}  {key_text(KEYS[tool.name])}", "", lambda: layer.choose(tool.name))
     made.setCheckable(True)
     made.setStyleSheet(_ACTIVE)
     return made
 
 
 def _tooltip(tool: Tool) -> str:
-    key = told(KEYS[tool.name])
+    key = key_text(KEYS[tool.name])
     return f"{tool.tooltip}\n\nKey {key} on the labels layer; {key} again or {ESCAPE} puts it away."
 
 
-def _allow_step(made: QPushButton, tooltip: str, verb: str, steps: Any) -> None:
+def _set_step_enabled(made: QPushButton, tooltip: str, verb: str, steps: Any) -> None:
     named = f"{tooltip}\nNext: {steps[-1].title}." if steps else tooltip
-    allow(made, named, None if steps else f"There is nothing to {verb}.")
+    set_enabled(made, named, None if steps else f"There is nothing to {verb}.")
 
 
 def _reading(found: Comparison) -> str:

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from napari_pixel_embedding._napari.explore.exploration_layers import ExplorationLayers
 from napari_pixel_embedding._napari.widgets.choosers import Choice
-from napari_pixel_embedding._napari.widgets.panel import Panel, allow, button, group, text
+from napari_pixel_embedding._napari.widgets.panel import Panel, button, group, set_enabled, text
 from napari_pixel_embedding.core.embedding.scatter import POSITION, disc_radius
 from napari_pixel_embedding.session.explore.exploration import Exploration
 
@@ -140,23 +140,25 @@ class EmbeddingPanel(Panel):
         _check(self.held, state.held)
         missing = None if session.embedding_maps else _NO_RESULT
         nothing = session.embedding_rgb is None and state.scatter is None
-        allow(self.shown, _SHOWN, None)
-        allow(self.refit, _REFIT, "Show the embedding of a result first." if nothing else None)
-        allow(self.similar, _SIMILAR, missing)
-        allow(self.plotted, _PLOTTED, missing)
+        set_enabled(self.shown, _SHOWN, None)
+        set_enabled(
+            self.refit, _REFIT, "Show the embedding of a result first." if nothing else None
+        )
+        set_enabled(self.similar, _SIMILAR, missing)
+        set_enabled(self.plotted, _PLOTTED, missing)
         self._refresh_held()
         self._refresh_scatter(missing)
 
     def _refresh_held(self, *_: Any) -> None:
         state = self.exploration.state
-        hindrance = None
+        disabled_reason = None
         if not self.session.embedding_maps:
-            hindrance = _NO_RESULT
+            disabled_reason = _NO_RESULT
         elif not (state.similarity_wanted or state.scatter_wanted):
-            hindrance = "Show the similarity or the scatter first."
+            disabled_reason = "Show the similarity or the scatter first."
         elif state.pick is None:
-            hindrance = "Move the cursor over the image first."
-        allow(self.held, _HELD, hindrance)
+            disabled_reason = "Move the cursor over the image first."
+        set_enabled(self.held, _HELD, disabled_reason)
 
     def _refresh_scatter(self, missing: str | None) -> None:
         state, maps = self.exploration.state, self.session.embedding_maps
@@ -165,9 +167,9 @@ class EmbeddingPanel(Panel):
         names = [n for n, plane in _PLANES.items() if position or plane is not POSITION]
         chosen = next(n for n, plane in _PLANES.items() if plane == state.components)
         self.plane.refill([(name, name) for name in names], chosen)
-        allow(self.plane, _PLANE, unseen)
+        set_enabled(self.plane, _PLANE, unseen)
         none = None if state.choice is not None else "Nothing is selected."
-        allow(self.clear, _CLEAR, unseen or none)
+        set_enabled(self.clear, _CLEAR, unseen or none)
 
     def _show_reading(self, *_: Any) -> None:
         state, params = self.exploration.state, self.session.cluster_params

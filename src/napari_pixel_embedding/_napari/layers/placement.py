@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.blockwise.roi import View
+    from napari_pixel_embedding.core.blockwise.roi import Viewport
     from napari_pixel_embedding.session import Session
 
 METADATA_KEY = "napari-pixel-embedding"
@@ -62,17 +62,17 @@ def placement(layer: Layer, ndim: int, session: Session | None = None) -> dict[s
 def _field_on_axes(session: Session | None, ndim: int) -> tuple[Any, Any]:
     """Middle of the field's first pixel, and its pixels' size, along the image's last axes."""
     start, factor = np.zeros(ndim), np.ones(ndim)
-    if session is None or session.field is None or session.image is None:
+    if session is None or session.roi is None or session.image is None:
         return start, factor
-    field, spatial = session.field, iter(range(len(session.field.start)))
+    roi, spatial = session.roi, iter(range(len(session.roi.start)))
     axes = session.axes.removesuffix("C") if session.image.rgb else session.axes
     for at, letter in enumerate(axes, start=ndim - len(axes)):
         if letter == "T" and at >= 0:
-            start[at] = field.frame or 0
+            start[at] = roi.frame or 0
         elif letter in "ZYX":
             n = next(spatial)
-            factor[at] = field.factor[n]
-            start[at] = field.start[n] * field.factor[n] + (field.factor[n] - 1) / 2
+            factor[at] = roi.factor[n]
+            start[at] = roi.start[n] * roi.factor[n] + (roi.factor[n] - 1) / 2
     return start, factor
 
 
@@ -145,7 +145,7 @@ class Alignment:
         """Undo :meth:`lay`."""
         return view if self.axis is None else view.take(0, axis=self.axis)
 
-    def lift_view(self, view: View) -> View:
+    def lift_view(self, view: Viewport) -> Viewport:
         """Turn what is seen of a laid view into what is seen of the array."""
         return view if self.axis is None else (*view[: self.axis], *view[self.axis + 1 :])
 

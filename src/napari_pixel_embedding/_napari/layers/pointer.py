@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from napari import Viewer
 
-    from napari_pixel_embedding.core.blockwise.roi import Field
+    from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.session import Session
 
 
@@ -31,14 +31,14 @@ class Pointer:
         A letter for each of the layer's axes, colours not counted.
     shape : tuple of int
         Pixels of one embedding map, ([Z,] Y, X).
-    field : Field, optional
+    roi : ROI, optional
         The part of the image that the maps are of.
     """
 
     layer: Image
     axes: str
     shape: tuple[int, ...]
-    field: Field | None = None
+    roi: ROI | None = None
 
     @classmethod
     def of(cls, viewer: Viewer, session: Session) -> Pointer | None:
@@ -50,7 +50,7 @@ class Pointer:
         for layer in viewer.layers:
             if isinstance(layer, Image) and image_input(layer, None).data is image.data:
                 fits = len(axes) == layer.ndim
-                return cls(layer, axes, maps[0].shape, session.field) if fits else None
+                return cls(layer, axes, maps[0].shape, session.roi) if fits else None
         return None
 
     def pixel(self, position: Sequence[float]) -> tuple[int, tuple[int, ...]]:
@@ -59,7 +59,7 @@ class Pointer:
         # Beside the image a position can be far beyond what an integer holds.
         index = dict(zip(self.axes, np.clip(found, -1, 2**31).astype(int), strict=True))
         frame, pixel = int(index.get("T", 0)), tuple(int(index[a]) for a in "ZYX" if a in index)
-        return (frame, pixel) if self.field is None else _in_field(self.field, frame, pixel)
+        return (frame, pixel) if self.roi is None else _in_field(self.roi, frame, pixel)
 
     def view(self, dims: Any) -> tuple[int, tuple[slice, ...] | None]:
         """Return the frame that the viewer shows, and the slice of it; None for all of it."""
@@ -73,9 +73,9 @@ class Pointer:
         return frame, None if all(part == slice(None) for part in region) else region
 
 
-def _in_field(field: Field, frame: int, pixel: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+def _in_field(roi: ROI, frame: int, pixel: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
     """Frame and pixel of the image as they are counted in a field; −1 beside it."""
-    parts = zip(field.start, pixel, field.factor, field.shape, strict=True)
+    parts = zip(roi.start, pixel, roi.factor, roi.shape, strict=True)
     found = (int(np.floor((n + 0.5) / f)) - a for a, n, f, _ in parts)
-    inside = (n if 0 <= n < size else -1 for n, size in zip(found, field.shape, strict=True))
-    return (0 if frame == (field.frame or 0) else -1), tuple(inside)
+    inside = (n if 0 <= n < size else -1 for n, size in zip(found, roi.shape, strict=True))
+    return (0 if frame == (roi.frame or 0) else -1), tuple(inside)

@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
 from napari_pixel_embedding._napari.layers.labels_editor import LabelsEditor, Shown
+from napari_pixel_embedding._napari.layers.mosaic_layer import MosaicLayer
 from napari_pixel_embedding._napari.layers.object_picker import ObjectPicker
 from napari_pixel_embedding._napari.layers.placement import (
     METADATA_KEY,
@@ -17,9 +18,8 @@ from napari_pixel_embedding._napari.layers.placement import (
     image_input,
     placement,
 )
-from napari_pixel_embedding._napari.layers.rest_layer import RestLayer
 from napari_pixel_embedding._napari.layers.viewport import view_of
-from napari_pixel_embedding.session import Earlier, Lesson
+from napari_pixel_embedding.session import CorrectedImage, PreviousAnnotations
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.session import SessionController
     from napari_pixel_embedding.session.segment.local_cuts import Direction
-    from napari_pixel_embedding.session.state.results import Rest
+    from napari_pixel_embedding.session.state.results import MosaicLabels
 
 
 class ResultLayers(QObject):
@@ -61,10 +61,10 @@ class ResultLayers(QObject):
         self._colors: Image | None = None
         self._shown: WeakKeyDictionary[Labels, Shown] = WeakKeyDictionary()
         self._labels_of: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
-        self._rest = RestLayer(viewer, self._session)
-        self._session.events.field.connect(self._finish_strokes)
+        self._mosaic_layer = MosaicLayer(viewer, self._session)
+        self._session.events.roi.connect(self._finish_strokes)
         self._session.events.labels.connect(self._follow_labels)
-        self._session.events.rest.connect(self._follow_rest)
+        self._session.events.mosaic_labels.connect(self._follow_mosaic)
         self._session.events.embedding_rgb.connect(self._follow_colors)
         self._session.events.corrections.connect(self._follow_corrections)
         viewer.layers.events.removed.connect(self._layer_removed)
@@ -80,9 +80,9 @@ class ResultLayers(QObject):
         return None if self._editor is None else self._editor.layer
 
     @property
-    def rest_layer(self) -> Labels | None:
+    def mosaic_layer(self) -> Labels | None:
         """The layer that shows what is around the field of a large image, while there is one."""
-        return self._rest.layer
+        return self._mosaic_layer.layer
 
     @property
     def colors_layer(self) -> Image | None:
@@ -103,13 +103,13 @@ class ResultLayers(QObject):
         if not self._controller.set_image(image_input(layer, axes), earlier):
             return False
         self._controller.set_view(view_of(self._viewer, layer))
-        self._rest.want()
+        self._mosaic_layer.want()
         self._image = layer
         if self._editor is None and earlier is not None:
             self._edit(labels).adopt(self._shown.get(labels), earlier.found)
         return True
 
-    def other_lessons(self) -> list[Lesson]:
+    def other_lessons(self) -> list[CorrectedImage]:
         """Corrections of other images of this viewer, as their labels layers remember them."""
         lessons = []
         for image, labels in self._labels_of.items():
@@ -118,8 +118,8 @@ class ResultLayers(QObject):
             known = image in self._viewer.layers and labels in self._viewer.layers
             if known and image is not self._image and corrections is not None:
                 axes = kept["axes"]
-                part = image_input(image, axes).part(axes, kept.get("field"))
-                lessons.append(Lesson(part, axes, corrections))
+                part = image_input(image, axes).part(axes, kept.get("roi"))
+                lessons.append(CorrectedImage(part, axes, corrections))
         return lessons
 
     def refine(self, direction: Direction) -> None:
@@ -146,9 +146,9 @@ class ResultLayers(QObject):
     def close(self) -> None:
         """Stop following; layers stay as they are."""
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
-        self._session.events.field.disconnect(self._finish_strokes)
+        self._session.events.roi.disconnect(self._finish_strokes)
         self._session.events.labels.disconnect(self._follow_labels)
-        self._session.events.rest.disconnect(self._follow_rest)
+        self._session.events.mosaic_labels.disconnect(self._follow_mosaic)
         self._session.events.embedding_rgb.disconnect(self._follow_colors)
         self._session.events.corrections.disconnect(self._follow_corrections)
         self._forget_labels()
@@ -161,7 +161,7 @@ class ResultLayers(QObject):
             return
         editor = self._editor or self._edit(self._add_labels(labels))
         editor.show(labels)
-        if self._session.field is not None:
+        if self._session.roi is not None:
             self._place(editor.layer, editor.layer.ndim)
         self._write_metadata(editor.layer)
 
@@ -218,8 +218,8 @@ class ResultLayers(QObject):
         if self._editor is not None:
             self._editor.finish()
 
-    def _follow_rest(self, rest: Rest | None) -> None:
-        self._rest.show(rest, self._image, self.labels_layer)
+    def _follow_mosaic(self, mosaic_labels: MosaicLabels | None) -> None:
+        self._mosaic_layer.show(mosaic_labels, self._image, self.labels_layer)
 
     def _follow_corrections(self, corrections: NDArray[Any] | None) -> None:
         if self.labels_layer is not None:
@@ -237,8 +237,8 @@ class ResultLayers(QObject):
             "local_bandwidths": session.local_bandwidths,
             "corrections": session.corrections,
             "accepted": session.accepted,
-            "field": session.field,
-            "elsewhere": session.elsewhere,
+            "roi": session.roi,
+            "whole_image": session.whole_image,
         }
 
     # ----------------------------------------------------------------------------- colours
@@ -281,26 +281,26 @@ class ResultLayers(QObject):
         """Forget a layer the user deleted; the session still has what it showed."""
         if self.labels_layer is not None and event.value is self.labels_layer:
             self._forget_labels()
-        elif self.rest_layer is not None and event.value is self.rest_layer:
-            self._rest.was_removed()
+        elif self.mosaic_layer is not None and event.value is self.mosaic_layer:
+            self._mosaic_layer.was_removed()
         elif self._colors is not None and event.value is self._colors:
             self._colors = None
             self._controller.show_colors(False)
 
 
-def _left_behind(layer: Labels, shown: Shown | None) -> Earlier:
+def _left_behind(layer: Labels, shown: Shown | None) -> PreviousAnnotations:
     """Say what a labels layer of another image holds, and what was painted there since."""
     kept = layer.metadata.get(METADATA_KEY, {})
     labels = None if shown is None else shown.labels
     found = None if shown is None else shown.read(layer)
     local = kept.get("local_bandwidths", ())
-    return Earlier(
+    return PreviousAnnotations(
         corrections=kept.get("corrections"),
         local_bandwidths=local,
         axes=kept.get("axes", ""),
         shown=labels,
         found=found,
         accepted=kept.get("accepted", frozenset()),
-        field=kept.get("field"),
-        elsewhere=kept.get("elsewhere"),
+        roi=kept.get("roi"),
+        whole_image=kept.get("whole_image"),
     )

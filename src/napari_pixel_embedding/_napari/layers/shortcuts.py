@@ -29,12 +29,12 @@ KEYS = {
 """Letters that neither napari's viewer nor its labels layers use: join, holes, round, keep."""
 
 
-def told(key: str) -> str:
+def key_text(key: str) -> str:
     """Write a key as people read it: "Ctrl+Z"; on a Mac, "⌘Z".
 
     Examples
     --------
-    >>> told("J")
+    >>> key_text("J")
     'J'
     """
     if sys.platform == "darwin":

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.blockwise.roi import View
+    from napari_pixel_embedding.core.blockwise.roi import Viewport
 
 
-def view_of(viewer: Viewer, layer: Image | Labels) -> View:
+def view_of(viewer: Viewer, layer: Image | Labels) -> Viewport:
     """First and last position in view along each axis of a layer, in its finest pixels.
 
     Scale, rotation and whatever else lies between layer and world count: a rotated layer's view is

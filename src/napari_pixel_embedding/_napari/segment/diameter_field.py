@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Shapes
 from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QWidget
 
-from napari_pixel_embedding._napari.widgets.panel import allow, button, row, text
+from napari_pixel_embedding._napari.widgets.panel import button, row, set_enabled, text
 from napari_pixel_embedding.core.inference.object_scale import DIAMETERS, zoom_for
 from napari_pixel_embedding.core.model.config import ModelFileError, find_model, read_config
 
@@ -76,13 +76,13 @@ class DiameterField(QWidget):
         self.number.blockSignals(True)
         self.number.setValue(session.diameter or 0.0)
         self.number.blockSignals(False)
-        unable = _hindrance(self._config)
-        allow(self.number, _TOOLTIP, unable if session.diameter is None else None)
+        unable = _disabled_reason(self._config)
+        set_enabled(self.number, _TOOLTIP, unable if session.diameter is None else None)
         nothing = "Open an image first." if self._image is None else None
         busy = "The objects are being measured." if session.measuring else None
         running = "A run is under way." if session.running else None
-        allow(self.measure_button, _MEASURE, unable or nothing or busy or running)
-        allow(self.line_button, _DRAW, unable or nothing)
+        set_enabled(self.measure_button, _MEASURE, unable or nothing or busy or running)
+        set_enabled(self.line_button, _DRAW, unable or nothing)
         self.line_button.setText("Draw" if self._line_layer() is None else "Take line")
         self.hint.setText(self._hint())
         self.hint.setVisible(bool(self.hint.text()))
@@ -150,7 +150,7 @@ def _config_of(source: Any) -> ModelConfig | None:
         return None
 
 
-def _hindrance(config: ModelConfig | None) -> str | None:
+def _disabled_reason(config: ModelConfig | None) -> str | None:
     if config is None:
         return "Choose a model first."
     if config.object_diameter is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QGridLayout, QWidget
 
 from napari_pixel_embedding._napari.layers.object_picker import MODIFIER
-from napari_pixel_embedding._napari.widgets.panel import allow, button, text
+from napari_pixel_embedding._napari.widgets.panel import button, set_enabled, text
 
 if TYPE_CHECKING:
     from napari_pixel_embedding._napari.workspace import Workspace
@@ -48,10 +48,10 @@ class ObjectCuts(QWidget):
         count = sum(map(len, session.local_bandwidths))
         self.note.setText(session.cut_status or _told(count, self._clicked_object()))
         missing = None if clicked is not None else "Click an object in the labels layer first."
-        allow(self.finer, f"{_FINER}\n{_WHEEL}", missing)
-        allow(self.coarser, f"{_COARSER}\n{_WHEEL}", missing)
-        allow(self.undo, _UNDO, None if session.local_past else "There is nothing to undo.")
-        allow(self.reset, _RESET, None if count else "No object has a bandwidth of its own.")
+        set_enabled(self.finer, f"{_FINER}\n{_WHEEL}", missing)
+        set_enabled(self.coarser, f"{_COARSER}\n{_WHEEL}", missing)
+        set_enabled(self.undo, _UNDO, None if session.local_past else "There is nothing to undo.")
+        set_enabled(self.reset, _RESET, None if count else "No object has a bandwidth of its own.")
 
     def _clicked_object(self) -> int:
         labels, clicked = self._session.labels, self._workspace.layers.clicked_pixel

@@ -17,7 +17,7 @@ from napari_pixel_embedding._napari.widgets.choosers import (
     ViewsChooser,
 )
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
-from napari_pixel_embedding._napari.widgets.panel import Panel, allow, button, group, text
+from napari_pixel_embedding._napari.widgets.panel import Panel, button, group, set_enabled, text
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class SegmentPanel(Panel):
         self.progress = QProgressBar()
         self.status = text()
         self.methods = MethodChooser()
-        self.rest_status = text()
+        self.mosaic_status = text()
         self.form = ParamsForm(ClusterParams(), sliders=True)
         self.count = text()
         self.auto_button = button("Auto", _AUTO, self.controller.choose_bandwidth)
@@ -126,7 +126,7 @@ class SegmentPanel(Panel):
         column.addLayout(buttons)
         column.addWidget(self.progress)
         column.addWidget(self.status)
-        column.addWidget(self.rest_status)
+        column.addWidget(self.mosaic_status)
         self.column.addWidget(box)
         self._lay_out_sliders()
         self.column.addStretch()
@@ -175,9 +175,9 @@ class SegmentPanel(Panel):
             self.follow(signal, self._refresh)
         for signal in (events.diameter, events.measuring, events.measured, events.running):
             self.follow(signal, self.diameter.refresh)
-        for signal in (events.filling, events.rest_progress, events.rest_status):
+        for signal in (events.filling, events.mosaic_progress, events.mosaic_status):
             self.follow(signal, self._refresh)
-        for signal in (events.labels, events.rest, events.filling):
+        for signal in (events.labels, events.mosaic_labels, events.filling):
             self.follow(signal, self._show_count)
         self.follow(events.stability, self._show_curve)
         for signal in (events.labels, events.cut_status, events.local_past):
@@ -191,14 +191,14 @@ class SegmentPanel(Panel):
 
     def _refresh(self, *_: Any) -> None:
         session = self.session
-        allow(self.run_button, _RUN, self._hindrance())
+        set_enabled(self.run_button, _RUN, self._disabled_reason())
         busy = session.running or session.filling
-        allow(self.cancel_button, _CANCEL, None if busy else "Nothing is running.")
-        fraction = session.progress if session.running else session.rest_progress
+        set_enabled(self.cancel_button, _CANCEL, None if busy else "Nothing is running.")
+        fraction = session.progress if session.running else session.mosaic_progress
         self.progress.setValue(round(100 * fraction))
         self.progress.setVisible(busy)
-        self.rest_status.setText(session.rest_status)
-        self.rest_status.setVisible(bool(session.rest_status))
+        self.mosaic_status.setText(session.mosaic_status)
+        self.mosaic_status.setVisible(bool(session.mosaic_status))
         self.status.setText(session.error or session.status)
         self.status.setStyleSheet("color: #e05a4a;" if session.error else "")
         self.status.setVisible(bool(self.status.text()))
@@ -206,7 +206,7 @@ class SegmentPanel(Panel):
     def _show_choice(self) -> None:
         self.diameter.show_choice(self.images.layer, self.models.source)
 
-    def _hindrance(self) -> str | None:
+    def _disabled_reason(self) -> str | None:
         if self.session.running:
             return "A run is under way: wait for it, or cancel it."
         if self.images.layer is None:
@@ -224,16 +224,16 @@ class SegmentPanel(Panel):
         if session.object_count:
             size = size_text(session.median_size, layer, session.embedding_maps[0].ndim)
             parts.append(f"median {size}")
-        if session.rest is not None:
+        if session.mosaic_labels is not None:
             where = "the blocks so far" if session.filling else "all blocks"
-            parts.append(f"{session.rest.object_count:,} in {where}")
+            parts.append(f"{session.mosaic_labels.object_count:,} in {where}")
         if session.corrected_count:
             parts.append(f"{session.corrected_count:,} corrected")
         self.count.setText(", ".join(parts))
 
     def _show_curve(self, *_: Any) -> None:
         curve = self.session.stability
-        allow(self.auto_button, _AUTO, None if curve is not None else "Run a model first.")
+        set_enabled(self.auto_button, _AUTO, None if curve is not None else "Run a model first.")
         if curve is not None:
             self.curve = self.curve or self._add_curve()
             self.curve.show_curve(curve)
@@ -246,7 +246,7 @@ class SegmentPanel(Panel):
         """Fit the sliders to the model; not at every tick, for it lays the panel out anew."""
         session = self.session
         missing = None if session.embedding_maps else "Run a model first."
-        allow(self.objects, _SLIDERS, missing)
+        set_enabled(self.objects, _SLIDERS, missing)
         if session.model is not None:
             config = session.model.config
             self.form.set_range("bandwidth", *bandwidth_range(config.space, config.delta_var))

@@ -15,10 +15,10 @@ from napari_pixel_embedding._napari.widgets.form import ParamsForm
 from napari_pixel_embedding._napari.widgets.panel import (
     NO_RESULT,
     Panel,
-    allow,
     button,
     group,
     row,
+    set_enabled,
     text,
 )
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
@@ -44,8 +44,8 @@ _MORE = (
     "held_back",
     "border",
     "trust_background",
-    "unknown",
-    "second_look",
+    "unlabelled_weight",
+    "self_training",
     "batch_size",
     "crop",
     "seed",
@@ -175,21 +175,23 @@ class FineTunePanel(Panel):
 
     def _allow_buttons(self) -> None:
         session = self.session
-        allow(self.start_button, _START, self._hindrance())
-        allow(self.stop_button, _STOP, None if session.tuning else "Nothing is learnt just now.")
+        set_enabled(self.start_button, _START, self._disabled_reason())
+        set_enabled(
+            self.stop_button, _STOP, None if session.tuning else "Nothing is learnt just now."
+        )
         tuned = None if session.tuned_model is not None else "Fine-tune first."
         busy = "A run is under way." if session.running else None
-        allow(self.use_button, _USE, tuned or busy)
+        set_enabled(self.use_button, _USE, tuned or busy)
         revert = session.tuned_model is None and session.parent_model is not None
         self.discard_button.setText("Revert" if revert else "Discard")
-        allow(
+        set_enabled(
             self.discard_button,
             _REVERT if revert else _DISCARD,
             busy if revert else tuned,
         )
-        allow(self.save_model_button, _SAVE_MODEL, None if session.model else NO_RESULT)
+        set_enabled(self.save_model_button, _SAVE_MODEL, None if session.model else NO_RESULT)
 
-    def _hindrance(self) -> str | None:
+    def _disabled_reason(self) -> str | None:
         """Say why there is no starting now."""
         session = self.session
         here = session.corrected_count if session.corrections is not None else 0
@@ -215,9 +217,9 @@ class FineTunePanel(Panel):
     def _show_status(self, *_: Any) -> None:
         session = self.session
         left = session.training[-1].seconds_left if session.tuning and session.training else None
-        told = session.tuning_status if left is None else f"{_duration(left)} left"
-        self.status.setText(told)
-        self.status.setVisible(bool(told))
+        message = session.tuning_status if left is None else f"{_duration(left)} left"
+        self.status.setText(message)
+        self.status.setVisible(bool(message))
 
     def _show_report(self, *_: Any) -> None:
         report, model = self.session.tuning_report, self.session.tuned_model

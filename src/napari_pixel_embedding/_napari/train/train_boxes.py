@@ -16,12 +16,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pixel_embedding._napari.widgets.choosers import Choice
-from napari_pixel_embedding._napari.widgets.panel import allow, button, group, row, text
+from napari_pixel_embedding._napari.widgets.panel import button, group, row, set_enabled, text
 from napari_pixel_embedding.core.model.config import ModelConfig, list_models
-from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, SYSTEMS
+from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, PRESETS
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.datasets.inspection import BadPair, TrainingPlan
+    from napari_pixel_embedding.core.datasets.inspection import TrainingPlan, UnusablePair
     from napari_pixel_embedding.session import TrainingRun
 
 _FOLDER = "A folder that holds images/ and masks/, label images of the same names."
@@ -118,7 +118,7 @@ class ModelBox(QWidget):
     def __init__(self, training: TrainingRun) -> None:
         super().__init__()
         self._training = training
-        self.systems, self.sizes, self.starts = Choice(_SYSTEM), Choice(_SIZE), Choice(_START)
+        self.presets, self.sizes, self.starts = Choice(_SYSTEM), Choice(_SIZE), Choice(_START)
         self.position, self.scale = QCheckBox("Position"), QDoubleSpinBox()
         self.dim = QSpinBox()
         self.output_button = button("", _OUTPUT, self.choose_output)
@@ -130,7 +130,7 @@ class ModelBox(QWidget):
         self.refresh()
 
     def _fill_choices(self) -> None:
-        self.systems.refill([(_TITLES[name], name) for name in SYSTEMS], None)
+        self.presets.refill([(_TITLES[name], name) for name in PRESETS], None)
         sizes = [(f"{name} ({_WEIGHTS[name]} weights)", name) for name in NETWORK_SIZES]
         self.sizes.refill(sizes, None)
         self.scale.setRange(0.5, 500)
@@ -145,7 +145,7 @@ class ModelBox(QWidget):
         column.addLayout(
             _grid(
                 ("Start from", self.starts),
-                ("System", self.systems),
+                ("System", self.presets),
                 ("Size", self.sizes),
                 ("Embedding", self.dim),
             )
@@ -157,7 +157,7 @@ class ModelBox(QWidget):
 
     def _connect(self) -> None:
         change = self._training.change_recipe
-        self.systems.activated.connect(lambda _: change(system=self.systems.currentData()))
+        self.presets.activated.connect(lambda _: change(preset=self.presets.currentData()))
         self.sizes.activated.connect(self._choose_size)
         self.starts.activated.connect(self._choose_start)
         self.dim.editingFinished.connect(self._take_numbers)
@@ -229,7 +229,7 @@ class ModelBox(QWidget):
         """Show the recipe."""
         recipe = self._training.state.recipe
         fixed = None if recipe.start is None else _FIXED
-        for choice, chosen in ((self.systems, recipe.system), (self.sizes, recipe.size)):
+        for choice, chosen in ((self.presets, recipe.preset), (self.sizes, recipe.size)):
             choice.setCurrentIndex(choice.findData(chosen))
         self.starts.refill(_starts(recipe.start), recipe.start)
         numbers = self._numbers()
@@ -237,10 +237,10 @@ class ModelBox(QWidget):
         self.position.setChecked(numbers["coordinate_scale"] is not None)
         if numbers["coordinate_scale"] is not None:
             self.scale.setValue(numbers["coordinate_scale"])
-        for widget, told in ((self.systems, _SYSTEM), (self.sizes, _SIZE), (self.dim, _DIM)):
-            allow(widget, told, fixed)
-        allow(self.position, _POSITION, fixed)
-        allow(self.scale, _POSITION, fixed or (None if self.position.isChecked() else "Off."))
+        for widget, tooltip in ((self.presets, _SYSTEM), (self.sizes, _SIZE), (self.dim, _DIM)):
+            set_enabled(widget, tooltip, fixed)
+        set_enabled(self.position, _POSITION, fixed)
+        set_enabled(self.scale, _POSITION, fixed or (None if self.position.isChecked() else "Off."))
         _show_path(self.output_button, self._training.state.output, _OUTPUT, "Choose file …")
 
 
@@ -304,7 +304,7 @@ def _plan_text(plan: TrainingPlan) -> str:
     return "<br>".join(lines)
 
 
-def _bad_text(bad: tuple[BadPair, ...], count: int) -> str:
+def _bad_text(bad: tuple[UnusablePair, ...], count: int) -> str:
     lines = [f"{count} file{'' if count == 1 else 's'} cannot be used:"]
     lines += [f"{one.name}: {_first_sentence(one.why)}" for one in bad]
     if count > len(bad):

@@ -9,10 +9,17 @@ from qtpy.QtWidgets import QListWidget, QMessageBox, QProgressBar
 from superqt import QCollapsible
 
 from napari_pixel_embedding._napari.segment.panel import SegmentPanel
-from napari_pixel_embedding._napari.train.example_layers import ExampleLayers
 from napari_pixel_embedding._napari.train.train_boxes import DataBox, ModelBox
+from napari_pixel_embedding._napari.train.worst_image_layers import WorstImageLayers
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
-from napari_pixel_embedding._napari.widgets.panel import Panel, allow, button, group, row, text
+from napari_pixel_embedding._napari.widgets.panel import (
+    Panel,
+    button,
+    group,
+    row,
+    set_enabled,
+    text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,12 +59,12 @@ class TrainPanel(Panel):
         self.status = text()
         self.worst = QListWidget()
         self.plot: Any = None
-        self._examples = ExampleLayers(self.workspace.viewer)
+        self._worst_images = WorstImageLayers(self.workspace.viewer)
         self._lay_out()
         self._follow_training()
         self._refresh()
         self._show_steps(self.training.state.steps)
-        self._show_examples()
+        self._show_worst_images()
 
     def retire(self) -> None:
         """Take the plot down too: pyqtgraph's menus outlive a plot that was not closed."""
@@ -133,7 +140,7 @@ class TrainPanel(Panel):
 
     def open_example(self, index: int) -> None:
         """Show one of the worst images with its mask and what the model found."""
-        self._examples.show(self.training.state.examples[index])
+        self._worst_images.show(self.training.state.worst_images[index])
 
     # ------------------------------------------------------------------ following the training
 
@@ -147,7 +154,7 @@ class TrainPanel(Panel):
             self.follow(signal, self.model.refresh)
         self.follow(events.recipe, self._show_recipe)
         self.follow(events.steps, self._show_steps)
-        self.follow(events.examples, self._show_examples)
+        self.follow(events.worst_images, self._show_worst_images)
         for signal in (
             events.plan,
             events.output,
@@ -173,15 +180,17 @@ class TrainPanel(Panel):
             widget.setEnabled(not state.running)
         step = state.interrupted
         self.start_button.setText("Start" if step is None else f"Go on from step {step:,}")
-        allow(self.start_button, _START, busy or _missing(state))
+        set_enabled(self.start_button, _START, busy or _missing(state))
         self.anew_button.setVisible(step is not None and not state.running)
-        allow(self.anew_button, _ANEW, busy or _missing(state))
-        allow(self.stop_button, _STOP, None if state.running else "Nothing is trained just now.")
+        set_enabled(self.anew_button, _ANEW, busy or _missing(state))
+        set_enabled(
+            self.stop_button, _STOP, None if state.running else "Nothing is trained just now."
+        )
         trained = None if state.trained else "Train a model first."
         unheld = None if state.plan and state.plan.split.validation else "Nothing to validate on."
         looking = "They are being looked for." if state.judging else None
-        allow(self.look_button, _LOOK, trained or unheld or looking)
-        allow(self.use_button, _USE, trained)
+        set_enabled(self.look_button, _LOOK, trained or unheld or looking)
+        set_enabled(self.use_button, _USE, trained)
         self.results.setVisible(bool(state.trained))
         self.progress.setVisible(state.running)
         self._show_status()
@@ -202,9 +211,9 @@ class TrainPanel(Panel):
         self.progress.setValue(done)
         self._show_status()
 
-    def _show_examples(self, *_: Any) -> None:
+    def _show_worst_images(self, *_: Any) -> None:
         self.worst.clear()
-        for example in self.training.state.examples:
+        for example in self.training.state.worst_images:
             self.worst.addItem(f"AP {example.ap:.2f}   {example.name}")
         self.worst.setVisible(self.worst.count() > 0)
         self.worst.setFixedHeight(_LINE * min(self.worst.count(), _LISTED) + 8)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment
 from napari_pixel_embedding._napari.layers.viewport import view_of
-from napari_pixel_embedding.session import Field
+from napari_pixel_embedding.session import ImageRegion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.core.blockwise.roi import View
+    from napari_pixel_embedding.core.blockwise.roi import Viewport
     from napari_pixel_embedding.session import Preview
 
 Comparison = Literal["before", "after", "beside"]
@@ -80,7 +80,7 @@ class TunedLayers(QObject):
         """Ask for a preview of what is on the canvas now."""
         layer = self._workspace.layers.labels_layer
         if layer is not None:
-            self._workspace.controller.preview_tuning(self._field(layer))
+            self._workspace.controller.preview_tuning(self._region(layer))
 
     def show(self, mode: Comparison) -> None:
         """Show the objects before, after, or both side by side."""
@@ -104,14 +104,14 @@ class TunedLayers(QObject):
         if self._session.tuned_model is not None and self._mode != "beside":
             self._settling.start()
 
-    def _field(self, layer: Labels) -> Field:
+    def _region(self, layer: Labels) -> ImageRegion:
         """Describe the part of the labels layer that is on the canvas, around its middle."""
         seen = view_of(self._workspace.viewer, layer)
         shape, view = self._session.labels_shape, Alignment.of(self._session).lift_view(seen)
         if not self._session.has_frames:
-            return Field(None, _within(shape, view))
+            return ImageRegion(None, _within(shape, view))
         frame = int(np.clip(view[0][0], 0, shape[0] - 1))
-        return Field(frame, _within(shape[1:], view[1:]))
+        return ImageRegion(frame, _within(shape[1:], view[1:]))
 
     # ---------------------------------------------------------------------------- the layers
 
@@ -135,13 +135,13 @@ class TunedLayers(QObject):
         elif beside:
             shown.append(self._show_image(objects, preview))
         for layer in shown:
-            layer.translate = self._origin(preview.field, objects, beside)
+            layer.translate = self._origin(preview.region, objects, beside)
         objects.visible, labels.visible = self._mode != "after", self._mode != "before"
         if self._image is not None:
             self._image.visible = beside
 
     def _show_labels(self, objects: Labels, preview: Preview) -> Labels:
-        data = self._lay(preview.labels, preview.field)
+        data = self._lay(preview.labels, preview.region)
         if self._labels is None:
             layers = self._workspace.viewer.layers
             placed = self._common("tuned", objects)
@@ -154,7 +154,7 @@ class TunedLayers(QObject):
         return self._labels
 
     def _show_image(self, objects: Labels, preview: Preview) -> Image:
-        data = self._lay(self._pixels(preview.field), preview.field)
+        data = self._lay(self._pixels(preview.region), preview.region)
         if self._image is None:
             below = self._workspace.viewer.layers.index(self._labels)
             self._image = self._insert(below, Image(data, **self._common("beside", objects)))
@@ -181,26 +181,26 @@ class TunedLayers(QObject):
         layers.selection.active = active
         return layer
 
-    def _pixels(self, field: Field) -> NDArray[Any]:
+    def _pixels(self, region: ImageRegion) -> NDArray[Any]:
         """Cut the field out of the image, without its channels."""
         image = self._session.worked_image
         if image is None:
-            return np.zeros([part.stop - part.start for part in field.pixels])
-        spatial = dict(zip("ZYX"[-len(field.pixels) :], field.pixels, strict=True))
-        index = [field.frame if a == "T" else spatial.get(a, 0) for a in self._session.axes]
-        data = image.data if self._session.field is None else np.asarray(image.data)
+            return np.zeros([part.stop - part.start for part in region.pixels])
+        spatial = dict(zip("ZYX"[-len(region.pixels) :], region.pixels, strict=True))
+        index = [region.frame if a == "T" else spatial.get(a, 0) for a in self._session.axes]
+        data = image.data if self._session.roi is None else np.asarray(image.data)
         return np.asarray(data[tuple(index)])
 
-    def _lay(self, array: NDArray[Any], field: Field) -> NDArray[Any]:
-        framed = array if field.frame is None else array[None]
+    def _lay(self, array: NDArray[Any], region: ImageRegion) -> NDArray[Any]:
+        framed = array if region.frame is None else array[None]
         return Alignment.of(self._session).lay(framed)
 
-    def _origin(self, field: Field, objects: Labels, beside: bool) -> NDArray[Any]:
+    def _origin(self, region: ImageRegion, objects: Labels, beside: bool) -> NDArray[Any]:
         """World position of the field's first pixel, or of a place to its right."""
-        start = [float(side.start) for side in field.pixels]
+        start = [float(side.start) for side in region.pixels]
         if beside:
             start[-1] = self._session.labels_shape[-1] * _GAP
-        framed = start if field.frame is None else [float(field.frame), *start]
+        framed = start if region.frame is None else [float(region.frame), *start]
         axis = Alignment.of(self._session).axis
         if axis is not None:
             framed.insert(axis, 0.0)
@@ -222,7 +222,7 @@ class TunedLayers(QObject):
             self._remove()
 
 
-def _within(shape: tuple[int, ...], view: View) -> tuple[slice, ...]:
+def _within(shape: tuple[int, ...], view: Viewport) -> tuple[slice, ...]:
     """Cut a view to the image and to the largest size, around the middle of what is seen."""
     sides = []
     for size, most, (first, last) in zip(shape, _MOST[len(shape)], view, strict=True):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding._napari.workspace import Workspace
     from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, TuningReport
-    from napari_pixel_embedding.session import Lesson
+    from napari_pixel_embedding.session import CorrectedImage
 
 THIS, ALL, FOLDER = range(3)
 _FROM = "Whose corrections are learnt from. Images of this viewer count once they are corrected."
@@ -47,14 +47,14 @@ class SourceBox(QGroupBox):
         self.choice.setToolTip(_FROM)
         self.choice.activated.connect(self._chosen)
         self.folder = ""
-        self.told = text()
+        self.summary = text()
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 10, 8, 8)
         column.addWidget(self.choice)
-        column.addWidget(self.told)
+        column.addWidget(self.summary)
         self.refresh()
 
-    def others(self) -> list[Lesson]:
+    def others(self) -> list[CorrectedImage]:
         """Return the other images whose corrections are wanted."""
         return [] if self.choice.currentIndex() == THIS else self._workspace.layers.other_lessons()
 
@@ -67,7 +67,7 @@ class SourceBox(QGroupBox):
             parts.append(f"{len(others)} other image{'s' if len(others) > 1 else ''}")
         if self.folder:
             parts.append(f"the folder {self.folder}")
-        self.told.setText(", ".join(parts))
+        self.summary.setText(", ".join(parts))
 
     def _chosen(self, index: int) -> None:
         self.folder = ""

@@ -292,7 +292,7 @@ class MethodChooser(Choice):
             "decide: computed anew at each change, without seed depth and without cuts of single "
             "objects; corrections stay on top. It needs the package bioimage-cpp."
         )
-        self.refill([("Live clusters", "index"), ("Mutex watershed", "mutex")], "index")
+        self.refill([("Live clusters", "mean_shift"), ("Mutex watershed", "mutex")], "mean_shift")
 
     def show_method(self, method: Method) -> None:
         """Show the method that the session goes by."""

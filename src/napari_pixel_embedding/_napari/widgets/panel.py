@@ -137,9 +137,9 @@ def button(title: str, tooltip: str, clicked: Callable[[], Any]) -> QPushButton:
     return made
 
 
-def allow(widget: QWidget, tooltip: str, hindrance: str | None) -> None:
+def set_enabled(widget: QWidget, tooltip: str, disabled_reason: str | None) -> None:
     """Enable a widget, or disable it with a tooltip that says what hinders it."""
-    widget.setEnabled(hindrance is None)
-    told = tooltip if hindrance is None else f"{tooltip}\n\n{hindrance}"
-    if told != widget.toolTip():  # Qt sends events for an equal one too
-        widget.setToolTip(told)
+    widget.setEnabled(disabled_reason is None)
+    text_shown = tooltip if disabled_reason is None else f"{tooltip}\n\n{disabled_reason}"
+    if text_shown != widget.toolTip():  # Qt sends events for an equal one too
+        widget.setToolTip(text_shown)

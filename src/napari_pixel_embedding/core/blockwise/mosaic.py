@@ -36,7 +36,7 @@ Place = tuple[int, LocalBandwidth]
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class IndexedBlock:
     """A block and its index.
 
     Parameters
@@ -59,7 +59,9 @@ class Piece:
     open_ended: NDArray[np.integer[Any]]
 
     @classmethod
-    def of(cls, block: Block, index: ClusterIndex, offset: int, shape: Sequence[int]) -> Piece:
+    def of(
+        cls, block: Block, index: ClusterIndex, offset: int, shape: Sequence[int]
+    ) -> IndexedBlock:
         """Look at the base regions of a block of an image of ``shape``."""
         core = index.base[within(block.core, block.window)]
         present = np.bincount(core.ravel(), minlength=index.region_count + 1) > 0
@@ -76,7 +78,7 @@ class Piece:
         own = self.index.lookup(params, local).astype(np.uint32)
         return np.where(own > 0, own + np.uint32(self.offset), np.uint32(0))
 
-    def contacts(self, other: Piece) -> Contacts | None:
+    def contacts(self, other: IndexedBlock) -> Contacts | None:
         """Count what lies on what where two windows overlap; None where they do not."""
         if self.block.frame != other.block.frame:
             return None
@@ -127,11 +129,11 @@ class Mosaic:
     ----------
     shape : tuple of int
         Pixels of the finest level along ([Z,] Y, X).
-    pieces : tuple of Piece
+    indexed_blocks : tuple of IndexedBlock
         Finished blocks.
     seams : tuple of Seam
         Of every two pieces that overlap.
-    field : Piece, optional
+    roi : IndexedBlock, optional
         What is shown on its own, over the mosaic: its ids, below ``FIRST_ID``, are as they are, and
         objects across its border take them.
     next_offset : int
@@ -139,23 +141,23 @@ class Mosaic:
     """
 
     shape: tuple[int, ...]
-    pieces: tuple[Piece, ...] = ()
+    indexed_blocks: tuple[IndexedBlock, ...] = ()
     seams: tuple[Seam, ...] = ()
-    field: Piece | None = None
+    roi: IndexedBlock | None = None
     next_offset: int = FIRST_ID
 
     @property
     def blocks(self) -> tuple[Block, ...]:
         """Blocks that are finished."""
-        return tuple(piece.block for piece in self.pieces)
+        return tuple(piece.block for piece in self.indexed_blocks)
 
     def with_block(self, block: Block, index: ClusterIndex) -> Mosaic:
         """Add a block, with the index of its window."""
-        piece = Piece.of(block, index, self.next_offset, self.shape)
-        others = self.pieces if self.field is None else (*self.pieces, self.field)
+        piece = IndexedBlock.of(block, index, self.next_offset, self.shape)
+        others = self.indexed_blocks if self.roi is None else (*self.indexed_blocks, self.roi)
         return replace(
             self,
-            pieces=(*self.pieces, piece),
+            indexed_blocks=(*self.indexed_blocks, piece),
             seams=(*self.seams, *_seams(piece, others)),
             next_offset=self.next_offset + max(index.region_count, 1),  # one of its own each
         )
@@ -163,23 +165,25 @@ class Mosaic:
     def only(self, blocks: Iterable[Block]) -> Mosaic:
         """Leave out all pieces but those of some blocks."""
         wanted = set(map(_key, blocks))
-        pieces = tuple(piece for piece in self.pieces if _key(piece.block) in wanted)
-        left = {piece.offset for piece in pieces} | {0}
+        indexed_blocks = tuple(
+            piece for piece in self.indexed_blocks if _key(piece.block) in wanted
+        )
+        left = {piece.offset for piece in indexed_blocks} | {0}
         seams = tuple(s for s in self.seams if s.first in left and s.second in left)
-        return replace(self, pieces=pieces, seams=seams)
+        return replace(self, indexed_blocks=indexed_blocks, seams=seams)
 
     def missing(self, blocks: Iterable[Block]) -> list[Block]:
         """Those of some blocks that are not finished, in their order."""
         finished = set(map(_key, self.blocks))
         return [block for block in blocks if _key(block) not in finished]
 
-    def with_field(self, field: tuple[Block, ClusterIndex] | None) -> Mosaic:
+    def with_roi(self, roi: tuple[Block, ClusterIndex] | None) -> Mosaic:
         """Join the objects across the border of another field from now on, or of none."""
         seams = tuple(seam for seam in self.seams if seam.second != 0)
-        piece = None if field is None else Piece.of(*field, 0, self.shape)
+        piece = None if roi is None else IndexedBlock.of(*roi, 0, self.shape)
         if piece is not None:
-            seams += _seams(piece, self.pieces, swapped=True)
-        return replace(self, field=piece, seams=seams)
+            seams += _seams(piece, self.indexed_blocks, swapped=True)
+        return replace(self, roi=piece, seams=seams)
 
     def cut(self, params: ClusterParams, places: Sequence[Place] = ()) -> MosaicCut:
         """Cut all pieces at one bandwidth and join the objects at their seams.
@@ -190,7 +194,7 @@ class Mosaic:
         places : sequence of (int, LocalBandwidth)
             Objects with a bandwidth of their own, in pixels of the whole image.
         """
-        every = self.pieces if self.field is None else (*self.pieces, self.field)
+        every = self.indexed_blocks if self.roi is None else (*self.indexed_blocks, self.roi)
         lookups = {piece.offset: piece.lookup(params, places) for piece in every}
         cut_off = {p.offset: np.unique(lookups[p.offset][p.open_ended]) for p in every}
         pairs = [
@@ -202,15 +206,17 @@ class Mosaic:
             for seam in self.seams
         ]
         ids, names = joined(pairs)
-        tables = tuple(renamed(lookups[piece.offset], ids, names) for piece in self.pieces)
-        return MosaicCut(self.shape, self.pieces, tables, params.foreground_threshold)
+        tables = tuple(renamed(lookups[piece.offset], ids, names) for piece in self.indexed_blocks)
+        return MosaicCut(self.shape, self.indexed_blocks, tables, params.foreground_threshold)
 
 
 def _key(block: Block) -> tuple[int, ...]:
     return (block.frame, *(n for part in block.core for n in (part.start, part.stop)))
 
 
-def _seams(piece: Piece, others: Iterable[Piece], swapped: bool = False) -> tuple[Seam, ...]:
+def _seams(
+    piece: IndexedBlock, others: Iterable[IndexedBlock], swapped: bool = False
+) -> tuple[Seam, ...]:
     found = []
     for other in others:
         first, second = (other, piece) if swapped else (piece, other)
@@ -228,7 +234,7 @@ class MosaicCut:
     ----------
     shape : tuple of int
         Pixels along ([Z,] Y, X).
-    pieces : tuple of Piece
+    indexed_blocks : tuple of IndexedBlock
     tables : tuple of array of uint32
         Id of the object of each base region of each piece.
     foreground_threshold : float
@@ -240,7 +246,7 @@ class MosaicCut:
     """
 
     shape: tuple[int, ...]
-    pieces: tuple[Piece, ...]
+    indexed_blocks: tuple[IndexedBlock, ...]
     tables: tuple[NDArray[np.uint32], ...]
     foreground_threshold: float
     corrections: SparseLabels | None = None
@@ -250,7 +256,7 @@ class MosaicCut:
         """Count the objects of the finished blocks, each once."""
         own = [
             np.unique(table[piece.present])
-            for piece, table in zip(self.pieces, self.tables, strict=True)
+            for piece, table in zip(self.indexed_blocks, self.tables, strict=True)
         ]
         ids = np.unique(np.concatenate(own)) if own else np.zeros(0, int)
         return int(np.count_nonzero(ids))
@@ -275,7 +281,7 @@ class MosaicCut:
         steps = steps or (1,) * len(box)
         grid = [np.arange(p.start, p.stop, step) for p, step in zip(box, steps, strict=True)]
         out = np.zeros([len(along) for along in grid], np.uint32)
-        for piece, table in zip(self.pieces, self.tables, strict=True):
+        for piece, table in zip(self.indexed_blocks, self.tables, strict=True):
             both = common(piece.block.core, box)
             if piece.block.frame == frame and both is not None:
                 there, here = _on_grid(both, box, piece.block.window, steps)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.boxes import Box
     from napari_pixel_embedding.core.model.config import ModelConfig
 
-View = tuple[tuple[float, float], ...]
+Viewport = tuple[tuple[float, float], ...]
 """What is seen of an image: first and last position along each of its axes, colours left out."""
 
-FIELD_PIXELS = 2**22
+ROI_PIXELS = 2**22
 """Pixels of a field at most (2048 × 2048): a few seconds of a network on a CPU."""
 
 _SMALLEST = {"Z": 32, "Y": 512, "X": 512}
@@ -31,7 +31,7 @@ _SMALLEST = {"Z": 32, "Y": 512, "X": 512}
 
 
 @dataclass(frozen=True)
-class Field:
+class ROI:
     """A part of a large image that is worked on in one piece.
 
     Parameters
@@ -153,7 +153,7 @@ def count_pixels(axes: str, shape: Sequence[int]) -> int:
     return math.prod(n for n, letter in zip(shape, axes, strict=True) if letter != "C")
 
 
-def sees(axes: str, shape: Sequence[int], view: View | None) -> bool:
+def sees(axes: str, shape: Sequence[int], view: Viewport | None) -> bool:
     """Whether a view shows any pixel of an image."""
     if view is None:
         return False
@@ -161,13 +161,13 @@ def sees(axes: str, shape: Sequence[int], view: View | None) -> bool:
     return all(high > 0 and low < n for letter, n, (low, high) in parts if letter in "ZYX")
 
 
-def choose_field(
+def choose_roi(
     axes: str,
     shapes: Sequence[Sequence[int]],
-    view: View | None,
+    view: Viewport | None,
     most: int,
     stride: int = 1,
-) -> Field:
+) -> ROI:
     """Choose the part of a large image to begin with: what is seen of it.
 
     The finest level is taken at which the view has at most so many pixels; of the coarsest one,
@@ -189,8 +189,8 @@ def choose_field(
     Examples
     --------
     >>> view = ((1000.0, 5000.0), (2000.0, 6000.0))
-    >>> field = choose_field("YX", [(9000, 9000), (4500, 4500)], view, 2048**2)
-    >>> field.level, field.start, field.shape
+    >>> roi = choose_roi("YX", [(9000, 9000), (4500, 4500)], view, 2048**2)
+    >>> roi.level, roi.start, roi.shape
     (1, (500, 1000), (2000, 2000))
     """
     at = [n for n, letter in enumerate(axes) if letter in "ZYX"]
@@ -207,10 +207,10 @@ def choose_field(
     middles = [(low + high) / 2 / f for (low, high), f in zip(seen, factor, strict=True)]
     parts = [_snap(*part, stride) for part in zip(middles, sides, size, strict=True)]
     start, extent = (tuple(values) for values in zip(*parts, strict=True))
-    return Field(level, factor, start, extent, _frame(axes, shapes[0], view))
+    return ROI(level, factor, start, extent, _frame(axes, shapes[0], view))
 
 
-def _seen(axes: str, shape: Sequence[int], view: View | None) -> list[tuple[float, float]]:
+def _seen(axes: str, shape: Sequence[int], view: Viewport | None) -> list[tuple[float, float]]:
     """First and last position in view along each spatial axis; the middle if nothing is."""
     sizes = [(n, size) for n, (a, size) in enumerate(zip(axes, shape, strict=True)) if a in "ZYX"]
     if view is None or not sees(axes, shape, view):
@@ -238,7 +238,7 @@ def _snap(middle: float, side: float, size: int, stride: int) -> tuple[int, int]
     return first, extent
 
 
-def _frame(axes: str, shape: Sequence[int], view: View | None) -> int | None:
+def _frame(axes: str, shape: Sequence[int], view: Viewport | None) -> int | None:
     if "T" not in axes:
         return None
     at = axes.index("T")

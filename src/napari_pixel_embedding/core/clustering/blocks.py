@@ -13,7 +13,7 @@ from napari_pixel_embedding.core.clustering.kernels import pixels as kernels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.clustering.constants import Tuning
+    from napari_pixel_embedding.core.clustering.constants import IndexConstants
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 BACKGROUND, OUTSIDE = -1, -2
@@ -94,7 +94,7 @@ class Blocks:
     faces: NDArray[np.int32]
 
 
-def read_pixels(emap: EmbeddingMap, tuning: Tuning) -> Pixels:
+def read_pixels(emap: EmbeddingMap, constants: IndexConstants) -> Pixels:
     """View an embedding map as volumes and say which pixels are foreground.
 
     A pixel whose vector or foreground is NaN or infinite, or whose vector is zero under cosine,
@@ -104,7 +104,7 @@ def read_pixels(emap: EmbeddingMap, tuning: Tuning) -> Pixels:
     embedding = _volume(emap.embedding, 4)
     foreground = _volume(emap.foreground, 3)
     level, inverse_norm = kernels.read_levels(
-        embedding, foreground, np.float32(tuning.weak), np.float32(tuning.confident), cosine
+        embedding, foreground, np.float32(constants.weak), np.float32(constants.confident), cosine
     )
     spacing = np.asarray(emap.spacing, dtype=float)
     relative = (1.0,) * (3 - emap.ndim) + tuple(spacing / spacing.min())

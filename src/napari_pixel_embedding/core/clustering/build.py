@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering.constants import Tuning
+from napari_pixel_embedding.core.clustering.constants import IndexConstants
 from napari_pixel_embedding.core.clustering.index import ClusterIndex
 from napari_pixel_embedding.core.clustering.params import (
     ClusterParams,
@@ -28,7 +28,7 @@ def build_cluster_index(
     seed_threshold: float | None = None,
     block: int | None = None,
     progress: Progress | None = None,
-    tuning: Tuning | None = None,
+    constants: IndexConstants | None = None,
 ) -> ClusterIndex:
     """Prepare an embedding so that cutting it at any bandwidth takes milliseconds.
 
@@ -49,7 +49,7 @@ def build_cluster_index(
         large images of large objects.
     progress : callable, optional
         Called with the finished fraction.
-    tuning : Tuning, optional
+    constants : IndexConstants, optional
         Constants of the method.
 
     Returns
@@ -76,15 +76,15 @@ def build_cluster_index(
     >>> index.count(ClusterParams(bandwidth=1.0))
     2
     """
-    from napari_pixel_embedding.core.clustering.base_regions import base_regions
     from napari_pixel_embedding.core.clustering.blocks import block_step, read_pixels
+    from napari_pixel_embedding.core.clustering.superpixels import superpixels
 
-    tuning = tuning or Tuning()
+    constants = constants or IndexConstants()
     unit = bandwidth_to_radius(default_bandwidth(emap.space, emap.delta_var), emap.space) / 2
-    pixels = read_pixels(emap, tuning)
+    pixels = read_pixels(emap, constants)
     report(progress, 0.2)
-    side = _block_side(pixels, unit, tuning) if block is None else _check_block(block)
-    base, regions = base_regions(pixels, block_step(side, pixels), unit, tuning)
+    side = _block_side(pixels, unit, constants) if block is None else _check_block(block)
+    base, regions = superpixels(pixels, block_step(side, pixels), unit, constants)
     report(progress, 0.9)
     index = ClusterIndex(
         base.reshape(emap.shape),
@@ -93,7 +93,7 @@ def build_cluster_index(
         space=emap.space,
         delta_var=emap.delta_var,
         has_seeds=emap.distance is not None,
-        tuning=tuning,
+        constants=constants,
     )
     index.tree(ClusterParams().seed_threshold if seed_threshold is None else seed_threshold)
     report(progress, 1.0)
@@ -125,12 +125,12 @@ def _check_block(block: int) -> int:
     return int(block)
 
 
-def _block_side(pixels: Pixels, unit: float, tuning: Tuning) -> int:
+def _block_side(pixels: Pixels, unit: float, constants: IndexConstants) -> int:
     from napari_pixel_embedding.core.clustering.blocks import object_diameter
 
-    if np.count_nonzero(pixels.level) < tuning.small_image:
+    if np.count_nonzero(pixels.level) < constants.small_image:
         return 1
-    diameter = object_diameter(pixels, tuning.jump * unit)
-    if math.isnan(diameter) or diameter < tuning.medium_object:
+    diameter = object_diameter(pixels, constants.jump * unit)
+    if math.isnan(diameter) or diameter < constants.medium_object:
         return 1
-    return 2 if diameter < tuning.large_object else 4
+    return 2 if diameter < constants.large_object else 4

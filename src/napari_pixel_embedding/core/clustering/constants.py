@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Tuning:
+class IndexConstants:
     """Constants of the index; users choose with ``ClusterParams`` instead.
 
     Parameters

@@ -20,10 +20,10 @@ from napari_pixel_embedding.core.clustering.results import MergeHeights, Summary
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.clustering.constants import Tuning
+    from napari_pixel_embedding.core.clustering.constants import IndexConstants
     from napari_pixel_embedding.core.clustering.merge_tree import Regions, Tree
     from napari_pixel_embedding.core.clustering.stability import StabilityCurve
-    from napari_pixel_embedding.core.clustering.tree_cut import Levels
+    from napari_pixel_embedding.core.clustering.tree_cut import TreeCut
     from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 Locals = tuple[LocalBandwidth, ...]
@@ -49,7 +49,7 @@ class ClusterIndex:
         Intra margin of the network, which scales Euclidean bandwidths.
     has_seeds : bool
         Whether a distance map was there.
-    tuning : Tuning
+    constants : IndexConstants
         Constants of the method.
     """
 
@@ -62,7 +62,7 @@ class ClusterIndex:
         space: Space,
         delta_var: float,
         has_seeds: bool,
-        tuning: Tuning,
+        constants: IndexConstants,
     ) -> None:
         self.space = space
         self.delta_var = delta_var
@@ -70,7 +70,7 @@ class ClusterIndex:
         self._foreground = foreground
         self._regions = regions
         self._has_seeds = has_seeds
-        self._tuning = tuning
+        self._tuning = constants
         # What the last cut needed and the next will most likely need again, by its parameter.
         # A tuple is replaced in one step, so threads see either the old or the new one.
         self._last_tree: tuple[float, Tree] | None = None
@@ -400,9 +400,11 @@ class ClusterIndex:
 
     def _valleys(self, seed_threshold: float) -> NDArray[np.float32]:
         unit = bandwidth_to_radius(default_bandwidth(self.space, self.delta_var), self.space) / 2
-        tuning = self._tuning
-        veto = (tuning.veto_slope * unit, tuning.veto * unit)
-        return np.array([seed_threshold, tuning.seed_softness, tuning.hold, *veto], np.float32)
+        constants = self._tuning
+        veto = (constants.veto_slope * unit, constants.veto * unit)
+        return np.array(
+            [seed_threshold, constants.seed_softness, constants.hold, *veto], np.float32
+        )
 
     def _params(self, params: ClusterParams | None) -> ClusterParams:
         if params is None:
@@ -416,13 +418,13 @@ class ClusterIndex:
             )
         return params
 
-    def _levels(self, params: ClusterParams) -> Levels:
-        from napari_pixel_embedding.core.clustering.tree_cut import Levels
+    def _levels(self, params: ClusterParams) -> TreeCut:
+        from napari_pixel_embedding.core.clustering.tree_cut import TreeCut
 
         sizes = self._sizes(params.foreground_threshold)
-        return Levels.of(self.tree(params.seed_threshold), sizes, params.min_size)
+        return TreeCut.of(self.tree(params.seed_threshold), sizes, params.min_size)
 
-    def _objects(self, levels: Levels, params: ClusterParams, local: Locals) -> NDArray[np.int64]:
+    def _objects(self, levels: TreeCut, params: ClusterParams, local: Locals) -> NDArray[np.int64]:
         low, high = self.bandwidth_range
         places = ((self._region_at(one.point), one.bandwidth) for one in local)
         apart = ((n, self._radius(min(own, high))) for n, own in places if n >= 0)

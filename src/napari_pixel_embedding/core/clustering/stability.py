@@ -12,7 +12,7 @@ from napari_pixel_embedding.core.clustering.params import bandwidth_to_radius, r
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.clustering.tree_cut import Levels
+    from napari_pixel_embedding.core.clustering.tree_cut import TreeCut
     from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 
@@ -54,12 +54,12 @@ class StabilityCurve:
         return sum(self.plateau) / 2
 
 
-def stability_curve(levels: Levels, limits: tuple[float, float], space: Space) -> StabilityCurve:
+def stability_curve(levels: TreeCut, limits: tuple[float, float], space: Space) -> StabilityCurve:
     """Count the objects of a merge tree at every bandwidth.
 
     Parameters
     ----------
-    levels : Levels
+    levels : TreeCut
         The merges and the sizes of their nodes.
     limits : tuple of float
         Lowest and highest bandwidth.

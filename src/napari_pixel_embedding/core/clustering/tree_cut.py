@@ -19,7 +19,7 @@ Nodes = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Levels:
+class TreeCut:
     """A merge tree and the pixels of its nodes that are shown.
 
     Parameters
@@ -37,7 +37,7 @@ class Levels:
     smallest: int
 
     @classmethod
-    def of(cls, tree: Tree, sizes: Nodes, smallest: int) -> Levels:
+    def of(cls, tree: Tree, sizes: Nodes, smallest: int) -> TreeCut:
         """Add up the sizes of the base regions along a tree."""
         return cls(tree, tree_nodes.add_up(tree.parent, sizes), max(smallest, 1))
 

@@ -50,7 +50,7 @@ _PATCH = 32
 
 
 @dataclass(frozen=True, eq=False)
-class SavedWork:
+class SavedAnnotations:
     """What was done to one image.
 
     Parameters
@@ -122,14 +122,14 @@ class Journal:
     folder : path
         Where the file goes; made when it does not exist.
     name, key : str
-        As in :class:`SavedWork`.
+        As in :class:`SavedAnnotations`.
     """
 
     def __init__(self, folder: str | os.PathLike[str], name: str, key: str) -> None:
         self._name, self._key = name, key
         stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)[:_NAME_LENGTH]
         self.path = Path(folder) / f"{stem}-{key}-{uuid.uuid4().hex[:8]}{SUFFIX}"
-        self._written: SavedWork | None = None
+        self._written: SavedAnnotations | None = None
         self._own, self._appended = 0, 0
 
     def write(self, corrections: NDArray[np.int32] | None, notes: dict[str, Any]) -> None:
@@ -138,7 +138,7 @@ class Journal:
         Parameters
         ----------
         corrections, notes
-            As in :class:`SavedWork`; neither is written into.
+            As in :class:`SavedAnnotations`; neither is written into.
 
         Raises
         ------
@@ -146,23 +146,23 @@ class Journal:
             When the disk is full or the folder cannot be written. The state before is still in
             the file, and the next call writes it anew.
         """
-        work = SavedWork(self._name, self._key, corrections, notes)
+        saved = SavedAnnotations(self._name, self._key, corrections, notes)
         last, self._written = self._written, None  # until it went well
         if self._fits(last, corrections):
-            self._append(_changes(last, work))
+            self._append(_changes(last, saved))
         else:
-            self._rewrite(work)
-        self._written = work
+            self._rewrite(saved)
+        self._written = saved
 
-    def _fits(self, last: SavedWork | None, corrections: NDArray[np.int32] | None) -> bool:
+    def _fits(self, last: SavedAnnotations | None, corrections: NDArray[np.int32] | None) -> bool:
         """Whether what is new can be appended to what is there."""
         if last is None or last.corrections is None or corrections is None:
             return False
         short = self._appended <= _REWRITE + 4 * self._own
         return short and last.corrections.shape == corrections.shape and self.path.exists()
 
-    def _rewrite(self, work: SavedWork) -> None:
-        content = _MAGIC + b"".join(_state(work))
+    def _rewrite(self, saved: SavedAnnotations) -> None:
+        content = _MAGIC + b"".join(_state(saved))
         with open_atomically(self.path) as file:
             file.write(content)
         self._own, self._appended = len(content), 0
@@ -179,7 +179,9 @@ class Journal:
         self._appended += len(content)
 
 
-def read_journal(path: str | os.PathLike[str], shape: Sequence[int] | None = None) -> SavedWork:
+def read_journal(
+    path: str | os.PathLike[str], shape: Sequence[int] | None = None
+) -> SavedAnnotations:
     """Read what a journal leads to; what a crash left of a last record is passed over.
 
     Parameters
@@ -227,9 +229,9 @@ def journals_of(folder: str | os.PathLike[str], key: str) -> list[Path]:
     return [path for _, path in sorted(found, reverse=True)]
 
 
-def newest_work(
+def newest_annotations(
     folder: str | os.PathLike[str], key: str, shape: Sequence[int] | None = None
-) -> tuple[Path, SavedWork] | None:
+) -> tuple[Path, SavedAnnotations] | None:
     """Find what was done to an image last; damaged journals are passed over.
 
     Returns
@@ -239,10 +241,10 @@ def newest_work(
     """
     for path in journals_of(folder, key):
         try:
-            work = read_journal(path, shape)
+            saved = read_journal(path, shape)
         except (OSError, ValueError):
             continue
-        return (path, work) if work.corrections is not None else None
+        return (path, saved) if saved.corrections is not None else None
     return None
 
 
@@ -255,16 +257,16 @@ def drop_old(folder: str | os.PathLike[str], key: str, kept: int = KEPT) -> None
 # -------------------------------------------------------------------------------------- records
 
 
-def _state(work: SavedWork) -> list[bytes]:
+def _state(saved: SavedAnnotations) -> list[bytes]:
     """Write the records that lead to a state from nothing."""
-    fixed = work.corrections
+    fixed = saved.corrections
     shape = None if fixed is None else fixed.shape
-    head = _record({"kind": "head", "name": work.name, "key": work.key, "shape": shape})
+    head = _record({"kind": "head", "name": saved.name, "key": saved.key, "shape": shape})
     whole = [] if fixed is None else _box_record(no_corrections(fixed.shape), fixed)
-    return [head, *whole, _record({"kind": "notes", "notes": work.notes})]
+    return [head, *whole, _record({"kind": "notes", "notes": saved.notes})]
 
 
-def _changes(old: SavedWork | None, new: SavedWork) -> list[bytes]:
+def _changes(old: SavedAnnotations | None, new: SavedAnnotations) -> list[bytes]:
     """Write the records that lead from one state to the next."""
     if old is None or old.corrections is None or new.corrections is None:
         return _state(new)
@@ -299,7 +301,9 @@ def _records(file: BinaryIO) -> Iterator[tuple[dict[str, Any], bytes]]:
         yield json.loads(body[_SIZE.size : end]), body[end:]
 
 
-def _replayed(head: dict[str, Any], records: Iterator[tuple[dict[str, Any], bytes]]) -> SavedWork:
+def _replayed(
+    head: dict[str, Any], records: Iterator[tuple[dict[str, Any], bytes]]
+) -> SavedAnnotations:
     shape = head["shape"]
     notes: dict[str, Any] = {}
     fixed = None if shape is None else no_corrections(shape)
@@ -311,4 +315,4 @@ def _replayed(head: dict[str, Any], records: Iterator[tuple[dict[str, Any], byte
             fixed[region] = unpack(content, _TYPE, fixed[region].shape)
     if fixed is not None and (fixed == NOT_CORRECTED).all():
         fixed = None
-    return SavedWork(head["name"], head["key"], fixed, notes)
+    return SavedAnnotations(head["name"], head["key"], fixed, notes)

@@ -73,7 +73,7 @@ def split_pairs(pairs: Sequence[Pair], every: int = 10) -> TrainingPairs:
     return TrainingPairs([p for p in pairs if p not in held_back], held_back)
 
 
-def spread(pairs: Sequence[Pair], at_most: int) -> list[Pair]:
+def sample_evenly(pairs: Sequence[Pair], at_most: int) -> list[Pair]:
     """Return at most so many pairs, evenly spread over all of them."""
     return list(pairs[:: max(-(-len(pairs) // at_most), 1)])
 

@@ -144,8 +144,8 @@ def _ids(path: Path) -> NDArray[np.int32]:
     stored = read_image(path, indexed=True).data
     if stored.ndim == 2:
         return stored.astype(np.int32)
-    colours = stored[..., :3].astype(np.int64)
-    codes = (colours[..., 0] << 32) | (colours[..., 1] << 16) | colours[..., 2]
+    colors = stored[..., :3].astype(np.int64)
+    codes = (colors[..., 0] << 32) | (colors[..., 1] << 16) | colors[..., 2]
     values, numbers = np.unique(codes, return_inverse=True)
     numbers = numbers.reshape(codes.shape)
     first = 0 if values[0] == 0 else 1

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class BadPair:
+class UnusablePair:
     """A file that cannot be learnt from, and why."""
 
     name: str
@@ -49,7 +49,7 @@ class TrainingPlan:
     ----------
     split : TrainingPairs
         The pairs that can be used.
-    bad : tuple of BadPair
+    bad : tuple of UnusablePair
         The files that cannot, of both folders.
     objects : int
         Objects in the images to learn from; those of a stack are counted in every frame.
@@ -62,14 +62,14 @@ class TrainingPlan:
     """
 
     split: TrainingPairs
-    bad: tuple[BadPair, ...]
+    bad: tuple[UnusablePair, ...]
     objects: int
     median_diameter: float | None
     axes: str
     channels: int
 
 
-def plan_training(
+def inspect_dataset(
     folder: PathLike,
     validation: PathLike | None = None,
     *,
@@ -102,7 +102,7 @@ def plan_training(
     fitting = []
     for looks in read:
         unfit = [(one, _unfit(one, shape)) for one in looks]
-        bad += [BadPair(one.pair.image.name, why) for one, why in unfit if why]
+        bad += [UnusablePair(one.pair.image.name, why) for one, why in unfit if why]
         fitting.append([one for one, why in unfit if not why])
     if not fitting[0]:
         raise ValueError(_none_left(folder, bad))
@@ -126,12 +126,16 @@ class _Look:
 
 def _read_folders(
     folders: Sequence[PathLike], names: Iterable[str] | None, progress: Progress | None
-) -> tuple[list[list[_Look]], list[BadPair]]:
+) -> tuple[list[list[_Look]], list[UnusablePair]]:
     matches = [match_pairs(folder) for folder in folders]
     bad = []
     for found in matches:
-        bad += [BadPair(path.name, "there is no mask of this name") for path in found.images_alone]
-        bad += [BadPair(path.name, "there is no image of this name") for path in found.masks_alone]
+        bad += [
+            UnusablePair(path.name, "there is no mask of this name") for path in found.images_alone
+        ]
+        bad += [
+            UnusablePair(path.name, "there is no image of this name") for path in found.masks_alone
+        ]
     chosen = [select_pairs(found.pairs, names) for found in matches]
     total, done, read = sum(map(len, chosen)), 0, []
     for pairs in chosen:
@@ -140,7 +144,7 @@ def _read_folders(
             try:
                 looks.append(_look(pair))
             except (ValueError, OSError) as error:
-                bad.append(BadPair(pair.image.name, str(error)))
+                bad.append(UnusablePair(pair.image.name, str(error)))
             done += 1
             report(progress, done / total)
         read.append(looks)
@@ -192,6 +196,6 @@ def _shape_of(model: ModelConfig) -> tuple[str, int]:
     return model.axes, model.in_channels
 
 
-def _none_left(folder: PathLike, bad: Sequence[BadPair]) -> str:
+def _none_left(folder: PathLike, bad: Sequence[UnusablePair]) -> str:
     first = f"; {bad[0].name}: {bad[0].why}" if bad else ""
     return f"Expected pairs that can be learnt from in {folder}, found none{first}."

@@ -65,7 +65,7 @@ class DrawnSample:
     kind: Kind
     shape: tuple[int, ...]
     diameter: float
-    colour: bool = False
+    color: bool = False
 
 
 DRAWN_SAMPLES = (
@@ -191,7 +191,7 @@ def draw_sample(name: str) -> SyntheticImage:
 
     for sample in DRAWN_SAMPLES:
         if sample.name == name:
-            config = SyntheticConfig(diameter=sample.diameter, colour=sample.colour)
+            config = SyntheticConfig(diameter=sample.diameter, color=sample.color)
             return synthetic_image(sample.kind, sample.shape, seed=1, config=config)
     names = [sample.name for sample in DRAWN_SAMPLES]
     raise ValueError(f"expected the name of a drawn sample, found {name!r}; choose one of {names}")

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class Judged(NamedTuple):
+class KnownObjects(NamedTuple):
     """The objects that count and the predicted ones that can be judged, both label images."""
 
     true: NDArray[np.integer[Any]]
     pred: NDArray[np.integer[Any]]
 
 
-def judged(y_true: ArrayLike, y_pred: ArrayLike, counted: Iterable[int] | None = None) -> Judged:
+def restrict_to_known(
+    y_true: ArrayLike, y_pred: ArrayLike, counted: Iterable[int] | None = None
+) -> KnownObjects:
     """Leave out what cannot be judged by sparse labels, as detection benchmarks do.
 
     A predicted object of which more than half lies where nothing is known, or in known objects
@@ -41,7 +43,7 @@ def judged(y_true: ArrayLike, y_pred: ArrayLike, counted: Iterable[int] | None =
 
     Examples
     --------
-    >>> judged([[1, 1, -1, -1, 0]], [[5, 5, 6, 6, 7]]).pred
+    >>> restrict_to_known([[1, 1, -1, -1, 0]], [[5, 5, 6, 6, 7]]).pred
     array([[5, 5, 0, 0, 7]])
     """
     true, pred = np.asarray(y_true), np.asarray(y_pred)
@@ -50,13 +52,15 @@ def judged(y_true: ArrayLike, y_pred: ArrayLike, counted: Iterable[int] | None =
     sizes = np.bincount(pred.ravel())
     unknown = np.bincount(pred[~counts & (true != 0)], minlength=len(sizes))
     beyond = np.flatnonzero(2 * unknown > sizes)
-    return Judged(np.where(counts, true, 0), np.where(contains(pred, beyond), 0, pred))
+    return KnownObjects(np.where(counts, true, 0), np.where(contains(pred, beyond), 0, pred))
 
 
 def count_errors(
     y_true: ArrayLike, y_pred: ArrayLike, counted: Iterable[int] | None = None
 ) -> ErrorCounts:
-    """Count matched, split, merged, missed and extra objects; parameters as :func:`judged`.
+    """Count matched, split, merged, missed and extra objects.
+
+    Parameters are those of :func:`restrict_to_known`.
 
     Examples
     --------
@@ -65,7 +69,7 @@ def count_errors(
     (2, 1, 1, 0.5)
     """
     known = np.maximum(np.asarray(y_true), 0)
-    true, pred = judged(y_true, y_pred, counted)
+    true, pred = restrict_to_known(y_true, y_pred, counted)
     pairs = _Pairs.of(known, pred)
     counted_ids = np.unique(true[true > 0])
     match = matching(true, pred)

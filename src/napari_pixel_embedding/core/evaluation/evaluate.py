@@ -66,7 +66,7 @@ def evaluate(
     labels: Sequence[NDArray[Any]],
     *,
     params: ClusterParams | None = None,
-    method: Method = "index",
+    method: Method = "mean_shift",
     axes: str | None = None,
     spacing: Spacings = None,
     diameter: float | None = None,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
+class ImageScore:
     """An annotated image, what a model found in it, and how well that fits.
 
     Parameters
@@ -50,14 +50,14 @@ class Example:
     prediction: NDArray[Any]
 
 
-def worst_examples(
+def worst_images(
     model: EmbeddingModel,
     pairs: Sequence[Pair],
     count: int = 6,
     *,
     device: str = "auto",
     progress: Progress | None = None,
-) -> list[Example]:
+) -> list[ImageScore]:
     """Segment the images of pairs and return the worst of them, the very worst first.
 
     Parameters
@@ -75,7 +75,7 @@ def worst_examples(
     ValueError, OSError
         When a file cannot be read or does not fit the model.
     """
-    worst: list[Example] = []
+    worst: list[ImageScore] = []
     for done, pair in enumerate(pairs, start=1):
         worst.append(_example(model, pair, device))
         worst = sorted(worst, key=lambda example: example.ap)[:count]
@@ -83,11 +83,11 @@ def worst_examples(
     return worst
 
 
-def _example(model: EmbeddingModel, pair: Pair, device: str) -> Example:
+def _example(model: EmbeddingModel, pair: Pair, device: str) -> ImageScore:
     image, truth = read_image(pair.image), read_labels(pair.mask).data
     axes = axes_for_model(image.axes, model.config)
     spacing = scale_along(image, model.config.axes)
     found = segment(image.data, model, axes=axes, spacing=spacing, device=device)
     ap = float(np.mean(average_precision(truth, found, IOU_THRESHOLDS)))
     rgb = (image.axes or "").endswith("C") and image.data.shape[-1] in (3, 4)
-    return Example(pair.image.name, ap, image.data, rgb, truth, found)
+    return ImageScore(pair.image.name, ap, image.data, rgb, truth, found)

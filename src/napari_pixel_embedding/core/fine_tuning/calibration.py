@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.clustering.params import bandwidth_range
-from napari_pixel_embedding.core.evaluation.error_counts import judged
+from napari_pixel_embedding.core.evaluation.error_counts import restrict_to_known
 from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.object_scale import params_as_seen, pixels_as_seen
@@ -37,10 +37,10 @@ _SMALL = 5.0
 """Percentile of the corrected objects' sizes that is taken for a small object."""
 
 
-def calibrated(
+def tune_cluster_params(
     model: EmbeddingModel,
     frames: Sequence[Frame],
-    past: Sequence[Frame] = (),
+    replayed: Sequence[Frame] = (),
     device: str = "auto",
 ) -> dict[str, Any]:
     """Choose the parameters that suit corrected objects best, and those of the model's past.
@@ -56,7 +56,7 @@ def calibrated(
     frames : sequence of (image, corrections)
         From :func:`~.targets.annotated_frames`: at the size that the network sees. Without
         ten objects the parameters stay those of the parent.
-    past : sequence of (image, labels)
+    replayed : sequence of (image, labels)
         What the model is not to forget, likewise.
     device : str
         As in :func:`predict_embedding`.
@@ -71,7 +71,7 @@ def calibrated(
     if len(sizes) < FEWEST:
         return config.cluster
     usual = config.cluster_params()
-    judge = _Judge(model, [_few(frames), _few(past)], device)
+    judge = ParameterSearch(model, [_few(frames), _few(replayed)], device)
     small = float(np.percentile(sizes, _SMALL)) / 2 / pixels_as_seen(config)
     low, high = bandwidth_range(config.space, config.delta_var)
     bandwidths = np.geomspace(max(low, usual.bandwidth / 2), high, _BANDWIDTHS).round(2).tolist()
@@ -95,7 +95,7 @@ def _few(frames: Sequence[Frame]) -> Sequence[Frame]:
     return frames[:: max(-(-len(frames) // _MOST_FRAMES), 1)]
 
 
-class _Judge:
+class ParameterSearch:
     """Tells parameters apart by how well groups of known frames are cut with them."""
 
     def __init__(
@@ -124,6 +124,6 @@ class _Judge:
     def _precision(
         self, answers: Sequence[tuple[ClusterIndex, NDArray[np.int32]]], params: ClusterParams
     ) -> float:
-        pairs = [judged(known, index.cut(params)) for index, known in answers]
+        pairs = [restrict_to_known(known, index.cut(params)) for index, known in answers]
         true, pred = zip(*pairs, strict=True)
         return float(np.mean(average_precision(list(true), list(pred), IOU_THRESHOLDS)))

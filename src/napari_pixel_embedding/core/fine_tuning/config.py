@@ -106,7 +106,7 @@ class FineTuneConfig:
             step=0.05,
         ),
     )
-    unknown: float = field(
+    unlabelled_weight: float = field(
         default=0.1,
         metadata=describe(
             "Unknown as background",
@@ -117,7 +117,7 @@ class FineTuneConfig:
             step=0.05,
         ),
     )
-    second_look: float = field(
+    self_training: float = field(
         default=0.5,
         metadata=describe(
             "Second look",
@@ -147,6 +147,6 @@ class FineTuneConfig:
             fixed_statistics=True,
             frozen=self.frozen,
             centred=True,
-            loss=LossConfig(unknown=self.unknown),
+            loss=LossConfig(unlabelled_weight=self.unlabelled_weight),
             augmentation=_GENTLE,
         )

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, TuningReport
-from napari_pixel_embedding.core.fine_tuning.calibration import calibrated
+from napari_pixel_embedding.core.fine_tuning.calibration import tune_cluster_params
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.fine_tuning.replay import bundled_replay
 from napari_pixel_embedding.core.fine_tuning.targets import (
-    Lessons,
-    Past,
-    chances,
-    completed_samples,
-    lessons_from,
-    past_of,
+    FineTuningSet,
+    ReplaySet,
+    build_fine_tuning_set,
+    replay_set,
+    samples_with_pseudo_labels,
+    sampling_weights,
 )
 from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.fine_tuning.held_out import Exam, Marks
+    from napari_pixel_embedding.core.fine_tuning.held_out import HeldOutScore, HeldOutSet
     from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.training.targets import Sample
@@ -101,31 +101,31 @@ def fine_tune(
     frames = _corrected_frames(
         model.config, _as_list(images), _as_list(corrections), axes, spacing, diameter
     )
-    lessons = lessons_from(model, frames, config, device)
+    fine_tuning_set = build_fine_tuning_set(model, frames, config, device)
     wanted = bundled_replay(model.config) if replay is None else replay
-    past = past_of(model, wanted if config.replay > 0 else (), device, replay_spacing)
-    exams = _Exams(lessons.exam, past.exam)
-    before = exams.mark(model)
+    replayed = replay_set(model, wanted if config.replay > 0 else (), device, replay_spacing)
+    held_out_sets = _HeldOutSets(fine_tuning_set.held_out, replayed.held_out)
+    before = held_out_sets.score(model)
     nothing_yet = dict.fromkeys(("total", "foreground", "distance", "intra", "inter"), math.nan)
-    yield TrainProgress(0, config.steps, nothing_yet, before.score, report=before.compared(before))
-    tuned_config = _tuned_config(model.config, lessons, past, config, names, diameter)
+    yield TrainProgress(0, config.steps, nothing_yet, before.ap, report=before.compared(before))
+    tuned_config = _tuned_config(model.config, fine_tuning_set, replayed, config, names, diameter)
     steps = train(
         EmbeddingModel(model.network, tuned_config),
-        [*lessons.samples, *past.samples],
-        replace(config.training(), margin=_standard_error(lessons.held_back)),
-        validation=None if lessons.exam is None else lessons.exam.score,
+        [*fine_tuning_set.samples, *replayed.samples],
+        replace(config.training(), margin=_standard_error(fine_tuning_set.held_back)),
+        validation=None if fine_tuning_set.held_out is None else fine_tuning_set.held_out.ap,
         device=device,
         checkpoint=checkpoint,
-        chances=chances(lessons, past, config.replay),
-        revise=_SecondLook(lessons, past, config.second_look, device),
+        sampling_weights=sampling_weights(fine_tuning_set, replayed, config.replay),
+        revise=_SelfTraining(fine_tuning_set, replayed, config.self_training, device),
     )
     calibrate = partial(
-        calibrated,
-        frames=[source.learnt for source in lessons.sources],
-        past=past.chosen_by,
+        tune_cluster_params,
+        frames=[source.learnt for source in fine_tuning_set.corrected],
+        replayed=replayed.chosen_by,
         device=device,
     )
-    yield from _with_reports(steps, exams, before, calibrate)
+    yield from _with_reports(steps, held_out_sets, before, calibrate)
 
 
 def _as_list(arrays: NDArray[Any] | Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -181,11 +181,13 @@ def _standard_error(objects: int) -> float:
     return 0.5 / math.sqrt(objects) if objects else 0.0
 
 
-class _SecondLook:
+class _SelfTraining:
     """Once, when a share of the steps is done: let the child complete what it learns from."""
 
-    def __init__(self, lessons: Lessons, past: Past, share: float, device: str) -> None:
-        self._lessons, self._past = lessons, past
+    def __init__(
+        self, fine_tuning_set: FineTuningSet, replayed: ReplaySet, share: float, device: str
+    ) -> None:
+        self._fine_tuning_set, self._replayed = fine_tuning_set, replayed
         self._share, self._device = share, device
         self._is_due = share < 1
 
@@ -193,58 +195,58 @@ class _SecondLook:
         if not self._is_due or done < self._share:
             return None
         self._is_due = False
-        samples = completed_samples(self._lessons.sources, model, self._device)
-        return [*samples, *self._past.samples]
+        samples = samples_with_pseudo_labels(self._fine_tuning_set.corrected, model, self._device)
+        return [*samples, *self._replayed.samples]
 
 
 # ------------------------------------------------------------------------------------ reports
 
 
-class _Standing(NamedTuple):
+class _Scores(NamedTuple):
     """How a model did in both exams, where they were held."""
 
-    held_back: Marks | None
-    replay: Marks | None
+    held_back: HeldOutScore | None
+    replay: HeldOutScore | None
 
     @property
-    def score(self) -> float | None:
-        return None if self.held_back is None else self.held_back.score
+    def ap(self) -> float | None:
+        return None if self.held_back is None else self.held_back.ap
 
-    def compared(self, before: _Standing) -> TuningReport:
+    def compared(self, before: _Scores) -> TuningReport:
         pairs = zip(before, self, strict=True)
         return TuningReport(
             *(None if b is None or a is None else BeforeAfter(b.errors, a.errors) for b, a in pairs)
         )
 
 
-class _Exams(NamedTuple):
+class _HeldOutSets(NamedTuple):
     """By the objects held back, and by what is not to be forgotten."""
 
-    held_back: Exam | None
-    replay: Exam | None
+    held_back: HeldOutSet | None
+    replay: HeldOutSet | None
 
-    def mark(self, model: EmbeddingModel) -> _Standing:
-        return _Standing(*(None if exam is None else exam.mark(model) for exam in self))
+    def score(self, model: EmbeddingModel) -> _Scores:
+        return _Scores(*(None if held_out is None else held_out.score(model) for held_out in self))
 
 
 def _with_reports(
     steps: Iterator[TrainProgress],
-    exams: _Exams,
-    before: _Standing,
+    held_out_sets: _HeldOutSets,
+    before: _Scores,
     calibrate: Callable[[EmbeddingModel], dict[str, Any]],
 ) -> Iterator[TrainProgress]:
     """Give each model its parameters, and tell what it does better and worse than its parent."""
     cluster: dict[str, Any] = {}
     report = before.compared(before)
-    judged: int | None = None
+    scored_step: int | None = None
     for state in steps:
         if state.model is None:
             yield state
             continue
-        if state.best_step != judged:
+        if state.best_step != scored_step:
             cluster = calibrate(state.model)
-            after = exams.mark(_with_cluster(state.model, cluster))
-            report, judged = after.compared(before), state.best_step
+            after = held_out_sets.score(_with_cluster(state.model, cluster))
+            report, scored_step = after.compared(before), state.best_step
         model = _with_report(_with_cluster(state.model, cluster), report)
         yield replace(state, model=model, report=report)
 
@@ -262,8 +264,8 @@ def _with_report(model: EmbeddingModel, report: TuningReport) -> EmbeddingModel:
 
 def _tuned_config(
     parent: ModelConfig,
-    lessons: Lessons,
-    past: Past,
+    fine_tuning_set: FineTuningSet,
+    replayed: ReplaySet,
     config: FineTuneConfig,
     names: Sequence[str],
     diameter: float | Sequence[float | None] | None,
@@ -273,10 +275,10 @@ def _tuned_config(
         "parent": parent.name,
         "parent_provenance": parent.provenance,
         "image_names": list(names),
-        "images": len(lessons.samples),
-        "corrected_objects": lessons.objects,
-        "held_back_objects": lessons.held_back,
-        "replayed_images": len(past.samples),
+        "images": len(fine_tuning_set.samples),
+        "corrected_objects": fine_tuning_set.objects,
+        "held_back_objects": fine_tuning_set.held_back,
+        "replayed_images": len(replayed.samples),
         **asdict(config),
     }
     name = parent.name if parent.name.endswith("-tuned") else f"{parent.name}-tuned"

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.evaluation.comparison import ErrorCounts
-from napari_pixel_embedding.core.evaluation.error_counts import count_errors, judged
+from napari_pixel_embedding.core.evaluation.error_counts import count_errors, restrict_to_known
 from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.object_scale import params_as_seen
@@ -27,7 +27,7 @@ _MARGIN = 48
 """Pixels around an object that the network is shown with it."""
 
 
-class Question(NamedTuple):
+class HeldOutCrop(NamedTuple):
     """A part of a normalised image, what is known there, and which objects count.
 
     ``frame`` (C, [Z,] Y, X); ``truth`` ([Z,] Y, X), −1 where nothing is known.
@@ -38,60 +38,60 @@ class Question(NamedTuple):
     counted: tuple[int, ...]
 
 
-class Marks(NamedTuple):
+class HeldOutScore(NamedTuple):
     """How a model did: the mean AP over IoU 0.5 to 0.95, and its errors at 0.5."""
 
-    score: float
+    ap: float
     errors: ErrorCounts
 
 
-def questions_about(
+def crops_around(
     frame: NDArray[np.float32], truth: NDArray[np.int32], ids: Iterable[int]
-) -> list[Question]:
+) -> list[HeldOutCrop]:
     """Ask about each of some objects by itself, with as much around it as the network needs."""
     boxes = ndimage.find_objects(np.maximum(truth, 0))
-    questions = []
+    crops = []
     for k in ids:
         window = tuple(
             slice(max(side.start - _MARGIN, 0), side.stop + _MARGIN) for side in boxes[k - 1]
         )
-        questions.append(Question(frame[(slice(None), *window)], truth[window], (k,)))
-    return questions
+        crops.append(HeldOutCrop(frame[(slice(None), *window)], truth[window], (k,)))
+    return crops
 
 
-def question_on_all(frame: NDArray[np.float32], truth: NDArray[np.int32]) -> Question:
+def crop_of_all(frame: NDArray[np.float32], truth: NDArray[np.int32]) -> HeldOutCrop:
     """Ask about all objects of a frame at once."""
-    return Question(frame, truth, tuple(np.unique(truth[truth > 0]).tolist()))
+    return HeldOutCrop(frame, truth, tuple(np.unique(truth[truth > 0]).tolist()))
 
 
 @dataclass(frozen=True, eq=False)
-class Exam:
+class HeldOutSet:
     """Questions that models are compared by.
 
     Parameters
     ----------
-    questions : tuple of Question
+    crops : tuple of HeldOutCrop
         At least one.
     device : str
         As in :func:`predict_embedding`.
     """
 
-    questions: tuple[Question, ...]
+    crops: tuple[HeldOutCrop, ...]
     device: str = "auto"
 
-    def score(self, model: EmbeddingModel) -> float:
+    def ap(self, model: EmbeddingModel) -> float:
         """Mean AP over IoU 0.5 to 0.95."""
-        return self.mark(model).score
+        return self.score(model).ap
 
-    def mark(self, model: EmbeddingModel) -> Marks:
+    def score(self, model: EmbeddingModel) -> HeldOutScore:
         """Let a model answer all questions."""
         pairs, errors = [], ErrorCounts()
-        for question in self.questions:
-            answer = _segmented(model, question.frame, self.device)
-            pairs.append(judged(question.truth, answer, question.counted))
-            errors += count_errors(question.truth, answer, question.counted)
+        for crop in self.crops:
+            answer = _segmented(model, crop.frame, self.device)
+            pairs.append(restrict_to_known(crop.truth, answer, crop.counted))
+            errors += count_errors(crop.truth, answer, crop.counted)
         true, pred = zip(*pairs, strict=True)
-        return Marks(
+        return HeldOutScore(
             float(np.mean(average_precision(list(true), list(pred), IOU_THRESHOLDS))), errors
         )
 

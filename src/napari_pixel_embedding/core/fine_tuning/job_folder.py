@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
 
 ENTRY = f"{__name__}:tune_request"
-"""What :func:`~.worker_process.run_isolated` is to run on a folder with a request."""
+"""What :func:`~.worker_process.run_in_process` is to run on a folder with a request."""
 
 _REQUEST, _PARENT, _OUTPUT, _LOCK = "request.json", "parent.safetensors", "run", "lock"
 _STALE_S = 24 * 3600
@@ -68,7 +68,7 @@ def tunings_folder() -> Path:
     return user_folder() / "tuning"
 
 
-def fine_tune_isolated(
+def fine_tune_in_process(
     model: EmbeddingModel,
     images: Sequence[NDArray[Any]],
     corrections: Sequence[NDArray[Any]],
@@ -79,7 +79,7 @@ def fine_tune_isolated(
     diameter: float | None = None,
     device: str = "auto",
     names: Sequence[str] = (),
-    alive: Callable[[], None] | None = None,
+    heartbeat: Callable[[], None] | None = None,
 ) -> Generator[TrainProgress, None, None]:
     """Do what :func:`~.fine_tune.fine_tune` does in a process of its own.
 
@@ -89,8 +89,8 @@ def fine_tune_isolated(
         As in :func:`~.fine_tune.fine_tune`.
     axes, spacing : sequence
         Axes of each image, and size of its pixels.
-    alive : callable, optional
-        As in :func:`~.worker_process.run_isolated`, whose errors these are too.
+    heartbeat : callable, optional
+        As in :func:`~.worker_process.run_in_process`, whose errors these are too.
     """
     folder = _new_folder()
     corrected = [_corrected_only(*one) for one in zip(images, corrections, axes, strict=True)]
@@ -104,18 +104,18 @@ def fine_tune_isolated(
         "model": model.name,
     }
     _write_request(folder, model, corrected, request)
-    yield from resume_tuning(folder, alive=alive)
+    yield from resume_tuning(folder, heartbeat=heartbeat)
 
 
 def resume_tuning(
-    folder: Path, *, alive: Callable[[], None] | None = None
+    folder: Path, *, heartbeat: Callable[[], None] | None = None
 ) -> Generator[TrainProgress, None, None]:
     """Go on with an interrupted fine-tuning; the folder stays if it is interrupted again."""
-    from napari_pixel_embedding.core.training.worker_process import ProcessEnded, run_isolated
+    from napari_pixel_embedding.core.training.worker_process import ProcessEnded, run_in_process
 
     keep = False
     try:
-        yield from run_isolated(ENTRY, folder, alive=alive)
+        yield from run_in_process(ENTRY, folder, heartbeat=heartbeat)
     except ProcessEnded:
         keep = True
         raise

@@ -13,7 +13,7 @@ import numpy as np
 
 from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.label_regions import contains
-from napari_pixel_embedding.core.training.losses import IGNORE, LEFT_OUT
+from napari_pixel_embedding.core.training.losses import EXCLUDED, IGNORE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ _SIZES = (0.6, 1.5)
 _SMALL, _LARGE = 5.0, 95.0  # percentiles
 
 
-def completed(
+def with_pseudo_labels(
     corrections: NDArray[np.int32], answer: EmbeddingMap, params: ClusterParams
 ) -> NDArray[np.int32]:
     """Fill in what a model is sure of where corrections say nothing.
@@ -57,7 +57,7 @@ def completed(
     unknown = corrections == IGNORE
     found = build_cluster_index(answer).cut(params)
     sure = contains(found, _sure_objects(found, answer.foreground, corrections))
-    guess = np.where(answer.foreground < _BACKGROUND, 0, LEFT_OUT)
+    guess = np.where(answer.foreground < _BACKGROUND, 0, EXCLUDED)
     guess = np.where(sure, found.astype(np.int32) + int(corrections.max()), guess)
     return np.where(unknown, guess, corrections).astype(np.int32)
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from napari_pixel_embedding.core.fine_tuning.held_out import Exam, question_on_all, questions_about
-from napari_pixel_embedding.core.fine_tuning.pseudo_labels import completed
+from napari_pixel_embedding.core.fine_tuning.held_out import HeldOutSet, crop_of_all, crops_around
+from napari_pixel_embedding.core.fine_tuning.pseudo_labels import with_pseudo_labels
 from napari_pixel_embedding.core.inference.object_scale import params_as_seen, spacing_of_each
 from napari_pixel_embedding.core.inference.predict import predict_foreground, predict_normalised
-from napari_pixel_embedding.core.training.losses import IGNORE, LEFT_OUT
+from napari_pixel_embedding.core.training.losses import EXCLUDED, IGNORE
 from napari_pixel_embedding.core.training.targets import Sample, annotated_frames, prepare_sample
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
-    from napari_pixel_embedding.core.fine_tuning.held_out import Question
+    from napari_pixel_embedding.core.fine_tuning.held_out import HeldOutCrop
     from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
@@ -41,7 +41,7 @@ _DOUBTED = 0.02
 """Share of the corrected pixels to which a parent may give less foreground than to background."""
 
 
-class Source(NamedTuple):
+class CorrectedFrame(NamedTuple):
     """A corrected frame that a sample is made of, and the objects of it that are held back."""
 
     frame: NDArray[np.float32]
@@ -55,22 +55,22 @@ class Source(NamedTuple):
         return self.frame, known
 
 
-class Lessons(NamedTuple):
+class FineTuningSet(NamedTuple):
     """Samples to learn from, how many objects they hold, and objects to be judged by.
 
-    ``sources`` has a corrected frame for each sample.
+    ``corrected`` has a corrected frame for each sample.
     """
 
     samples: list[Sample]
     objects: int
     held_back: int
-    exam: Exam | None
-    sources: list[Source]
+    held_out: HeldOutSet | None
+    corrected: list[CorrectedFrame]
 
 
-def lessons_from(
+def build_fine_tuning_set(
     model: EmbeddingModel, frames: Sequence[Frame], config: FineTuneConfig, device: str = "auto"
-) -> Lessons:
+) -> FineTuningSet:
     """Turn corrected frames into samples, and hold some of their objects back.
 
     Parameters
@@ -87,8 +87,8 @@ def lessons_from(
     objects = [(n, int(k)) for n, (_, c) in enumerate(frames) for k in np.unique(c[c > 0])]
     chosen = _held_back(objects, config)
     samples: list[Sample] = []
-    sources: list[Source] = []
-    questions: list[Question] = []
+    corrected: list[CorrectedFrame] = []
+    crops: list[HeldOutCrop] = []
     for number, (frame, corrections) in enumerate(frames):
         held_back = [k for n, k in chosen if n == number]
         target = learning_target(
@@ -96,22 +96,22 @@ def lessons_from(
         )
         if (target > 0).any():
             samples.append(prepare_sample(frame, target))
-            sources.append(Source(frame, corrections, held_back))
-        questions += questions_about(frame, corrections, held_back)
-    exam = Exam(tuple(questions), device) if questions else None
-    return Lessons(samples, len(objects) - len(chosen), len(chosen), exam, sources)
+            corrected.append(CorrectedFrame(frame, corrections, held_back))
+        crops += crops_around(frame, corrections, held_back)
+    held_out = HeldOutSet(tuple(crops), device) if crops else None
+    return FineTuningSet(samples, len(objects) - len(chosen), len(chosen), held_out, corrected)
 
 
-def completed_samples(
-    sources: Sequence[Source], model: EmbeddingModel, device: str = "auto"
+def samples_with_pseudo_labels(
+    corrected: Sequence[CorrectedFrame], model: EmbeddingModel, device: str = "auto"
 ) -> list[Sample]:
     """Make the samples anew, with what a child is sure of where nothing was corrected."""
     params = params_as_seen(model.config.cluster_params(), model.config)
     own_size, samples = model.config.object_diameter, []
-    for frame, corrections, held_back in sources:
+    for frame, corrections, held_back in corrected:
         answer = predict_normalised(model, frame, diameter=own_size, device=device)
-        target = completed(corrections, answer, params)
-        target[np.isin(corrections, held_back)] = LEFT_OUT
+        target = with_pseudo_labels(corrections, answer, params)
+        target[np.isin(corrections, held_back)] = EXCLUDED
         samples.append(prepare_sample(frame, target))
     return samples
 
@@ -165,27 +165,27 @@ def learning_target(
         sure = min(config.trust_background, doubted)
         background = (near & (foreground < _SURE)) | (foreground < sure)
         target[background & (corrections == IGNORE)] = 0
-    target[np.isin(corrections, held_back)] = LEFT_OUT
+    target[np.isin(corrections, held_back)] = EXCLUDED
     return target
 
 
-class Past(NamedTuple):
+class ReplaySet(NamedTuple):
     """What is not to be forgotten: samples to look at again, and images to be judged by.
 
     ``chosen_by`` are further frames with their label images, to choose cluster parameters by.
     """
 
     samples: list[Sample]
-    exam: Exam | None
+    held_out: HeldOutSet | None
     chosen_by: list[Frame]
 
 
-def past_of(
+def replay_set(
     model: EmbeddingModel,
     replay: Sequence[tuple[NDArray[Any], NDArray[Any]]],
     device: str = "auto",
     spacing: Spacings = None,
-) -> Past:
+) -> ReplaySet:
     """Turn annotated images of the model's own kind into samples, and into what judges it."""
     own_size = model.config.object_diameter  # whatever size the objects of other images have
     frames = [
@@ -196,19 +196,21 @@ def past_of(
         for frame in annotated_frames(model.config, image, labels, diameter=own_size, spacing=apart)
     ]
     first, every = _JUDGES
-    questions = [question_on_all(*frame) for frame in frames[first::every]]
+    crops = [crop_of_all(*frame) for frame in frames[first::every]]
     chosen_by = frames[_CHOOSES[0] :: _CHOOSES[1]]
     held_back = {*range(first, len(frames), every), *range(_CHOOSES[0], len(frames), _CHOOSES[1])}
     samples = [prepare_sample(*frame) for n, frame in enumerate(frames) if n not in held_back]
-    return Past(samples, Exam(tuple(questions), device) if questions else None, chosen_by)
+    return ReplaySet(samples, HeldOutSet(tuple(crops), device) if crops else None, chosen_by)
 
 
-def chances(lessons: Lessons, past: Past, replay: float) -> list[float]:
+def sampling_weights(
+    fine_tuning_set: FineTuningSet, replayed: ReplaySet, replay: float
+) -> list[float]:
     """Say how likely each of the lessons' and then of the past's samples is to be drawn.
 
     Samples of the lessons count by their objects; those of the past get the share ``replay``.
     """
-    share = replay if past.samples else 0.0
-    weight = np.array([len(sample.centres) for sample in lessons.samples], float)
+    share = replay if replayed.samples else 0.0
+    weight = np.array([len(sample.centres) for sample in fine_tuning_set.samples], float)
     first = (1 - share) * weight / weight.sum()
-    return [*first.tolist(), *[share / max(len(past.samples), 1)] * len(past.samples)]
+    return [*first.tolist(), *[share / max(len(replayed.samples), 1)] * len(replayed.samples)]

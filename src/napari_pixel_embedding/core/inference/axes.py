@@ -167,9 +167,9 @@ def _check_spatial(axes: str, spatial: str, name: str) -> None:
 
 def _check_channels(axes: str, shape: tuple[int, ...], in_channels: int, name: str) -> None:
     found = shape[axes.index("C")] if "C" in axes else 1
-    colour = axes.endswith("C") and found in (3, 4)  # grey is made of it, alpha is left out
+    color = axes.endswith("C") and found in (3, 4)  # grey is made of it, alpha is left out
     grey = "C" not in axes  # as three equal channels
-    if found == in_channels or (colour and in_channels in (1, 3)) or (grey and in_channels == 3):
+    if found == in_channels or (color and in_channels in (1, 3)) or (grey and in_channels == 3):
         return
     if found > in_channels:
         advice = "Select the channels the model was trained on, or choose another model."

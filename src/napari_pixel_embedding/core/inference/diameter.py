@@ -37,7 +37,7 @@ class _Look(NamedTuple):
     """What is found at one size: a diameter in the image's pixels, and how sure that is, 0 to 1."""
 
     diameter: float
-    sureness: float
+    confidence: float
 
 
 def estimate_diameter(
@@ -132,18 +132,18 @@ def _look(
     if ids.size == 0 or emap.distance is None:
         return _Look(math.nan, 0.0)
     middles = ndimage.maximum(emap.distance, labels, ids)
-    sureness = float(np.median(middles)) * min(ids.size / _ENOUGH_OBJECTS, 1)
-    return _Look(equivalent_diameter(sizes[ids], emap.ndim), sureness)
+    confidence = float(np.median(middles)) * min(ids.size / _ENOUGH_OBJECTS, 1)
+    return _Look(equivalent_diameter(sizes[ids], emap.ndim), confidence)
 
 
 def _settle(looks: list[_Look]) -> float:
     """Mean, on a logarithmic scale, of the diameters that are about as sure as the surest."""
-    best = max(look.sureness for look in looks)
+    best = max(look.confidence for look in looks)
     if best == 0:
         raise ValueError(
             "expected an image with objects that the model finds at some size, found none: give "
             "the diameter by hand, or choose another model."
         )
-    sure = [look for look in looks if look.sureness >= _AS_GOOD * best]
+    sure = [look for look in looks if look.confidence >= _AS_GOOD * best]
     logs = [math.log(look.diameter) for look in sure]
-    return math.exp(float(np.average(logs, weights=[look.sureness for look in sure])))
+    return math.exp(float(np.average(logs, weights=[look.confidence for look in sure])))

@@ -16,7 +16,7 @@ from napari_pixel_embedding.core.inference.object_scale import (
     zoom_for,
     zoomed_shape,
 )
-from napari_pixel_embedding.core.inference.test_time_augmentation import views
+from napari_pixel_embedding.core.inference.test_time_augmentation import symmetries
 from napari_pixel_embedding.core.inference.tiling import plan_tiles
 from napari_pixel_embedding.core.model.devices import autocast, resolve_device
 from napari_pixel_embedding.core.model.networks import for_inference
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.inference.test_time_augmentation import View
+    from napari_pixel_embedding.core.inference.test_time_augmentation import Symmetry
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
@@ -127,7 +127,7 @@ def predict_normalised(
 ) -> EmbeddingMap:
     """Run a model on a normalised frame (C, [Z,] Y, X); see :func:`predict_embedding`."""
     shape = zoomed_shape(pixels.shape[1:], zoom_for(model.config, diameter, spacing))
-    sides = views(augment)
+    sides = symmetries(augment)
     maps = _predict_views(model, resample(pixels, shape), sides, tile_shape, halo, device, progress)
     maps = _finish(maps, model.config, pixels.shape[1:])
     return _as_embedding_map(maps, model.config, spacing, frame)
@@ -229,7 +229,7 @@ def _as_embedding_map(
 def _predict_views(
     model: EmbeddingModel,
     image: NDArray[np.float32],
-    sides: Sequence[View],
+    sides: Sequence[Symmetry],
     tile_shape: Sequence[int] | None,
     halo: Sequence[int] | None,
     device: str,

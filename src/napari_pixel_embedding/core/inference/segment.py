@@ -27,7 +27,7 @@ def segment(
     model: str | EmbeddingModel = "nuclei-fluo",
     *,
     params: ClusterParams | None = None,
-    method: Method = "index",
+    method: Method = "mean_shift",
     axes: str | None = None,
     spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
@@ -45,7 +45,7 @@ def segment(
         A bundled name, a path, or a loaded model.
     params : ClusterParams, optional
         By default the model's own, see :func:`~.object_scale.usual_params`.
-    method : {"index", "mutex"}
+    method : {"mean_shift", "mutex"}
         How to cluster: connected mean shift, or mutex watershed, which needs the extra
         ``mutex``.
     axes, spacing, diameter, augment, device, progress
@@ -85,7 +85,7 @@ _MARGIN = 64
 """Pixels around the field that the network is shown with it."""
 
 
-def segment_field(
+def segment_region(
     model: EmbeddingModel,
     image: Any,
     field: tuple[slice, ...],
@@ -125,15 +125,15 @@ def segment_field(
     return labels[tuple(inner)]
 
 
-Method = Literal["index", "mutex"]
+Method = Literal["mean_shift", "mutex"]
 
 
-METHODS: tuple[Method, ...] = ("index", "mutex")
+METHODS: tuple[Method, ...] = ("mean_shift", "mutex")
 """Connected mean shift, cut from the live index; mutex watershed."""
 
 
 def cluster(
-    emap: EmbeddingMap, params: ClusterParams, method: Method = "index"
+    emap: EmbeddingMap, params: ClusterParams, method: Method = "mean_shift"
 ) -> NDArray[np.unsignedinteger[Any]]:
     """Cluster the embedding of one frame.
 
@@ -143,7 +143,7 @@ def cluster(
         From :func:`predict_embedding`.
     params : ClusterParams
         Mutex watershed has no use for its seed threshold.
-    method : {"index", "mutex"}
+    method : {"mean_shift", "mutex"}
         See :func:`build_cluster_index` and :func:`mutex_watershed`.
 
     Returns
@@ -156,7 +156,7 @@ def cluster(
     ValueError
         For another method, or when the package that it needs is missing.
     """
-    if method == "index":
+    if method == "mean_shift":
         return build_cluster_index(emap).cut(params)
     if method == "mutex":
         return mutex_watershed(emap, params)

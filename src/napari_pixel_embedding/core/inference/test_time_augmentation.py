@@ -15,7 +15,7 @@ AUGMENTS = {1: "off", 4: "flips", 8: "flips and quarter turns"}
 
 
 @dataclass(frozen=True)
-class View:
+class Symmetry:
     """A symmetry of the plane.
 
     Parameters
@@ -49,7 +49,7 @@ class View:
         return back
 
 
-def views(augment: int) -> list[View]:
+def symmetries(augment: int) -> list[Symmetry]:
     """List the views of an image, the plain one first.
 
     Parameters
@@ -64,7 +64,7 @@ def views(augment: int) -> list[View]:
 
     Examples
     --------
-    >>> views(1)
+    >>> symmetries(1)
     [View(turns=0, mirrored=False)]
     """
     if augment not in AUGMENTS:
@@ -72,4 +72,4 @@ def views(augment: int) -> list[View]:
             f"augment must be one of {', '.join(map(str, AUGMENTS))}, found {augment}."
         )
     turns = range(0, 4, 1 if augment == 8 else 2)
-    return [View(turn, mirrored) for turn in turns for mirrored in (False, True)][:augment]
+    return [Symmetry(turn, mirrored) for turn in turns for mirrored in (False, True)][:augment]

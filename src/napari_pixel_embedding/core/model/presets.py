@@ -7,10 +7,10 @@ from typing import Any, Literal, get_args
 
 from napari_pixel_embedding.core.model.config import ModelConfig
 
-System = Literal["euclidean", "cosine", "wnet"]
+Preset = Literal["euclidean", "cosine", "wnet"]
 NetworkSize = Literal["tiny", "small", "base", "large"]
 
-SYSTEMS: tuple[System, ...] = get_args(System)
+PRESETS: tuple[Preset, ...] = get_args(Preset)
 """Names of the systems, see :func:`model_config_for`."""
 
 NETWORK_SIZES: dict[NetworkSize, tuple[int, int]] = {
@@ -22,19 +22,19 @@ NETWORK_SIZES: dict[NetworkSize, tuple[int, int]] = {
 """Features at full resolution and number of poolings of a U-Net, by name: some 0.1, 0.5, 2 and
 4 million weights in 2-D."""
 
-_KINDS: dict[System, dict[str, Any]] = {
+_KINDS: dict[Preset, dict[str, Any]] = {
     "euclidean": {"architecture": "unet", "space": "euclidean"},
     "cosine": {"architecture": "unet", "space": "cosine"},
     "wnet": {"architecture": "wnet", "space": "cosine"},
 }
 
 
-def model_config_for(system: System, size: NetworkSize = "base", **changes: Any) -> ModelConfig:
+def model_config_for(preset: Preset, size: NetworkSize = "base", **changes: Any) -> ModelConfig:
     """Describe a fresh model of one of the three systems.
 
     Parameters
     ----------
-    system : {"euclidean", "cosine", "wnet"}
+    preset : {"euclidean", "cosine", "wnet"}
         Euclidean discriminative embedding (De Brabandere et al., 2017), cosine embedding with
         local constraints (Chen et al., 2019), or the latter on distance features (Wu et al.,
         2020).
@@ -54,11 +54,11 @@ def model_config_for(system: System, size: NetworkSize = "base", **changes: Any)
     >>> model_config_for("cosine", "small").base_width
     8
     """
-    if system not in _KINDS:
-        raise ValueError(f"system must be one of {', '.join(_KINDS)}, found {system!r}.")
+    if preset not in _KINDS:
+        raise ValueError(f"preset must be one of {', '.join(_KINDS)}, found {preset!r}.")
     if size not in NETWORK_SIZES:
         raise ValueError(f"size must be one of {', '.join(NETWORK_SIZES)}, found {size!r}.")
     width, depth = NETWORK_SIZES[size]
-    if system == "wnet":
+    if preset == "wnet":
         width = round(width / math.sqrt(2))
-    return ModelConfig(**{"base_width": width, "depth": depth, **_KINDS[system], **changes})
+    return ModelConfig(**{"base_width": width, "depth": depth, **_KINDS[preset], **changes})

@@ -46,7 +46,7 @@ def draw_batch(
     rng: np.random.Generator,
     augmentation: Augmentation | None = None,
     stride: int = 16,
-    chances: Sequence[float] | None = None,
+    sampling_weights: Sequence[float] | None = None,
     centred: bool = False,
 ) -> Batch:
     """Draw augmented crops of ``crop`` pixels a side that contain known objects.
@@ -64,15 +64,17 @@ def draw_batch(
         None leaves the crops as they are.
     stride : int
         Sides are rounded up to multiples of it, which the network needs.
-    chances : sequence of float, optional
+    sampling_weights : sequence of float, optional
         How likely each sample is drawn, in proportion; the square root of its size by default.
     centred : bool
         Place every crop around the centre of an object, each as likely as any other, rather
         than anywhere that holds an object: for objects that are far between.
     """
-    if chances is None:
-        chances = [math.sqrt(sample.labels.size) for sample in samples]
-    drawn = rng.choice(len(samples), batch_size, p=np.divide(chances, sum(chances)))
+    if sampling_weights is None:
+        sampling_weights = [math.sqrt(sample.labels.size) for sample in samples]
+    drawn = rng.choice(
+        len(samples), batch_size, p=np.divide(sampling_weights, sum(sampling_weights))
+    )
     chosen = [samples[i] for i in drawn]
     shape = _crop_shape(chosen, crop, stride)
     crops = [_crop(sample, shape, rng, augmentation, centred) for sample in chosen]
@@ -181,13 +183,13 @@ def _vary_intensity(image: Tensor, augmentation: Augmentation, rng: np.random.Ge
     image = image.sign() * image.abs().pow(gamma)
     image = image * float(1 + rng.uniform(-augmentation.brightness, augmentation.brightness))
     image = image + float(rng.uniform(-augmentation.brightness, augmentation.brightness))
-    if augmentation.colour > 0:
-        image = _vary_colour(image, augmentation.colour, rng)
+    if augmentation.color > 0:
+        image = _vary_color(image, augmentation.color, rng)
     noise = rng.standard_normal(tuple(image.shape), np.float32)
     return image + float(rng.uniform(0, augmentation.noise)) * torch.from_numpy(noise)
 
 
-def _vary_colour(image: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
+def _vary_color(image: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
     """Vary gain and offset of every channel of an image (C, [Z,] Y, X) by itself."""
     gain, offset = rng.uniform(-strength, strength, (2, len(image), *(1,) * (image.ndim - 1)))
     return image * torch.from_numpy(1 + gain).float() + torch.from_numpy(offset).float()

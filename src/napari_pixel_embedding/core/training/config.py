@@ -25,7 +25,7 @@ class Augmentation:
         Least and largest factor a crop is resampled with.
     gamma, noise, brightness : float
         Of all channels alike.
-    colour : float
+    color : float
         How much gain and offset of single channels may differ, for stains that vary.
     """
 
@@ -33,7 +33,7 @@ class Augmentation:
     gamma: float = 0.3
     noise: float = 0.05
     brightness: float = 0.15
-    colour: float = 0.0
+    color: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class LossConfig:
         See :class:`~.losses.NeighbourCosineLoss`.
     min_pixels : int
         Objects smaller than this in a crop do not count for the embedding.
-    unknown : float
+    unlabelled_weight : float
         Weight, in the foreground term, of pixels that nothing is known about, as background.
     instance_dice : float
         Weight of :func:`~.losses.instance_dice_loss`; 0 leaves it out.
@@ -67,7 +67,7 @@ class LossConfig:
     neighbours_only: bool = False
     cosine_form: Literal["squared", "absolute", "signed"] = "squared"
     min_pixels: int = 10
-    unknown: float = 0.0
+    unlabelled_weight: float = 0.0
     instance_dice: float = 0.0
     instance_dice_from: float = 0.3
 

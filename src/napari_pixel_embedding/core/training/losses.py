@@ -18,7 +18,7 @@ from torch.nn import functional as F
 IGNORE = -1
 """Label of a pixel that nothing is known about."""
 
-LEFT_OUT = -2
+EXCLUDED = -2
 """Label of a pixel that nothing is to be learnt from, not even that most pixels are background."""
 
 _EPS = 1e-6
@@ -226,18 +226,18 @@ def _partner_pixels(objects: Objects, pairs: Tensor) -> tuple[Tensor, Tensor]:
     return torch.repeat_interleave(pairs[:, 0], count), by_owner[place]
 
 
-def foreground_loss(logits: Tensor, labels: Tensor, unknown: float = 0.0) -> Tensor:
+def foreground_loss(logits: Tensor, labels: Tensor, unlabelled_weight: float = 0.0) -> Tensor:
     """Binary cross-entropy plus soft Dice of foreground logits, both (B, [Z,] Y, X).
 
     The target is ``labels > 0``; pixels with label −1 count as background with the weight
-    ``unknown``, and those with label −2 not at all.
+    ``unlabelled_weight``, and those with label −2 not at all.
     """
-    counted = labels != LEFT_OUT if unknown > 0 else labels >= 0
+    counted = labels != EXCLUDED if unlabelled_weight > 0 else labels >= 0
     logits, labels = logits[counted], labels[counted]
     if labels.numel() == 0:
         return logits.sum() * 0.0
     target = (labels > 0).to(logits.dtype)
-    weight = torch.where(labels == IGNORE, unknown, 1.0)
+    weight = torch.where(labels == IGNORE, unlabelled_weight, 1.0)
     probability = torch.sigmoid(logits)
     overlap = 2 * (probability * target).sum() + 1
     dice = 1 - overlap / ((weight * probability).sum() + target.sum() + 1)

@@ -53,7 +53,9 @@ def loss_terms(
     pairs = objects.neighbour_pairs(batch.neighbours) if local else objects.all_pairs()
     terms = embedding_loss(vectors, objects, pairs)
     found = {
-        "foreground": foreground_loss(output.foreground.float(), batch.labels, config.unknown),
+        "foreground": foreground_loss(
+            output.foreground.float(), batch.labels, config.unlabelled_weight
+        ),
         "distance": distance_loss(output.distance.float(), batch.distance, batch.labels),
         "intra": terms.intra,
         "inter": terms.inter,

@@ -4,7 +4,7 @@ A recipe names the system, the network, how it is trained, and which images of a
 learns from. Whatever it leaves out keeps its default::
 
     name = "nuclei"
-    system = "euclidean"
+    preset = "euclidean"
     size = "small"
 
     [model]
@@ -32,7 +32,7 @@ from napari_pixel_embedding.core.clustering.params import ClusterParams
 from napari_pixel_embedding.core.datasets.pairs import names_where
 from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.model.config import ModelConfig
-from napari_pixel_embedding.core.model.presets import NetworkSize, System, model_config_for
+from napari_pixel_embedding.core.model.presets import NetworkSize, Preset, model_config_for
 from napari_pixel_embedding.core.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -90,13 +90,13 @@ class Recipe:
     ----------
     name, description, licence : str
         Of the model that comes out.
-    system : {"euclidean", "cosine", "wnet"}
+    preset : {"euclidean", "cosine", "wnet"}
         See :func:`~.presets.model_config_for`.
     size : {"tiny", "small", "base", "large"}
         Of the network.
     start : str, optional
         A bundled model, or the path of a model file, to go on from; it then decides what
-        ``system``, ``size`` and ``model`` say.
+        ``preset``, ``size`` and ``model`` say.
     model : dict
         Other fields of :class:`~.config.ModelConfig`, such as ``embedding_dim``.
     training : TrainConfig
@@ -113,7 +113,7 @@ class Recipe:
     name: str = "untitled"
     description: str = ""
     licence: str = ""
-    system: System = "euclidean"
+    preset: Preset = "euclidean"
     size: NetworkSize = "base"
     start: str | None = None
     model: dict[str, Any] = field(default_factory=dict)
@@ -125,7 +125,7 @@ class Recipe:
 
     def model_config(self) -> ModelConfig:
         """Describe the fresh model, as far as the images do not decide about it."""
-        return model_config_for(self.system, self.size, **self.model)
+        return model_config_for(self.preset, self.size, **self.model)
 
     def arguments(self, root: str | os.PathLike[str]) -> dict[str, Any]:
         """Translate to the parameters of :func:`~.train_folder.train_from_folder`.
@@ -147,7 +147,7 @@ class Recipe:
     def how(self) -> dict[str, Any]:
         """Translate all but the data to the parameters of :func:`~.train_folder.train_pairs`."""
         return {
-            "system": self.system,
+            "preset": self.preset,
             "size": self.size,
             "start": self.start,
             "config": self.training,

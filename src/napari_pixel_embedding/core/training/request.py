@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
 
 ENTRY = f"{__name__}:train_request"
-"""What :func:`~.worker_process.run_isolated` is to run on a folder with a request."""
+"""What :func:`~.worker_process.run_in_process` is to run on a folder with a request."""
 _FILE = "request.json"
 
 

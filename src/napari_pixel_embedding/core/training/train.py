@@ -78,7 +78,7 @@ def train(
     validation: Validation | None = None,
     device: str = "auto",
     checkpoint: Path | None = None,
-    chances: Sequence[float] | None = None,
+    sampling_weights: Sequence[float] | None = None,
     revise: Revision | None = None,
 ) -> Generator[TrainProgress, None, None]:
     """Train a model and report after every step.
@@ -100,7 +100,7 @@ def train(
         A file that training is resumed from when it exists, and that is written at every
         validation. Resuming gives the weights that going on would have given, but that samples
         which were revised some time before are revised anew.
-    chances : sequence of float, optional
+    sampling_weights : sequence of float, optional
         How likely each sample is drawn, see :func:`~.batches.draw_batch`.
     revise : callable, optional
         Gets the averaged model and the share of the steps that are done, after every validation
@@ -140,7 +140,7 @@ def train(
         )
     started, first = time.monotonic(), trainer.step
     while trainer.step < config.steps:
-        losses = trainer.train_step(samples, chances)
+        losses = trainer.train_step(samples, sampling_weights)
         score, milestone = None, trainer.step % config.validate_every == 0
         if milestone or trainer.step == config.steps:
             milestone, score = True, trainer.keep_best(validation)
@@ -183,7 +183,7 @@ class _Trainer:
         self.running: dict[str, float] = {}
 
     def train_step(
-        self, samples: Sequence[Sample], chances: Sequence[float] | None = None
+        self, samples: Sequence[Sample], sampling_weights: Sequence[float] | None = None
     ) -> dict[str, float]:
         """Learn from one batch; return the running mean of the loss terms."""
         config = self.config
@@ -195,7 +195,7 @@ class _Trainer:
             rng,
             config.augmentation,
             self.model_config.stride,
-            chances,
+            sampling_weights,
             config.centred,
         ).to(self.device)
         for group in self.optimiser.param_groups:

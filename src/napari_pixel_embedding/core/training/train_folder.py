@@ -11,10 +11,10 @@ import numpy as np
 from napari_pixel_embedding.core.datasets.annotated import (
     TrainingPairs,
     read_pairs,
+    sample_evenly,
     select_pairs,
     shape_options,
     split_pairs,
-    spread,
 )
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
@@ -25,7 +25,7 @@ from napari_pixel_embedding.core.model.model_file import (
     model_path,
     save_model,
 )
-from napari_pixel_embedding.core.model.presets import NetworkSize, System, model_config_for
+from napari_pixel_embedding.core.model.presets import NetworkSize, Preset, model_config_for
 from napari_pixel_embedding.core.training.checkpoint import checkpoint_path
 from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.core.training.targets import prepare_samples
@@ -50,7 +50,7 @@ def train_from_folder(
     folder: PathLike,
     output: PathLike,
     *,
-    system: System = "euclidean",
+    preset: Preset = "euclidean",
     size: NetworkSize = "base",
     start: str | EmbeddingModel | None = None,
     config: TrainConfig | None = None,
@@ -72,12 +72,12 @@ def train_from_folder(
         Holds ``images/NAME.*`` and ``masks/NAME.*``.
     output : path
         A ``.safetensors`` file.
-    system : {"euclidean", "cosine", "wnet"}
+    preset : {"euclidean", "cosine", "wnet"}
         See :func:`~.presets.model_config_for`.
     size : {"tiny", "small", "base", "large"}
         Of the network, see :data:`~.presets.NETWORK_SIZES`.
     start : str or EmbeddingModel, optional
-        A bundled name, a path or a model to go on from; ``system``, ``size`` and the fields that
+        A bundled name, a path or a model to go on from; ``preset``, ``size`` and the fields that
         shape a network are then its own.
     config : TrainConfig, optional
         How to train.
@@ -99,7 +99,7 @@ def train_from_folder(
     yield from train_pairs(
         split,
         output,
-        system=system,
+        preset=preset,
         size=size,
         start=start,
         config=config,
@@ -113,7 +113,7 @@ def train_pairs(
     split: TrainingPairs,
     output: PathLike,
     *,
-    system: System = "euclidean",
+    preset: Preset = "euclidean",
     size: NetworkSize = "base",
     start: str | EmbeddingModel | None = None,
     config: TrainConfig | None = None,
@@ -131,9 +131,9 @@ def train_pairs(
     output, config = model_path(output), config or TrainConfig()
     if start is None:
         shape = shape_options(read_image(split.train[0].image))
-        described = model_config_for(system, size, **{**shape, **model_options})
+        described = model_config_for(preset, size, **{**shape, **model_options})
         fresh = EmbeddingModel.untrained(described, config.seed)
-        model = _told(fresh, config, split, {"system": system})
+        model = _told(fresh, config, split, {"preset": preset})
     else:
         model = _told(_renamed(start, model_options), config, split, {})
     data = read_pairs(split.train, model.config)
@@ -219,7 +219,7 @@ def _validation(
 ) -> Validation | None:
     if not pairs:
         return None
-    data = read_pairs(spread(pairs, at_most), config)
+    data = read_pairs(sample_evenly(pairs, at_most), config)
     return ap_validation(
         data.images, data.labels, axes=data.axes, spacing=data.spacing, device=device
     )

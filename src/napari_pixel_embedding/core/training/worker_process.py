@@ -49,8 +49,8 @@ class ProcessEnded(OSError):
     """A training process ended before its training did; the message says what to do."""
 
 
-def run_isolated(
-    entry: str, folder: Path, *, alive: Callable[[], None] | None = None
+def run_in_process(
+    entry: str, folder: Path, *, heartbeat: Callable[[], None] | None = None
 ) -> Generator[TrainProgress, None, None]:
     """Train in a process of its own and report after every step.
 
@@ -61,7 +61,7 @@ def run_isolated(
         TrainProgress; what it needs lies in the folder.
     folder : Path
         Belongs to this training. The best model so far is kept there as ``best.safetensors``.
-    alive : callable, optional
+    heartbeat : callable, optional
         Called several times a second while there is nothing to report; what it raises ends the
         training.
 
@@ -80,7 +80,7 @@ def run_isolated(
     with (folder / _LOG_FILE).open("wb") as log:
         child = _start(entry, folder, log)
     try:
-        for message in _messages(child, alive):
+        for message in _messages(child, heartbeat):
             if "error" in message:
                 raise _error(message)
             yield _progress(message, folder)
@@ -103,7 +103,7 @@ def _start(entry: str, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
 
 
 def _messages(
-    child: subprocess.Popen[bytes], alive: Callable[[], None] | None
+    child: subprocess.Popen[bytes], heartbeat: Callable[[], None] | None
 ) -> Iterator[dict[str, Any]]:
     """Yield what the child says until it closes its end."""
     lines: Queue[bytes | None] = Queue()
@@ -112,8 +112,8 @@ def _messages(
         try:
             line = lines.get(timeout=_POLL_S)
         except Empty:
-            if alive is not None:
-                alive()
+            if heartbeat is not None:
+                heartbeat()
             continue
         if line is None:
             return

@@ -17,7 +17,7 @@ from napari_pixel_embedding.core.corrections.journal import (
     drop_old,
     image_key,
     journals_of,
-    newest_work,
+    newest_annotations,
 )
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.live import LiveLine
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from napari_pixel_embedding.core.blockwise.roi import Field
+    from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.session.correct.corrections import Correcting
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state.history import Accepted, Locals, Work
+    from napari_pixel_embedding.session.state.history import Accepted, Annotations, Locals
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.session import Session
 
@@ -60,11 +60,11 @@ class _Writer:
         """File of the journal."""
         return self._journal.path
 
-    def write(self, number: int, work: Work, notes: dict[str, Any]) -> None:
+    def write(self, number: int, annotations: Annotations, notes: dict[str, Any]) -> None:
         """Write a state unless a later one is written already; higher numbers are later."""
         with self._lock:
             if number > self._number:
-                self._journal.write(work.corrections, notes)
+                self._journal.write(annotations.corrections, notes)
                 if self._number == 0:
                     drop_old(self._folder, self._key)
                 self._number = number
@@ -112,7 +112,7 @@ class Autosave:
             return []
         return [
             (events.image, self._image_chosen),
-            (events.field, self._part_chosen),
+            (events.roi, self._part_chosen),
             (events.embedding_maps, self._look_up),
             (events.corrections, self._changed),
             (events.local_bandwidths, self._changed),
@@ -147,7 +147,7 @@ class Autosave:
             return
         session, own = self._session, frozenset(key for _, key in self._writers)
         shape, frames = session.labels_shape, session.has_frames
-        search = _Search(image, folder, shape, frames, own, session.field)
+        search = _Search(image, folder, shape, frames, own, session.roi)
         self._finding.start(
             lambda report: _find(search),
             done=self._take,
@@ -158,7 +158,7 @@ class Autosave:
         self._current = found
         recovery, corrections = found.recovery, self._session.corrections
         if recovery is not None and corrections is not None:
-            same = np.array_equal(np.asarray(recovery.work.corrections), corrections)
+            same = np.array_equal(np.asarray(recovery.annotations.corrections), corrections)
             recovery = None if same else recovery
         self._session.recovery = recovery
         self._changed()
@@ -169,9 +169,11 @@ class Autosave:
         if recovery is None:
             return
         session.recovery = None
-        notes = recovery.work.notes
+        notes = recovery.annotations.notes
         local = fitting(_local_of(notes), session.cluster_indices)
-        self._correcting.change("restore", recovery.work.corrections, _accepted_of(notes), local)
+        self._correcting.change(
+            "restore", recovery.annotations.corrections, _accepted_of(notes), local
+        )
 
     def discard(self) -> None:
         """Delete what was done earlier."""
@@ -222,7 +224,7 @@ class Autosave:
                 return None
             writer = _Writer(folder, found.image.name, found.key)
             self._writers[folder, found.key] = writer
-        return partial(_write, writer, self._asked, session.work, _notes(session))
+        return partial(_write, writer, self._asked, session.annotations, _notes(session))
 
     def _written(self, number: int, path: Path) -> None:
         self._saved, self._troubled = number, False
@@ -263,23 +265,24 @@ class _Search:
     shape: tuple[int, ...]
     frames: bool
     own: frozenset[str]
-    field: Field | None = None
+    roi: ROI | None = None
 
 
 def _find(search: _Search) -> _Found:
     image = search.image
-    key = image_key(image.data, image.name, "" if search.field is None else repr(search.field))
+    key = image_key(image.data, image.name, "" if search.roi is None else repr(search.roi))
     folders = _folders(image, search.folder)
-    found = [work for work in (newest_work(f, key, search.shape) for f in folders) if work]
+    newest = (newest_annotations(f, key, search.shape) for f in folders)
+    found = [one for one in newest if one]
     if key in search.own or not found:
         return _Found(image, key, None)
-    path, work = max(found, key=lambda one: one[0].stat().st_mtime_ns)
-    objects = object_sizes(np.asarray(work.corrections), search.frames).size
-    return _Found(image, key, Recovery(path, work, objects, path.stat().st_mtime))
+    path, saved = max(found, key=lambda one: one[0].stat().st_mtime_ns)
+    objects = object_sizes(np.asarray(saved.corrections), search.frames).size
+    return _Found(image, key, Recovery(path, saved, objects, path.stat().st_mtime))
 
 
-def _write(writer: _Writer, number: int, work: Work, notes: dict[str, Any]) -> Path:
-    writer.write(number, work, notes)
+def _write(writer: _Writer, number: int, annotations: Annotations, notes: dict[str, Any]) -> Path:
+    writer.write(number, annotations, notes)
     return writer.path
 
 

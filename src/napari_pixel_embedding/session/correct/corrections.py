@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.messages import Messages
     from napari_pixel_embedding.session.state.history import Accepted, Locals, Step
-    from napari_pixel_embedding.session.state.results import Earlier
+    from napari_pixel_embedding.session.state.results import PreviousAnnotations
     from napari_pixel_embedding.session.state.session import Session
     from napari_pixel_embedding.session.undo import Undoing
 
@@ -73,7 +73,7 @@ class Correcting:
         local_bandwidths: Locals | None = None,
     ) -> None:
         """Replace the corrections, and what else is given; can be undone under this title."""
-        session, old = self._session, self._session.work
+        session, old = self._session, self._session.annotations
         if local_bandwidths is not None:
             session.local_bandwidths = local_bandwidths
         if accepted is not None:
@@ -119,7 +119,7 @@ class Correcting:
             self._messages.fail("recording the edit", error)
             return None
 
-    def take_up(self, earlier: Earlier) -> None:
+    def restore(self, earlier: PreviousAnnotations) -> None:
         """Go on with corrections from earlier, and with what was painted since."""
         self._forget()
         session = self._session

@@ -76,7 +76,7 @@ class ReviewRequest:
     local: Locals
     accepted: Accepted
     frames: bool
-    method: Method = "index"
+    method: Method = "mean_shift"
 
 
 def targets(request: ReviewRequest) -> tuple[Target, ...]:
@@ -87,7 +87,7 @@ def targets(request: ReviewRequest) -> tuple[Target, ...]:
         labels, fixed = request.labels[at], request.corrections
         local = request.local[frame] if request.local else ()
         heights = _NO_HEIGHTS
-        if request.method == "index":  # objects of another method are none of the index's
+        if request.method == "mean_shift":  # objects of another method are none of the index's
             heights = index.merge_heights(request.params, local)
         doubts = ambiguity(labels, emap.foreground, heights, request.params)
         locked = set() if fixed is None else set(np.unique(fixed[at]).tolist())

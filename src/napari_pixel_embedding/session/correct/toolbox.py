@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.state.session import Session
 
-LIKENESS_STEP = 1.1
+SIMILARITY_STEP = 1.1
 """What a notch of the wheel multiplies the likeness by."""
 
 _WIDEST = 4.0
@@ -66,7 +66,7 @@ class ToolState:
         The chosen one.
     picks : Picks
         What was clicked with it so far.
-    likeness : float
+    similarity_threshold : float
         How far, in embedding space, pixels of an added object may be from the clicked one.
     preview : Preview, optional
         Of the pixel under the cursor.
@@ -82,7 +82,7 @@ class ToolState:
 
     tool: Tool | None = None
     picks: Picks = field(default_factory=Picks)
-    likeness: float = 0.0
+    similarity_threshold: float = 0.0
     preview: Preview | None = None
     comparison: Comparison | None = None
     hint: str = ""
@@ -150,7 +150,7 @@ class Toolbox:
         if tool.name in ("merge", "split", "compare"):
             self._pick(tool, frame, (pixel,), more)
         elif tool.name == "add":
-            self._edit(edits.add(frame, pixel, self.state.likeness))
+            self._edit(edits.add(frame, pixel, self.state.similarity_threshold))
         else:
             self._edit(_ON_OBJECT[tool.name](frame, pixel))
 
@@ -177,18 +177,18 @@ class Toolbox:
         self._under = None if pixel is None else (frame, pixel)
         self._update_preview()
 
-    def set_likeness(self, likeness: float) -> None:
+    def set_similarity_threshold(self, similarity_threshold: float) -> None:
         """Set how far pixels of an added object may be from the clicked one."""
-        low, high = self.likeness_range
-        self.state.likeness = min(max(likeness, low), high)
+        low, high = self.similarity_range
+        self.state.similarity_threshold = min(max(similarity_threshold, low), high)
         self._update_preview()
 
     def turn(self, notches: float) -> None:
         """Set the likeness by the wheel: up takes more pixels."""
-        self.set_likeness(self.state.likeness * LIKENESS_STEP**notches)
+        self.set_similarity_threshold(self.state.similarity_threshold * SIMILARITY_STEP**notches)
 
     @property
-    def likeness_range(self) -> tuple[float, float]:
+    def similarity_range(self) -> tuple[float, float]:
         """Narrowest and widest likeness of the present embedding."""
         emap = self._map(0)
         if emap is None:
@@ -237,7 +237,7 @@ class Toolbox:
         if emap is not None:
             params = self._session.cluster_params
             usual = default_bandwidth(emap.space, emap.delta_var)
-            self.state.likeness = usual if params is None else params.bandwidth
+            self.state.similarity_threshold = usual if params is None else params.bandwidth
         self._restart()
 
     def _map(self, frame: int) -> EmbeddingMap | None:
@@ -283,7 +283,7 @@ class Toolbox:
                     emap,
                     labels[at],
                     pixel,
-                    state.likeness,
+                    state.similarity_threshold,
                     None if fixed is None else fixed[at],
                 ),
             ),

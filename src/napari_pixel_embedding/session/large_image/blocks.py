@@ -11,20 +11,20 @@ from napari_pixel_embedding.core.blockwise.roi import (
     margin,
     pixel_bytes,
 )
-from napari_pixel_embedding.session.segment.field import _embed, _Part
-from napari_pixel_embedding.session.state.results import Rest
+from napari_pixel_embedding.session.segment.roi import _embed, _Part
+from napari_pixel_embedding.session.state.results import MosaicLabels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_pixel_embedding.core.blockwise.block_plan import Block, Layout
     from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
-    from napari_pixel_embedding.core.blockwise.roi import Field
+    from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report
     from napari_pixel_embedding.session.segment.requests import Source
-    from napari_pixel_embedding.session.state.whole_image import Elsewhere
+    from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
 
 def index_block(
@@ -56,13 +56,13 @@ class Plan:
     count: int
 
 
-def plan(source: Source, field: Field, known: Mosaic | None) -> Plan:
+def plan(source: Source, roi: ROI, known: Mosaic | None) -> Plan:
     """Divide an image into blocks around a field, as many as memory bears.
 
     Parameters
     ----------
     source : Source
-    field : Field
+    roi : ROI
     known : Mosaic, optional
         What is finished already, and in memory.
     """
@@ -72,10 +72,10 @@ def plan(source: Source, field: Field, known: Mosaic | None) -> Plan:
     memory = memory_budget() if source.request.memory is None else source.request.memory
     layout = _layout(source, memory)
     blocks = plan_blocks(source.shape, source.frames, layout)
-    middle = [(part.start + part.stop) / 2 for part in field.finest_box]
-    ordered = nearest_first(blocks, field.frame or 0, middle)
+    middle = [(part.start + part.stop) / 2 for part in roi.finest_box]
+    ordered = nearest_first(blocks, roi.frame or 0, middle)
     bytes_each = INDEX_BYTES * layout.window_pixels()
-    kept = 0 if known is None else len(known.pieces)
+    kept = 0 if known is None else len(known.indexed_blocks)
     return Plan(tuple(ordered[: kept + max(memory // bytes_each, 1)]), len(blocks))
 
 
@@ -89,16 +89,16 @@ def _layout(source: Source, memory: int) -> Layout:
     return plan_layout(len(source.shape), config.stride, diameter, margin(config, said), most)
 
 
-def begin(source: Source, field: Field, index: ClusterIndex, known: Mosaic | None) -> Mosaic:
+def begin(source: Source, roi: ROI, index: ClusterIndex, known: Mosaic | None) -> Mosaic:
     """Make a mosaic without blocks, or go on with those of another field, around a field."""
     from napari_pixel_embedding.core.blockwise.block_plan import Block
     from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
 
     mosaic = known or Mosaic(source.shape)
-    if field.level > 0:
-        return mosaic.with_field(None)
-    block = Block(field.frame or 0, field.box, field.box, field.box)
-    return mosaic.with_field((block, index))
+    if roi.level > 0:
+        return mosaic.with_roi(None)
+    block = Block(roi.frame or 0, roi.box, roi.box, roi.box)
+    return mosaic.with_roi((block, index))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ class Growth:
 
 
 def grow(
-    engine: Engine, source: Source, field: Field, index: ClusterIndex, known: Mosaic | None
+    engine: Engine, source: Source, roi: ROI, index: ClusterIndex, known: Mosaic | None
 ) -> Callable[[Report], Plan]:
     """Give the work that makes all blocks around a field, one after another.
 
@@ -120,11 +120,11 @@ def grow(
     """
 
     def work(report: Report) -> Plan:
-        planned = plan(source, field, known)
-        mosaic = begin(source, field, index, known).only(planned.blocks)
-        report(Growth(mosaic, len(mosaic.pieces), planned))
+        planned = plan(source, roi, known)
+        mosaic = begin(source, roi, index, known).only(planned.blocks)
+        report(Growth(mosaic, len(mosaic.indexed_blocks), planned))
         for block in mosaic.missing(planned.blocks):
-            count = len(mosaic.pieces)
+            count = len(mosaic.indexed_blocks)
             made = index_block(engine, source, block, _within_block(report, count, planned))
             mosaic = mosaic.with_block(block, made)
             report(Growth(mosaic, count + 1, planned))
@@ -138,15 +138,15 @@ def _within_block(report: Report, count: int, planned: Plan) -> Callable[[float]
 
 
 @dataclass(frozen=True, eq=False)
-class RestRequest:
+class MosaicLabelsRequest:
     """Everything that the labels around a field depend on.
 
     Parameters
     ----------
     mosaic : Mosaic
     params : ClusterParams
-    elsewhere : Elsewhere
-    field : Field
+    whole_image : WholeImageCorrections
+    roi : ROI
     fixed : (array or None, tuple)
         Corrections of the field, as far as they show, and its single cuts.
     preview_is_over : bool
@@ -155,31 +155,31 @@ class RestRequest:
 
     mosaic: Mosaic
     params: ClusterParams
-    elsewhere: Elsewhere
-    field: Field
+    whole_image: WholeImageCorrections
+    roi: ROI
     fixed: tuple[Any, Any] = (None, ())
     preview_is_over: bool = False
 
-    def is_answered_by(self, other: RestRequest | None) -> bool:
+    def is_answered_by(self, other: MosaicLabelsRequest | None) -> bool:
         """Whether both ask for the same labels."""
         if other is None:
             return False
         same = all(
-            getattr(self, name) is getattr(other, name) for name in ("mosaic", "elsewhere", "field")
+            getattr(self, name) is getattr(other, name) for name in ("mosaic", "whole_image", "roi")
         )
         same = same and self.fixed[0] is other.fixed[0] and self.fixed[1] == other.fixed[1]
         return same and (self.params, self.preview_is_over) == (other.params, other.preview_is_over)
 
 
-def cut_rest(request: RestRequest) -> Rest:
+def cut_mosaic(request: MosaicLabelsRequest) -> MosaicLabels:
     """Cut all finished blocks, lay corrections over them, and leave room for the field."""
-    field, (corrections, local) = request.field, request.fixed
-    elsewhere = request.elsewhere
+    roi, (corrections, local) = request.roi, request.fixed
+    whole_image = request.whole_image
     if corrections is not None:
-        elsewhere = elsewhere.put_away((field,), corrections, local)
+        whole_image = whole_image.write((roi,), corrections, local)
     cut = replace(
-        request.mosaic.cut(request.params, elsewhere.all_places((field,), local)),
-        corrections=elsewhere.corrections,
-        hole=None if request.preview_is_over else (field.frame or 0, field.finest_box),
+        request.mosaic.cut(request.params, whole_image.all_places((roi,), local)),
+        corrections=whole_image.corrections,
+        hole=None if request.preview_is_over else (roi.frame or 0, roi.finest_box),
     )
-    return Rest(cut, cut.count())
+    return MosaicLabels(cut, cut.count())

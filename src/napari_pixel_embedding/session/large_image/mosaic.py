@@ -11,28 +11,28 @@ from napari_pixel_embedding.core.blockwise.memory import memory_budget
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.large_image.blocks import (
     Growth,
+    MosaicLabelsRequest,
     Plan,
-    RestRequest,
-    cut_rest,
+    cut_mosaic,
     grow,
 )
 from napari_pixel_embedding.session.live import LiveLine
-from napari_pixel_embedding.session.state.whole_image import Elsewhere, parts_of
+from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections, parts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.blockwise.roi import Field
+    from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
     from napari_pixel_embedding.session.segment.requests import RunResult, Source
     from napari_pixel_embedding.session.state.history import Locals
-    from napari_pixel_embedding.session.state.results import Rest
+    from napari_pixel_embedding.session.state.results import MosaicLabels
     from napari_pixel_embedding.session.state.session import Session
 
 
-class Surroundings:
+class MosaicFiller:
     """The part of the controller that works on what is around a field.
 
     The field is an image of its own to everything else. Here the blocks around it are made in the
@@ -54,7 +54,7 @@ class Surroundings:
         self._fills = JobLine(executor)
         self._cuts = LiveLine(executor)
         self._source: Source | None = None
-        self._asked: RestRequest | None = None
+        self._asked: MosaicLabelsRequest | None = None
         session.events.labels.connect(self.update)
 
     def stop(self) -> bool:
@@ -63,8 +63,8 @@ class Surroundings:
         if stopped:
             session = self._session
             session.filling = False
-            count = 0 if session.mosaic is None else len(session.mosaic.pieces)
-            session.rest_status = f"Stopped: {_blocks(count)} kept. Run goes on with the rest."
+            count = 0 if session.mosaic is None else len(session.mosaic.indexed_blocks)
+            session.mosaic_status = f"Stopped: {_blocks(count)} kept. Run goes on with the rest."
         return stopped
 
     def close(self) -> None:
@@ -76,48 +76,48 @@ class Surroundings:
     def discard(self) -> None:
         """Forget all blocks, and what was fixed by hand: the image is another one."""
         self._forget_blocks()
-        self._session.field = self._session.elsewhere = None
+        self._session.roi = self._session.whole_image = None
 
     def _forget_blocks(self) -> None:
         self._fills.cancel()
         self._cuts.cancel()
         self._source = self._asked = None
         session = self._session
-        session.filling, session.rest_status, session.rest_progress = False, "", 0.0
-        session.mosaic = session.rest = None
+        session.filling, session.mosaic_status, session.mosaic_progress = False, "", 0.0
+        session.mosaic = session.mosaic_labels = None
 
     # --------------------------------------------------------------- what was fixed by hand
 
     def reset(self) -> None:
         """Forget the corrections elsewhere; single cuts stay."""
-        kept = self._session.elsewhere
+        kept = self._session.whole_image
         if kept is not None:
-            empty = Elsewhere.nothing(kept.corrections.shape)
-            self._session.elsewhere = replace(kept, corrections=empty.corrections)
+            empty = WholeImageCorrections.nothing(kept.corrections.shape)
+            self._session.whole_image = replace(kept, corrections=empty.corrections)
             self.update()
 
     def forget_places(self) -> None:
         """Forget the single cuts elsewhere: they belong to another model."""
-        if self._session.elsewhere is not None:
-            self._session.elsewhere = replace(self._session.elsewhere, places=())
+        if self._session.whole_image is not None:
+            self._session.whole_image = replace(self._session.whole_image, places=())
 
-    def leave(self, field: Field | None, result: RunResult) -> None:
-        """Keep what was fixed in ``field``, or in the whole image, while another is worked on."""
+    def leave(self, roi: ROI | None, result: RunResult) -> None:
+        """Keep what was fixed in ``roi``, or in the whole image, while another is worked on."""
         session = self._session
         shape, frames = _extent(result)
-        kept = session.elsewhere or Elsewhere.nothing(shape)
-        if field is not None or session.corrections is not None or any(session.local_bandwidths):
-            parts = parts_of(field, shape, frames)
-            kept = kept.put_away(parts, session.corrections, session.local_bandwidths)
-        session.elsewhere = kept
+        kept = session.whole_image or WholeImageCorrections.nothing(shape)
+        if roi is not None or session.corrections is not None or any(session.local_bandwidths):
+            parts = parts_of(roi, shape, frames)
+            kept = kept.write(parts, session.corrections, session.local_bandwidths)
+        session.whole_image = kept
 
     def enter(self, result: RunResult) -> tuple[NDArray[Any] | None, Locals]:
         """Give corrections and single cuts of the part of the image that a run worked on."""
         session = self._session
-        kept = session.elsewhere or Elsewhere.nothing(_extent(result)[0])
-        if result.field is None:
-            session.elsewhere = None
-        return kept.take_out(parts_of(result.field, *_extent(result)))
+        kept = session.whole_image or WholeImageCorrections.nothing(_extent(result)[0])
+        if result.roi is None:
+            session.whole_image = None
+        return kept.read(parts_of(result.roi, *_extent(result)))
 
     def gathered(self) -> NDArray[Any] | None:
         """Give the corrections of the whole image as one array; None where there are none.
@@ -127,10 +127,10 @@ class Surroundings:
         ValueError
             When that array is too large for the memory there is.
         """
-        session, field, kept = self._session, self._session.field, self._session.elsewhere
-        if field is None or kept is None:
+        session, roi, kept = self._session, self._session.roi, self._session.whole_image
+        if roi is None or kept is None:
             return session.corrections
-        kept = kept.put_away((field,), session.corrections, session.local_bandwidths)
+        kept = kept.write((roi,), session.corrections, session.local_bandwidths)
         if kept.corrections.is_empty:
             return None
         needed, memory = 4 * math.prod(session.whole_shape), memory_budget()
@@ -144,31 +144,31 @@ class Surroundings:
 
     def scatter(self, corrections: NDArray[Any]) -> NDArray[Any] | None:
         """Take corrections of the whole image, and give those of the field."""
-        session, field, kept = self._session, self._session.field, self._session.elsewhere
-        if field is None or kept is None:
+        session, roi, kept = self._session, self._session.roi, self._session.whole_image
+        if roi is None or kept is None:
             return corrections
         shape = kept.corrections.shape
         frames = len(corrections) if session.has_frames else None
         parts = parts_of(None, shape, frames)
-        found = Elsewhere.nothing(shape).put_away(parts, corrections, ())
-        session.elsewhere = replace(kept, corrections=found.corrections)
-        return session.elsewhere.take_out((field,))[0]
+        found = WholeImageCorrections.nothing(shape).write(parts, corrections, ())
+        session.whole_image = replace(kept, corrections=found.corrections)
+        return session.whole_image.read((roi,))[0]
 
     # ------------------------------------------------------------------------------ blocks
 
     def follow(self, result: RunResult) -> None:
         """Make the blocks around the field of a run, going on with those that still hold."""
-        source, field = result.source, result.field
-        if source is None or field is None:
+        source, roi = result.source, result.roi
+        if source is None or roi is None:
             self._forget_blocks()
             return
         if self._source is None or not self._same_blocks(self._source, source):
             self._forget_blocks()
         self._source, self._asked = source, None
         session = self._session
-        session.filling, session.rest_status = True, "The rest of the image follows …"
+        session.filling, session.mosaic_status = True, "The rest of the image follows …"
         self._fills.start(
-            grow(self._engine, source, field, result.indices[0], session.mosaic),
+            grow(self._engine, source, roi, result.indices[0], session.mosaic),
             done=self._finished,
             failed=self._failed,
             progress=self._take,
@@ -182,8 +182,8 @@ class Surroundings:
 
     def _take(self, growth: Growth) -> None:
         session, planned = self._session, growth.plan
-        session.rest_progress = growth.done / len(planned.blocks)
-        session.rest_status = f"The rest: {int(growth.done):,} of {_blocks(planned.count)} …"
+        session.mosaic_progress = growth.done / len(planned.blocks)
+        session.mosaic_status = f"The rest: {int(growth.done):,} of {_blocks(planned.count)} …"
         if growth.mosaic is not None:
             session.mosaic = growth.mosaic
             self.update()
@@ -192,7 +192,7 @@ class Surroundings:
         session = self._session
         session.filling = False
         made, count = len(planned.blocks), planned.count
-        session.rest_status = (
+        session.mosaic_status = (
             f"The whole image is segmented, in {_blocks(count)}."
             if made == count
             else f"{made:,} of {_blocks(count)} are segmented, as many as memory bears. "
@@ -202,7 +202,7 @@ class Surroundings:
 
     def _failed(self, error: Exception) -> None:
         self._session.filling = False
-        self._session.rest_status = "Stopped by an error; finished blocks are kept."
+        self._session.mosaic_status = "Stopped by an error; finished blocks are kept."
         self._messages.fail("segmenting the rest of the image", error)
 
     # ------------------------------------------------------------------------------ labels
@@ -213,21 +213,21 @@ class Surroundings:
         if request is not None and not request.is_answered_by(self._asked):
             self._asked = request
             self._cuts.start(
-                partial(cut_rest, request),
+                partial(cut_mosaic, request),
                 done=self._show,
                 failed=partial(self._messages.fail, "clustering the rest of the image"),
             )
 
-    def _show(self, rest: Rest) -> None:
-        self._session.rest = rest
+    def _show(self, mosaic_labels: MosaicLabels) -> None:
+        self._session.mosaic_labels = mosaic_labels
 
-    def _request(self) -> RestRequest | None:
+    def _request(self) -> MosaicLabelsRequest | None:
         session = self._session
-        mosaic, params, field = session.mosaic, session.cluster_params, session.field
-        if mosaic is None or params is None or field is None or session.elsewhere is None:
+        mosaic, params, roi = session.mosaic, session.cluster_params, session.roi
+        if mosaic is None or params is None or roi is None or session.whole_image is None:
             return None
-        over = field.level > 0 and not session.filling
-        request = RestRequest(mosaic, params, session.elsewhere, field)
+        over = roi.level > 0 and not session.filling
+        request = MosaicLabelsRequest(mosaic, params, session.whole_image, roi)
         fixed = (session.corrections if over else None, session.local_bandwidths)
         return replace(request, fixed=fixed, preview_is_over=over)
 

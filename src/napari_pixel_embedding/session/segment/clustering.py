@@ -185,9 +185,9 @@ class Cutting:
     def refine(self, point: tuple[int, ...], direction: Direction) -> None:
         """Cut the object under a pixel of the labels finer or coarser, by one step."""
         session = self._session
-        hindrance = self._hindrance(point)
-        session.cut_status = hindrance or ""
-        if hindrance is not None or self._refinings.busy:
+        disabled_reason = self._disabled_reason(point)
+        session.cut_status = disabled_reason or ""
+        if disabled_reason is not None or self._refinings.busy:
             return  # a wheel turns faster than objects split: one step at a time
         place = (point[0], point[1:]) if session.has_frames else (0, point)
         indices, params, local = self._recipe()
@@ -197,11 +197,11 @@ class Cutting:
             failed=partial(self._messages.fail, "cutting the object"),
         )
 
-    def _hindrance(self, point: tuple[int, ...]) -> str | None:
+    def _disabled_reason(self, point: tuple[int, ...]) -> str | None:
         session = self._session
         if session.labels is None or session.cluster_params is None:
             return "There are no objects yet: run a model first."
-        if session.method != "index":
+        if session.method != "mean_shift":
             return "Single objects are cut finer or coarser among live clusters only."
         if session.corrections is not None and session.corrections[point] > 0:
             return "This object is corrected: it stays as you painted it."
@@ -248,7 +248,7 @@ class Cutting:
             self._undoing.forget_local()
 
     def _set_local(self, title: str, local: Locals) -> None:
-        session, old = self._session, self._session.work
+        session, old = self._session, self._session.annotations
         session.cut_status = ""
         session.local_past = (*session.local_past, session.local_bandwidths)[-LONGEST:]
         session.local_bandwidths = local

@@ -44,7 +44,7 @@ def _clusters(engine: Engine, request: LabelRequest) -> list[NDArray[Any]]:
 
 def _summary(request: LabelRequest, clusters: NDArray[Any]) -> tuple[int, float]:
     """Count objects and take their median size: from the index, where there is only one."""
-    if len(request.indices) != 1 or request.method != "index":
+    if len(request.indices) != 1 or request.method != "mean_shift":
         return _of_sizes(clusters, request.frames)
     summary = request.indices[0].summary(request.params, request.local[0] if request.local else ())
     return summary.count, summary.median_size

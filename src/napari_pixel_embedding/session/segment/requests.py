@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.blockwise.roi import Field, View
+    from napari_pixel_embedding.core.blockwise.roi import ROI, Viewport
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.inference.segment import Method
@@ -75,7 +75,7 @@ class RunRequest:
     device: str
     augment: int = 1
     diameter: float | None = None
-    view: View | None = None
+    view: Viewport | None = None
     memory: int | None = None
 
 
@@ -91,7 +91,7 @@ class RunResult:
     axes: str
     maps: tuple[EmbeddingMap, ...]
     indices: tuple[ClusterIndex, ...]
-    field: Field | None = None
+    roi: ROI | None = None
     source: Source | None = None
 
 
@@ -106,7 +106,7 @@ class LabelRequest:
     frames: bool
     local: Locals = ()
     maps: tuple[EmbeddingMap, ...] = ()
-    method: Method = "index"
+    method: Method = "mean_shift"
 
     def has_clusters_of(self, other: LabelRequest) -> bool:
         """Whether both ask for the same cut."""

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.blockwise.roi import sees
 from napari_pixel_embedding.core.inference.object_scale import usual_params
-from napari_pixel_embedding.session.segment.field import (
-    embed_field,
-    finest_part,
-    first_field,
-    read_source,
-)
 from napari_pixel_embedding.session.segment.requests import (
     RunRequest,
     RunResult,
     Stage,
 )
+from napari_pixel_embedding.session.segment.roi import (
+    embed_roi,
+    finest_part,
+    first_roi,
+    read_source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_pixel_embedding.core.blockwise.roi import Field, View
+    from napari_pixel_embedding.core.blockwise.roi import ROI, Viewport
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
@@ -54,17 +54,17 @@ def guess_axes(image: ImageInput, spatial: str, in_channels: int) -> str | None:
     """
     if image.axes is not None:
         return image.axes
-    shape, colour = image.shape, "C" if image.rgb else ""
-    hint = image.axes_hint.upper() + colour
+    shape, color = image.shape, "C" if image.rgb else ""
+    hint = image.axes_hint.upper() + color
     if len(hint) == len(shape) == len(set(hint)) and set(hint) <= set("TCZYX"):
         return hint if "Z" in spatial or "T" in hint else hint.replace("Z", "T")
-    extra = len(shape) - len(colour) - len(spatial)
+    extra = len(shape) - len(color) - len(spatial)
     channels = in_channels > 1 and not image.rgb
     if extra == 1:
-        return ("C" if channels and shape[0] == in_channels else "T") + spatial + colour
+        return ("C" if channels and shape[0] == in_channels else "T") + spatial + color
     if extra == 2 and channels and shape[1] == in_channels:
         return "TC" + spatial
-    return spatial + colour if extra == 0 else None
+    return spatial + color if extra == 0 else None
 
 
 def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
@@ -81,9 +81,9 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
         model = engine.load_model(model)
     config, image = model.config, request.image
     axes = guess_axes(image, config.axes, config.in_channels)
-    field = first_field(request, model, axes)
-    if field is not None:
-        return _run_field(engine, request, model, axes, field, report)
+    roi = first_roi(request, model, axes)
+    if roi is not None:
+        return _run_roi(engine, request, model, axes, roi, report)
     maps = _predict(engine, model, request, axes, report)
     indices = []
     for done, emap in enumerate(maps):
@@ -118,21 +118,21 @@ def measure(engine: Engine, request: RunRequest, report: Report) -> float:
     )
 
 
-def _run_field(
+def _run_roi(
     engine: Engine,
     request: RunRequest,
     model: EmbeddingModel,
     axes: str | None,
-    field: Field,
+    roi: ROI,
     report: Report,
 ) -> RunResult:
     """Run a model on a field of a large image."""
     report(Stage("Looking at the image …", 0.0))
     source = read_source(engine, request, model, axes)
-    emap = embed_field(engine, source, field, partial(_report_network, report))
+    emap = embed_roi(engine, source, roi, partial(_report_network, report))
     report(Stage("Finding clusters …", _NETWORK_SHARE))
     index = engine.build_cluster_index(emap)
-    return RunResult(request.image, model, source.axes, (emap,), (index,), field, source)
+    return RunResult(request.image, model, source.axes, (emap,), (index,), roi, source)
 
 
 def _report_network(report: Report, fraction: float) -> None:
@@ -181,20 +181,20 @@ def _of(done: int, maps: Sequence[EmbeddingMap]) -> str:
     return f", frame {done + 1} of {len(maps)}" if len(maps) > 1 else ""
 
 
-def embedded_message(result: RunResult, view: View | None) -> str:
+def embedded_message(result: RunResult, view: Viewport | None) -> str:
     """Say what a run has done, and of a large image, of which part."""
-    by, field = f"with {result.model.config.name}.", result.field
-    if field is None or result.source is None:
+    by, roi = f"with {result.model.config.name}.", result.roi
+    if roi is None or result.source is None:
         return f"Embedded “{result.image.name}” {by}"
-    size = " × ".join(f"{n:,}" for n in field.shape)
-    level = f" at level {field.level}, {_coarser(field)} coarser," if field.level else ""
+    size = " × ".join(f"{n:,}" for n in roi.shape)
+    level = f" at level {roi.level}, {_coarser(roi)} coarser," if roi.level else ""
     parts = [f"Embedded {size} pixels of “{result.image.name}”{level} {by}"]
-    if field.frame is not None:
-        parts.append(f"Frame {field.frame}.")
+    if roi.frame is not None:
+        parts.append(f"Frame {roi.frame}.")
     if view is not None and not sees(result.source.axes, result.image.shape, view):
         parts.append("The view shows nothing of the image: its middle was taken.")
     return " ".join(parts)
 
 
-def _coarser(field: Field) -> str:
-    return f"{max(field.factor):.3g} ×"
+def _coarser(roi: ROI) -> str:
+    return f"{max(roi.factor):.3g} ×"

@@ -26,7 +26,7 @@ Accepted = frozenset[tuple[int, int]]
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class Annotations:
     """What a user's hand has made of one image; its parts are as in ``Session``."""
 
     corrections: NDArray[Any] | None
@@ -53,7 +53,7 @@ class Step:
     accepted: tuple[Accepted, Accepted] | None = None
 
     @classmethod
-    def between(cls, title: str, old: Work, new: Work, shape: Sequence[int]) -> Step:
+    def between(cls, title: str, old: Annotations, new: Annotations, shape: Sequence[int]) -> Step:
         """Describe what led from one state to another; ``shape`` is that of the labels."""
         return cls(
             title,
@@ -72,31 +72,31 @@ class Step:
         """Leave out what it did to single objects' bandwidths."""
         return replace(self, local_bandwidths=None)
 
-    def taken_back(self, work: Work, shape: Sequence[int]) -> Work:
+    def taken_back(self, annotations: Annotations, shape: Sequence[int]) -> Annotations:
         """Give the state before, from the one after."""
         patch = None if self.corrections is None else self.corrections.reverted
-        return self._changed(work, patch, 0, shape)
+        return self._changed(annotations, patch, 0, shape)
 
-    def repeated(self, work: Work, shape: Sequence[int]) -> Work:
+    def repeated(self, annotations: Annotations, shape: Sequence[int]) -> Annotations:
         """Give the state after, from the one before."""
         patch = None if self.corrections is None else self.corrections.applied
-        return self._changed(work, patch, 1, shape)
+        return self._changed(annotations, patch, 1, shape)
 
     def _changed(
         self,
-        work: Work,
+        annotations: Annotations,
         patch: Callable[[NDArray[Any]], NDArray[Any]] | None,
         side: int,
         shape: Sequence[int],
-    ) -> Work:
-        corrections = work.corrections
+    ) -> Annotations:
+        corrections = annotations.corrections
         if patch is not None:
             corrections = none_if_empty(patch(_whole(corrections, shape)))
         local, accepted = self.local_bandwidths, self.accepted
-        return Work(
+        return Annotations(
             corrections,
-            work.local_bandwidths if local is None else local[side],
-            work.accepted if accepted is None else accepted[side],
+            annotations.local_bandwidths if local is None else local[side],
+            annotations.accepted if accepted is None else accepted[side],
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.blockwise import roi
+from napari_pixel_embedding.core.blockwise.roi import ROI, Crop, image_region
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,18 +57,18 @@ class ImageInput:
             return None
         return self.spacing[-ndim:]
 
-    def part(self, axes: str, field: roi.Field | None) -> ImageInput:
+    def part(self, axes: str, roi: ROI | None) -> ImageInput:
         """Give a field of the image as an image of its own; all of it without one."""
-        if field is None:
+        if roi is None:
             return self
-        region = roi.image_region(axes, field.box, field.frame)
-        data = roi.Crop(self.levels[field.level], region)
-        return replace(self, data=data, spacing=self._spacing_in(field), coarser=())
+        region = image_region(axes, roi.box, roi.frame)
+        data = Crop(self.levels[roi.level], region)
+        return replace(self, data=data, spacing=self._spacing_in(roi), coarser=())
 
-    def _spacing_in(self, field: roi.Field) -> tuple[float, ...] | None:
+    def _spacing_in(self, roi: ROI) -> tuple[float, ...] | None:
         """Size of a pixel of the field's level along the spatial axes."""
-        spacing = self.spatial_spacing(len(field.factor))
-        return spacing and tuple(s * f for s, f in zip(spacing, field.factor, strict=True))
+        spacing = self.spatial_spacing(len(roi.factor))
+        return spacing and tuple(s * f for s, f in zip(spacing, roi.factor, strict=True))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -77,7 +77,7 @@ class ImageInput:
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class CorrectedImage:
     """An image with corrections to learn from.
 
     Parameters
@@ -96,7 +96,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Field:
+class ImageRegion:
     """A part of an image: a frame, where there are any, and pixels along ([Z,] Y, X)."""
 
     frame: int | None

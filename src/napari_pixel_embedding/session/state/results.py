@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.blockwise import roi
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
-    from napari_pixel_embedding.core.corrections.journal import SavedWork
+    from napari_pixel_embedding.core.blockwise.roi import ROI
+    from napari_pixel_embedding.core.corrections.journal import SavedAnnotations
     from napari_pixel_embedding.session.state.history import Accepted, Locals
-    from napari_pixel_embedding.session.state.image import Field
-    from napari_pixel_embedding.session.state.whole_image import Elsewhere
+    from napari_pixel_embedding.session.state.image import ImageRegion
+    from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +23,11 @@ class Preview:
     """What a model makes of a field of the image: a label image, shape ([Z,] Y, X)."""
 
     labels: NDArray[Any]
-    field: Field
+    region: ImageRegion
 
 
 @dataclass(frozen=True, eq=False)
-class Earlier:
+class PreviousAnnotations:
     """What is left of earlier work on an image that is chosen again.
 
     Parameters
@@ -43,9 +43,9 @@ class Earlier:
         a correction too.
     accepted : frozenset
         As in :class:`Session`.
-    field : Field, optional
+    roi : ROI, optional
         The part of the image that all this is of.
-    elsewhere : Elsewhere, optional
+    whole_image : WholeImageCorrections, optional
         What was fixed by hand in other parts.
     """
 
@@ -55,8 +55,8 @@ class Earlier:
     shown: NDArray[Any] | None = None
     found: NDArray[Any] | None = None
     accepted: Accepted = frozenset()
-    field: roi.Field | None = None
-    elsewhere: Elsewhere | None = None
+    roi: ROI | None = None
+    whole_image: WholeImageCorrections | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class Recovery:
     ----------
     path : Path
         The journal.
-    work : SavedWork
+    annotations : SavedAnnotations
         What it holds.
     objects : int
         How many objects are corrected in it.
@@ -76,12 +76,12 @@ class Recovery:
     """
 
     path: Path
-    work: SavedWork
+    annotations: SavedAnnotations
     objects: int
     changed: float
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """Say in words what it is of: corrected objects, or background where something was."""
         if self.objects == 0:
             return "background that was fixed"
@@ -89,7 +89,7 @@ class Recovery:
 
 
 @dataclass(frozen=True, eq=False)
-class Rest:
+class MosaicLabels:
     """Labels of all finished blocks, and how many objects they hold."""
 
     cut: MosaicCut

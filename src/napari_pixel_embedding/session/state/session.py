@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from napari_pixel_embedding.session.state.history import History, Work
+from napari_pixel_embedding.session.state.history import Annotations, History
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.blockwise import roi
     from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
+    from napari_pixel_embedding.core.blockwise.roi import ROI, Viewport
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.state.history import Accepted, Locals
     from napari_pixel_embedding.session.state.image import ImageInput
-    from napari_pixel_embedding.session.state.results import Preview, Recovery, Rest
-    from napari_pixel_embedding.session.state.whole_image import Elsewhere
+    from napari_pixel_embedding.session.state.results import MosaicLabels, Preview, Recovery
+    from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
 
 _BY_IDENTITY = (
@@ -50,9 +50,9 @@ _BY_IDENTITY = (
     "tuning_report",
     "tuning_preview",
     "interrupted_tuning",
-    "elsewhere",
+    "whole_image",
     "mosaic",
-    "rest",
+    "mosaic_labels",
 )
 
 
@@ -79,7 +79,7 @@ class Session:
         by; None for what the model expects.
     cluster_params : ClusterParams, optional
         Intention: how clusters are cut; None before the first result.
-    method : {"index", "mutex"}
+    method : {"mean_shift", "mutex"}
         Intention: how clusters are made, live from the index or by mutex watershed.
     local_bandwidths : tuple of tuple of LocalBandwidth
         Intention: for every frame, the objects with a bandwidth of their own.
@@ -91,10 +91,10 @@ class Session:
         Intention: frame and id of every object that was looked at and found right.
     history : History
         What can be undone and redone.
-    view : View, optional
+    view : Viewport, optional
         Intention: what the user looks at, in pixels of the image; a run begins there when the
         image is too large for one piece.
-    elsewhere : Elsewhere, optional
+    whole_image : WholeImageCorrections, optional
         Intention: what was fixed by hand in parts of a large image that are not worked on now.
     colors_wanted : bool
         Intention: whether ``embedding_rgb`` is kept up to date.
@@ -102,7 +102,7 @@ class Session:
         The model that the embedding maps come from.
     axes : str
         The axes the image was read with.
-    field : Field, optional
+    roi : ROI, optional
         The part of a large image that the results are of; None for all of it.
     embedding_maps, cluster_indices : tuple
         One of each for every frame along T; one in all without that axis.
@@ -124,11 +124,11 @@ class Session:
         Finished fraction of the run, 0 to 1.
     mosaic : Mosaic, optional
         Finished blocks of a large image.
-    rest : Rest, optional
+    mosaic_labels : MosaicLabels, optional
         Their labels.
     filling : bool
         Whether more of them are being made.
-    rest_progress, rest_status : float, str
+    mosaic_progress, mosaic_status : float, str
         How far that is, 0 to 1, and in words.
     status, cut_status, edit_status, tuning_status : str
         One line each on what the run, the cut of single objects, the tools, and the
@@ -168,19 +168,19 @@ class Session:
     augment: int = 1
     diameter: float | None = None
     cluster_params: ClusterParams | None = None
-    method: Method = "index"
+    method: Method = "mean_shift"
     local_bandwidths: Locals = ()
     local_past: tuple[Locals, ...] = ()
     corrections: NDArray[Any] | None = None
     accepted: Accepted = frozenset()
     history: History = dataclasses.field(default_factory=History)
-    view: roi.View | None = None
-    elsewhere: Elsewhere | None = None
+    view: Viewport | None = None
+    whole_image: WholeImageCorrections | None = None
     colors_wanted: bool = False
 
     model: EmbeddingModel | None = None
     axes: str = ""
-    field: roi.Field | None = None
+    roi: ROI | None = None
     embedding_maps: tuple[EmbeddingMap, ...] = ()
     cluster_indices: tuple[ClusterIndex, ...] = ()
     clusters: NDArray[Any] | None = None
@@ -192,10 +192,10 @@ class Session:
     color_basis: ColorBasis | None = None
     embedding_rgb: NDArray[Any] | None = None
     mosaic: Mosaic | None = None
-    rest: Rest | None = None
+    mosaic_labels: MosaicLabels | None = None
     filling: bool = False
-    rest_progress: float = 0.0
-    rest_status: str = ""
+    mosaic_progress: float = 0.0
+    mosaic_status: str = ""
     running: bool = False
     tuning: bool = False
     measuring: bool = False
@@ -218,9 +218,9 @@ class Session:
     interrupted_tuning: Interrupted | None = None
 
     @property
-    def work(self) -> Work:
+    def annotations(self) -> Annotations:
         """What the user's hand has made of the image, as one value."""
-        return Work(self.corrections, self.local_bandwidths, self.accepted)
+        return Annotations(self.corrections, self.local_bandwidths, self.accepted)
 
     @property
     def has_frames(self) -> bool:
@@ -230,12 +230,12 @@ class Session:
     @property
     def worked_image(self) -> ImageInput | None:
         """The image as far as the results are of it: all of it, or its field."""
-        return None if self.image is None else self.image.part(self.axes, self.field)
+        return None if self.image is None else self.image.part(self.axes, self.roi)
 
     @property
     def whole_shape(self) -> tuple[int, ...]:
         """Shape of label images of the whole image, of which the results may be a field."""
-        if self.field is None or self.image is None:
+        if self.roi is None or self.image is None:
             return self.labels_shape
         sizes = zip(self.axes, self.image.shape, strict=True)
         return tuple(n for letter, n in sizes if letter != "C")

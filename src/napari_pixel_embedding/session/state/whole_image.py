@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.blockwise.roi import Field
+from napari_pixel_embedding.core.blockwise.roi import ROI
 from napari_pixel_embedding.core.blockwise.sparse_labels import SparseLabels
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _CHUNK = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Elsewhere:
+class WholeImageCorrections:
     """Corrections and single cuts of a whole large image, in pixels of its finest level.
 
     Parameters
@@ -37,21 +37,21 @@ class Elsewhere:
     places: tuple[tuple[int, LocalBandwidth], ...] = ()
 
     @classmethod
-    def nothing(cls, shape: Sequence[int]) -> Elsewhere:
+    def nothing(cls, shape: Sequence[int]) -> WholeImageCorrections:
         """Nothing was fixed yet in an image of ``shape`` ([Z,] Y, X)."""
         return cls(SparseLabels(tuple(shape)))
 
-    def put_away(
+    def write(
         self,
-        parts: Sequence[Field],
+        parts: Sequence[ROI],
         corrections: NDArray[Any] | None,
         local: Sequence[Sequence[LocalBandwidth]],
-    ) -> Elsewhere:
+    ) -> WholeImageCorrections:
         """Keep what was fixed in parts of the image that are left.
 
         Parameters
         ----------
-        parts : sequence of Field
+        parts : sequence of ROI
             One for each frame.
         corrections : array of int, shape ([T,] [Z,] Y, X), optional
             What the parts hold is all there is in them now.
@@ -67,7 +67,7 @@ class Elsewhere:
         return kept
 
     def all_places(
-        self, parts: Sequence[Field], local: Sequence[Sequence[LocalBandwidth]]
+        self, parts: Sequence[ROI], local: Sequence[Sequence[LocalBandwidth]]
     ) -> tuple[tuple[int, LocalBandwidth], ...]:
         """Single cuts outside of parts of the image, and those of the parts."""
         places = self.places
@@ -77,8 +77,8 @@ class Elsewhere:
             places = (*(p for p in places if not _lies_in(part, p)), *moved)
         return places
 
-    def take_out(
-        self, parts: Sequence[Field]
+    def read(
+        self, parts: Sequence[ROI]
     ) -> tuple[NDArray[np.int32] | None, tuple[tuple[LocalBandwidth, ...], ...]]:
         """Give what was fixed in parts of the image: corrections, if any, and single cuts.
 
@@ -96,41 +96,41 @@ class Elsewhere:
         read = [self.corrections.read(box, frame) for frame in range(frames or 1)]
         return read[0] if frames is None else np.stack(read)
 
-    def _cuts_in(self, part: Field) -> Iterator[LocalBandwidth]:
+    def _cuts_in(self, part: ROI) -> Iterator[LocalBandwidth]:
         for place in self.places:
             point = part.from_finest(place[1].point)
             if point is not None and _lies_in(part, place):
                 yield replace(place[1], point=point)
 
-    def _sampled(self, field: Field) -> NDArray[np.int32]:
-        grid = field.finest_grid(self.corrections.shape)
-        return self.corrections.sample(grid, field.frame or 0)
+    def _sampled(self, roi: ROI) -> NDArray[np.int32]:
+        grid = roi.finest_grid(self.corrections.shape)
+        return self.corrections.sample(grid, roi.frame or 0)
 
-    def _with_corrections(self, field: Field, corrections: NDArray[Any] | None) -> SparseLabels:
-        store, known, frame = self.corrections, self._sampled(field), field.frame or 0
+    def _with_corrections(self, roi: ROI, corrections: NDArray[Any] | None) -> SparseLabels:
+        store, known, frame = self.corrections, self._sampled(roi), roi.frame or 0
         values = np.full_like(known, -1) if corrections is None else corrections.astype(np.int32)
         values = store.without_clashes(values, known)
-        if field.level == 0:
-            return store.with_box(field.box, values, frame)
+        if roi.level == 0:
+            return store.with_box(roi.box, values, frame)
         changed = values != known
         for chunk in _chunks(changed):
-            box, at = _finest_pixels(field, chunk, store.shape)
+            box, at = _finest_pixels(roi, chunk, store.shape)
             before = store.read(box, frame=frame)
             spread = np.where(changed[chunk][at], values[chunk][at], before)
             store = store.with_box(box, spread, frame)
         return store
 
 
-def parts_of(field: Field | None, shape: Sequence[int], frames: int | None) -> tuple[Field, ...]:
+def parts_of(roi: ROI | None, shape: Sequence[int], frames: int | None) -> tuple[ROI, ...]:
     """Parts of an image that its results are of: a field, or all of every frame."""
-    if field is not None:
-        return (field,)
+    if roi is not None:
+        return (roi,)
     ones, zeros = (1.0,) * len(shape), (0,) * len(shape)
     numbers: Sequence[int | None] = [None] if frames is None else range(frames)
-    return tuple(Field(0, ones, zeros, tuple(shape), number) for number in numbers)
+    return tuple(ROI(0, ones, zeros, tuple(shape), number) for number in numbers)
 
 
-def _lies_in(part: Field, place: tuple[int, LocalBandwidth]) -> bool:
+def _lies_in(part: ROI, place: tuple[int, LocalBandwidth]) -> bool:
     return place[0] == (part.frame or 0) and part.from_finest(place[1].point) is not None
 
 
@@ -143,11 +143,11 @@ def _chunks(changed: NDArray[np.bool_]) -> Iterator[Box]:
 
 
 def _finest_pixels(
-    field: Field, chunk: Box, shape: Sequence[int]
+    roi: ROI, chunk: Box, shape: Sequence[int]
 ) -> tuple[Box, tuple[NDArray[np.intp], ...]]:
     """Box of the finest level under a chunk of a field, and the chunk's pixel over each of its."""
     box, at = [], []
-    for start, factor, part, size in zip(field.start, field.factor, chunk, shape, strict=True):
+    for start, factor, part, size in zip(roi.start, roi.factor, chunk, shape, strict=True):
         pixels = np.arange(int((start + part.start) * factor), size)
         over = np.floor((pixels + 0.5) / factor).astype(np.intp) - start - part.start
         inside = (over >= 0) & (over < part.stop - part.start)

@@ -11,7 +11,7 @@ import numpy as np
 from napari_pixel_embedding.session.jobs import JobLine
 from napari_pixel_embedding.session.live import LiveLine
 from napari_pixel_embedding.session.segment.run import same_family
-from napari_pixel_embedding.session.state.image import Lesson
+from napari_pixel_embedding.session.state.image import CorrectedImage
 from napari_pixel_embedding.session.train.curves import thinned
 from napari_pixel_embedding.session.train.fine_tuning_jobs import (
     PreviewRequest,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state.image import Field
+    from napari_pixel_embedding.session.state.image import ImageRegion
     from napari_pixel_embedding.session.state.results import Preview
     from napari_pixel_embedding.session.state.session import Session
 
@@ -55,11 +55,11 @@ class FineTuning:
         self._line = JobLine(executor)
         self._looks = LiveLine(executor)
         self._searches = JobLine(executor)
-        self._field: Field | None = None
+        self._region: ImageRegion | None = None
 
     # ------------------------------------------------------------------------------ learning
 
-    def start(self, config: Any, others: Sequence[Lesson], folder: str) -> None:
+    def start(self, config: Any, others: Sequence[CorrectedImage], folder: str) -> None:
         """Start learning from corrections, or say why that cannot be."""
         if self._is_busy():
             return
@@ -87,7 +87,9 @@ class FineTuning:
         session.tuning_status = "Preparing to fine-tune …"
         self._line.start(work, done=self._done, failed=self._failed, progress=self._take_step)
 
-    def _request(self, config: Any, others: Sequence[Lesson], folder: str) -> TuneRequest | None:
+    def _request(
+        self, config: Any, others: Sequence[CorrectedImage], folder: str
+    ) -> TuneRequest | None:
         session, image = self._session, self._session.worked_image
         if image is None or session.model is None or not session.embedding_maps:
             self._messages.refuse(
@@ -96,7 +98,7 @@ class FineTuning:
             return None
         lessons = list(others)
         if session.corrections is not None and np.any(session.corrections > 0):
-            lessons.insert(0, Lesson(image, session.axes, session.corrections))
+            lessons.insert(0, CorrectedImage(image, session.axes, session.corrections))
         if not lessons and not folder:
             self._messages.refuse(
                 "Nothing to learn from: expected at least one corrected object, found none. "
@@ -171,22 +173,22 @@ class FineTuning:
 
     # ------------------------------------------------------------------------------- preview
 
-    def set_field(self, field: Field | None) -> None:
+    def set_region(self, region: ImageRegion | None) -> None:
         """Choose the field of the image that is looked at with each better model."""
-        self._field = field
+        self._region = region
         self.look()
 
     def look(self) -> None:
         """Segment the field with the tuned model, where there are both."""
-        session, image, field = self._session, self._session.worked_image, self._field
-        if session.tuned_model is None or image is None or field is None:
+        session, image, region = self._session, self._session.worked_image, self._region
+        if session.tuned_model is None or image is None or region is None:
             return
         same = same_family(session.model, session.tuned_model)
         request = PreviewRequest(
             session.tuned_model,
             image,
             session.axes,
-            field,
+            region,
             session.cluster_params if same else None,
             session.device,
             session.diameter,
@@ -204,7 +206,7 @@ class FineTuning:
     def leave_image(self) -> None:
         """Forget the preview: the image is another one."""
         self._looks.cancel()
-        self._field = self._session.tuning_preview = None
+        self._region = self._session.tuning_preview = None
 
     def close(self) -> None:
         """Stop everything."""

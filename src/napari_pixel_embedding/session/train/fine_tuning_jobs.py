@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report
-    from napari_pixel_embedding.session.state.image import Field, ImageInput, Lesson
+    from napari_pixel_embedding.session.state.image import CorrectedImage, ImageInput, ImageRegion
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class TuneRequest:
     """Everything that fine-tuning needs."""
 
     model: EmbeddingModel
-    lessons: tuple[Lesson, ...]
+    lessons: tuple[CorrectedImage, ...]
     config: Any
     device: str
     folder: str = ""
@@ -49,14 +49,14 @@ def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
         diameter=request.diameter,
         device=request.device,
         names=[lesson.image.name for lesson in lessons],
-        alive=lambda: report(None),
+        heartbeat=lambda: report(None),
     )
     _follow(steps, report)
 
 
 def resume(engine: Engine, interrupted: Interrupted, report: Report) -> None:
     """Go on with an interrupted fine-tuning; reports as :func:`tune`."""
-    _follow(engine.resume_tuning(interrupted.folder, alive=lambda: report(None)), report)
+    _follow(engine.resume_tuning(interrupted.folder, heartbeat=lambda: report(None)), report)
 
 
 def _follow(steps: Iterator[TrainProgress], report: Report) -> None:
@@ -73,7 +73,7 @@ class PreviewRequest:
     model: EmbeddingModel
     image: ImageInput
     axes: str
-    field: Field
+    region: ImageRegion
     params: ClusterParams | None
     device: str
     diameter: float | None = None
@@ -81,15 +81,15 @@ class PreviewRequest:
 
 def preview(engine: Engine, request: PreviewRequest) -> Preview:
     """Segment a field of the image."""
-    labels = engine.segment_field(
+    labels = engine.segment_region(
         request.model,
         request.image.data,
-        request.field.pixels,
+        request.region.pixels,
         axes=request.axes,
-        frame=request.field.frame,
+        frame=request.region.frame,
         spacing=request.image.spatial_spacing(request.model.config.ndim),
         diameter=request.diameter,
         params=request.params,
         device=request.device,
     )
-    return Preview(labels, request.field)
+    return Preview(labels, request.region)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
-    from napari_pixel_embedding.core.evaluation.worst_images import Example
+    from napari_pixel_embedding.core.evaluation.worst_images import ImageScore
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     PathLike = str | os.PathLike[str]
 
-_BY_IDENTITY = ("plan", "steps", "examples")
+_BY_IDENTITY = ("plan", "steps", "worst_images")
 
 
 @dataclass
@@ -66,7 +66,7 @@ class TrainingState:
         A line on what the training does or did last.
     trained : str
         The model file that this training has written; empty before.
-    examples : tuple of Example
+    worst_images : tuple of ImageScore
         The worst validation images, as that model segments them.
     """
 
@@ -87,7 +87,7 @@ class TrainingState:
     steps: tuple[TrainProgress, ...] = ()
     status: str = ""
     trained: str = ""
-    examples: tuple[Example, ...] = ()
+    worst_images: tuple[ImageScore, ...] = ()
 
 
 class TrainingRun:
@@ -236,7 +236,7 @@ class TrainingRun:
     def _begin(self, request: TrainingRequest) -> None:
         state = self.state
         self._judgements.cancel()
-        state.judging, state.examples, state.trained, state.steps = False, (), "", ()
+        state.judging, state.worst_images, state.trained, state.steps = False, (), "", ()
         state.running, state.status = True, "Preparing to train …"
         self._trainings.start(
             partial(train, self._engine, request),
@@ -290,13 +290,13 @@ class TrainingRun:
         work: Callable[..., Any] = partial(find_worst, self._engine, state.trained, pairs, device)
         self._judgements.start(
             work,
-            done=self._take_examples,
+            done=self._take_worst_images,
             failed=self._no_examples,
             progress=self._show_progress,
         )
 
-    def _take_examples(self, examples: tuple[Example, ...]) -> None:
-        self.state.judging, self.state.examples = False, examples
+    def _take_worst_images(self, worst_images: tuple[ImageScore, ...]) -> None:
+        self.state.judging, self.state.worst_images = False, worst_images
 
     def _no_examples(self, error: Exception) -> None:
         self.state.judging = False

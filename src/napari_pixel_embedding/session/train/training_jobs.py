@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
-from napari_pixel_embedding.core.datasets.annotated import spread
+from napari_pixel_embedding.core.datasets.annotated import sample_evenly
 from napari_pixel_embedding.core.model.config import find_model, read_config
 from napari_pixel_embedding.core.training.checkpoint import recipe_path
 from napari_pixel_embedding.core.training.recipe import save_recipe
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
     from napari_pixel_embedding.core.datasets.pairs import Pair
-    from napari_pixel_embedding.core.evaluation.worst_images import Example
+    from napari_pixel_embedding.core.evaluation.worst_images import ImageScore
     from napari_pixel_embedding.core.training.recipe import Recipe
     from napari_pixel_embedding.core.training.request import TrainingRequest
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report
 
-_MOST_EXAMPLES = 60
+_MOST_IMAGES = 60
 """Validation images that are looked through for the worst ones."""
 
 
@@ -41,7 +41,7 @@ class PlanRequest:
 def plan(engine: Engine, request: PlanRequest, report: Report) -> TrainingPlan:
     """Look at every pair; report the finished fraction."""
     start, data = request.recipe.start, request.recipe.data
-    return engine.plan_training(
+    return engine.inspect_dataset(
         request.folder / data.folder,
         None if data.validation is None else request.folder / data.validation,
         names=data.names(request.folder),
@@ -59,7 +59,7 @@ def train(engine: Engine, request: TrainingRequest, report: Report) -> None:
     save_recipe(request.recipe, recipe_path(request.output))
     with TemporaryDirectory(prefix="pixel-embedding-") as folder:
         request.save(Path(folder))
-        steps = engine.run_isolated(ENTRY, Path(folder), alive=lambda: report(None))
+        steps = engine.run_in_process(ENTRY, Path(folder), heartbeat=lambda: report(None))
         with closing(cast("Generator[TrainProgress, None, None]", steps)):
             for progress in steps:
                 report(progress)
@@ -67,8 +67,8 @@ def train(engine: Engine, request: TrainingRequest, report: Report) -> None:
 
 def find_worst(
     engine: Engine, model: str, pairs: Sequence[Pair], device: str, report: Report
-) -> tuple[Example, ...]:
+) -> tuple[ImageScore, ...]:
     """Segment validation images and return the worst; report the finished fraction."""
-    chosen = spread(pairs, _MOST_EXAMPLES)
+    chosen = sample_evenly(pairs, _MOST_IMAGES)
     loaded = engine.load_model(model)
-    return tuple(engine.worst_examples(loaded, chosen, device=device, progress=report))
+    return tuple(engine.worst_images(loaded, chosen, device=device, progress=report))

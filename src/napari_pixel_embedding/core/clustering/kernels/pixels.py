@@ -97,11 +97,11 @@ def average(
         total[:] = vectors[b]
         distances[b] /= weight[b]
         if not single:
-            spread = squares[b] / weight[b]
+            dilate_labels = squares[b] / weight[b]
             for e in range(channels):
                 middle = np.float64(total[e]) / weight[b]
-                spread -= middle * middle
-            variance[b] = max(spread, 0.0)
+                dilate_labels -= middle * middle
+            variance[b] = max(dilate_labels, 0.0)
         set_mean(total, weight[b], cosine, vectors[b])
     return vectors, weight, variance, distances
 
@@ -196,7 +196,7 @@ def _mixed(b: int, labels: Array, position: Array, grid: Array, touching: Array)
 
 
 @jit
-def spread(level: Array, base: Array) -> None:
+def dilate_labels(level: Array, base: Array) -> None:
     """Grow labels over the weak pixels that touch them, evenly in all directions."""
     depth, height, width = level.shape
     flat_level, flat_base = level.ravel(), base.ravel()

@@ -16,7 +16,7 @@ KINDS: tuple[Kind, ...] = ("ellipses", "rosette", "filaments", "bacteria")
 class SyntheticConfig:
     """Size of the objects, and how their image is spoilt.
 
-    ``colour`` asks for red, green and blue: green leaves on soil, stained ellipses and rods,
+    ``color`` asks for red, green and blue: green leaves on soil, stained ellipses and rods,
     green threads.
     """
 
@@ -51,7 +51,7 @@ class SyntheticConfig:
             "Uneven light", 0.0, 0.9, "Share of the light that is lost in the darkest corner."
         ),
     )
-    colour: bool = False
+    color: bool = False
 
     def __post_init__(self) -> None:
         check_ranges(self)

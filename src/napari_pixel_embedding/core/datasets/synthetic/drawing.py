@@ -83,7 +83,7 @@ def synthetic_image(
     rng = np.random.default_rng(seed)
     drawing = draw(SCENES[kind], Frame(size, config.diameter, config.density), rng)
     values = _expose(_light(drawing, kind, config, rng), config, rng)
-    image = _coloured(values, drawing.labels, kind, rng) if config.colour else values
+    image = _colored(values, drawing.labels, kind, rng) if config.color else values
     dtype = np.uint16 if drawing.labels.max() < 2**16 else np.uint32
     return SyntheticImage(np.round(255 * image).astype(np.uint8), drawing.labels.astype(dtype))
 
@@ -96,7 +96,7 @@ def _check(kind: str, shape: Sequence[int], config: SyntheticConfig) -> tuple[in
         raise ValueError(
             f"shape must have two or three sizes, ([Z,] Y, X), of 8 pixels or more, found {size}."
         )
-    if config.colour and len(size) == 3:
+    if config.color and len(size) == 3:
         raise ValueError(f"Colours are drawn in two dimensions only, found the shape {size}.")
     return size
 
@@ -133,7 +133,7 @@ def _expose(
     return exposed
 
 
-def _coloured(
+def _colored(
     values: NDArray[np.float32], labels: NDArray[np.int32], kind: Kind, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Brightness as (Y, X, 3), between two colours; each object has a tinge of its own."""

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
-    from napari_pixel_embedding.core.evaluation.worst_images import Example
+    from napari_pixel_embedding.core.evaluation.worst_images import ImageScore
 
 _OUTLINE = 1
 
 
-class ExampleLayers:
+class WorstImageLayers:
     """Shows one example at a time; the layers of the one before make room.
 
     Parameters
@@ -29,7 +29,7 @@ class ExampleLayers:
         self._viewer = viewer
         self._layers: list[Layer] = []
 
-    def show(self, example: Example) -> None:
+    def show(self, example: ImageScore) -> None:
         """Show an image, the objects found in it, and white outlines of the true ones."""
         for layer in self._layers:
             if layer in self._viewer.layers:

@@ -26,13 +26,13 @@ from napari_pixel_embedding.core.clustering.kernels import (
 from napari_pixel_embedding.core.clustering.merge_tree import Regions
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.clustering.constants import Tuning
+    from napari_pixel_embedding.core.clustering.constants import IndexConstants
 
 Labels = NDArray[np.int32]
 
 
-def base_regions(
-    pixels: Pixels, step: tuple[int, int, int], unit: float, tuning: Tuning
+def superpixels(
+    pixels: Pixels, step: tuple[int, int, int], unit: float, constants: IndexConstants
 ) -> tuple[NDArray[np.unsignedinteger], Regions]:
     """Divide the foreground into base regions.
 
@@ -47,7 +47,7 @@ def base_regions(
         Pixels in a block along Z, Y, X.
     unit : float
         Length in embedding space that the tuning's multiples refer to.
-    tuning : Tuning
+    constants : IndexConstants
         Constants.
 
     Returns
@@ -58,13 +58,13 @@ def base_regions(
         The regions and which of them touch.
     """
     base = np.zeros(pixels.level.shape, np.int32)
-    parts = [_label_level(pixels, CONFIDENT, step, unit, tuning, base)]
-    pixel_kernels.spread(pixels.level, base)
+    parts = [_label_level(pixels, CONFIDENT, step, unit, constants, base)]
+    pixel_kernels.dilate_labels(pixels.level, base)
     left = (pixels.level == WEAK) & (base == 0)
     if left.any():
         rest = np.zeros_like(base)
         level = np.where(left, pixels.level, 0).astype(np.uint8)
-        parts.append(_label_level(pixels.with_level(level), WEAK, step, unit, tuning, rest))
+        parts.append(_label_level(pixels.with_level(level), WEAK, step, unit, constants, rest))
         base[left] = rest[left] + parts[0].count
     regions = _concatenate(parts)
     return base.astype(np.uint16 if regions.count < 2**16 else np.uint32), regions
@@ -75,11 +75,11 @@ def _label_level(
     level: int,
     step: tuple[int, int, int],
     unit: float,
-    tuning: Tuning,
+    constants: IndexConstants,
     base: NDArray[np.int32],
 ) -> Regions:
     blocks = make_blocks(pixels, level, step)
-    labels, count = _label_blocks(blocks, pixels, unit, tuning)
+    labels, count = _label_blocks(blocks, pixels, unit, constants)
     heights = _heights(blocks)
     regions = _regions(blocks, labels, count, heights, pixels.cosine)
     pixel_kernels.paint(
@@ -100,15 +100,17 @@ def _label_level(
 
 
 def _label_blocks(
-    blocks: Blocks, pixels: Pixels, unit: float, tuning: Tuning
+    blocks: Blocks, pixels: Pixels, unit: float, constants: IndexConstants
 ) -> tuple[Labels, int]:
     """Give every block a region: seeds, then mean shift, then what is left over."""
     grid, cosine = blocks.grid.ravel(), pixels.cosine
     labels = np.full(blocks.weight.size, -1, np.int32)
-    spread = kernels.flatness(blocks.position, grid, blocks.vectors, blocks.variance, blocks.near)
-    order = _ascending(spread)
-    radius = _base_radius(spread, unit, tuning)
-    count = _grow_from_seeds(blocks, labels, unit, cosine, tuning)
+    dilate_labels = kernels.flatness(
+        blocks.position, grid, blocks.vectors, blocks.variance, blocks.near
+    )
+    order = _ascending(dilate_labels)
+    radius = _base_radius(dilate_labels, unit, constants)
+    count = _grow_from_seeds(blocks, labels, unit, cosine, constants)
 
     def shift(radius: float, cores: int, smallest: int) -> None:
         nonlocal count
@@ -121,24 +123,28 @@ def _label_blocks(
         means, _ = kernels.region_means(labels, blocks.vectors, blocks.weight, count, cosine)
         kernels.fill(blocks.position, grid, blocks.vectors, means, blocks.touching, rings, labels)
 
-    for factor in tuning.leftover_factors:
-        shift(factor * radius, tuning.cores, tuning.core_set)
-    fill(math.ceil(tuning.ring / max(blocks.step)))
-    shift(tuning.leftover_factors[-1] * radius, cores=0, smallest=tuning.speck)
+    for factor in constants.leftover_factors:
+        shift(factor * radius, constants.cores, constants.core_set)
+    fill(math.ceil(constants.ring / max(blocks.step)))
+    shift(constants.leftover_factors[-1] * radius, cores=0, smallest=constants.speck)
     fill(labels.size)
     shift(np.inf, cores=0, smallest=1)
     return labels, count
 
 
-def _base_radius(spread: NDArray[np.float32], unit: float, tuning: Tuning) -> float:
-    if spread.size == 0:
+def _base_radius(
+    dilate_labels: NDArray[np.float32], unit: float, constants: IndexConstants
+) -> float:
+    if dilate_labels.size == 0:
         return unit
-    noise = math.sqrt(np.percentile(spread, 30))
-    return min(max(tuning.base_factor * noise, tuning.base_floor * unit), tuning.base_cap * unit)
+    noise = math.sqrt(np.percentile(dilate_labels, 30))
+    return min(
+        max(constants.base_factor * noise, constants.base_floor * unit), constants.base_cap * unit
+    )
 
 
 def _grow_from_seeds(
-    blocks: Blocks, labels: Labels, unit: float, cosine: bool, tuning: Tuning
+    blocks: Blocks, labels: Labels, unit: float, cosine: bool, constants: IndexConstants
 ) -> int:
     if blocks.distance is None or labels.size == 0:
         return 0
@@ -147,11 +153,11 @@ def _grow_from_seeds(
     order = _ascending(saddle)[::-1]
     seeds, basin = seed_kernels.choose_seeds(
         top, heights, pairs[order], saddle[order],
-        np.float32(tuning.seed_floor), np.float32(tuning.seed_softness),
+        np.float32(constants.seed_floor), np.float32(constants.seed_softness),
     )  # fmt: skip
     seed_kernels.grow_seeds(
-        seeds, basin, heights, np.float32(tuning.core), blocks.position, grid, blocks.vectors,
-        blocks.weight, blocks.faces, np.float32(tuning.seed_radius * unit), cosine, labels,
+        seeds, basin, heights, np.float32(constants.core), blocks.position, grid, blocks.vectors,
+        blocks.weight, blocks.faces, np.float32(constants.seed_radius * unit), cosine, labels,
     )  # fmt: skip
     return seeds.size
 

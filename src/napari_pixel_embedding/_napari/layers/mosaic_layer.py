@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
     from napari_pixel_embedding.session import Session
-    from napari_pixel_embedding.session.state.results import Rest
+    from napari_pixel_embedding.session.state.results import MosaicLabels
 
 _REFRESH_MS = 60
 """Between two pictures: the field's own layer comes first while a slider moves."""
 
 
-class RestLayer(QObject):
+class MosaicLayer(QObject):
     """Shows the labels of all finished blocks, as far as they are in view.
 
     Pixels are made when napari asks for them, so the layer takes no memory. It is not painted on:
@@ -45,22 +45,24 @@ class RestLayer(QObject):
         self._refreshing.setSingleShot(True)
         self._refreshing.timeout.connect(self._refresh)
 
-    def show(self, rest: Rest | None, image: Image | None, below: Labels | None) -> None:
+    def show(
+        self, mosaic_labels: MosaicLabels | None, image: Image | None, below: Labels | None
+    ) -> None:
         """Show other labels, or none.
 
         Parameters
         ----------
-        rest : Rest, optional
+        mosaic_labels : MosaicLabels, optional
         image : napari.layers.Image, optional
             Which they lie over.
         below : napari.layers.Labels, optional
             Under which layer a new one goes.
         """
-        if rest is None or image is None:
+        if mosaic_labels is None or image is None:
             self.remove()
             return
-        self._cut = rest.cut
-        if self.layer is None and not self._unwanted and rest.cut.pieces:
+        self._cut = mosaic_labels.cut
+        if self.layer is None and not self._unwanted and mosaic_labels.cut.indexed_blocks:
             self.layer = self._add(image, below)
         elif not self._refreshing.isActive():
             self._refreshing.start(_REFRESH_MS)

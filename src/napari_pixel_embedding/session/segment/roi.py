@@ -10,8 +10,8 @@ import numpy as np
 
 from napari_pixel_embedding.core.blockwise.memory import memory_budget
 from napari_pixel_embedding.core.blockwise.roi import (
-    FIELD_PIXELS,
-    choose_field,
+    ROI_PIXELS,
+    choose_roi,
     count_pixels,
     margin,
     pixel_bytes,
@@ -24,7 +24,7 @@ from napari_pixel_embedding.session.segment.requests import Source
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_pixel_embedding.core.blockwise.roi import Field
+    from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.core.boxes import Box
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.model.config import ModelConfig
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.image import ImageInput
 
 
-def first_field(request: RunRequest, model: EmbeddingModel, axes: str | None) -> Field | None:
+def first_roi(request: RunRequest, model: EmbeddingModel, axes: str | None) -> ROI | None:
     """Choose what is worked on first; None when the whole image fits into memory.
 
     Raises
@@ -51,8 +51,8 @@ def first_field(request: RunRequest, model: EmbeddingModel, axes: str | None) ->
     if count_pixels(axes, image.shape) <= most:
         return None
     shapes = [tuple(level.shape) for level in image.levels]
-    most = min(FIELD_PIXELS, max(most // 2, 1))
-    return choose_field(axes, shapes, request.view, most, config.stride)
+    most = min(ROI_PIXELS, max(most // 2, 1))
+    return choose_roi(axes, shapes, request.view, most, config.stride)
 
 
 def finest_part(
@@ -60,11 +60,11 @@ def finest_part(
 ) -> tuple[ImageInput, str | None]:
     """Give what is seen of a large image at its finest level; all of a smaller one."""
     image = replace(request.image, coarser=())
-    field = first_field(replace(request, image=image), model, axes)
-    if field is None:
+    roi = first_roi(replace(request, image=image), model, axes)
+    if roi is None:
         return image, axes
     settled = resolve_axes(image.shape, axes, model.config.axes, model.config.in_channels)
-    return image.part(settled, field), settled
+    return image.part(settled, roi), settled
 
 
 def read_source(
@@ -87,14 +87,14 @@ class _Part:
     padded: Box
 
 
-def embed_field(
-    engine: Engine, source: Source, field: Field, progress: Callable[[float], None]
+def embed_roi(
+    engine: Engine, source: Source, roi: ROI, progress: Callable[[float], None]
 ) -> EmbeddingMap:
     """Run the model on a field and what it has to see around it."""
-    shape = _spatial(source.image.levels[field.level].shape, source.axes)
-    level_diameter = diameter_at(source.model.config, source.request.diameter, field.factor)
-    padded = grown(field.box, margin(source.model.config, level_diameter), shape)
-    part = _Part(field.level, field.factor, field.frame, field.box, padded)
+    shape = _spatial(source.image.levels[roi.level].shape, source.axes)
+    level_diameter = diameter_at(source.model.config, source.request.diameter, roi.factor)
+    padded = grown(roi.box, margin(source.model.config, level_diameter), shape)
+    part = _Part(roi.level, roi.factor, roi.frame, roi.box, padded)
     return _embed(engine, source, part, progress)
 
 
