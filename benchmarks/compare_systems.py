@@ -31,7 +31,7 @@ from napari_pixel_embedding import (
     predict_embedding,
     train_from_folder,
 )
-from napari_pixel_embedding.cli.console import follow, say
+from napari_pixel_embedding.cli.console import follow, print_line
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 from napari_pixel_embedding.core.datasets.annotated import read_pairs, spread
@@ -99,7 +99,7 @@ def trained(recipe: Recipe, data: Path, runs: Path, device: str) -> EmbeddingMod
     path = runs / f"{recipe.name}.safetensors"
     unfinished = path.with_suffix(".training").exists()
     if unfinished or not path.exists() or _steps(path) != recipe.training.steps:
-        say(f"{recipe.name}: training {recipe.training.steps} steps")
+        print_line(f"{recipe.name}: training {recipe.training.steps} steps")
         follow(train_from_folder(output=path, device=device, **recipe.arguments(data)))
     return load_model(path)
 
@@ -114,7 +114,7 @@ def scored(model: EmbeddingModel, recipe: Recipe, options: argparse.Namespace) -
     rows = []
     for variant, how in _VARIANTS.items():
         if how.get("method") == "mutex" and find_spec("bioimage_cpp") is None:
-            say("mutex watershed is left out: it needs the package bioimage-cpp")
+            print_line("mutex watershed is left out: it needs the package bioimage-cpp")
             continue
         params = best_params(model, recipe, options.data, how)
         scores = evaluate_folder(
@@ -127,7 +127,7 @@ def scored(model: EmbeddingModel, recipe: Recipe, options: argparse.Namespace) -
         )
         title = f"{recipe.name}, {variant}" if variant else recipe.name
         rows.append(Row(title, params.bandwidth, scores))
-        say(f"{title}: AP@0.5 {scores.ap50:.3f} at bandwidth {params.bandwidth:.2f}")
+        print_line(f"{title}: AP@0.5 {scores.ap50:.3f} at bandwidth {params.bandwidth:.2f}")
     return rows
 
 
