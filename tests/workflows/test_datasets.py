@@ -8,15 +8,11 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 
-from napari_pixel_embedding import cli
 from napari_pixel_embedding.core.datasets.pairs import find_pairs, names_where
 from napari_pixel_embedding.core.datasets.synthetic import KINDS, SyntheticConfig, synthetic_image
 from napari_pixel_embedding.core.io.images import read_image, read_labels
-from napari_pixel_embedding.workflows.datasets import import_cvppp, synthesise_folder
-
-
-def run(*arguments):
-    return cli.main([str(argument) for argument in arguments])
+from napari_pixel_embedding.workflows.datasets import count_splits, import_cvppp, synthesise_folder
+from napari_pixel_embedding.workflows.evaluate import evaluate_folder
 
 
 @pytest.mark.parametrize(
@@ -50,41 +46,6 @@ def test_a_count_of_nothing_is_refused(tmp_path):
         list(synthesise_folder(tmp_path, "bacteria", 0))
 
 
-def test_command_draws_a_folder_that_can_be_trained_on(tmp_path, capsys):
-    folder = tmp_path / "leaves"
-    assert (
-        run(
-            *("synthesise", "rosette", "--count", 5, "--shape", 64, 64, "--output", folder),
-            *("--diameter", 14, "--noise", 0.1, "--seed", 7, "--color"),
-        )
-        == cli.OK
-    )
-    assert f"{folder}: 5 images with masks." in capsys.readouterr().err
-    config = SyntheticConfig(diameter=14, noise=0.1, color=True)
-    first = synthetic_image("rosette", (64, 64), seed=7, config=config)
-    np.testing.assert_array_equal(read_image(find_pairs(folder)[0].image).data, first.image)
-    model = tmp_path / "model.safetensors"
-    code = run(
-        *("train", folder, "--output", model, "--steps", 2, "--batch-size", 1, "--crop", 32),
-        *("--base-width", 4, "--device", "cpu"),
-    )
-    assert (code, model.is_file()) == (cli.OK, True)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--shape", "64"], "two or three sizes"),
-        (["--diameter", "1"], "diameter must be from 4"),
-        (["--shape", "16", "32", "32", "--color"], "two dimensions only"),
-    ],
-)
-def test_command_says_what_it_cannot_draw(tmp_path, capsys, arguments, message):
-    code = run("synthesise", "bacteria", "--output", tmp_path, *arguments)
-    assert code == cli.FAILED
-    assert message in capsys.readouterr().err
-
-
 @pytest.fixture
 def challenge(tmp_path):
     """A folder as the challenge's download is after unpacking: two subsets, ten plants each."""
@@ -107,10 +68,9 @@ def read_table(path):
         return list(csv.DictReader(file))
 
 
-def test_challenge_is_imported_whole_and_plants_stay_on_one_side(challenge, tmp_path, capsys):
+def test_challenge_is_imported_whole_and_plants_stay_on_one_side(challenge, tmp_path):
     output = tmp_path / "leaves"
-    code = run("import-cvppp", challenge, "--output", output, "--group", r"(.+)_day", "--seed", 2)
-    assert code == cli.OK
+    imported = list(import_cvppp(challenge, output, group=r"(.+)_day", seed=2))
     rows = read_table(output / "index.csv")
     assert len(rows) == 20
     assert list(rows[0]) == ["name", "type", "group", "split"]
@@ -121,9 +81,12 @@ def test_challenge_is_imported_whole_and_plants_stay_on_one_side(challenge, tmp_
             row["name"] for row in rows if row["split"] == split
         }
         assert len(pairs) == count
-    said = capsys.readouterr().err
-    assert f"{output / 'train'}: 8 images of A1" in said
-    assert f"{output / 'dev'}: 2 images of A3" in said
+    assert count_splits(imported) == {
+        ("A1", "dev"): 2,
+        ("A1", "train"): 8,
+        ("A3", "dev"): 2,
+        ("A3", "train"): 8,
+    }
 
 
 def test_imported_pixels_are_those_of_the_files(challenge, tmp_path):
@@ -135,23 +98,17 @@ def test_imported_pixels_are_those_of_the_files(challenge, tmp_path):
         np.testing.assert_array_equal(labels.data, iio.imread(f"{stem}_label.png"))
 
 
-def test_imported_leaves_are_scored_as_in_the_challenge(challenge, tmp_path, capsys):
+def test_imported_leaves_are_scored_as_in_the_challenge(challenge, tmp_path):
     output = tmp_path / "leaves"
     list(import_cvppp(challenge, output))
-    index = output / "index.csv"
-    assert len(names_where(index, {"type": "A3", "split": "dev"})) == 2
-    capsys.readouterr()
-    code = run(
-        *("evaluate", output / "dev", "--index", index, "--where", "type=A3", "--device", "cpu")
-    )
-    scores = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert code == cli.OK
-    assert scores["images"] == "2"
-    assert 0 <= float(scores["SBD"]) <= 1
-    assert float(scores["|DiC|"]) >= 0
+    names = names_where(output / "index.csv", {"type": "A3", "split": "dev"})
+    scores = evaluate_folder(output / "dev", names=names, device="cpu")
+    assert scores.images == len(names) == 2
+    assert 0 <= scores.sbd <= 1
+    assert scores.dic >= 0
 
 
-def test_second_import_into_a_folder_is_refused(challenge, tmp_path, capsys):
-    assert run("import-cvppp", challenge, "--output", tmp_path / "out") == cli.OK
-    assert run("import-cvppp", challenge, "--output", tmp_path / "out") == cli.FAILED
-    assert "Choose another folder" in capsys.readouterr().err
+def test_second_import_into_a_folder_is_refused(challenge, tmp_path):
+    list(import_cvppp(challenge, tmp_path / "out"))
+    with pytest.raises(ValueError, match="Choose another folder"):
+        list(import_cvppp(challenge, tmp_path / "out"))

@@ -1,4 +1,4 @@
-"""What the command line shows while it works: progress bars, and lines that do not break them."""
+"""What the command line shows: progress bars, lines that do not break them, and exit codes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from napari_pixel_embedding.core.evaluation.comparison import TuningReport
+    from napari_pixel_embedding.core.evaluation.evaluate import Scores
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.training.train import TrainProgress
+
+OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+"""How a command ends: 2 is what typer says of arguments that do not fit."""
 
 
 def follow(run: Iterator[TrainProgress]) -> TrainProgress | None:
@@ -49,6 +53,21 @@ def print_report(report: TuningReport) -> None:
             )
 
 
+def print_scores(scores: Scores) -> None:
+    """Write what an evaluation found to stdout, a line for each measure."""
+    for name, value in (
+        ("images", scores.images),
+        ("AP@0.5", f"{scores.ap50:.3f}"),
+        ("AP@0.75", f"{scores.ap75:.3f}"),
+        ("AP@0.5:0.95", f"{scores.ap:.3f}"),
+        ("SBD", f"{scores.sbd:.3f}"),
+        ("|DiC|", f"{scores.dic:.2f}"),
+        ("PQ", f"{scores.pq:.3f}"),
+        ("seconds an image", f"{scores.seconds:.2f}"),
+    ):
+        sys.stdout.write(f"{name:18}{value}\n")
+
+
 def bar(items: Iterable[Any], unit: str, total: int) -> Iterable[Any]:
     """Show how far an iteration is."""
     shown: Iterable[Any] = tqdm(items, total=total, unit=unit, file=sys.stderr)
@@ -70,3 +89,8 @@ def percent_bar(label: str) -> Iterator[Progress]:
 def print_line(text: str) -> None:
     """Write a line to stderr without breaking a progress bar."""
     tqdm.write(text, file=sys.stderr)
+
+
+def print_error(message: str) -> None:
+    """Write what went wrong to stderr, in one line."""
+    print_line(f"pixel-embedding: error: {' '.join(message.split())}")

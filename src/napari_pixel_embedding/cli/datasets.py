@@ -1,103 +1,64 @@
 """The commands that make folders of images and masks: ``synthesise`` and ``import-cvppp``."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
+
+from typer import Argument, Option
 
 from napari_pixel_embedding.cli.console import bar, print_line
-from napari_pixel_embedding.cli.options import add_command, add_config, read_config
-
-if TYPE_CHECKING:
-    import argparse
-
-OK = 0
+from napari_pixel_embedding.cli.options import takes_fields
+from napari_pixel_embedding.core.datasets.synthetic.config import Kind, SyntheticConfig
 
 
-def add_dataset_commands(commands: Any) -> None:
-    """Declare the commands."""
-    _add_synthesise(commands)
-    _add_import_cvppp(commands)
+@takes_fields(SyntheticConfig)
+def synthesise(
+    kind: Annotated[Kind, Argument(help="What to draw.")],
+    output: Annotated[Path, Option(help="Folder for images/ and masks/.")],
+    count: Annotated[int, Option(help="Number of images.")] = 10,
+    shape: Annotated[
+        list[int], Option(metavar="PIXELS...", help="Pixels along Y X, or Z Y X for volumes.")
+    ] = [256, 256],  # noqa: B006 - typer reads it, nothing writes it
+    seed: Annotated[int, Option(help="Of the first image.")] = 0,
+    color: Annotated[bool, Option("--color", help="Draw red, green and blue.")] = False,
+    **drawing: Any,
+) -> None:
+    """Draw images of dense objects with exact masks, to try things or to train with.
 
-
-def _add_synthesise(commands: Any) -> None:
-    from napari_pixel_embedding.core.datasets.synthetic.config import KINDS, SyntheticConfig
-
-    parser = add_command(
-        commands,
-        "synthesise",
-        _synthesise,
-        "Draw images of dense objects with exact masks, to try things or to train with.",
-        "pixel-embedding synthesise rosette --count 50 --shape 512 512 --output leaves/",
-    )
-    parser.add_argument("kind", choices=KINDS, help="what to draw")
-    parser.add_argument("--output", type=Path, required=True, help="folder for images/ and masks/")
-    parser.add_argument("--count", type=int, default=10, help="number of images")
-    parser.add_argument(
-        "--shape",
-        type=int,
-        nargs="+",
-        default=[256, 256],
-        metavar="PIXELS",
-        help="pixels along Y X, or Z Y X for volumes",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the first image")
-    add_config(parser, SyntheticConfig)
-    parser.add_argument("--color", action="store_true", help="draw red, green and blue")
-
-
-def _synthesise(options: argparse.Namespace) -> int:
-    from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig
+    Example: pixel-embedding synthesise rosette --count 50 --shape 512 512 --output leaves/
+    """
     from napari_pixel_embedding.workflows.datasets import synthesise_folder
 
-    pairs = synthesise_folder(
-        options.output,
-        options.kind,
-        options.count,
-        options.shape,
-        seed=options.seed,
-        config=read_config(options, SyntheticConfig()),
-    )
-    written = len(list(bar(pairs, "images", options.count)))
-    print_line(f"{options.output}: {written} images with masks.")
-    return OK
+    config = SyntheticConfig(color=color, **drawing)
+    pairs = synthesise_folder(output, kind, count, shape, seed=seed, config=config)
+    written = len(list(bar(pairs, "images", count)))
+    print_line(f"{output}: {written} images with masks.")
 
 
-def _add_import_cvppp(commands: Any) -> None:
-    parser = add_command(
-        commands,
-        "import-cvppp",
-        _import_cvppp,
-        "Import the leaf images of the CVPPP challenge (NAME_rgb.png, NAME_label.png), split into "
-        "train/ and dev/ with images/ and masks/, and index.csv.",
-        "pixel-embedding import-cvppp CVPPP2017_LSC_training/ --output leaves/",
-    )
-    parser.add_argument("source", type=Path, help="the unpacked download, or a subset such as A1")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write to")
-    parser.add_argument(
-        "--group",
-        metavar="REGEX",
-        help="images whose names agree in what this matches (or its first bracket) stay on one "
-        "side of the split, such as days of one plant",
-    )
-    parser.add_argument("--dev-share", type=float, default=0.2, help="share kept for development")
-    parser.add_argument("--seed", type=int, default=0, help="of the split")
+def import_cvppp(
+    source: Annotated[Path, Argument(help="The unpacked download, or a subset of it such as A1.")],
+    output: Annotated[Path, Option(help="Folder to write to.")],
+    group: Annotated[
+        str | None,
+        Option(
+            metavar="REGEX",
+            help="Images whose names agree in what this matches, or in its first bracket, stay on "
+            "one side of the split, such as the days of one plant.",
+        ),
+    ] = None,
+    dev_share: Annotated[float, Option(help="Share kept for development.")] = 0.2,
+    seed: Annotated[int, Option(help="Of the split.")] = 0,
+) -> None:
+    """Import the leaf images of the CVPPP challenge.
 
+    They are NAME_rgb.png and NAME_label.png, and are split into train/ and dev/, each with images/
+    and masks/, and listed in index.csv.
 
-def _import_cvppp(options: argparse.Namespace) -> int:
+    Example: pixel-embedding import-cvppp CVPPP2017_LSC_training/ --output leaves/
+    """
     from napari_pixel_embedding.core.datasets.cvppp import find_leaf_images
-    from napari_pixel_embedding.workflows.datasets import count_splits, import_cvppp
+    from napari_pixel_embedding.workflows import datasets
 
-    images = import_cvppp(
-        options.source,
-        options.output,
-        group=options.group,
-        dev_share=options.dev_share,
-        seed=options.seed,
-    )
-    total = len(find_leaf_images(options.source))
-    for (subset, split), count in count_splits(list(bar(images, "images", total))).items():
-        print_line(
-            f"{options.output / split}: {count} images {f'of {subset}' if subset else ''}".rstrip()
-        )
-    return OK
+    images = datasets.import_cvppp(source, output, group=group, dev_share=dev_share, seed=seed)
+    imported = list(bar(images, "images", len(find_leaf_images(source))))
+    for (subset, split), count in datasets.count_splits(imported).items():
+        print_line(f"{output / split}: {count} images {f'of {subset}' if subset else ''}".rstrip())

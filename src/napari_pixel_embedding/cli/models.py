@@ -1,0 +1,272 @@
+"""The commands that use, train and score models."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Argument, Context, Exit, Option
+
+import napari_pixel_embedding as npe
+from napari_pixel_embedding.cli import console, options
+from napari_pixel_embedding.core.clustering.params import ClusterParams
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+from napari_pixel_embedding.core.model.config import DEFAULT_MODEL
+from napari_pixel_embedding.core.model.presets import NetworkSize, Preset
+from napari_pixel_embedding.core.training.config import TrainConfig
+
+
+@options.takes_fields(ClusterParams, "the model's own")
+def segment(
+    images: Annotated[list[Path], Argument(help="Image files or folders.")],
+    output: Annotated[
+        Path | None, Option(help="Folder for NAME_labels.tif.", show_default="beside each image")
+    ] = None,
+    axes: options.Axes = None,
+    model: options.Model = DEFAULT_MODEL,
+    diameter: options.Diameter = None,
+    device: options.Device = "auto",
+    augment: options.Augment = "1",
+    method: options.Method = "mean_shift",
+    **cluster: Any,
+) -> None:
+    """Find the objects in images and write a label image for each.
+
+    Example: pixel-embedding segment plate1/ --output labels/
+    """
+    from napari_pixel_embedding.workflows.segment import images_to_segment, segment_files
+
+    loaded = npe.load_model(model)
+    results = segment_files(
+        images,
+        output,
+        model=loaded,
+        params=options.changed_params(loaded.config, diameter, cluster),
+        method=method,
+        axes=axes,
+        diameter=diameter,
+        augment=int(augment),
+        device=device,
+    )
+    failed = False
+    for result in console.bar(results, "images", len(images_to_segment(images))):
+        if result.error is None:
+            console.print_line(
+                f"{result.labels}: {result.objects} objects in {result.seconds:.1f} s"
+            )
+        else:
+            failed = True
+            console.print_error(f"{result.image}: {result.error}")
+    if failed:
+        raise Exit(console.FAILED)
+
+
+@options.takes_fields(TrainConfig)
+def train(
+    folder: options.DataFolder,
+    output: options.ModelOutput,
+    recipe: Annotated[
+        Path | None,
+        Option(help="A TOML file that describes a whole training; options override it."),
+    ] = None,
+    preset: Annotated[
+        Preset | None,
+        Option(
+            help="Euclidean discriminative embedding, cosine embedding with local constraints, or "
+            "the latter on distance features.",
+            show_default="euclidean",
+        ),
+    ] = None,
+    size: Annotated[NetworkSize | None, Option(help="Of the network.", show_default="base")] = None,
+    start: Annotated[
+        str | None, Option(help="A bundled model or a model file to go on from.")
+    ] = None,
+    coordinate_scale: Annotated[
+        float | None,
+        Option(
+            "--coordinates",
+            metavar="PIXELS",
+            help="Add the position divided by this many pixels, about half an object's radius, to "
+            "the embedding; with it the Euclidean preset learns faster.",
+        ),
+    ] = None,
+    embedding_dim: Annotated[
+        int | None, Option(help="Components of a vector.", show_default="16")
+    ] = None,
+    base_width: Annotated[
+        int | None, Option(help="Features at full resolution.", show_default="the size's")
+    ] = None,
+    name: Annotated[
+        str | None, Option(help="Name of the model.", show_default="the output's name")
+    ] = None,
+    description: Annotated[str | None, Option(help="A line about the model.")] = None,
+    licence: Annotated[str | None, Option(help="Licence of the model.")] = None,
+    validation: Annotated[
+        Path | None,
+        Option(
+            help="Another such folder, to choose the best step by.", show_default="every tenth pair"
+        ),
+    ] = None,
+    index: options.Index = None,
+    where: options.Where = None,
+    device: options.Device = "auto",
+    **training: Any,
+) -> None:
+    """Train a model on a folder with images/ and masks/ of the same names.
+
+    An interrupted training goes on when the same command is given again.
+
+    Example: pixel-embedding train my_data/ --output my_model.safetensors
+    """
+    from napari_pixel_embedding.core.model.model_file import model_path
+    from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe
+    from napari_pixel_embedding.core.training.train_folder import train_from_folder
+
+    told = Recipe() if recipe is None else load_recipe(recipe)
+    told = replace(told, training=replace(told.training, **training))
+    choices = {
+        "preset": preset,
+        "size": size,
+        "start": start,
+        "coordinate_scale": coordinate_scale,
+        "embedding_dim": embedding_dim,
+        "base_width": base_width,
+        "name": name or (output.stem if told.name == Recipe.name else None),
+        "description": description,
+        "licence": licence,
+        "validation": validation,
+        "names": options.selected_names(index, where),
+    }
+    given = {option: value for option, value in choices.items() if value is not None}
+    arguments = {**told.arguments(folder), **given}
+    console.follow(train_from_folder(output=output, device=device, **arguments))
+    console.print_line(f"{model_path(output)}: trained.")
+
+
+@options.takes_fields(FineTuneConfig)
+def finetune(
+    context: Context,
+    output: options.ModelOutput,
+    folder: Annotated[
+        Path | None, Argument(help="Folder that holds images/ and, as corrections, masks/.")
+    ] = None,
+    image: Annotated[
+        list[Path] | None, Option(metavar="PATH...", help="Image files, in place of a folder.")
+    ] = None,
+    corrections: Annotated[
+        list[Path] | None, Option(metavar="PATH...", help="One label image for each image file.")
+    ] = None,
+    replay_data: Annotated[
+        Path | None,
+        Option(
+            metavar="FOLDER",
+            help="Folder that holds images/ and masks/ of what the model is not to forget.",
+            show_default="the samples that come with the bundled model it descends from",
+        ),
+    ] = None,
+    axes: options.Axes = None,
+    model: options.Model = DEFAULT_MODEL,
+    diameter: options.Diameter = None,
+    device: options.Device = "auto",
+    **tuning: Any,
+) -> None:
+    """Tune a model on a few corrected images.
+
+    Corrections are label images; pixels of value −1 are not corrected and are ignored.
+
+    Example: pixel-embedding finetune --image a.tif --corrections a_labels.tif --output mine
+    """
+    from napari_pixel_embedding.core.model.model_file import model_path
+    from napari_pixel_embedding.workflows.fine_tune import fine_tune_files
+
+    images, masks = _files_to_learn_from(context, folder, image, corrections)
+    run = fine_tune_files(
+        images,
+        masks,
+        output,
+        model=model,
+        config=FineTuneConfig(**tuning),
+        axes=axes,
+        diameter=diameter,
+        device=device,
+        replay=replay_data,
+    )
+    last = console.follow(run)
+    if last is not None and last.report is not None:
+        console.print_report(last.report)
+    console.print_line(f"{model_path(output)}: tuned.")
+
+
+def _files_to_learn_from(
+    context: Context, folder: Path | None, images: list[Path] | None, masks: list[Path] | None
+) -> tuple[list[Path], list[Path]]:
+    from napari_pixel_embedding.core.datasets.pairs import find_pairs
+
+    if folder is not None and images is None and masks is None:
+        pairs = find_pairs(folder)
+        return [pair.image for pair in pairs], [pair.mask for pair in pairs]
+    if folder is None and images is not None and masks is not None:
+        return images, masks
+    context.fail("expected a folder, or else --image and --corrections")
+
+
+@options.takes_fields(ClusterParams, "the model's own")
+def evaluate(
+    folder: options.DataFolder,
+    index: options.Index = None,
+    where: options.Where = None,
+    model: options.Model = DEFAULT_MODEL,
+    diameter: options.Diameter = None,
+    device: options.Device = "auto",
+    no_distance_seeds: Annotated[
+        bool,
+        Option(
+            "--no-distance-seeds",
+            help="Cluster the embedding alone, without seeds from the distance map.",
+        ),
+    ] = False,
+    augment: options.Augment = "1",
+    method: options.Method = "mean_shift",
+    **cluster: Any,
+) -> None:
+    """Score a model on a folder with images/ and masks/ of the same names.
+
+    Example: pixel-embedding evaluate dsb2018/dev --index dsb2018/index.csv --where type=fluo
+    """
+    from napari_pixel_embedding.workflows.evaluate import evaluate_folder
+
+    loaded = npe.load_model(model)
+    with console.percent_bar("evaluate") as progress:
+        scores = evaluate_folder(
+            folder,
+            model=loaded,
+            params=options.changed_params(loaded.config, diameter, cluster),
+            method=method,
+            names=options.selected_names(index, where),
+            diameter=diameter,
+            augment=int(augment),
+            device=device,
+            progress=progress,
+            distance_seeds=not no_distance_seeds,
+        )
+    console.print_scores(scores)
+
+
+def demo(
+    sample: Annotated[str, Option(help="Which sample to open.")] = "nuclei-field",
+    screenshot: Annotated[
+        Path | None,
+        Option(
+            help="Drive the window through one round of work, write a picture of it, and leave."
+        ),
+    ] = None,
+) -> None:
+    """Open napari on a sample, segmented by the bundled model.
+
+    Example: pixel-embedding demo
+    """
+    import importlib.util
+
+    if importlib.util.find_spec("napari") is None:
+        raise ValueError("expected napari, found none: pip install 'napari-pixel-embedding[gui]'")
+    window = importlib.import_module("napari_pixel_embedding._napari.demo")
+    raise Exit(window.run_demo(screenshot=screenshot, sample=sample) or console.OK)

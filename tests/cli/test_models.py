@@ -1,0 +1,306 @@
+"""The commands that use, train and score models: each once on files, the rest by its call."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_pixel_embedding import cli
+from napari_pixel_embedding.core.evaluation.evaluate import Scores
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+from napari_pixel_embedding.core.io.images import read_labels
+from napari_pixel_embedding.core.model.model_file import load_model
+from napari_pixel_embedding.core.training.config import TrainConfig
+from napari_pixel_embedding.workflows.segment import SegmentedFile
+
+SEGMENT = "workflows.segment.segment_files"
+EVALUATE = "workflows.evaluate.evaluate_folder"
+TRAIN = "core.training.train_folder.train_from_folder"
+FINE_TUNE = "workflows.fine_tune.fine_tune_files"
+QUICK = ["--steps", "2", "--batch-size", "1", "--crop", "32", "--device", "cpu"]
+
+
+def test_segment_writes_labels_with_axes_and_scale(run, tmp_path, model_file, capsys):
+    image = np.random.default_rng(0).integers(0, 255, (2, 20, 30), np.uint8)
+    metadata = {"axes": "TYX", "PhysicalSizeY": 0.5, "PhysicalSizeX": 0.25}
+    tifffile.imwrite(tmp_path / "film.ome.tif", image, metadata=metadata)
+    output = tmp_path / "labels"
+    code = run(
+        *("segment", tmp_path / "film.ome.tif", "--output", output, "--model", model_file),
+        *("--device", "cpu", "--foreground-threshold", 0.3, "--min-size", 2),
+    )
+    assert code == cli.OK
+    (file,) = output.iterdir()
+    labels = read_labels(file)
+    assert (labels.axes, labels.scale, labels.data.shape) == ("TYX", (0.5, 0.25), (2, 20, 30))
+    said = capsys.readouterr().err
+    assert f"{file}: {sum(frame.max() for frame in labels.data)} objects in" in said
+
+
+def test_segment_hands_on_its_options(run, fake, folder, model_file):
+    calls = fake(SEGMENT)
+    options = "--output out --axes YX --diameter 12 --augment 4 --method mutex --device cpu"
+    assert run("segment", folder / "images", "--model", model_file, *options.split()) == cli.OK
+    assert calls[0].pop("model").config.name == "tiny"
+    assert calls[0] == {
+        "images": [folder / "images"],
+        "output": Path("out"),
+        "params": None,
+        "method": "mutex",
+        "axes": "YX",
+        "diameter": 12.0,
+        "augment": 4,
+        "device": "cpu",
+    }
+
+
+def test_segment_takes_what_is_usual_where_nothing_is_said(run, fake, folder):
+    calls = fake(SEGMENT)
+    assert run("segment", folder / "images") == cli.OK
+    assert calls[0].pop("model").config.name == "nuclei-fluo"
+    assert calls[0] == {
+        "images": [folder / "images"],
+        "output": None,
+        "params": None,
+        "method": "mean_shift",
+        "axes": None,
+        "diameter": None,
+        "augment": 1,
+        "device": "auto",
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "workflow", "result"),
+    [("segment", "images", SEGMENT, ()), ("evaluate", "", EVALUATE, Scores(*[0.5] * 8))],
+)
+def test_cluster_options_change_the_model_s_own_parameters(
+    run, fake, folder, model_file, command, path, workflow, result
+):
+    calls = fake(workflow, result)
+    assert run(command, folder / path, "--model", model_file, "--min-size", 7) == cli.OK
+    own = load_model(model_file).config.cluster_params()
+    assert own.min_size != 7
+    assert calls[0]["params"].min_size == 7
+    assert calls[0]["params"].bandwidth == own.bandwidth
+    assert calls[0]["params"].seed_threshold == own.seed_threshold
+
+
+def test_a_bad_image_is_named_and_the_others_are_reported(run, fake, folder, model_file, capsys):
+    bad, good = folder / "images" / "n0.tif", folder / "images" / "n1.tif"
+    results = [SegmentedFile(bad, None, error="no\nimage"), SegmentedFile(good, good, 3, 0.5)]
+    fake(SEGMENT, results)
+    assert run("segment", folder / "images", "--model", model_file) == cli.FAILED
+    said = capsys.readouterr().err
+    assert f"pixel-embedding: error: {bad}: no image\n" in said
+    assert f"{good}: 3 objects in 0.5 s\n" in said
+
+
+def test_train_writes_a_model(run, tmp_path, folder, capsys):
+    output = tmp_path / "mine.safetensors"
+    code = run(
+        *("train", folder, "--output", output, "--base-width", 4, "--embedding-dim", 3),
+        *("--coordinates", 4, "--description", "a test", "--index", folder / "index.csv"),
+        *("--where", "type=tissue", "split=dev", *QUICK),
+    )
+    assert code == cli.OK
+    config = load_model(output).config
+    assert (config.name, config.description, config.base_width) == ("mine", "a test", 4)
+    assert (config.embedding_dim, config.coordinate_scale) == (3, 4.0)
+    assert config.provenance["training_images"] == 4
+    said = capsys.readouterr().err
+    assert f"{output}: trained." in said
+    assert "foreground" in said and "inter" in said
+
+
+def test_train_hands_on_its_options(run, fake, folder):
+    calls = fake(TRAIN)
+    options = (
+        "--output out/mine --preset wnet --size tiny --start generic --coordinates 5 "
+        "--embedding-dim 6 --base-width 7 --name n --description d --licence CC0-1.0 "
+        "--validation dev --device cpu --learning-rate 0.01 --steps 5"
+    )
+    assert run("train", folder, *options.split()) == cli.OK
+    assert calls == [
+        {
+            "folder": folder,
+            "output": Path("out/mine"),
+            "preset": "wnet",
+            "size": "tiny",
+            "start": "generic",
+            "config": TrainConfig(steps=5, learning_rate=0.01),
+            "validation": Path("dev"),
+            "names": None,
+            "hold_back": 10,
+            "device": "cpu",
+            "model_options": {
+                "coordinate_scale": 5.0,
+                "embedding_dim": 6,
+                "base_width": 7,
+                "name": "n",
+                "description": "d",
+                "licence": "CC0-1.0",
+            },
+        }
+    ]
+
+
+RECIPE = """
+licence = "CC0-1.0"
+preset = "cosine"
+
+[model]
+base_width = 4
+embedding_dim = 3
+
+[training]
+steps = 9
+crop = 32
+
+[data]
+index = "index.csv"
+where = { type = "tissue" }
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+def test_a_recipe_says_how_to_train(run, fake, folder, recipe):
+    calls = fake(TRAIN)
+    assert run("train", folder, "--recipe", recipe, "--output", "mine.safetensors") == cli.OK
+    assert (calls[0]["preset"], calls[0]["size"], calls[0]["start"]) == ("cosine", "base", None)
+    assert calls[0]["config"] == TrainConfig(steps=9, crop=32)
+    assert calls[0]["names"] == ["n2", "n3", "n4", "n5"]
+    assert calls[0]["model_options"] == {
+        "name": "mine",
+        "description": "",
+        "licence": "CC0-1.0",
+        "base_width": 4,
+        "embedding_dim": 3,
+    }
+
+
+def test_options_go_before_a_recipe(run, fake, folder, recipe):
+    calls = fake(TRAIN)
+    options = ["--steps", 2, "--embedding-dim", 5, "--preset", "euclidean"]
+    chosen = ["--index", folder / "index.csv", "--where", "type=fluo"]
+    code = run("train", folder, "--recipe", recipe, "--output", "mine", *options, *chosen)
+    assert code == cli.OK
+    assert calls[0]["preset"] == "euclidean"
+    assert calls[0]["config"] == TrainConfig(steps=2, crop=32)
+    assert calls[0]["names"] == ["n0", "n1"]
+    assert calls[0]["model_options"]["embedding_dim"] == 5
+    assert calls[0]["model_options"]["base_width"] == 4
+
+
+def test_a_recipe_s_own_name_is_kept(run, fake, folder, recipe):
+    calls = fake(TRAIN)
+    recipe.write_text('name = "nuclei"', encoding="utf-8")
+    assert run("train", folder, "--recipe", recipe, "--output", "mine") == cli.OK
+    assert calls[0]["model_options"]["name"] == "nuclei"
+
+
+def test_finetune_writes_a_child_and_says_what_has_changed(
+    run, tmp_path, folder, model_file, capsys
+):
+    options = ("--model", model_file, "--frozen", "encoder", "--replay-data", folder)
+    assert run("finetune", folder, "--output", tmp_path / "child", *options, *QUICK) == cli.OK
+    child = tmp_path / "child.safetensors"
+    provenance = load_model(child).config.provenance
+    assert (provenance["parent"], provenance["images"], provenance["frozen"]) == (
+        "tiny",
+        6,
+        "encoder",
+    )
+    said = capsys.readouterr().err
+    assert re.search(r"held back \(\d+ objects\): AP@0.5 \d.\d+ → \d.\d+, splits", said)
+    assert re.search(r"not to forget \(\d+ objects\): AP@0.5", said)
+    assert f"{child}: tuned." in said
+
+
+def test_finetune_hands_on_its_options(run, fake):
+    calls = fake(FINE_TUNE)
+    options = (
+        "--image a.tif --corrections b.tif --output mine --replay-data old --axes YX "
+        "--model generic --diameter 60 --device cpu --replay 0.2 --frozen backbone"
+    )
+    assert run("finetune", *options.split()) == cli.OK
+    assert calls == [
+        {
+            "images": [Path("a.tif")],
+            "corrections": [Path("b.tif")],
+            "output": Path("mine"),
+            "model": "generic",
+            "config": FineTuneConfig(replay=0.2, frozen="backbone"),
+            "axes": "YX",
+            "diameter": 60.0,
+            "device": "cpu",
+            "replay": Path("old"),
+        }
+    ]
+
+
+def test_finetune_takes_the_pairs_of_a_folder(run, fake, folder):
+    calls = fake(FINE_TUNE)
+    assert run("finetune", folder, "--output", "mine") == cli.OK
+    names = [f"n{index}.tif" for index in range(6)]
+    assert calls[0]["images"] == [folder / "images" / name for name in names]
+    assert calls[0]["corrections"] == [folder / "masks" / name for name in names]
+    assert calls[0]["model"] == "nuclei-fluo"
+    assert calls[0]["config"] == FineTuneConfig()
+    assert calls[0]["replay"] is None
+
+
+def test_evaluate_prints_scores_of_the_chosen_images(run, folder, model_file, capsys):
+    code = run(
+        *("evaluate", folder, "--model", model_file, "--device", "cpu"),
+        *("--index", folder / "index.csv", "--where", "type=fluo"),
+    )
+    assert code == cli.OK
+    printed = dict(line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert list(printed) == [
+        "images",
+        "AP@0.5",
+        "AP@0.75",
+        "AP@0.5:0.95",
+        "SBD",
+        "|DiC|",
+        "PQ",
+        "seconds an image",
+    ]
+    assert printed["images"] == "2"
+    assert 0 <= float(printed["AP@0.5:0.95"]) <= float(printed["AP@0.5"]) <= 1
+
+
+def test_evaluate_hands_on_its_options(run, fake, folder, model_file):
+    calls = fake(EVALUATE, Scores(*[0.5] * 8))
+    options = "--diameter 12 --augment 8 --method mutex --device cpu --no-distance-seeds"
+    assert run("evaluate", folder, "--model", model_file, *options.split()) == cli.OK
+    assert run("evaluate", folder, "--model", model_file) == cli.OK
+    for call in calls:
+        assert (call["folder"], call["names"], call["params"]) == (folder, None, None)
+        assert call["model"].config.name == "tiny"
+    names = ("diameter", "augment", "method", "device", "distance_seeds")
+    assert [tuple(call[name] for name in names) for call in calls] == [
+        (12.0, 8, "mutex", "cpu", False),
+        (None, 1, "mean_shift", "auto", True),
+    ]
+
+
+def test_demo_without_napari_says_what_to_install(refused, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "pip install 'napari-pixel-embedding[gui]'" in refused("demo")
+
+
+@pytest.mark.parametrize("code", [None, 3])
+def test_demo_hands_on_its_options_and_its_code(run, fake, tmp_path, code):
+    calls = fake("_napari.demo.run_demo", code)
+    assert run("demo", "--sample", "embryo-3d", "--screenshot", tmp_path / "a.png") == (code or 0)
+    assert calls == [{"sample": "embryo-3d", "screenshot": tmp_path / "a.png"}]
