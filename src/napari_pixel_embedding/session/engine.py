@@ -90,10 +90,10 @@ class Engine:
         default=_core("corrections.corrections", "apply_corrections")
     )
     save_corrections: Callable[..., Any] = field(
-        default=_core("corrections.corrections", "save_corrections")
+        default=_core("corrections.file", "save_corrections")
     )
     load_corrections: Callable[..., NDArray[Any]] = field(
-        default=_core("corrections.corrections", "load_corrections")
+        default=_core("corrections.file", "load_corrections")
     )
     fit_color_basis: Callable[..., ColorBasis] = field(
         default=_core("embedding.colors", "fit_color_basis")

@@ -24,7 +24,6 @@ from napari_pixel_embedding.core.label_regions import (
 from napari_pixel_embedding.core.validation import check_label_image, check_same_shape
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
@@ -271,62 +270,6 @@ def unlock(corrections: ArrayLike, ids: Iterable[int]) -> NDArray[np.int32]:
     result = fixed.copy()
     result[np.isin(fixed, [int(k) for k in ids])] = NOT_CORRECTED
     return result
-
-
-def save_corrections(
-    path: str | os.PathLike[str],
-    corrections: ArrayLike,
-    axes: str | None = None,
-    scale: Sequence[float] | None = None,
-    units: str | None = None,
-) -> None:
-    """Write corrections as a compressed int32 TIFF; an earlier file is replaced in one step.
-
-    Parameters
-    ----------
-    path : path
-        Ends in ``.tif`` or ``.tiff``.
-    corrections : array of int, shape ([T,] [Z,] Y, X)
-    axes, scale, units
-        As for :func:`~.images.write_labels`; three axes count as ZYX.
-    """
-    from napari_pixel_embedding.core.io.images import write_label_tiff
-
-    fixed = check_corrections(corrections)
-    if axes is None and fixed.ndim == 3:
-        axes = "ZYX"
-    write_label_tiff(path, fixed, axes, scale, units)
-
-
-def load_corrections(
-    path: str | os.PathLike[str], shape: Sequence[int] | None = None
-) -> NDArray[np.int32]:
-    """Read corrections that :func:`save_corrections` wrote.
-
-    Parameters
-    ----------
-    path : path
-    shape : sequence of int, optional
-        Shape of the image they belong to.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is no such file.
-    ValueError
-        When the file holds something else, or belongs to an image of another shape.
-    """
-    from napari_pixel_embedding.core.io.images import read_image
-
-    fixed = check_corrections(read_image(path).data, name=str(path))
-    if shape is None or fixed.shape == tuple(shape):
-        return fixed
-    if [n for n in fixed.shape if n > 1] == [n for n in shape if n > 1]:
-        return fixed.reshape(tuple(shape))  # files do not keep axes of length one
-    raise ValueError(
-        f"Corrections must have the image's shape {tuple(shape)}, found {fixed.shape} in {path}. "
-        "Open the image they were made on."
-    )
 
 
 def check_corrections(corrections: ArrayLike, name: str = "corrections") -> NDArray[np.int32]:
