@@ -209,3 +209,7 @@ class LocalBandwidth:
 def _check(name: str, value: float, low: float, high: float) -> None:
     if not (math.isfinite(value) and low <= value <= high):
         raise ValueError(f"{name} must be a number from {low} to {high}, found {value!r}.")
+
+
+LocalBandwidths = tuple[LocalBandwidth, ...]
+"""All objects of one image that have a bandwidth of their own."""

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.correct.corrections import Correcting
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state.history import Accepted, Annotations, Locals
+    from napari_pixel_embedding.session.state.history import (
+        Accepted,
+        Annotations,
+        BandwidthsByFrame,
+    )
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.session import Session
 
@@ -299,7 +303,7 @@ def _accepted_of(notes: dict[str, Any]) -> Accepted:
     return frozenset((int(frame), int(id)) for frame, id in notes.get("accepted", ()))
 
 
-def _local_of(notes: dict[str, Any]) -> Locals:
+def _local_of(notes: dict[str, Any]) -> BandwidthsByFrame:
     return tuple(
         tuple(LocalBandwidth(tuple(one["point"]), one["bandwidth"]) for one in ones)
         for ones in notes.get("local_bandwidths", ())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state.history import Accepted, Locals, Step
+    from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame, Step
     from napari_pixel_embedding.session.state.results import PreviousAnnotations
     from napari_pixel_embedding.session.state.session import Session
     from napari_pixel_embedding.session.undo import Undoing
@@ -70,7 +70,7 @@ class Correcting:
         title: str,
         corrections: NDArray[Any] | None,
         accepted: Accepted | None = None,
-        local_bandwidths: Locals | None = None,
+        local_bandwidths: BandwidthsByFrame | None = None,
     ) -> None:
         """Replace the corrections, and what else is given; can be undone under this title."""
         session, old = self._session, self._session.annotations
@@ -132,7 +132,7 @@ class Correcting:
                 session.corrections = recorded
         self._changed()
 
-    def move(self, corrections: NDArray[Any] | None, local_bandwidths: Locals) -> None:
+    def move(self, corrections: NDArray[Any] | None, local_bandwidths: BandwidthsByFrame) -> None:
         """Go on in another part of the image, with what was fixed there; a history of its own."""
         self._forget()
         session = self._session

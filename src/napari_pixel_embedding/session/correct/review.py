@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.session.correct.edits import Edit
     from napari_pixel_embedding.session.jobs import Executor
-    from napari_pixel_embedding.session.state.history import Accepted, Locals
+    from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame
     from napari_pixel_embedding.session.state.session import Session
 
 Key = tuple[int, int]
@@ -73,7 +73,7 @@ class ReviewRequest:
     maps: tuple[EmbeddingMap, ...]
     indices: tuple[ClusterIndex, ...]
     params: ClusterParams
-    local: Locals
+    local: BandwidthsByFrame
     accepted: Accepted
     frames: bool
     method: Method = "mean_shift"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
     from napari_pixel_embedding.session.segment.requests import RunResult, Source
-    from napari_pixel_embedding.session.state.history import Locals
+    from napari_pixel_embedding.session.state.history import BandwidthsByFrame
     from napari_pixel_embedding.session.state.results import MosaicLabels
     from napari_pixel_embedding.session.state.session import Session
 
@@ -111,7 +111,7 @@ class MosaicFiller:
             kept = kept.write(parts, session.corrections, session.local_bandwidths)
         session.whole_image = kept
 
-    def enter(self, result: RunResult) -> tuple[NDArray[Any] | None, Locals]:
+    def enter(self, result: RunResult) -> tuple[NDArray[Any] | None, BandwidthsByFrame]:
         """Give corrections and single cuts of the part of the image that a run worked on."""
         session = self._session
         kept = session.whole_image or WholeImageCorrections.nothing(_extent(result)[0])

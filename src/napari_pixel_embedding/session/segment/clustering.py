@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
     from napari_pixel_embedding.session.segment.local_cuts import Direction
-    from napari_pixel_embedding.session.state.history import Locals
+    from napari_pixel_embedding.session.state.history import BandwidthsByFrame
     from napari_pixel_embedding.session.state.session import Session
     from napari_pixel_embedding.session.undo import Undoing
 
@@ -211,7 +211,9 @@ class Cutting:
         session = self._session
         return session.cluster_indices, session.cluster_params, session.local_bandwidths
 
-    def _take_refined(self, recipe: Any, direction: Direction, local: Locals | None) -> None:
+    def _take_refined(
+        self, recipe: Any, direction: Direction, local: BandwidthsByFrame | None
+    ) -> None:
         if recipe != self._recipe():
             return  # the slider moved meanwhile: what was found is of another object
         if local is None:
@@ -247,7 +249,7 @@ class Cutting:
             session.local_bandwidths = kept
             self._undoing.forget_local()
 
-    def _set_local(self, title: str, local: Locals) -> None:
+    def _set_local(self, title: str, local: BandwidthsByFrame) -> None:
         session, old = self._session, self._session.annotations
         session.cut_status = ""
         session.local_past = (*session.local_past, session.local_bandwidths)[-LONGEST:]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
-    from napari_pixel_embedding.session.state.history import Locals
+    from napari_pixel_embedding.session.state.history import BandwidthsByFrame
 
 Direction = Literal["finer", "coarser"]
 
@@ -22,10 +22,10 @@ Direction = Literal["finer", "coarser"]
 def refine(
     indices: Sequence[ClusterIndex],
     params: ClusterParams,
-    local: Locals,
+    local: BandwidthsByFrame,
     place: tuple[int, tuple[int, ...]],
     direction: Direction,
-) -> Locals | None:
+) -> BandwidthsByFrame | None:
     """Cut the object at a place one step finer or coarser than it is.
 
     Parameters
@@ -53,7 +53,7 @@ def refine(
     return (*local[:frame], changed, *local[frame + 1 :])
 
 
-def fitting(local: Locals, indices: Sequence[ClusterIndex]) -> Locals:
+def fitting(local: BandwidthsByFrame, indices: Sequence[ClusterIndex]) -> BandwidthsByFrame:
     """Give local bandwidths as far as they fit these indices: all or none of them."""
     fits = len(local) == len(indices) and all(
         _inside(one.point, index.shape)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
-    from napari_pixel_embedding.session.state.history import Locals
+    from napari_pixel_embedding.session.state.history import BandwidthsByFrame
     from napari_pixel_embedding.session.state.image import ImageInput
 
 
@@ -104,7 +104,7 @@ class LabelRequest:
     clusters: NDArray[Any] | None
     corrections: NDArray[Any] | None
     frames: bool
-    local: Locals = ()
+    local: BandwidthsByFrame = ()
     maps: tuple[EmbeddingMap, ...] = ()
     method: Method = "mean_shift"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.clustering.params import LocalBandwidth
+from napari_pixel_embedding.core.clustering.params import LocalBandwidths
 from napari_pixel_embedding.core.corrections.corrections import NOT_CORRECTED, no_corrections
 from napari_pixel_embedding.core.corrections.patch import Patch
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LONGEST = 100
 """Steps that can be undone."""
 
-Locals = tuple[tuple[LocalBandwidth, ...], ...]
+BandwidthsByFrame = tuple[LocalBandwidths, ...]
 """Objects with a bandwidth of their own: one tuple for every frame."""
 
 Accepted = frozenset[tuple[int, int]]
@@ -30,7 +30,7 @@ class Annotations:
     """What a user's hand has made of one image; its parts are as in ``Session``."""
 
     corrections: NDArray[Any] | None
-    local_bandwidths: Locals
+    local_bandwidths: BandwidthsByFrame
     accepted: Accepted
 
 
@@ -49,7 +49,7 @@ class Step:
 
     title: str
     corrections: Patch | None = None
-    local_bandwidths: tuple[Locals, Locals] | None = None
+    local_bandwidths: tuple[BandwidthsByFrame, BandwidthsByFrame] | None = None
     accepted: tuple[Accepted, Accepted] | None = None
 
     @classmethod

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
     from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.core.corrections.journal import SavedAnnotations
-    from napari_pixel_embedding.session.state.history import Accepted, Locals
+    from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame
     from napari_pixel_embedding.session.state.image import ImageRegion
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
@@ -50,7 +50,7 @@ class PreviousAnnotations:
     """
 
     corrections: NDArray[Any] | None = None
-    local_bandwidths: Locals = ()
+    local_bandwidths: BandwidthsByFrame = ()
     axes: str = ""
     shown: NDArray[Any] | None = None
     found: NDArray[Any] | None = None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
-    from napari_pixel_embedding.session.state.history import Accepted, Locals
+    from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.results import MosaicLabels, Preview, Recovery
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
@@ -169,8 +169,8 @@ class Session:
     diameter: float | None = None
     cluster_params: ClusterParams | None = None
     method: Method = "mean_shift"
-    local_bandwidths: Locals = ()
-    local_past: tuple[Locals, ...] = ()
+    local_bandwidths: BandwidthsByFrame = ()
+    local_past: tuple[BandwidthsByFrame, ...] = ()
     corrections: NDArray[Any] | None = None
     accepted: Accepted = frozenset()
     history: History = dataclasses.field(default_factory=History)
