@@ -109,7 +109,7 @@ def _correct(demo: Demo, sample: str) -> None:
     top = int(before.max())
     for number, k in enumerate(chosen, start=1):
         after[truth == k] = top + number
-    controller.record_edit(before, after)
+    controller.corrections.record_edit(before, after)
     _live(None, lambda: session.corrected_count >= len(chosen))
 
 

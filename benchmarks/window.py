@@ -157,7 +157,7 @@ def segmented(size: int) -> Iterator[SegmentPanel]:
         "napari-pixel-embedding", "Segment (pixel embedding)"
     )
     viewer.add_image(emap.foreground, name="synthetic")
-    panel.controller._engine = panel.controller._cutting._engine = engine
+    panel.controller._engine = panel.controller.clustering._engine = engine
     panel.models.add_file("synthetic")
     panel.run_button.click()
     _until(lambda: panel.session.stability is not None and panel.curve is not None)

@@ -165,21 +165,21 @@ def test_removing_the_image_during_a_run_loses_nothing(
 def test_buttons_in_the_wrong_order(segment_panel, correct_panel, embedding_panel):
     controller, session = segment_panel.controller, segment_panel.session
     for call, words in (
-        (controller.use_tuned_model, "No tuned model"),
+        (controller.fine_tuning.use_model, "No tuned model"),
         (controller.run, "Nothing to segment"),
-        (lambda: controller.start_fine_tuning(None), "Run a model first"),
-        (lambda: controller.save_corrections("x.tif"), "No corrections"),
-        (lambda: controller.load_corrections("x.tif"), "press Run"),
-        (lambda: controller.save_model("x.safetensors"), "No model to save"),
-        (lambda: controller.set_cluster_params(bandwidth=1), "Run first"),
+        (lambda: controller.fine_tuning.start(None), "Run a model first"),
+        (lambda: controller.corrections.save("x.tif"), "No corrections"),
+        (lambda: controller.corrections.load("x.tif"), "press Run"),
+        (lambda: controller.fine_tuning.save_model("x.safetensors"), "No model to save"),
+        (lambda: controller.clustering.set_params(bandwidth=1), "Run first"),
     ):
         call()
         assert words in session.error
     for call in (
         controller.cancel,
-        controller.stop_fine_tuning,
-        controller.discard_tuned_model,
-        controller.refit_colors,
+        controller.fine_tuning.stop,
+        controller.fine_tuning.discard_model,
+        controller.colors.refit,
         correct_panel.paint_new,
     ):
         call()

@@ -79,6 +79,23 @@ def test_closing_the_viewer_ends_the_work(make_napari_viewer, tiny_model, qtbot)
     assert workers() == []
 
 
+def test_an_error_in_closing_leaves_no_thread_and_no_listener(viewer, monkeypatch):
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, NAMES[0])
+    workspace = panel.workspace
+    listened = []
+    monkeypatch.setattr(workspace.layers, "close", lambda: listened.append("closed"))
+
+    def fail():
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(workspace.controller.fine_tuning, "close", fail)
+    with pytest.raises(RuntimeError, match="broken"):
+        workspace.close()
+    assert (listened, workers()) == (["closed"], [])
+    monkeypatch.undo()
+    workspace.layers.close()
+
+
 def test_opening_the_docks_loads_no_torch():
     code = (
         "import sys, napari\n"

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor
-from napari_pixel_embedding.session import JobLine
+from napari_pixel_embedding.session import JobQueue
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def test_work_is_elsewhere_and_answers_are_here(executor, qtbot):
     def note(name):
         return lambda value: seen.update({name: (value, threading.current_thread())})
 
-    JobLine(executor).start(work, done=note("done"), failed=note("failed"), progress=note("item"))
+    JobQueue(executor).start(work, done=note("done"), failed=note("failed"), progress=note("item"))
     qtbot.waitUntil(lambda: "done" in seen)
     here = threading.current_thread()
     assert seen["work"] is not here
@@ -43,10 +43,10 @@ def test_close_waits_for_cancelled_work_and_drops_its_answers(executor, qtbot):
         assert go_on.wait(20)
         report("too late")
 
-    line = JobLine(executor)
-    line.start(work, done=heard.append, failed=heard.append, progress=heard.append)
+    queue = JobQueue(executor)
+    queue.start(work, done=heard.append, failed=heard.append, progress=heard.append)
     assert began.wait(20)
-    line.cancel()
+    queue.cancel()
     go_on.set()
     executor.close()
     qtbot.wait(1)
@@ -59,6 +59,6 @@ def test_an_error_arrives(executor, qtbot):
     def work(report):
         raise ValueError("wrong")
 
-    JobLine(executor).start(work, done=heard.append, failed=heard.append)
+    JobQueue(executor).start(work, done=heard.append, failed=heard.append)
     qtbot.waitUntil(lambda: bool(heard))
     assert str(heard[0]) == "wrong"

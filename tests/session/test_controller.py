@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
+from psygnal import EmitLoopError
 
 from napari_pixel_embedding.session import (
     ImageInput,
@@ -18,7 +21,7 @@ def paint(controller, pixels, value):
     before = controller.session.labels
     after = before.copy()
     after[pixels] = value
-    controller.record_edit(before, after)
+    controller.corrections.record_edit(before, after)
 
 
 # ------------------------------------------------------------------------------------ running
@@ -89,7 +92,7 @@ def test_an_error_keeps_the_last_good_labels(ran):
     assert ran.session.labels is labels
     assert ran.session.cluster_indices is index
     assert not ran.session.running
-    ran.set_cluster_params(bandwidth=2.5)  # and the sliders still work
+    ran.clustering.set_params(bandwidth=2.5)  # and the sliders still work
     assert ran.session.object_count == 1
 
 
@@ -170,7 +173,7 @@ def test_an_image_without_pixels_is_refused(controller):
 
 
 def test_slider_changes_the_labels(ran):
-    ran.set_cluster_params(bandwidth=2.5)
+    ran.clustering.set_params(bandwidth=2.5)
     assert ran.session.cluster_params.bandwidth == 2.5
     assert np.unique(ran.session.labels).tolist() == [0, 1]
     assert ran.session.object_count == 1
@@ -179,27 +182,27 @@ def test_slider_changes_the_labels(ran):
 def test_an_equal_value_emits_nothing(ran):
     heard = []
     ran.session.events.connect(heard.append)
-    ran.set_cluster_params(bandwidth=ran.session.cluster_params.bandwidth)
+    ran.clustering.set_params(bandwidth=ran.session.cluster_params.bandwidth)
     assert heard == []
 
 
 def test_a_bad_value_is_refused_in_words(ran):
     params = ran.session.cluster_params
-    ran.set_cluster_params(bandwidth=-1)
+    ran.clustering.set_params(bandwidth=-1)
     assert ran.session.error == "bandwidth must be above 0, found -1."
     assert ran.session.cluster_params is params
-    ran.set_cluster_params(width=3)
+    ran.clustering.set_params(width=3)
     assert "width" in ran.session.error
 
 
 def test_slider_before_a_result_says_so(controller):
-    controller.set_cluster_params(bandwidth=1.5)
+    controller.clustering.set_params(bandwidth=1.5)
     assert "Run first" in controller.session.error
 
 
 def test_a_moving_slider_queues_nothing_up_and_ends_at_its_last_value(waiting, queue):
     for bandwidth in (1.2, 2.5, 1.4, 2.6):
-        waiting.set_cluster_params(bandwidth=bandwidth)
+        waiting.clustering.set_params(bandwidth=bandwidth)
     assert len(queue.jobs) == 1
     queue.work()
     queue.deliver()
@@ -210,7 +213,7 @@ def test_a_moving_slider_queues_nothing_up_and_ends_at_its_last_value(waiting, q
 
 
 def test_parameters_stay_with_the_same_kind_of_model_and_reset_with_another(ran):
-    ran.set_cluster_params(bandwidth=2.5)
+    ran.clustering.set_params(bandwidth=2.5)
     ran.set_model("sibling")
     ran.run()
     assert ran.session.cluster_params.bandwidth == 2.5
@@ -226,7 +229,7 @@ def test_parameters_stay_with_the_same_kind_of_model_and_reset_with_another(ran)
 def test_corrections_survive_the_slider_and_a_new_run(ran):
     paint(ran, (slice(1, 3), 3), 1)
     assert ran.session.corrected_count == 1
-    ran.set_cluster_params(bandwidth=2.5)
+    ran.clustering.set_params(bandwidth=2.5)
     assert (ran.session.labels[1:3, 3] == 1).all()
     ran.set_model("another")
     ran.run()
@@ -236,7 +239,7 @@ def test_corrections_survive_the_slider_and_a_new_run(ran):
 
 def test_erasing_survives_too(ran):
     paint(ran, (1, slice(4, 7)), 0)
-    ran.set_cluster_params(bandwidth=2.5)
+    ran.clustering.set_params(bandwidth=2.5)
     assert (ran.session.labels[1] == [0, 1, 1, 0, 0, 0, 0, 0]).all()
 
 
@@ -245,9 +248,9 @@ def test_taking_back_what_was_just_painted_unlocks_it(ran):
     paint(ran, (0, 0), 5)
     second, corrections = ran.session.labels, ran.session.corrections
     paint(ran, (0, 7), 6)
-    ran.record_edit(ran.session.labels, second.copy())
+    ran.corrections.record_edit(ran.session.labels, second.copy())
     assert ran.session.corrections is corrections
-    ran.record_edit(ran.session.labels, first.copy())
+    ran.corrections.record_edit(ran.session.labels, first.copy())
     assert ran.session.corrections is None
     assert ran.session.corrected_count == 0
 
@@ -267,13 +270,13 @@ def test_what_was_painted_while_another_image_was_shown_is_recorded(ran, image):
 def test_reset_brings_the_clusters_back(ran):
     clusters = ran.session.clusters
     paint(ran, (0, 0), 5)
-    ran.reset_corrections()
+    ran.corrections.reset()
     assert ran.session.corrections is None
     np.testing.assert_array_equal(ran.session.labels, clusters)
 
 
 def test_a_cut_under_way_does_not_undo_a_stroke(waiting, queue):
-    waiting.set_cluster_params(bandwidth=2.5)
+    waiting.clustering.set_params(bandwidth=2.5)
     queue.work()  # cut without the stroke, answer on the way
     paint(waiting, (0, 0), 7)
     seen = []
@@ -320,30 +323,30 @@ def test_choosing_the_same_image_anew_keeps_everything(ran, image):
 def test_arrays_are_replaced_never_written(ran):
     labels, kept = ran.session.labels, ran.session.labels.copy()
     paint(ran, (0, 0), 7)
-    ran.set_cluster_params(bandwidth=2.5)
+    ran.clustering.set_params(bandwidth=2.5)
     np.testing.assert_array_equal(labels, kept)
 
 
 def test_save_and_load_corrections(ran):
-    assert not ran.save_corrections("none.tif")
+    assert not ran.corrections.save("none.tif")
     assert "No corrections" in ran.session.error
     paint(ran, (0, 0), 7)
-    assert ran.save_corrections("mine.tif")
-    ran.reset_corrections()
-    ran.load_corrections("mine.tif")
+    assert ran.corrections.save("mine.tif")
+    ran.corrections.reset()
+    ran.corrections.load("mine.tif")
     assert ran.session.labels[0, 0] == 7
 
 
 def test_loading_says_what_does_not_fit(ran, controller):
-    ran.load_corrections("missing.tif")
+    ran.corrections.load("missing.tif")
     assert "missing.tif" in ran.session.error
     paint(ran, (0, 0), 7)
-    ran.save_corrections("mine.tif")
+    ran.corrections.save("mine.tif")
     ran.set_image(ImageInput(np.ones((2, 2)), "YX"))
-    ran.load_corrections("mine.tif")
+    ran.corrections.load("mine.tif")
     assert "press Run" in ran.session.error
     ran.run()
-    ran.load_corrections("mine.tif")
+    ran.corrections.load("mine.tif")
     assert "(4, 8)" in ran.session.error
     assert ran.session.corrections is None
 
@@ -353,19 +356,19 @@ def test_loading_says_what_does_not_fit(ran, controller):
 
 def test_colours_are_made_when_wanted_and_keep_their_basis(ran):
     assert ran.session.embedding_rgb is None
-    ran.show_colors(True)
+    ran.colors.show(True)
     basis = ran.session.color_basis
     assert ran.session.embedding_rgb.shape == (4, 8, 3)
     ran.run()
     assert ran.session.color_basis is basis
-    ran.refit_colors()
+    ran.colors.refit()
     assert ran.session.color_basis is not basis
-    ran.show_colors(False)
+    ran.colors.show(False)
     assert ran.session.embedding_rgb is None
 
 
 def test_colours_wanted_before_the_run_come_with_it(controller, image):
-    controller.show_colors(True)
+    controller.colors.show(True)
     controller.set_image(image)
     controller.set_model("fake")
     controller.run()
@@ -378,7 +381,7 @@ def test_colours_wanted_before_the_run_come_with_it(controller, image):
 def test_tuning_reports_and_keeps_its_model_beside_the_parent(ran):
     parent = ran.session.model
     paint(ran, (0, 0), 7)
-    ran.start_fine_tuning(None)
+    ran.fine_tuning.start(None)
     assert [step.step for step in ran.session.training] == [1, 2, 3]
     assert all(step.model is None for step in ran.session.training)
     assert ran.session.tuned_model.config.name == "tuned"
@@ -388,8 +391,8 @@ def test_tuning_reports_and_keeps_its_model_beside_the_parent(ran):
 
 def test_use_runs_the_tuned_model_and_keeps_corrections(ran):
     paint(ran, (0, 0), 7)
-    ran.start_fine_tuning(None)
-    ran.use_tuned_model()
+    ran.fine_tuning.start(None)
+    ran.fine_tuning.use_model()
     assert ran.session.model.config.name == "tuned"
     assert ran.session.tuned_model is None
     assert ran.session.labels[0, 0] == 7
@@ -397,22 +400,22 @@ def test_use_runs_the_tuned_model_and_keeps_corrections(ran):
 
 def test_discard_leaves_the_parent(ran):
     paint(ran, (0, 0), 7)
-    ran.start_fine_tuning(None)
-    ran.discard_tuned_model()
+    ran.fine_tuning.start(None)
+    ran.fine_tuning.discard_model()
     assert ran.session.tuned_model is None
     assert ran.session.model.config.name == "fake"
-    ran.use_tuned_model()
+    ran.fine_tuning.use_model()
     assert "No tuned model" in ran.session.error
 
 
 def test_stop_keeps_the_best_so_far(waiting, queue):
     paint(waiting, (0, 0), 7)
     queue.settle()
-    waiting.start_fine_tuning(None)
+    waiting.fine_tuning.start(None)
     queue.work()
     for _ in range(2):
         queue.answers.popleft()()
-    waiting.stop_fine_tuning()
+    waiting.fine_tuning.stop()
     queue.settle()
     assert len(waiting.session.training) == 2
     assert waiting.session.tuned_model is not None
@@ -422,17 +425,17 @@ def test_stop_keeps_the_best_so_far(waiting, queue):
 def test_tuning_twice_at_once_is_refused(waiting, queue):
     paint(waiting, (0, 0), 7)
     queue.settle()
-    waiting.start_fine_tuning(None)
-    waiting.start_fine_tuning(None)
+    waiting.fine_tuning.start(None)
+    waiting.fine_tuning.start(None)
     assert "under way" in waiting.session.error
     assert waiting.session.tuning
 
 
 def test_tuning_without_a_result_or_corrections_says_so(controller, ran):
-    ran.start_fine_tuning(None)
+    ran.fine_tuning.start(None)
     assert "at least one corrected object" in ran.session.error
     fresh = SessionController(Session(), ImmediateExecutor(), fake_engine())
-    fresh.start_fine_tuning(None)
+    fresh.fine_tuning.start(None)
     assert "Run a model first" in fresh.session.error
 
 
@@ -446,7 +449,7 @@ def test_an_error_in_tuning_keeps_the_model(image):
     controller.set_model("fake")
     controller.run()
     paint(controller, (0, 0), 7)
-    controller.start_fine_tuning(None)
+    controller.fine_tuning.start(None)
     assert controller.session.error.startswith("crop must be")
     assert controller.session.model.config.name == "fake"
     assert not controller.session.tuning
@@ -459,10 +462,10 @@ def test_save_prefers_the_tuned_model(ran):
         ImmediateExecutor(),
         fake_engine(save_model=lambda model, path: saved.update({path: model.config.name})),
     )
-    controller.save_model("a")
+    controller.fine_tuning.save_model("a")
     paint(controller, (0, 0), 7)
-    controller.start_fine_tuning(None)
-    controller.save_model("b")
+    controller.fine_tuning.start(None)
+    controller.fine_tuning.save_model("b")
     assert saved == {"a": "fake", "b": "tuned"}
 
 
@@ -471,17 +474,54 @@ def test_save_errors_are_said(ran):
         raise OSError(28, "No space left on device")
 
     controller = SessionController(ran.session, ImmediateExecutor(), fake_engine(save_model=full))
-    assert not controller.save_model("a")
+    assert not controller.fine_tuning.save_model("a")
     assert "No space left" in ran.session.error
 
 
 def test_close_stops_everything(waiting, queue):
     waiting.run()
-    waiting.set_cluster_params(bandwidth=2.5)
+    waiting.clustering.set_params(bandwidth=2.5)
     waiting.close()
     labels = waiting.session.labels
     queue.settle()
     assert waiting.session.labels is labels
+
+
+def test_every_part_is_closed_whatever_the_others_raise(controller, monkeypatch):
+    closed = []
+
+    def fail(part):
+        closed.append(part)
+        raise RuntimeError(part)
+
+    steps = {"fine_tuning": "close", "edits": "close", "autosave": "close", "mosaic": "close"}
+    steps |= {"clustering": "cancel", "diameter": "cancel", "colors": "cancel", "_runs": "cancel"}
+    for part, method in steps.items():
+        monkeypatch.setattr(getattr(controller, part), method, partial(fail, part))
+    with pytest.raises(ExceptionGroup) as caught:
+        controller.close()
+    assert sorted(closed) == sorted(steps)
+    assert [str(error) for error in caught.value.exceptions] == closed
+
+
+def test_a_broken_listener_stops_no_clean_up(waiting, queue):
+    """A widget that Qt has destroyed raises when the fine-tuning ends."""
+    paint(waiting, (0, 0), 7)
+    queue.settle()
+
+    def broken(tuning):
+        raise RuntimeError("wrapped C/C++ object has been deleted")
+
+    waiting.fine_tuning.start(None)
+    waiting.session.events.tuning.connect(broken)
+    waiting.run()
+    waiting.diameter.measure()
+    waiting.colors.show(True)
+    waiting.clustering.set_params(bandwidth=2.5)
+    with pytest.raises(EmitLoopError):
+        waiting.close()
+    assert len(queue.jobs) >= 4
+    assert all(job.cancelled for job in queue.jobs)
 
 
 def test_a_run_goes_by_the_diameter_that_was_chosen(image, queue):
@@ -495,7 +535,7 @@ def test_a_run_goes_by_the_diameter_that_was_chosen(image, queue):
     controller.set_image(image)
     controller.set_model("fake")
     for diameter in (None, 12.5):
-        controller.set_diameter(diameter)
+        controller.diameter.set(diameter)
         controller.run()
         queue.settle()
     assert asked == [None, 12.5]
@@ -503,20 +543,20 @@ def test_a_run_goes_by_the_diameter_that_was_chosen(image, queue):
 
 @pytest.mark.parametrize("diameter", [-1.0, 0.5, 1e6, float("nan")])
 def test_a_diameter_that_makes_no_sense_is_refused(controller, diameter):
-    controller.set_diameter(30)
-    controller.set_diameter(diameter)
+    controller.diameter.set(30)
+    controller.diameter.set(diameter)
     assert "An object diameter is from 2 to 4000 pixels" in controller.session.error
     assert controller.session.diameter == 30
 
 
 def test_the_diameter_is_measured(controller, image):
-    controller.measure_diameter()
+    controller.diameter.measure()
     assert "Nothing to measure" in controller.session.error
     controller.set_image(image)
     controller.set_model("fake")
     seen = []
     controller.session.events.measured.connect(seen.append)
-    controller.measure_diameter()
+    controller.diameter.measure()
     assert (controller.session.diameter, controller.session.measuring) == (4.1, False)
     assert seen == [0.5, 1.0]
     assert controller.session.error is None
@@ -525,8 +565,8 @@ def test_the_diameter_is_measured(controller, image):
 def test_an_image_without_objects_has_no_diameter(controller):
     controller.set_image(ImageInput(np.zeros((8, 8)), "YX"))
     controller.set_model("fake")
-    controller.set_diameter(7)
-    controller.measure_diameter()
+    controller.diameter.set(7)
+    controller.diameter.measure()
     assert controller.session.error == (
         "expected an image with objects, found none: give the diameter by hand."
     )
@@ -535,10 +575,10 @@ def test_an_image_without_objects_has_no_diameter(controller):
 
 @pytest.mark.parametrize("how", ["typed", "other image", "closed"])
 def test_a_measurement_that_is_overtaken_changes_nothing(waiting, queue, how):
-    waiting.measure_diameter()
+    waiting.diameter.measure()
     assert waiting.session.measuring
     if how == "typed":
-        waiting.set_diameter(9)
+        waiting.diameter.set(9)
     elif how == "other image":
         waiting.set_image(ImageInput(np.ones((5, 5)), "YX"))
     else:

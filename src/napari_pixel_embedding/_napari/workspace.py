@@ -13,6 +13,7 @@ from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
 from napari_pixel_embedding.core.corrections.journal import FOLDER
 from napari_pixel_embedding.core.io.user_folder import user_folder
 from napari_pixel_embedding.session import Engine, Session, SessionController, TrainingRun
+from napari_pixel_embedding.session.closing import close_all
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -100,10 +101,9 @@ class Workspace(QObject):
             self._warming.stop()
         self.session.events.error.disconnect(self._notify)
         self.session.events.recovery.disconnect(self._offer)
-        self.controller.close()
-        self.training.close()
-        self.executor.close()
-        self.layers.close()
+        close_all(
+            self.controller.close, self.training.close, self.executor.close, self.layers.close
+        )
 
     def _leave(self, key: int) -> None:
         self._panels.discard(key)

@@ -1,10 +1,10 @@
-"""One image's work in progress: its state, and the one hand that changes it. No Qt, no napari."""
+"""The state of one viewer's work and the controller that changes it. No Qt, no napari."""
 
 from __future__ import annotations
 
 from napari_pixel_embedding.session.controller import SessionController
 from napari_pixel_embedding.session.engine import Engine
-from napari_pixel_embedding.session.jobs import Executor, ImmediateExecutor, Job, JobLine
+from napari_pixel_embedding.session.jobs import Executor, ImmediateExecutor, Job, JobQueue
 from napari_pixel_embedding.session.state.image import CorrectedImage, ImageInput, ImageRegion
 from napari_pixel_embedding.session.state.results import Preview, PreviousAnnotations
 from napari_pixel_embedding.session.state.session import Session
@@ -18,7 +18,7 @@ __all__ = [
     "ImageRegion",
     "ImmediateExecutor",
     "Job",
-    "JobLine",
+    "JobQueue",
     "Preview",
     "PreviousAnnotations",
     "Session",

@@ -1,23 +1,29 @@
-"""Work that runs elsewhere, and how its answers come back.
+"""Work that runs in a worker, and how its answers come back.
 
-A :class:`Job` is handed to an :class:`Executor`, which calls :meth:`Job.run` in whichever thread
-it likes and brings every answer back to the owner's thread. A :class:`JobLine` numbers the jobs
-of one kind and drops the answers of all but the newest.
+A :class:`Job` is handed to an :class:`Executor`, which calls :meth:`Job.run` in a thread of its
+choice and brings every answer back to the owner's thread. A :class:`JobQueue` runs the jobs of one
+kind one at a time, by one of three policies, and drops answers that nobody waits for any more.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from napari_pixel_embedding.core.progress import Cancelled
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Report = Callable[[Any], None]
 """Given to the work: hands one item of progress to the owner, raises Cancelled to stop."""
+Work: TypeAlias = Callable[[Report], T]
+"""Called once, in a worker; returns the result."""
+Policy = Literal["newest cancels", "newest waits", "first in, first out"]
+"""What a queue does with a job that is started while another one is under way."""
 Post = Callable[[Callable[[], None]], None]
 """Given to a job by its executor: calls its argument in the owner's thread."""
 
@@ -38,7 +44,7 @@ class Job(Generic[T]):
     Parameters
     ----------
     number : int
-        Place in its line; only the newest number's answers count.
+        Place in its queue; answers of any other job than the one under way are dropped.
     work : callable
         Called once, in a worker, with a :data:`Report`; returns the result.
     answers : Answers
@@ -46,7 +52,7 @@ class Job(Generic[T]):
     """
 
     number: int
-    work: Callable[[Report], T]
+    work: Work[T]
     answers: Answers[T]
     _stop: Event = field(default_factory=Event)
 
@@ -94,69 +100,143 @@ class ImmediateExecutor:
         job.run(lambda answer: answer())
 
 
-class JobLine:
-    """Jobs of one kind, of which only the newest counts.
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    """A job that was asked for, and how its work is made when its turn comes."""
+
+    prepare: Callable[[], Work[Any]]
+    done: Callable[[Any], None]
+    failed: Callable[[Exception], None]
+    progress: Callable[[Any], None] | None
+
+
+class JobQueue:
+    """Jobs of one kind, of which at most one is under way.
 
     Parameters
     ----------
     executor : Executor
         Runs the jobs.
+    policy : {"newest cancels", "newest waits", "first in, first out"}
+        What happens to a job that is started while another one is under way. It takes its place;
+        or it waits, and drops the one that waited before; or it waits behind the others. The
+        first suits work whose earlier answers are worthless. The second suits work that follows
+        a cursor or a slider: every answer is shown, so that fast movement does not keep the
+        picture from changing. The third suits edits, none of which may be lost.
+    most_waiting : int
+        First in, first out: how many jobs may wait; of more, the oldest is dropped.
+    ready : callable, optional
+        Asked before a job begins; while it says False, jobs wait for :meth:`resume`.
     """
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        policy: Policy = "newest cancels",
+        *,
+        most_waiting: int = 1,
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._executor = executor
+        self._policy = policy
+        self._ready = ready
         self._number = 0
         self._current: Job[Any] | None = None
+        most = most_waiting if policy == "first in, first out" else 1
+        self._waiting: deque[_Waiting] = deque(maxlen=most)
 
     @property
     def busy(self) -> bool:
-        """Whether the newest job has yet to answer."""
-        return self._current is not None
+        """Whether any job has yet to answer, under way or waiting."""
+        return self._current is not None or bool(self._waiting)
 
     def start(
         self,
-        work: Callable[[Report], T],
+        work: Work[T],
         *,
         done: Callable[[T], None],
         failed: Callable[[Exception], None],
         progress: Callable[[Any], None] | None = None,
     ) -> None:
-        """Cancel the job under way, if any, and submit a new one.
+        """Do ``work`` in a worker, now or as the policy says.
 
         Parameters
         ----------
         work : callable
-            See :class:`Job`.
+            See :class:`Job`. See :func:`without_report` for work that reports nothing.
         done, failed, progress : callable
-            Called in the owner's thread with the result, the error, each item of progress;
-            not called once another job was started or this one was cancelled.
+            Called in the owner's thread with the result, the error, each item of progress; not
+            called once the job was dropped or cancelled.
         """
-        self.cancel()
-        self._number += 1
-        number = self._number
-        answers = Answers[T](
-            result=partial(self._finish, number, done),
-            error=partial(self._finish, number, failed),
-            progress=partial(self._pass_on, number, progress),
-        )
-        self._current = Job(number, work, answers)
-        self._executor.submit(self._current)
+        self.start_prepared(lambda: work, done=done, failed=failed, progress=progress)
+
+    def start_prepared(
+        self,
+        prepare: Callable[[], Work[T]],
+        *,
+        done: Callable[[T], None],
+        failed: Callable[[Exception], None],
+        progress: Callable[[Any], None] | None = None,
+        first: bool = False,
+    ) -> None:
+        """Start work that is made when its turn comes, from the state that it finds then.
+
+        Parameters
+        ----------
+        prepare : callable
+            Called in the owner's thread, just before the job begins; gives the work.
+        done, failed, progress : callable
+            As for :meth:`start`.
+        first : bool
+            Whether to go before the jobs that wait.
+        """
+        if self._policy == "newest cancels":
+            self.cancel()
+        put = self._waiting.appendleft if first else self._waiting.append
+        put(_Waiting(prepare, done, failed, progress))
+        self.resume()
+
+    def resume(self) -> None:
+        """Begin the next job that waits, unless one is under way or the queue is not ready."""
+        if self._current is None and self._waiting and self._ready():
+            self._begin(self._waiting.popleft())
 
     def cancel(self) -> bool:
-        """Ask the job under way to stop and forget it; says whether there was one."""
-        job, self._current = self._current, None
+        """Stop the job under way and drop those that wait; says whether there were any."""
+        found, job, self._current = self.busy, self._current, None
+        self._waiting.clear()
         if job is not None:
             job.cancel()
-        return job is not None
+        return found
+
+    def _begin(self, wanted: _Waiting) -> None:
+        self._number += 1
+        number = self._number
+        answers = Answers[Any](
+            result=partial(self._finish, number, wanted.done),
+            error=partial(self._finish, number, wanted.failed),
+            progress=partial(self._pass_on, number, wanted.progress),
+        )
+        self._current = Job(number, wanted.prepare(), answers)
+        self._executor.submit(self._current)
 
     def _is_current(self, number: int) -> bool:
         return self._current is not None and self._current.number == number
 
     def _finish(self, number: int, answer: Callable[[Any], None], value: Any) -> None:
-        if self._is_current(number):
-            self._current = None
+        if not self._is_current(number):
+            return
+        self._current = None
+        try:
             answer(value)
+        finally:
+            self.resume()  # also after a defect in the answer: others wait
 
     def _pass_on(self, number: int, answer: Callable[[Any], None] | None, item: Any) -> None:
         if answer is not None and self._is_current(number):
             answer(item)
+
+
+def without_report(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Work[T]:
+    """Make work of a function that reports nothing; its arguments are taken now."""
+    return lambda report: function(*args, **kwargs)

@@ -1,11 +1,13 @@
-"""How a session tells people what went wrong."""
+"""Messages for the user: what went wrong, and what was saved."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.session import Session
 
@@ -15,12 +17,12 @@ _EXPECTED = (ValueError, OSError, FloatingPointError)
 
 
 class Messages:
-    """Writes ``session.error``, so that every message is news, also the second time.
+    """Writes ``session.error``, so that its event fires also when a message comes twice.
 
     Parameters
     ----------
     session : Session
-        Whose error is written.
+        Whose error and status are written.
     """
 
     def __init__(self, session: Session) -> None:
@@ -44,6 +46,22 @@ class Messages:
             _logger.error("unexpected error while %s", doing, exc_info=error)
             message = f"Unexpected error while {doing}: {type(error).__name__}: {error}"
         self.refuse(message)
+
+    def save(self, what: str, path: Any, write: Callable[[], Any]) -> bool:
+        """Call ``write``, and say in ``session.status`` that ``what`` is saved, or why it is not.
+
+        Returns
+        -------
+        bool
+            Whether it was written.
+        """
+        try:
+            write()
+        except Exception as error:
+            self.fail(f"saving the {what}", error)
+            return False
+        self._session.status = f"Saved the {what} as {path}."
+        return True
 
 
 def empty_message(image: ImageInput) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_pixel_embedding.session.state.history import Annotations, History, Step
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_pixel_embedding.session.state.session import Session
-from napari_pixel_embedding.session.state.history import Annotations, History, Step
 
 
-class Undoing:
-    """The part of the controller that keeps the one history.
+class Undo:
+    """Keeps the history of what was done by hand, for all parts of the controller.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class Undoing:
         if not step.empty:
             session.history = session.history.done(step)
 
-    def undo(self) -> Step | None:
+    def take_back(self) -> Step | None:
         """Take the newest step back and return it; None when there is none."""
         session = self._session
         if not session.history.past:
@@ -44,7 +45,7 @@ class Undoing:
         self._changed()
         return step
 
-    def redo(self) -> Step | None:
+    def repeat(self) -> Step | None:
         """Repeat the step that was taken back last and return it; None when there is none."""
         session = self._session
         if not session.history.future:
@@ -56,7 +57,7 @@ class Undoing:
         return step
 
     def forget(self) -> None:
-        """Begin anew: what there was belongs to another image."""
+        """Empty the history: it belongs to another image."""
         self._session.history = History()
 
     def forget_local(self) -> None:

@@ -98,7 +98,7 @@ def done(qtbot, panel, count=1):
     """Wait until so many steps are in the history and the labels have followed."""
     session = panel.session
     qtbot.waitUntil(lambda: len(session.history.past) == count, timeout=WAIT)
-    settled = panel.controller._cutting
+    settled = panel.controller.clustering
     qtbot.waitUntil(lambda: settled.settled and not settled._labellings.busy, timeout=WAIT)
     layer = panel.workspace.layers.labels_layer
     qtbot.waitUntil(lambda: np.array_equal(layer.data, session.labels), timeout=WAIT)
@@ -107,9 +107,9 @@ def done(qtbot, panel, count=1):
 def slide_up(qtbot, panel):
     """Move the bandwidth to its end and wait until the labels have followed."""
     session, before = panel.session, panel.session.labels
-    panel.controller.set_cluster_params(bandwidth=3.0)
-    line = panel.controller._cutting._labellings
-    qtbot.waitUntil(lambda: session.labels is not before and not line.busy, timeout=WAIT)
+    panel.controller.clustering.set_params(bandwidth=3.0)
+    labellings = panel.controller.clustering._labellings
+    qtbot.waitUntil(lambda: session.labels is not before and not labellings.busy, timeout=WAIT)
 
 
 def undone_by_key(qtbot, panel, hand, before):
@@ -387,7 +387,7 @@ def test_ctrl_z_takes_back_strokes_and_edits_in_one_order(viewer, panel, hand, q
     take(panel, "delete")
     hand.click(second)
     done(qtbot, panel, 2)
-    panel.controller.refine((5, 5), "coarser")
+    panel.controller.clustering.refine((5, 5), "coarser")
     done(qtbot, panel, 3)
     assert [step.title for step in panel.session.history.past] == ["stroke", "delete", "coarser"]
     for count in (2, 1):

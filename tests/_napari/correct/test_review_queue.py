@@ -118,7 +118,7 @@ def test_the_outline_follows_a_slider_once_it_rests(viewer, panel, qtbot):
     target = begun(panel, qtbot)
     ring = panel.review_layer.overlay.layer.data
     before = ring.copy()
-    panel.controller.set_cluster_params(bandwidth=1.6)
+    panel.controller.clustering.set_params(bandwidth=1.6)
 
     def follows():
         current = panel.review.state.current

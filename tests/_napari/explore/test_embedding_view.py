@@ -157,7 +157,7 @@ def test_circle_is_the_bandwidth_around_the_pick(view, qtbot):
     x, y = view.plot._circle.getData()
     np.testing.assert_allclose(np.ptp(x) / 2, view.session.cluster_params.bandwidth, rtol=1e-3)
     np.testing.assert_allclose((x.mean(), y.mean()), state.scatter.place(state.pick), atol=0.05)
-    view.controller.set_cluster_params(bandwidth=2.5)
+    view.controller.clustering.set_params(bandwidth=2.5)
     assert np.ptp(view.plot._circle.getData()[0]) / 2 == pytest.approx(2.5, rel=1e-3)
 
 

@@ -190,6 +190,6 @@ def test_mutex_watershed_takes_over_and_gives_back(ran, qtbot):
     qtbot.waitUntil(lambda: session.labels is not live, timeout=20_000)
     assert (session.method, session.error) == ("mutex", None)
     assert session.labels.shape == live.shape
-    ran.controller.set_method("mean_shift")
+    ran.controller.clustering.set_method("mean_shift")
     assert methods.currentData() == "mean_shift"
     qtbot.waitUntil(lambda: np.array_equal(session.labels, live), timeout=20_000)

@@ -23,19 +23,19 @@ def at(controller, number, frame=None):
 def test_merging_keeps_the_first_id_and_survives_the_slider(row):
     first, second = at(row, 0), at(row, 1)
     assert first != second
-    row.edit(edits.merge(0, [middle(1), middle(0)]))
+    row.edits.start(edits.merge(0, [middle(1), middle(0)]))
     assert at(row, 0) == at(row, 1) == second
     assert row.session.edit_status == f"Merged 2 objects into object {second}."
-    row.set_cluster_params(bandwidth=0.6)
+    row.clustering.set_params(bandwidth=0.6)
     assert at(row, 0) == at(row, 1) == second
     row.run()
     assert at(row, 0) == at(row, 1) == second
 
 
 def test_splitting_follows_the_embedding(row):
-    row.set_cluster_params(bandwidth=3.0)
+    row.clustering.set_params(bandwidth=3.0)
     assert at(row, 0) == at(row, 3)
-    row.edit(edits.split(0, [[middle(k)] for k in range(4)]))
+    row.edits.start(edits.split(0, [[middle(k)] for k in range(4)]))
     true = true_labels()
     for k in range(4):
         assert len(np.unique(row.session.labels[true == k + 1])) == 1
@@ -44,7 +44,7 @@ def test_splitting_follows_the_embedding(row):
 
 def test_a_line_cuts_the_object_it_crosses_most_of(row):
     line = [(y, middle(2)[1]) for y in range(-3, SHAPE[0] + 3)]
-    row.edit(edits.cut(0, line))
+    row.edits.start(edits.cut(0, line))
     y, x = middle(2)
     assert row.session.labels[y, x - 3] != row.session.labels[y, x + 3]
     assert row.session.edit_status.startswith("Cut object")
@@ -52,39 +52,39 @@ def test_a_line_cuts_the_object_it_crosses_most_of(row):
 
 def test_adding_what_was_missed(row):
     assert at(row, 4) == 0
-    row.edit(edits.add(0, middle(4), 0.5))
+    row.edits.start(edits.add(0, middle(4), 0.5))
     np.testing.assert_array_equal(row.session.corrections > 0, true_labels() == 5)
     assert "of 120 pixels" in row.session.edit_status
 
 
 def test_deleting_filling_smoothing_unlocking(row):
     clusters = row.session.clusters
-    row.edit(edits.delete(0, middle(2)))
+    row.edits.start(edits.delete(0, middle(2)))
     assert at(row, 2) == 0
-    row.set_cluster_params(bandwidth=3.0)
+    row.clustering.set_params(bandwidth=3.0)
     assert at(row, 2) == 0
-    row.edit(edits.unlock(0, middle(2)))
-    row.set_cluster_params(bandwidth=1.0)
+    row.edits.start(edits.unlock(0, middle(2)))
+    row.clustering.set_params(bandwidth=1.0)
     np.testing.assert_array_equal(row.session.labels, clusters)
-    row.edit(edits.smooth(0, middle(1)))
+    row.edits.start(edits.smooth(0, middle(1)))
     assert row.session.edit_status.startswith("Smoothed")
     assert 0 < np.count_nonzero(row.session.corrections > 0) <= 120
-    row.edit(edits.unlock(0, middle(1)))
+    row.edits.start(edits.unlock(0, middle(1)))
     after = row.session.labels.copy()
     after[middle(3)] = 0
-    row.record_edit(row.session.labels, after)
-    row.edit(edits.fill(0, (middle(3)[0] - 2, middle(3)[1])))
+    row.corrections.record_edit(row.session.labels, after)
+    row.edits.start(edits.fill(0, (middle(3)[0] - 2, middle(3)[1])))
     assert at(row, 3) > 0
 
 
 def test_accepting_locks_and_is_remembered(row):
     id = at(row, 1)
-    row.edit(edits.lock(0, middle(1)))
+    row.edits.start(edits.lock(0, middle(1)))
     assert row.session.accepted == {(0, id)}
-    row.set_cluster_params(bandwidth=3.0)
+    row.clustering.set_params(bandwidth=3.0)
     assert (row.session.labels[true_labels() == 2] == id).all()
     assert at(row, 0) != id
-    row.undo()
+    row.corrections.undo()
     assert (row.session.accepted, row.session.corrections) == (frozenset(), None)
 
 
@@ -101,20 +101,20 @@ def test_accepting_locks_and_is_remembered(row):
     ],
 )
 def test_what_cannot_be_is_said_and_changes_nothing(row, edit, words):
-    row.edit(edit)
+    row.edits.start(edit)
     session = row.session
     assert words in session.edit_status
     assert (session.error, session.corrections, session.history.past) == (None, None, ())
 
 
 def test_edits_before_a_result_say_so(controller):
-    controller.edit(edits.delete(0, (0, 0)))
+    controller.edits.start(edits.delete(0, (0, 0)))
     assert "run a model first" in controller.session.edit_status
 
 
 def test_edits_stay_in_their_frame():
     controller = start(frames=3)
-    controller.edit(edits.merge(1, [middle(0), middle(1)]))
+    controller.edits.start(edits.merge(1, [middle(0), middle(1)]))
     assert at(controller, 0, 1) == at(controller, 1, 1)
     assert at(controller, 0, 0) != at(controller, 1, 0)
     assert (controller.session.corrections[[0, 2]] == -1).all()
@@ -135,19 +135,19 @@ def waiting(queue):
 def test_fast_clicks_each_act_on_what_the_one_before_left(waiting, queue):
     """The third merge needs the id that the second one has left."""
     for k in range(3):
-        waiting.edit(edits.merge(0, [middle(k), middle(k + 1)]))
+        waiting.edits.start(edits.merge(0, [middle(k), middle(k + 1)]))
     queue.settle()
     assert len({at(waiting, k) for k in range(4)}) == 1
     assert [step.title for step in waiting.session.history.past] == ["merge"] * 3
 
 
 def test_a_stroke_during_an_edit_loses_neither(waiting, queue):
-    waiting.edit(edits.delete(0, middle(0)))
+    waiting.edits.start(edits.delete(0, middle(0)))
     queue.work()  # done, but the answer is on its way
     before = waiting.session.labels
     after = before.copy()
     after[0, 0] = 77
-    waiting.record_edit(before, after)
+    waiting.corrections.record_edit(before, after)
     queue.settle()
     assert waiting.session.labels[0, 0] == 77
     assert at(waiting, 0) == 0
@@ -157,8 +157,8 @@ def test_a_stroke_during_an_edit_loses_neither(waiting, queue):
 def test_edits_that_wait_are_dropped_with_the_image(waiting, queue):
     from tests.session.scenes import image
 
-    waiting.edit(edits.delete(0, middle(0)))
-    waiting.edit(edits.delete(0, middle(1)))
+    waiting.edits.start(edits.delete(0, middle(0)))
+    waiting.edits.start(edits.delete(0, middle(1)))
     waiting.set_image(image(name="other"))
     queue.settle()
     waiting.run()
@@ -179,5 +179,5 @@ def test_two_pixels_are_compared():
     )
     assert found.distance == pytest.approx(1.4, abs=0.01)
     for step, joined in ((0.01, True), (-0.01, False)):
-        controller.set_cluster_params(bandwidth=found.bandwidth + step)
+        controller.clustering.set_params(bandwidth=found.bandwidth + step)
         assert (at(controller, 1) == at(controller, 2)) == joined

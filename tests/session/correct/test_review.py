@@ -18,7 +18,7 @@ def started():
 
 @pytest.fixture
 def review(started):
-    return Review(started.session, started.edit, ImmediateExecutor())
+    return Review(started.session, started.edits.start, ImmediateExecutor())
 
 
 def ids(review, state):
@@ -27,7 +27,7 @@ def ids(review, state):
 
 def test_nothing_is_computed_before_it_is_asked_for(review, started):
     assert review.state.targets == ()
-    started.set_cluster_params(bandwidth=1.2)
+    started.clustering.set_params(bandwidth=1.2)
     assert review.state.targets == ()
 
 
@@ -81,20 +81,20 @@ def test_undo_brings_an_object_back_into_the_queue(review, started):
     review.next()
     first = review.state.current.key
     review.accept()
-    started.undo()
+    started.corrections.undo()
     assert first in ids(review, "open")
 
 
 def test_a_correction_counts_as_looked_at(review, started):
     review.next()
-    started.edit(edits.smooth(0, middle(3)))
+    started.edits.start(edits.smooth(0, middle(3)))
     assert len(ids(review, "corrected")) == 1
     assert review.state.done == 1
 
 
 def test_frames_have_queues_of_their_own_in_one():
     controller = start(frames=2)
-    review = Review(controller.session, controller.edit, ImmediateExecutor())
+    review = Review(controller.session, controller.edits.start, ImmediateExecutor())
     review.next()
     assert len(review.state.targets) == 8
     assert {target.key[0] for target in review.state.targets} == {0, 1}
@@ -115,7 +115,7 @@ def test_a_new_run_forgets_what_was_skipped_but_not_what_was_accepted(review, st
 
 
 def test_without_a_result_the_review_says_so(controller):
-    review = Review(controller.session, controller.edit, ImmediateExecutor())
+    review = Review(controller.session, controller.edits.start, ImmediateExecutor())
     review.next()
     assert "run a model first" in review.state.note
     review.accept()
@@ -127,7 +127,7 @@ def test_the_view_does_not_wait_and_no_answer_is_lost():
     queue = QueueExecutor()
     controller = start(executor=queue)
     queue.settle()
-    review = Review(controller.session, controller.edit, queue)
+    review = Review(controller.session, controller.edits.start, queue)
     review.next()
     review.next()
     assert review.state.current is None
@@ -139,14 +139,14 @@ def test_the_view_does_not_wait_and_no_answer_is_lost():
     assert review.state.current.key != first.key
     assert review.state.done == 1
     review.close()
-    controller.set_cluster_params(bandwidth=3.0)
+    controller.clustering.set_params(bandwidth=3.0)
     queue.settle()
     assert len(review.state.targets) == 4
 
 
 def test_the_object_that_is_looked_at_may_vanish(review, started):
     review.next()
-    started.set_cluster_params(bandwidth=3.0)
+    started.clustering.set_params(bandwidth=3.0)
     for _ in range(3):
         review.next()
         review.accept()

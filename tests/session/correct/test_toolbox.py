@@ -18,7 +18,7 @@ def started():
 
 @pytest.fixture
 def box(started):
-    return Toolbox(started.session, started.edit, ImmediateExecutor())
+    return Toolbox(started.session, started.edits.start, ImmediateExecutor())
 
 
 def labels(box):
@@ -52,7 +52,7 @@ def test_a_line_merges_all_it_touches(box):
 
 
 def test_two_clicks_split_and_shift_adds_more_seeds(box, started):
-    started.set_cluster_params(bandwidth=3.0)
+    started.clustering.set_params(bandwidth=3.0)
     box.choose("split")
     box.click(0, middle(0), more=True)
     box.click(0, middle(1), more=True)
@@ -65,7 +65,7 @@ def test_two_clicks_split_and_shift_adds_more_seeds(box, started):
 
 
 def test_a_line_across_cuts_and_a_line_inside_is_a_seed(box, started):
-    started.set_cluster_params(bandwidth=3.0)
+    started.clustering.set_params(bandwidth=3.0)
     box.choose("split")
     box.draw(0, line(middle(0)[1], 4, 9))
     assert len(box.state.picks.strokes) == 1
@@ -95,7 +95,7 @@ def test_the_preview_is_what_a_click_adds_and_the_wheel_changes_it(box, started)
     box.click(0, middle(4))
     np.testing.assert_array_equal(box._session.corrections > 0, true_labels() == 5)
     assert box.state.preview is None
-    started.undo()
+    started.corrections.undo()
     assert box.state.preview.mask.sum() == 120
     box.hover(0, None)
     assert box.state.preview is None
@@ -125,7 +125,7 @@ def test_comparing_says_distance_and_bandwidth(box, started):
 
 def test_picks_belong_to_a_frame_and_to_a_tool():
     controller = start(frames=2)
-    box = Toolbox(controller.session, controller.edit, ImmediateExecutor())
+    box = Toolbox(controller.session, controller.edits.start, ImmediateExecutor())
     box.choose("merge")
     box.click(0, middle(0))
     box.click(1, middle(1))
@@ -145,7 +145,7 @@ def test_every_tool_says_what_to_click(box):
 
 
 def test_without_a_result_clicks_do_nothing(controller):
-    box = Toolbox(controller.session, controller.edit, ImmediateExecutor())
+    box = Toolbox(controller.session, controller.edits.start, ImmediateExecutor())
     for tool in TOOLS:
         box.choose(tool.name)
         box.click(0, (1, 1))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,6 @@ from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.embedding.similarity import similarity_to_pixel
 from napari_pixel_embedding.session import ImmediateExecutor, Session
 from napari_pixel_embedding.session.explore.exploration import Exploration
-from napari_pixel_embedding.session.live import LiveLine
 
 
 def two_objects(seed=0, **kwargs):
@@ -273,18 +270,3 @@ def test_after_closing_nothing_is_done(queue):
     session.embedding_maps = (two_objects(2),)
     assert not queue.jobs
     assert exploration.state.scatter is None
-
-
-def test_an_error_is_told_and_the_next_wish_is_done(queue):
-    line, seen = LiveLine(queue), []
-    answers = SimpleNamespace(done=lambda x: seen.append(x), failed=lambda e: seen.append(str(e)))
-
-    def fail():
-        raise ValueError("no")
-
-    line.start(fail, done=answers.done, failed=answers.failed)
-    line.start(lambda: 1, done=answers.done, failed=answers.failed)
-    line.start(lambda: 2, done=answers.done, failed=answers.failed)
-    queue.settle()
-    assert seen == ["no", 2]
-    assert not line.busy

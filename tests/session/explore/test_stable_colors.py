@@ -45,7 +45,7 @@ def controller():
     )
     made = SessionController(Session(), ImmediateExecutor(), engine)
     made.set_model("first")
-    made.show_colors(True)
+    made.colors.show(True)
     show(made, image(0))
     return made
 
@@ -80,7 +80,7 @@ def test_refitting_is_the_users_choice(controller):
     session = controller.session
     show(controller, image(1))
     basis = session.color_basis
-    controller.refit_colors()
+    controller.colors.refit()
     assert session.color_basis is not basis
     expected = colors.fit_color_basis(session.embedding_maps[0])
     np.testing.assert_array_equal(session.color_basis.components, expected.components)

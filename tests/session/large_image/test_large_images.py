@@ -79,7 +79,7 @@ def paint(controller, pixels, value):
     before = controller.session.labels
     after = before.copy()
     after[pixels] = value
-    controller.record_edit(before, after)
+    controller.corrections.record_edit(before, after)
 
 
 def test_a_small_image_is_worked_on_in_one_piece(image):
@@ -128,12 +128,12 @@ def test_room_is_left_for_the_field(ran):
 
 def test_sliders_cut_the_rest_too(ran):
     ids = np.unique(whole(ran.session))
-    ran.set_cluster_params(bandwidth=2.5)
+    ran.clustering.set_params(bandwidth=2.5)
     assert ran.session.object_count == 1
     assert (
         ran.session.mosaic_labels.object_count == 3
     )  # no stripe lies on a seam between columns of blocks
-    ran.set_cluster_params(bandwidth=1.0)
+    ran.clustering.set_params(bandwidth=1.0)
     np.testing.assert_array_equal(np.unique(whole(ran.session)), ids)
 
 
@@ -145,7 +145,7 @@ def test_the_field_is_cut_while_blocks_are_being_made(queue, stripes):
         queue.deliver()
     fill = queue.jobs.pop()  # a worker of its own has begun with it
     queue.settle()
-    controller.set_cluster_params(bandwidth=2.5)
+    controller.clustering.set_params(bandwidth=2.5)
     queue.settle()
     assert (session.filling, session.object_count, session.mosaic_labels) == (True, 1, None)
     queue.submit(fill)
@@ -193,8 +193,8 @@ def test_another_model_makes_all_blocks_anew(ran):
 
 
 def test_single_cuts_of_another_kind_of_model_are_forgotten(ran):
-    ran.set_cluster_params(bandwidth=2.5)
-    ran.refine((5, int(np.flatnonzero(ran.session.labels[5])[0])), "finer")
+    ran.clustering.set_params(bandwidth=2.5)
+    ran.clustering.refine((5, int(np.flatnonzero(ran.session.labels[5])[0])), "finer")
     ran.set_view(((0.0, 80.0), (0.0, 80.0)))
     ran.set_model(FakeModel(FakeConfig(delta_var=2.0)))
     ran.run()
@@ -205,12 +205,12 @@ def test_single_cuts_of_another_kind_of_model_are_forgotten(ran):
 def test_strokes_can_be_undone_until_the_field_moves(ran):
     paint(ran, np.s_[4:9, 5:9], 500)
     ran.run()  # in the same place
-    ran.undo()
+    ran.corrections.undo()
     assert ran.session.corrections is None
-    ran.redo()
+    ran.corrections.redo()
     ran.set_view(((0.0, 80.0), (0.0, 80.0)))
     ran.run()
-    ran.undo()
+    ran.corrections.undo()
     assert "nothing to undo" in ran.session.edit_status
     assert (whole(ran.session) == 500).any()
 
@@ -236,7 +236,7 @@ def test_each_field_is_saved_by_itself_and_offered_back(stripes, tmp_path):
     for corner, name in ((0.0, 500), (500.0, 600)):
         again.set_view(((corner, corner + 80), (corner, corner + 80)))
         again.run()
-        again.restore_recovery()
+        again.autosave.restore()
         assert (again.session.labels[4:9, 5:9] == name).all()
     again.close()
 
@@ -287,7 +287,7 @@ def test_forgetting_corrections_forgets_those_elsewhere(ran):
     paint(ran, np.s_[4:9, 5:9], 500)
     ran.set_view(((0.0, 80.0), (0.0, 80.0)))
     ran.run()
-    ran.reset_corrections()
+    ran.corrections.reset()
     assert not (whole(ran.session) == 500).any()
 
 
@@ -297,12 +297,12 @@ def test_corrections_are_saved_and_loaded_for_the_whole_image(ran):
     ran.set_view(((0.0, 80.0), (0.0, 80.0)))
     ran.run()
     paint(ran, np.s_[20:30, 5:9], 600)
-    assert ran.save_corrections("all.tif")
+    assert ran.corrections.save("all.tif")
     saved = ran._engine.load_corrections("all.tif")
     assert saved.shape == (600, 800)
     assert ((saved == 500).sum(), (saved == 600).sum()) == (20, 40)
-    ran.reset_corrections()
-    ran.load_corrections("all.tif")
+    ran.corrections.reset()
+    ran.corrections.load("all.tif")
     assert (ran.session.labels[20:30, 5:9] == 600).all()
     ran.set_view(((260.0, 340.0), (360.0, 440.0)))
     ran.run()
@@ -312,20 +312,20 @@ def test_corrections_are_saved_and_loaded_for_the_whole_image(ran):
 
 def test_corrections_of_a_field_alone_are_refused(ran):
     ran._engine.save_corrections("part.tif", np.zeros(ran.session.roi.shape, np.int32))
-    ran.load_corrections("part.tif")
+    ran.corrections.load("part.tif")
     assert "found (600, 800)" in ran.session.error
 
 
 def test_what_memory_does_not_bear_is_not_written_as_one_array(ran, monkeypatch):
     paint(ran, np.s_[4:9, 5:9], 500)
     monkeypatch.setattr(mosaic, "memory_budget", lambda: 1000)
-    assert not ran.save_corrections("all.tif")
+    assert not ran.corrections.save("all.tif")
     assert "GiB" in ran.session.error
 
 
 def test_single_cuts_stay_where_they_belong(ran):
-    ran.set_cluster_params(bandwidth=2.5)
-    ran.refine((5, int(np.flatnonzero(ran.session.labels[5])[0])), "finer")
+    ran.clustering.set_params(bandwidth=2.5)
+    ran.clustering.refine((5, int(np.flatnonzero(ran.session.labels[5])[0])), "finer")
     local = ran.session.local_bandwidths
     assert sum(map(len, local)) == 1
     assert ran.session.mosaic_labels.object_count > 1  # also around the field
@@ -410,7 +410,7 @@ def test_an_error_in_a_block_keeps_the_others(stripes):
     session = controller.session
     assert "expected a block" in session.error
     assert (session.filling, len(session.mosaic.indexed_blocks)) == (False, 3)
-    controller.set_cluster_params(bandwidth=2.5)
+    controller.clustering.set_params(bandwidth=2.5)
     assert session.object_count == 1
 
 
@@ -457,7 +457,7 @@ def test_fine_tuning_reads_the_field_only(ran):
 
     object.__setattr__(ran._engine, "fine_tune", fine_tune)
     paint(ran, np.s_[4:9, 5:9], 500)
-    ran.start_fine_tuning(None)
+    ran.fine_tuning.start(None)
     (image, corrections), roi = seen[0], ran.session.roi
     np.testing.assert_array_equal(image, ran.session.image.data._data[roi.box])
     assert corrections.shape == image.shape
@@ -466,7 +466,7 @@ def test_fine_tuning_reads_the_field_only(ran):
 def test_a_tuned_model_runs_where_the_user_looks(ran):
     roi = ran.session.roi
     ran.session.tuned_model = FakeModel(FakeConfig(name="tuned"))
-    ran.use_tuned_model()
+    ran.fine_tuning.use_model()
     assert (ran.session.model.config.name, ran.session.roi) == ("tuned", roi)
 
 

@@ -21,25 +21,25 @@ from tests.session.fakes import FakeIndex, FakeModel, FakeParams, fake_engine
 @pytest.fixture
 def merged(ran):
     """Both objects are one."""
-    ran.set_cluster_params(bandwidth=2.5)
+    ran.clustering.set_params(bandwidth=2.5)
     return ran
 
 
 def test_an_object_is_cut_finer_undone_and_reset(merged):
     session = merged.session
     assert (session.object_count, session.local_bandwidths) == (1, ((),))
-    merged.refine((1, 1), "finer")
+    merged.clustering.refine((1, 1), "finer")
     assert session.object_count == 2
     assert session.local_bandwidths == ((LocalBandwidth((1, 1), 1.0),),)
-    merged.undo_refining()
+    merged.clustering.undo_refining()
     assert (session.object_count, session.local_bandwidths, session.local_past) == (1, ((),), ())
-    merged.refine((1, 1), "finer")
-    merged.reset_refining()
+    merged.clustering.refine((1, 1), "finer")
+    merged.clustering.reset_refining()
     assert session.object_count == 1
-    merged.undo_refining()
+    merged.clustering.undo_refining()
     assert session.object_count == 2
-    merged.undo_refining()
-    merged.undo_refining()  # nothing is left to undo
+    merged.clustering.undo_refining()
+    merged.clustering.undo_refining()  # nothing is left to undo
     assert session.object_count == 1
 
 
@@ -54,19 +54,19 @@ def test_an_object_is_cut_finer_undone_and_reset(merged):
 def test_why_nothing_happens_is_said(ran, point, direction, words):
     before, after = ran.session.labels, ran.session.labels.copy()
     after[3, 7] = 9
-    ran.record_edit(before, after)
-    ran.refine(point, direction)
+    ran.corrections.record_edit(before, after)
+    ran.clustering.refine(point, direction)
     assert words in ran.session.cut_status
     assert ran.session.local_past == ()
 
 
 def test_refining_without_a_result_says_so(controller):
-    controller.refine((0, 0), "finer")
+    controller.clustering.refine((0, 0), "finer")
     assert "run a model first" in controller.session.cut_status
 
 
 def test_own_bandwidths_survive_a_run_but_not_another_kind_of_model(merged):
-    merged.refine((1, 1), "finer")
+    merged.clustering.refine((1, 1), "finer")
     merged.run()
     assert merged.session.object_count == 2
     merged.set_model(FakeModel(type(merged.session.model.config)(space="cosine")))
@@ -75,7 +75,7 @@ def test_own_bandwidths_survive_a_run_but_not_another_kind_of_model(merged):
 
 
 def test_own_bandwidths_belong_to_their_image_and_come_back_with_it(merged, image):
-    merged.refine((1, 1), "finer")
+    merged.clustering.refine((1, 1), "finer")
     local = merged.session.local_bandwidths
     merged.set_image(ImageInput(np.ones((3, 3)), "YX"))
     assert merged.session.local_bandwidths == ()
@@ -89,8 +89,8 @@ def test_own_bandwidths_belong_to_their_image_and_come_back_with_it(merged, imag
 def test_a_frame_has_bandwidths_of_its_own(merged, image):
     merged.set_image(ImageInput(np.stack([image.data] * 2), "TYX"))
     merged.run()
-    merged.set_cluster_params(bandwidth=2.5)
-    merged.refine((1, 1, 1), "finer")
+    merged.clustering.set_params(bandwidth=2.5)
+    merged.clustering.refine((1, 1, 1), "finer")
     assert merged.session.local_bandwidths == ((), (LocalBandwidth((1, 1), 1.0),))
     assert merged.session.object_count == 3
 
@@ -105,20 +105,20 @@ def test_bandwidths_of_another_shape_do_not_fit():
 
 
 def test_a_slider_that_moves_meanwhile_wins(waiting, queue):
-    waiting.set_cluster_params(bandwidth=2.5)
+    waiting.clustering.set_params(bandwidth=2.5)
     queue.settle()
-    waiting.refine((1, 1), "finer")
+    waiting.clustering.refine((1, 1), "finer")
     queue.work()
-    waiting.set_cluster_params(bandwidth=2.6)
+    waiting.clustering.set_params(bandwidth=2.6)
     queue.settle()
     assert waiting.session.local_bandwidths == ((),)
 
 
 def test_turns_of_the_wheel_do_not_pile_up(waiting, queue):
-    waiting.set_cluster_params(bandwidth=2.5)
+    waiting.clustering.set_params(bandwidth=2.5)
     queue.settle()
-    waiting.refine((1, 1), "finer")
-    waiting.refine((1, 1), "finer")
+    waiting.clustering.refine((1, 1), "finer")
+    waiting.clustering.refine((1, 1), "finer")
     assert len(queue.jobs) == 1
 
 
@@ -132,22 +132,22 @@ def emap(foreground):
 def test_the_curve_comes_with_a_run_and_ignores_the_bandwidth(ran):
     curve = ran.session.stability
     assert curve.counts.tolist() == [2, 1]
-    ran.set_cluster_params(bandwidth=2.5)
+    ran.clustering.set_params(bandwidth=2.5)
     assert ran.session.stability is curve
-    ran.set_cluster_params(min_size=3)
+    ran.clustering.set_params(min_size=3)
     assert ran.session.stability is not curve
     ran.set_image(ImageInput(np.ones((3, 3)), "YX"))
     assert ran.session.stability is None
 
 
 def test_auto_takes_the_middle_of_the_plateau(merged, controller):
-    merged.choose_bandwidth()
+    merged.clustering.choose_bandwidth()
     assert merged.session.cluster_params.bandwidth == 1.25
     assert merged.session.object_count == 2
 
 
 def test_auto_without_a_result_says_so(controller):
-    controller.choose_bandwidth()
+    controller.clustering.choose_bandwidth()
     assert "Run a model first" in controller.session.error
 
 
@@ -171,7 +171,7 @@ def test_size_comes_with_the_count(ran):
     assert ran.session.median_size == 5.0  # of 4 and 6 pixels
     before, after = ran.session.labels, ran.session.labels.copy()
     after[0, :8] = 9
-    ran.record_edit(before, after)
+    ran.corrections.record_edit(before, after)
     assert (ran.session.object_count, ran.session.median_size) == (3, 6.0)
 
 
@@ -184,18 +184,18 @@ def test_sizes_of_frames_are_kept_apart():
 def test_another_method_makes_the_clusters_and_the_sliders_still_act(ran):
     session = ran.session
     live = session.labels
-    ran.set_method("mutex")
+    ran.clustering.set_method("mutex")
     expected = np.zeros((4, 8), np.uint16)
     expected[1, [1, 2, 4, 5, 6]] = 1
     expected[2, [1, 2, 4, 5, 6]] = 2
     np.testing.assert_array_equal(session.labels, expected)
     assert (session.object_count, session.median_size) == (2, 5.0)
     before = session.labels
-    ran.set_cluster_params(bandwidth=2.5)  # computed anew, by the same method
+    ran.clustering.set_params(bandwidth=2.5)  # computed anew, by the same method
     assert session.labels is not before
     np.testing.assert_array_equal(session.labels, expected)
-    ran.set_cluster_params(bandwidth=1.0)
-    ran.set_method("mean_shift")
+    ran.clustering.set_params(bandwidth=1.0)
+    ran.clustering.set_method("mean_shift")
     np.testing.assert_array_equal(session.labels, live)
 
 
@@ -203,8 +203,8 @@ def test_corrections_stay_on_top_of_another_method(ran):
     session = ran.session
     after = session.labels.copy()
     after[0] = 9
-    ran.record_edit(session.labels, after)
-    ran.set_method("mutex")
+    ran.corrections.record_edit(session.labels, after)
+    ran.clustering.set_method("mutex")
     assert (session.labels[0] == 9).all()
     assert set(np.unique(session.labels[1:])) == {0, 1, 2}
 
@@ -214,13 +214,13 @@ def test_frames_are_clustered_one_by_one_by_another_method(controller, image):
     controller.set_image(ImageInput(stack, "TYX"))
     controller.set_model("fake")
     controller.run()
-    controller.set_method("mutex")
+    controller.clustering.set_method("mutex")
     assert controller.session.labels.max(axis=(1, 2)).tolist() == [2, 0]
 
 
 def test_single_objects_are_cut_among_live_clusters_only(ran):
-    ran.set_method("mutex")
-    ran.refine((1, 1), "finer")
+    ran.clustering.set_method("mutex")
+    ran.clustering.refine((1, 1), "finer")
     assert "among live clusters only" in ran.session.cut_status
     assert ran.session.local_bandwidths == ((),)
 
@@ -235,9 +235,9 @@ def test_a_method_that_is_missing_says_so_and_the_labels_stay(image):
     controller.set_model("fake")
     controller.run()
     labels = controller.session.labels
-    controller.set_method("mutex")
+    controller.clustering.set_method("mutex")
     assert "bioimage-cpp" in controller.session.error
     assert controller.session.labels is labels
-    controller.set_method("mean_shift")
+    controller.clustering.set_method("mean_shift")
     assert controller.session.error is None
     np.testing.assert_array_equal(controller.session.labels, labels)

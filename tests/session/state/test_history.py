@@ -43,7 +43,7 @@ class Editor(RuleBasedStateMachine):
             self.now, self.future = found, []
 
     def edit(self, edit):
-        self.controller.edit(edit)
+        self.controller.edits.start(edit)
         self.note()
 
     @rule(a=OBJECTS, b=OBJECTS, frame=st.integers(0, 1))
@@ -75,23 +75,23 @@ class Editor(RuleBasedStateMachine):
         y, x = pixel
         after[..., y : y + size, x : x + size] = id
         if not np.array_equal(before, after):
-            self.controller.record_edit(before, after)
+            self.controller.corrections.record_edit(before, after)
             self.note()
 
     @rule(number=OBJECTS, direction=st.sampled_from(["finer", "coarser"]))
     def refine(self, number, direction):
         point = (0, *middle(number)) if self.frames else middle(number)
-        self.controller.refine(point, direction)
+        self.controller.clustering.refine(point, direction)
         self.note()
 
     @rule()
     def reset(self):
-        self.controller.reset_corrections()
+        self.controller.corrections.reset()
         self.note()
 
     @rule(bandwidth=st.sampled_from([0.6, 1.0, 1.6, 3.0]))
     def slide(self, bandwidth):
-        self.controller.set_cluster_params(bandwidth=bandwidth)
+        self.controller.clustering.set_params(bandwidth=bandwidth)
 
     @rule()
     def run_again(self):
@@ -101,14 +101,14 @@ class Editor(RuleBasedStateMachine):
     @precondition(lambda self: self.past)
     @rule()
     def undo(self):
-        self.controller.undo()
+        self.controller.corrections.undo()
         self.future.append(self.now)
         self.now = self.past.pop()
 
     @precondition(lambda self: self.future)
     @rule()
     def redo(self):
-        self.controller.redo()
+        self.controller.corrections.redo()
         self.past.append(self.now)
         self.now = self.future.pop()
 
@@ -117,10 +117,10 @@ class Editor(RuleBasedStateMachine):
     def all_the_way_back_and_forth(self):
         now, count = self.now, len(self.past)
         for _ in range(count):
-            self.controller.undo()
+            self.controller.corrections.undo()
         assert work_of(self.session) == self.past[0]
         for _ in range(count):
-            self.controller.redo()
+            self.controller.corrections.redo()
         assert work_of(self.session) == now
 
     @invariant()
@@ -161,39 +161,39 @@ def test_a_hundred_steps_are_kept_and_no_more(row):
     for k in range(LONGEST + 5):
         before, after = row.session.labels, row.session.labels.copy()
         after[0, k % SHAPE[1]] = 100 + k
-        row.record_edit(before, after)
+        row.corrections.record_edit(before, after)
     assert len(row.session.history.past) == LONGEST == 100
     for _ in range(LONGEST):
-        row.undo()
+        row.corrections.undo()
     assert np.unique(row.session.corrections).tolist() == [-1, *range(100, 105)]
-    row.undo()
+    row.corrections.undo()
     assert row.session.edit_status == "There is nothing to undo."
 
 
 def test_steps_are_called_by_their_name(row):
-    row.edit(edits.merge(0, [middle(0), middle(1)]))
-    row.refine(middle(2), "coarser")
+    row.edits.start(edits.merge(0, [middle(0), middle(1)]))
+    row.clustering.refine(middle(2), "coarser")
     assert [step.title for step in row.session.history.past] == ["merge", "coarser"]
 
 
 def test_undo_of_a_bandwidth_also_empties_its_own_undo(row):
-    row.refine(middle(2), "coarser")
-    row.undo()
+    row.clustering.refine(middle(2), "coarser")
+    row.corrections.undo()
     assert (row.session.local_past, row.session.local_bandwidths) == ((), ((),))
-    row.redo()
+    row.corrections.redo()
     assert len(row.session.local_past) == 1
-    row.undo_refining()
+    row.clustering.undo_refining()
     assert row.session.history.past == ()
     assert len(row.session.history.future) == 1
 
 
 def test_a_bandwidth_that_is_undone_later_is_a_step_of_its_own(row):
-    row.refine(middle(2), "coarser")
+    row.clustering.refine(middle(2), "coarser")
     refined = row.session.local_bandwidths
-    row.edit(edits.delete(0, middle(0)))
-    row.undo_refining()
+    row.edits.start(edits.delete(0, middle(0)))
+    row.clustering.undo_refining()
     assert (row.session.local_bandwidths, row.session.local_past) == (((),), ())
-    row.undo()
+    row.corrections.undo()
     assert row.session.local_bandwidths == refined
     assert row.session.labels[middle(0)] == 0
 
@@ -201,30 +201,30 @@ def test_a_bandwidth_that_is_undone_later_is_a_step_of_its_own(row):
 def test_a_model_of_another_kind_leaves_corrections_undoable(row):
     from tests.session.scenes import Config, Model
 
-    row.refine(middle(2), "coarser")
-    row.edit(edits.delete(0, middle(0)))
+    row.clustering.refine(middle(2), "coarser")
+    row.edits.start(edits.delete(0, middle(0)))
     row.set_model(Model(Config(name="other", embedding_dim=3)))
     row.run()
     assert [step.title for step in row.session.history.past] == ["delete"]
-    row.undo()
+    row.corrections.undo()
     assert row.session.corrections is None
 
 
 def test_another_image_begins_anew(row):
-    row.edit(edits.delete(0, middle(0)))
+    row.edits.start(edits.delete(0, middle(0)))
     row.set_image(image(name="other"))
     assert row.session.history.past == ()
-    row.undo()
+    row.corrections.undo()
     assert row.session.corrections is None
 
 
 def test_other_axes_begin_anew():
     controller = start(frames=1)
-    controller.edit(edits.delete(0, middle(0)))
-    controller.undo()
+    controller.edits.start(edits.delete(0, middle(0)))
+    controller.corrections.undo()
     controller.set_image(replace(controller.session.image, axes="CYX"))
     controller.run()
     assert controller.session.labels.shape == SHAPE
-    controller.redo()
+    controller.corrections.redo()
     assert controller.session.edit_status == "There is nothing to redo."
     assert (controller.session.corrections, controller.session.error) == (None, None)

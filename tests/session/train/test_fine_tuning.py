@@ -34,7 +34,7 @@ def prepared(image, executor=None, **functions):
     before = controller.session.labels
     after = before.copy()
     after[0, 0] = 7
-    controller.record_edit(before, after)
+    controller.corrections.record_edit(before, after)
     return controller
 
 
@@ -52,7 +52,7 @@ def test_corrections_of_several_images_are_learnt_from(image):
     other = CorrectedImage(
         ImageInput(np.ones((2, 3, 3)), name="stack"), "TYX", np.ones((2, 3, 3), int)
     )
-    controller.start_fine_tuning(None, [other])
+    controller.fine_tuning.start(None, [other])
     images, corrections, options = seen[0]
     assert images[0] is image.data and images[1] is other.image.data
     assert corrections[0] is controller.session.corrections
@@ -65,7 +65,7 @@ def test_stacks_are_learnt_from_with_the_spacing_of_their_planes(image):
     stack = ImageInput(np.ones((2, 3, 3)), spacing=(9.0, 1.0, 0.5))
     unknown = ImageInput(np.ones((3, 3)))
     others = [CorrectedImage(one, None, np.ones((3, 3), int)) for one in (stack, unknown)]
-    controller.start_fine_tuning(None, others)
+    controller.fine_tuning.start(None, others)
     assert seen[0][2]["spacing"] == [(2.0, 0.5), (1.0, 0.5), None]
 
 
@@ -73,14 +73,14 @@ def test_it_learns_at_the_scale_that_the_run_went_by(image):
     seen = []
     controller = prepared(image, fine_tune=learnt_from(seen))
     for diameter in (None, 25.0):
-        controller.set_diameter(diameter)
-        controller.start_fine_tuning(None)
+        controller.diameter.set(diameter)
+        controller.fine_tuning.start(None)
     assert [options["diameter"] for _, _, options in seen] == [None, 25.0]
 
 
 def test_other_images_are_enough(ran, image):
     other = CorrectedImage(ImageInput(np.ones((3, 3))), "YX", np.ones((3, 3), int))
-    ran.start_fine_tuning(None, [other])
+    ran.fine_tuning.start(None, [other])
     assert ran.session.error is None
     assert ran.session.tuned_model is not None
 
@@ -96,26 +96,26 @@ def test_a_folder_is_read_by_the_worker(image):
         return [lesson]
 
     controller = prepared(image, fine_tune=learnt_from(seen), read_lessons=read)
-    controller.start_fine_tuning(None, folder="pairs")
+    controller.fine_tuning.start(None, folder="pairs")
     assert seen[0][2]["names"] == ["two objects", "file"]
 
 
 def test_the_report_comes_with_the_steps(ran, image):
     controller = prepared(image)
-    controller.start_fine_tuning(None)
+    controller.fine_tuning.start(None)
     assert controller.session.tuning_report == "report 3"
 
 
 def test_a_tuned_model_in_use_can_be_reverted(image):
     controller = prepared(image)
     parent = controller.session.model
-    controller.revert_to_parent()
+    controller.fine_tuning.revert_to_parent()
     assert "No model to go back to" in controller.session.error
-    controller.start_fine_tuning(None)
-    controller.use_tuned_model()
+    controller.fine_tuning.start(None)
+    controller.fine_tuning.use_model()
     assert controller.session.model.config.name == "tuned"
     assert controller.session.parent_model is parent
-    controller.revert_to_parent()
+    controller.fine_tuning.revert_to_parent()
     assert controller.session.model is parent
     assert controller.session.parent_model is None
     assert controller.session.labels[0, 0] == 7
@@ -127,7 +127,7 @@ def test_long_curves_are_thinned_but_keep_their_scores(image):
             yield FakeStep(step, 5000, {}, 0.5 if step % 101 == 0 else None)
 
     controller = prepared(image, fine_tune=fine_tune)
-    controller.start_fine_tuning(None)
+    controller.fine_tuning.start(None)
     steps = controller.session.training
     assert len(steps) < 2100
     assert [s.step for s in steps] == sorted(s.step for s in steps)
@@ -140,34 +140,34 @@ def test_long_curves_are_thinned_but_keep_their_scores(image):
 
 def test_a_field_is_shown_as_soon_as_there_is_a_model(image):
     controller = prepared(image)
-    controller.preview_tuning(FIELD)
+    controller.fine_tuning.preview(FIELD)
     assert controller.session.tuning_preview is None
-    controller.start_fine_tuning(None)
+    controller.fine_tuning.start(None)
     preview = controller.session.tuning_preview
     assert preview.region == FIELD
     np.testing.assert_array_equal(preview.labels, image.data[:3, 2:7] > 0)
     moved = replace(FIELD, pixels=(slice(1, 3), slice(0, 4)))
-    controller.preview_tuning(moved)
+    controller.fine_tuning.preview(moved)
     assert controller.session.tuning_preview.region == moved
 
 
-@pytest.mark.parametrize("end", ["use_tuned_model", "discard_tuned_model"])
+@pytest.mark.parametrize("end", ["use_model", "discard_model"])
 def test_the_preview_goes_with_its_model(image, end):
     controller = prepared(image)
-    controller.preview_tuning(FIELD)
-    controller.start_fine_tuning(None)
-    getattr(controller, end)()
+    controller.fine_tuning.preview(FIELD)
+    controller.fine_tuning.start(None)
+    getattr(controller.fine_tuning, end)()
     assert controller.session.tuning_preview is None
 
 
 def test_another_image_has_no_preview_and_a_late_one_is_dropped(image):
     queue = QueueExecutor()
     controller = prepared(image, queue)
-    controller.preview_tuning(FIELD)
-    controller.start_fine_tuning(None)
+    controller.fine_tuning.preview(FIELD)
+    controller.fine_tuning.start(None)
     queue.settle()
     assert controller.session.tuning_preview is not None
-    controller.preview_tuning(FIELD)
+    controller.fine_tuning.preview(FIELD)
     queue.work()
     controller.set_image(ImageInput(np.ones((4, 8)), "YX"))
     queue.deliver()
@@ -179,8 +179,8 @@ def test_an_error_in_the_preview_leaves_the_tuning_alone(image):
         raise ValueError("no such field")
 
     controller = prepared(image, segment_region=broken)
-    controller.preview_tuning(FIELD)
-    controller.start_fine_tuning(None)
+    controller.fine_tuning.preview(FIELD)
+    controller.fine_tuning.start(None)
     assert controller.session.error == "no such field"
     assert controller.session.tuned_model is not None
 
@@ -203,16 +203,16 @@ def test_what_a_crash_left_is_offered_and_goes_on(image):
     controller = prepared(
         image, fine_tune=crashing, interrupted_tunings=lambda: list(left), resume_tuning=go_on
     )
-    controller.start_fine_tuning(None)
+    controller.fine_tuning.start(None)
     session = controller.session
     assert "SIGKILL" in session.error
     assert session.tuned_model is not None, "the best before the crash is kept"
     assert session.interrupted_tuning is LEFT
-    controller.resume_fine_tuning()
+    controller.fine_tuning.resume()
     assert session.error is None
     assert session.tuned_model.config.name == "resumed"
     assert session.interrupted_tuning is None
-    controller.resume_fine_tuning()  # nothing to go on with
+    controller.fine_tuning.resume()  # nothing to go on with
     assert session.error is None
 
 
@@ -224,11 +224,11 @@ def test_what_the_last_start_left_is_found_and_can_be_thrown_away(image):
         left.clear()
 
     controller = prepared(image, interrupted_tunings=lambda: list(left), forget_tuning=forget)
-    controller.find_interrupted_tuning()
+    controller.fine_tuning.find_interrupted()
     assert controller.session.interrupted_tuning is LEFT
-    controller.forget_interrupted_tuning()
+    controller.fine_tuning.forget_interrupted()
     assert controller.session.interrupted_tuning is None
-    controller.forget_interrupted_tuning()
+    controller.fine_tuning.forget_interrupted()
 
 
 def test_tuning_is_closed_when_it_is_stopped():

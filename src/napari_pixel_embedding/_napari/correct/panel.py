@@ -51,10 +51,10 @@ class CorrectPanel(Panel):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self.review = Review(self.session, self.controller.edit, self.workspace.executor)
+        self.review = Review(self.session, self.controller.edits.start, self.workspace.executor)
         self.review_layer = ReviewLayer(self.workspace, self.review)
         self.review_box = ReviewBox(self.workspace, self.review)
-        self.toolbox = Toolbox(self.session, self.controller.edit, self.workspace.executor)
+        self.toolbox = Toolbox(self.session, self.controller.edits.start, self.workspace.executor)
         self.tool_layer = ToolLayer(self.workspace, self.toolbox, self.review_box.keys)
         self.tools = ToolButtons(self.workspace, self.toolbox, self.tool_layer)
         self.count = QLabel()
@@ -65,7 +65,7 @@ class CorrectPanel(Panel):
         self.beside = QCheckBox("Autosave beside the image")
         self.saved = text()
         self.found = text()
-        self.restore_button = button("Restore", _RESTORE, self.controller.restore_recovery)
+        self.restore_button = button("Restore", _RESTORE, self.controller.autosave.restore)
         self.discard_button = button("Discard …", _DISCARD, self.discard)
         self._lay_out()
         self._connect()
@@ -100,7 +100,7 @@ class CorrectPanel(Panel):
         self.column.addStretch()
 
     def _connect(self) -> None:
-        self.beside.toggled.connect(self.controller.save_beside_image)
+        self.beside.toggled.connect(self.controller.autosave.save_beside)
         session, tools, review = (
             source.events for source in (self.session, self.toolbox.state, self.review.state)
         )
@@ -131,24 +131,24 @@ class CorrectPanel(Panel):
         """Forget all corrections, after asking."""
         question = f"Forget the corrections of {self.session.corrected_count} objects?"
         if self._agreed("Clear corrections", question):
-            self.controller.reset_corrections()
+            self.controller.corrections.reset()
 
     def discard(self) -> None:
         """Delete what an earlier session left, after asking."""
         if self._agreed("Discard corrections", "Delete the corrections from earlier for good?"):
-            self.controller.discard_recovery()
+            self.controller.autosave.discard()
 
     def save(self) -> None:
         """Ask for a file and write the corrections there."""
         path, _ = QFileDialog.getSaveFileName(self, "Save corrections", "corrections.tif", _FILES)
         if path:
-            self.controller.save_corrections(path)
+            self.controller.corrections.save(path)
 
     def load(self) -> None:
         """Ask for a file and read corrections from there."""
         path, _ = QFileDialog.getOpenFileName(self, "Load corrections", "", _FILES)
         if path:
-            self.controller.load_corrections(path)
+            self.controller.corrections.load(path)
 
     def _agreed(self, title: str, question: str) -> bool:
         answer = QMessageBox.question(self, title, question)

@@ -117,7 +117,7 @@ class ToolButtons(QWidget):
         if found is not None and indices:
             low, high = indices[found.frame].bandwidth_range
             bandwidth = min(max(found.bandwidth, low), high)
-            self._controller.set_cluster_params(bandwidth=bandwidth)
+            self._controller.clustering.set_params(bandwidth=bandwidth)
 
 
 def _tool_button(tool: Tool, layer: ToolLayer) -> QPushButton:

@@ -51,7 +51,7 @@ class EmbeddingPanel(Panel):
         self.layers = ExplorationLayers(self.workspace, self.exploration)
         self.plot: Any = None
         self.shown = QCheckBox("Show as a layer")
-        self.refit = button("Re-fit colours", _REFIT, self.controller.refit_colors)
+        self.refit = button("Re-fit colours", _REFIT, self.controller.colors.refit)
         self.similar = QCheckBox("Similarity to the pixel under the cursor")
         self.held = QCheckBox("Hold")
         self.reading = text()
@@ -93,7 +93,7 @@ class EmbeddingPanel(Panel):
         self.column.addStretch()
 
     def _connect(self) -> None:
-        self.shown.toggled.connect(self.controller.show_colors)
+        self.shown.toggled.connect(self.controller.colors.show)
         self.similar.toggled.connect(self.exploration.show_similarity)
         self.held.toggled.connect(self.exploration.hold)
         self.plotted.toggled.connect(self._show_plot)

@@ -145,13 +145,13 @@ class LabelsEditor(QObject):
         """Take back the newest step of the session's history, a stroke just made included."""
         if not self._in_stroke:
             self._settle()
-            self._controller.undo()
+            self._controller.corrections.undo()
 
     def redo(self) -> None:
         """Repeat what was taken back last."""
         if not self._in_stroke:
             self._settle()
-            self._controller.redo()
+            self._controller.corrections.redo()
 
     # --------------------------------------------------------------------------- to napari
 
@@ -220,6 +220,6 @@ class LabelsEditor(QObject):
         after = shown.read(self.layer)
         if after is not None and not np.array_equal(after, shown.labels):
             self._shown = replace(shown, labels=after)
-            self._controller.record_edit(shown.labels, after)
+            self._controller.corrections.record_edit(shown.labels, after)
         elif self._wanted is not None and self._wanted is not shown.labels:
             self._push(self._wanted)

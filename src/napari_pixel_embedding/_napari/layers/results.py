@@ -125,7 +125,7 @@ class ResultLayers(QObject):
     def refine(self, direction: Direction) -> None:
         """Cut the object that was clicked last finer or coarser."""
         if self._clicked is not None:
-            self._controller.refine(self._clicked, direction)
+            self._controller.clustering.refine(self._clicked, direction)
 
     def undo(self) -> None:
         """Take back the newest step of the history, a stroke just made included."""
@@ -171,7 +171,7 @@ class ResultLayers(QObject):
         )
         self._picker = picker = ObjectPicker(layer, Alignment.of(self._session))
         picker.clicked.connect(self._click)
-        picker.turned.connect(self._controller.refine)
+        picker.turned.connect(self._controller.clustering.refine)
         return editor
 
     def _click(self, point: tuple[int, ...] | None) -> None:
@@ -285,7 +285,7 @@ class ResultLayers(QObject):
             self._mosaic_layer.was_removed()
         elif self._colors is not None and event.value is self._colors:
             self._colors = None
-            self._controller.show_colors(False)
+            self._controller.colors.show(False)
 
 
 def _left_behind(layer: Labels, shown: Shown | None) -> PreviousAnnotations:

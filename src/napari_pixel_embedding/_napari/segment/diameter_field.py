@@ -103,7 +103,7 @@ class DiameterField(QWidget):
         return f"Resampled × {zoom:.2g}: the model knows objects of {known:.0f} px."
 
     def _take(self, value: float) -> None:
-        self._workspace.controller.set_diameter(value or None)
+        self._workspace.controller.diameter.set(value or None)
         self.refresh()
 
     # ---------------------------------------------------------------------------- the line
@@ -116,7 +116,7 @@ class DiameterField(QWidget):
         elif len(layer.data) and self._image is not None:
             length = _length_in(self._image, layer)
             self._workspace.viewer.layers.remove(layer)
-            self._workspace.controller.set_diameter(round(length, 1))
+            self._workspace.controller.diameter.set(round(length, 1))
         self.refresh()
 
     def _line_layer(self) -> Shapes | None:

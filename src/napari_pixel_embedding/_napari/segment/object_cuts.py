@@ -30,8 +30,8 @@ class ObjectCuts(QWidget):
         layers, controller = workspace.layers, workspace.controller
         self.finer = button("Finer here", _FINER, lambda: layers.refine("finer"))
         self.coarser = button("Coarser here", _COARSER, lambda: layers.refine("coarser"))
-        self.undo = button("Undo", _UNDO, controller.undo_refining)
-        self.reset = button("Reset", _RESET, controller.reset_refining)
+        self.undo = button("Undo", _UNDO, controller.clustering.undo_refining)
+        self.reset = button("Reset", _RESET, controller.clustering.reset_refining)
         self.note = text()
         self.note.setToolTip(_WHEEL)
         grid = QGridLayout(self)

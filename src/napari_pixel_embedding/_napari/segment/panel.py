@@ -50,7 +50,7 @@ class SegmentPanel(Panel):
         self.mosaic_status = text()
         self.form = ParamsForm(ClusterParams(), sliders=True)
         self.count = text()
-        self.auto_button = button("Auto", _AUTO, self.controller.choose_bandwidth)
+        self.auto_button = button("Auto", _AUTO, self.controller.clustering.choose_bandwidth)
         self.cuts = ObjectCuts(self.workspace)
         self.curve: CountCurve | None = None
         self._lay_out()
@@ -60,7 +60,7 @@ class SegmentPanel(Panel):
             chooser.changed.connect(self._show_choice)
         self.models.show_source(self.session.model_source)
         self.methods.activated.connect(self._choose_method)
-        self.form.changed.connect(lambda changes: self.controller.set_cluster_params(**changes))
+        self.form.changed.connect(lambda changes: self.controller.clustering.set_params(**changes))
         self.workspace.layers.clicked.connect(self.cuts.refresh)
         self._refresh()
         self._show_choice()
@@ -76,7 +76,7 @@ class SegmentPanel(Panel):
     def measure(self) -> None:
         """Measure the diameter of the objects of the chosen image with the chosen model."""
         if self._choose():
-            self.controller.measure_diameter()
+            self.controller.diameter.measure()
 
     def _choose(self) -> bool:
         """Tell the session what is chosen here; says whether it took the image."""
@@ -90,7 +90,7 @@ class SegmentPanel(Panel):
         return True
 
     def _choose_method(self) -> None:
-        self.controller.set_method(self.methods.currentData())
+        self.controller.clustering.set_method(self.methods.currentData())
 
     def retire(self) -> None:
         """Stop following the viewer too, and take the plot down: its menus outlive it."""

@@ -60,10 +60,10 @@ class FineTunePanel(Panel):
         controller = self.controller
         self.source = SourceBox(self.workspace)
         self.start_button = button("Start", _START, self.start)
-        self.stop_button = button("Stop", _STOP, controller.stop_fine_tuning)
-        self.resume_button = button("Go on", _RESUME, controller.resume_fine_tuning)
-        self.forget_button = button("Forget", _FORGET, controller.forget_interrupted_tuning)
-        self.use_button = button("Use tuned model", _USE, controller.use_tuned_model)
+        self.stop_button = button("Stop", _STOP, controller.fine_tuning.stop)
+        self.resume_button = button("Go on", _RESUME, controller.fine_tuning.resume)
+        self.forget_button = button("Forget", _FORGET, controller.fine_tuning.forget_interrupted)
+        self.use_button = button("Use tuned model", _USE, controller.fine_tuning.use_model)
         self.discard_button = button("Discard", _DISCARD, self.discard)
         self.save_model_button = button("Save model as …", _SAVE_MODEL, self.save_model)
         self.progress = QProgressBar()
@@ -77,7 +77,7 @@ class FineTunePanel(Panel):
         self._lay_out()
         self._follow_session()
         self._refresh()
-        controller.find_interrupted_tuning()
+        controller.fine_tuning.find_interrupted()
 
     def retire(self) -> None:
         """Take the plot down too: pyqtgraph's menus outlive a plot that was not closed."""
@@ -125,16 +125,16 @@ class FineTunePanel(Panel):
         """Start fine-tuning with the settings of the form."""
         changes = {name: value for form in self.forms for name, value in form.values().items()}
         self.comparison.look()
-        self.controller.start_fine_tuning(
+        self.controller.fine_tuning.start(
             replace(FineTuneConfig(), **changes), self.source.others(), self.source.folder
         )
 
     def discard(self) -> None:
         """Forget the tuned model, or go back to its parent when it is in use."""
         if self.session.tuned_model is not None:
-            self.controller.discard_tuned_model()
+            self.controller.fine_tuning.discard_model()
         else:
-            self.controller.revert_to_parent()
+            self.controller.fine_tuning.revert_to_parent()
 
     def save_model(self) -> None:
         """Ask for a file and write the tuned model, or the one in use, there."""
@@ -142,7 +142,7 @@ class FineTunePanel(Panel):
         name = f"{model.config.name if model is not None else 'model'}.safetensors"
         path, _ = QFileDialog.getSaveFileName(self, "Save model", name, "Models (*.safetensors)")
         if path:
-            self.controller.save_model(path)
+            self.controller.fine_tuning.save_model(path)
 
     # ------------------------------------------------------------------- following the session
 

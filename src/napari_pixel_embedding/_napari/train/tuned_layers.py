@@ -80,7 +80,7 @@ class TunedLayers(QObject):
         """Ask for a preview of what is on the canvas now."""
         layer = self._workspace.layers.labels_layer
         if layer is not None:
-            self._workspace.controller.preview_tuning(self._region(layer))
+            self._workspace.controller.fine_tuning.preview(self._region(layer))
 
     def show(self, mode: Comparison) -> None:
         """Show the objects before, after, or both side by side."""
@@ -95,7 +95,7 @@ class TunedLayers(QObject):
             signal.disconnect(self._view_moved)
         self._workspace.viewer.layers.events.removed.disconnect(self._layer_removed)
         self._session.events.tuning_preview.disconnect(self._follow_preview)
-        self._workspace.controller.preview_tuning(None)
+        self._workspace.controller.fine_tuning.preview(None)
         self._remove()
 
     # ------------------------------------------------------------------------------ the view

@@ -1,1 +1,1 @@
-"""Correcting: edits, tools, autosave and review."""
+"""Corrections: edits, tools, autosave and review."""

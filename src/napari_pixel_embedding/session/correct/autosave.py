@@ -1,4 +1,4 @@
-"""Corrections saved by themselves after every change, and offered back when the image returns."""
+"""Corrections are saved after every change, and offered when the image is opened again."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from napari_pixel_embedding.core.corrections.journal import (
     journals_of,
     newest_annotations,
 )
-from napari_pixel_embedding.session.jobs import JobLine
-from napari_pixel_embedding.session.live import LiveLine
+from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.segment.local_cuts import fitting, object_sizes
 from napari_pixel_embedding.session.state.results import Recovery
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_pixel_embedding.core.blockwise.roi import ROI
-    from napari_pixel_embedding.session.correct.corrections import Correcting
+    from napari_pixel_embedding.session.correct.corrections import Corrections
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
     from napari_pixel_embedding.session.state.history import (
@@ -83,7 +82,7 @@ class Autosave:
 
     Parameters
     ----------
-    session, executor, messages, correcting
+    session, executor, messages, corrections
         Those of the controller.
     folder : path, optional
         Where journals go; None saves nothing.
@@ -94,15 +93,15 @@ class Autosave:
         session: Session,
         executor: Executor,
         messages: Messages,
-        correcting: Correcting,
+        corrections: Corrections,
         folder: str | os.PathLike[str] | None,
     ) -> None:
         self._session = session
         self._messages = messages
-        self._correcting = correcting
+        self._corrections = corrections
         self._folder = None if folder is None else Path(folder)
-        self._finding = JobLine(executor)
-        self._writing = LiveLine(executor)
+        self._finding = JobQueue(executor)
+        self._writing = JobQueue(executor, "newest waits")
         self._writers: dict[tuple[Path, str], _Writer] = {}
         self._current: _Found | None = None
         self._asked = self._saved = 0
@@ -153,7 +152,7 @@ class Autosave:
         shape, frames = session.labels_shape, session.has_frames
         search = _Search(image, folder, shape, frames, own, session.roi)
         self._finding.start(
-            lambda report: _find(search),
+            without_report(_find, search),
             done=self._take,
             failed=partial(self._messages.fail, "looking for earlier corrections"),
         )
@@ -168,19 +167,19 @@ class Autosave:
         self._changed()
 
     def restore(self) -> None:
-        """Take up what was done earlier; can be undone."""
+        """Go on with what was done to this image in an earlier session; can be undone."""
         session, recovery = self._session, self._session.recovery
         if recovery is None:
             return
         session.recovery = None
         notes = recovery.annotations.notes
         local = fitting(_local_of(notes), session.cluster_indices)
-        self._correcting.change(
+        self._corrections.change(
             "restore", recovery.annotations.corrections, _accepted_of(notes), local
         )
 
     def discard(self) -> None:
-        """Delete what was done earlier."""
+        """Delete what was done to this image in an earlier session."""
         recovery, found = self._session.recovery, self._current
         self._session.recovery = None
         if recovery is None or found is None or self._folder is None:
@@ -193,7 +192,7 @@ class Autosave:
     # ------------------------------------------------------------------------------- writing
 
     def save_beside(self, wanted: bool) -> None:
-        """Save beside the image from now on, or in the folder."""
+        """Save corrections beside the image's file from now on, or in the user's folder."""
         self._session.autosave_beside = wanted
         self._changed()
 
@@ -203,7 +202,9 @@ class Autosave:
         write = self._write()
         if write is not None:
             number = self._asked
-            self._writing.start(write, done=partial(self._written, number), failed=self._failed)
+            self._writing.start(
+                without_report(write), done=partial(self._written, number), failed=self._failed
+            )
 
     def _flush(self) -> None:
         """Write now what is not on the disk yet."""
@@ -236,7 +237,7 @@ class Autosave:
         self._session.autosaved = time.time()
 
     def _failed(self, error: Exception) -> None:
-        """Say it once; what was to go beside the image goes into the folder."""
+        """Report it once; what cannot be saved beside the image goes into the folder."""
         if self._session.autosave_beside:
             self._messages.refuse(
                 f"Corrections cannot be saved beside the image ({error}). "

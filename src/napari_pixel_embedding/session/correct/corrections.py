@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,11 +19,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.session.engine import Engine
+    from napari_pixel_embedding.session.large_image.mosaic import MosaicFiller
     from napari_pixel_embedding.session.messages import Messages
     from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame, Step
     from napari_pixel_embedding.session.state.results import PreviousAnnotations
     from napari_pixel_embedding.session.state.session import Session
-    from napari_pixel_embedding.session.undo import Undoing
+    from napari_pixel_embedding.session.undo import Undo
 
 _REMEMBERED = 4
 """Strokes that napari's own undo takes back as well; each holds two images in memory."""
@@ -37,17 +39,19 @@ class _Stroke:
     corrections: NDArray[Any] | None
 
 
-class Correcting:
+class Corrections:
     """The part of the controller that keeps the user's corrections.
 
     Parameters
     ----------
     session, engine, messages
         Those of the controller.
-    undoing : Undoing
+    undo : Undo
         Where every change is noted.
+    mosaic : MosaicFiller
+        Keeps the corrections of those parts of a large image that are not worked on now.
     changed : callable
-        Called when the corrections are others: labels have to follow.
+        Called when the corrections have changed, so that the labels follow.
     """
 
     def __init__(
@@ -55,13 +59,15 @@ class Correcting:
         session: Session,
         engine: Engine,
         messages: Messages,
-        undoing: Undoing,
+        undo: Undo,
+        mosaic: MosaicFiller,
         changed: Callable[[], None],
     ) -> None:
         self._session = session
         self._engine = engine
         self._messages = messages
-        self._undoing = undoing
+        self._undo = undo
+        self._mosaic = mosaic
         self._changed = changed
         self._strokes: deque[_Stroke] = deque(maxlen=_REMEMBERED)
 
@@ -79,15 +85,35 @@ class Correcting:
         if accepted is not None:
             session.accepted = accepted
         session.corrections = none_if_empty(corrections)
-        self._undoing.record(title, old)
+        self._undo.record(title, old)
         self._changed()
 
+    def undo(self) -> None:
+        """Take back the newest stroke, edit, or change of a single object's bandwidth."""
+        step = self._undo.take_back()
+        self._session.edit_status = "There is nothing to undo." if step is None else ""
+
+    def redo(self) -> None:
+        """Repeat what was taken back last."""
+        step = self._undo.repeat()
+        self._session.edit_status = "There is nothing to redo." if step is None else ""
+
     def reset(self) -> None:
-        """Forget all corrections; can be undone."""
+        """Forget all corrections, so that the labels become the clusters again; can be undone."""
+        self._messages.clear()
+        self._mosaic.reset()
         self.change("clear", None, frozenset())
 
     def record_edit(self, before: NDArray[Any], after: NDArray[Any]) -> None:
-        """Take what the user painted as corrections, or take back what was just undone."""
+        """Take what the user painted as corrections.
+
+        Labels as they were before the last stroke take that stroke back.
+
+        Parameters
+        ----------
+        before, after : array, shape ([T,] [Z,] Y, X)
+            The label image as it was shown, and as the user left it; neither is written into.
+        """
         if self._was_undone(after):
             return
         corrections = self._session.corrections
@@ -97,7 +123,7 @@ class Correcting:
             self._strokes.append(_Stroke(self._session.history.past[-1], before, corrections))
 
     def _was_undone(self, after: NDArray[Any]) -> bool:
-        """Go a step back when the user has just undone the last stroke by napari's means."""
+        """Go a step back when napari's own undo has just taken back the last stroke."""
         past = self._session.history.past
         if not self._strokes or not past or self._strokes[-1].step is not past[-1]:
             return False
@@ -141,19 +167,23 @@ class Correcting:
         session.corrections = corrections
         self._changed()
 
-    def load(
-        self,
-        path: str | os.PathLike[str],
-        own_part: Callable[[NDArray[Any]], NDArray[Any] | None] = lambda corrections: corrections,
-    ) -> None:
-        """Read corrections of this image from a file, or say why that cannot be.
+    def save(self, path: str | os.PathLike[str]) -> bool:
+        """Write the corrections of the whole image to a file; says whether that went well."""
+        self._messages.clear()
+        try:
+            corrections = self._mosaic.all_corrections()
+        except ValueError as error:
+            self._messages.fail("saving the corrections", error)
+            return False
+        if corrections is None:
+            self._messages.refuse("No corrections to save: paint on the labels layer first.")
+            return False
+        write = partial(self._engine.save_corrections, path, corrections)
+        return self._messages.save("corrections", path, write)
 
-        Parameters
-        ----------
-        path : path
-        own_part : callable
-            Gives those of the part of the image that is worked on.
-        """
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Read corrections of this image from a file, in place of the present ones."""
+        self._messages.clear()
         if not self._session.embedding_maps:
             self._messages.refuse("Corrections belong to a result, found none: press Run first.")
             return
@@ -170,7 +200,7 @@ class Correcting:
             )
             return
         self._session.status = f"Loaded corrections from {path}."
-        self.change("load", own_part(corrections), frozenset())
+        self.change("load", self._mosaic.replace_corrections(corrections), frozenset())
 
     def keep_fitting(self, shape_before: tuple[int, ...] | None) -> None:
         """Leave out what does not fit the present labels' shape, and say so.
@@ -195,4 +225,4 @@ class Correcting:
 
     def _forget(self) -> None:
         self._strokes.clear()
-        self._undoing.forget()
+        self._undo.forget()

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.session.correct import edits
-from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.jobs import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_pixel_embedding.session.correct.corrections import Correcting
-    from napari_pixel_embedding.session.jobs import Executor
+    from napari_pixel_embedding.session.correct.corrections import Corrections
+    from napari_pixel_embedding.session.jobs import Executor, Work
     from napari_pixel_embedding.session.messages import Messages
     from napari_pixel_embedding.session.state.session import Session
 
-_WAITING = 16
+    Answer = tuple[edits.EditRequest, edits.EditResult]
+
+_MOST_WAITING = 16
 """Edits that may wait: clicks come faster than labels on a large image, but not for ever."""
 
 
-class Editing:
+class EditQueue:
     """The part of the controller that does what tools ask for.
 
     Parameters
     ----------
     session, executor, messages
         Those of the controller.
-    correcting : Correcting
+    corrections : Corrections
         Takes the results.
     settled : callable
         Says whether the session's labels show its corrections.
@@ -39,67 +40,73 @@ class Editing:
         session: Session,
         executor: Executor,
         messages: Messages,
-        correcting: Correcting,
+        corrections: Corrections,
         settled: Callable[[], bool],
     ) -> None:
         self._session = session
         self._messages = messages
-        self._correcting = correcting
-        self._settled = settled
-        self._line = JobLine(executor)
-        self._waiting: deque[edits.Edit] = deque(maxlen=_WAITING)
-        session.events.labels.connect(self._go_on)
+        self._corrections = corrections
+        self._queue = JobQueue(
+            executor, "first in, first out", most_waiting=_MOST_WAITING, ready=settled
+        )
+        session.events.labels.connect(self._follow_labels)
 
     def start(self, edit: edits.Edit) -> None:
-        """Do an edit now, or after those that wait."""
+        """Do what a tool asks for, in the background, after the edits that wait; can be undone.
+
+        Parameters
+        ----------
+        edit : Edit
+            From :mod:`~.correct.edits`. ``session.edit_status`` says what it did, or why it
+            cannot be done.
+        """
         if self._session.labels is None:
             self._session.edit_status = "There are no objects yet: run a model first."
-            return
-        self._waiting.append(edit)
-        self._go_on()
+        else:
+            self._put(edit)
 
     def cancel(self) -> None:
         """Drop the edit under way and those that wait."""
-        self._waiting.clear()
-        self._line.cancel()
+        self._queue.cancel()
 
     def close(self) -> None:
         """Stop for good."""
         self.cancel()
-        self._session.events.labels.disconnect(self._go_on)
+        self._session.events.labels.disconnect(self._follow_labels)
 
-    def _go_on(self, *_: Any) -> None:
-        session, labels = self._session, self._session.labels
+    def _follow_labels(self, labels: Any) -> None:
         if labels is None:
             self.cancel()
-            return
-        if not self._waiting or self._line.busy or not self._settled():
-            return
-        edit = self._waiting.popleft()
+        else:
+            self._queue.resume()
+
+    def _put(self, edit: edits.Edit, first: bool = False) -> None:
+        self._queue.start_prepared(
+            partial(self._prepare, edit), done=self._take, failed=self._failed, first=first
+        )
+
+    def _prepare(self, edit: edits.Edit) -> Work[Answer]:
+        session = self._session
+        labels: Any = session.labels  # there are some: without, nothing waits
         request = edits.EditRequest(
             edit, session.corrections, labels, session.embedding_maps, session.has_frames
         )
-        self._line.start(
-            lambda report: edits.perform(request),
-            done=partial(self._done, request),
-            failed=self._failed,
-        )
+        return lambda report: (request, edits.perform(request))
 
-    def _done(self, request: edits.EditRequest, result: edits.EditResult) -> None:
+    def _take(self, answer: Answer) -> None:
+        request, result = answer
         session, edit = self._session, request.edit
         if session.corrections is not request.corrections:
-            self._waiting.appendleft(edit)  # the user painted meanwhile: once more, on top of that
-        else:
-            session.edit_status = result.message
-            accepted = session.accepted
-            if result.accepted is not None:
-                accepted = accepted | {(edit.frame, result.accepted)}
-            self._correcting.change(edit.title, result.corrections, accepted)
-        self._go_on()
+            self._put(edit, first=True)  # the user painted meanwhile: once more, on top of that
+            return
+        session.edit_status = result.message
+        accepted = session.accepted
+        if result.accepted is not None:
+            accepted = accepted | {(edit.frame, result.accepted)}
+        self._corrections.change(edit.title, result.corrections, accepted)
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, ValueError):  # a click beside an object is no fault
             self._session.edit_status = str(error)
         else:
             self._messages.fail("editing the object", error)
-        self._go_on()

@@ -14,7 +14,7 @@ from psygnal import SignalGroupDescriptor
 from napari_pixel_embedding.core.clustering import MergeHeights
 from napari_pixel_embedding.core.corrections.uncertainty import ambiguity
 from napari_pixel_embedding.session.correct import edits
-from napari_pixel_embedding.session.live import LiveLine
+from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.messages import Messages
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Review:
         self._edit = edit
         self._session = session
         self._messages = Messages(session)
-        self._line = LiveLine(executor)
+        self._queue = JobQueue(executor, "newest waits")
         self._seen: frozenset[Key] = frozenset()
         self._step_wanted = False
         session.events.labels.connect(self._update)  # what is accepted changes them too
@@ -177,7 +177,7 @@ class Review:
         events = self._session.events
         events.labels.disconnect(self._update)
         events.embedding_maps.disconnect(self._begin)
-        self._line.cancel()
+        self._queue.cancel()
 
     # -------------------------------------------------------------------------- intentions
 
@@ -189,7 +189,7 @@ class Review:
         if not self.state.wanted:
             self.state.wanted = self._step_wanted = True
             self._update()
-        elif self._line.busy:
+        elif self._queue.busy:
             self._step_wanted = True
         else:
             self._step()
@@ -197,7 +197,7 @@ class Review:
     def stop(self) -> None:
         """End the review; what was decided stays."""
         self.state.wanted = self._step_wanted = False
-        self._line.cancel()
+        self._queue.cancel()
         self.state.current, self.state.note = None, ""
 
     def accept(self) -> None:
@@ -258,7 +258,7 @@ class Review:
 
     def _begin(self, *_: Any) -> None:
         """Forget what was skipped: ids mean other objects now."""
-        self._line.cancel()
+        self._queue.cancel()
         self._seen = self.state.skipped = frozenset()
         self._step_wanted = False
         self.state.current, self.state.targets, self.state.note = None, (), ""
@@ -278,8 +278,8 @@ class Review:
             session.has_frames,
             session.method,
         )
-        self._line.start(
-            partial(targets, request),
+        self._queue.start(
+            without_report(targets, request),
             done=self._take,
             failed=partial(self._messages.fail, "sorting objects by doubt"),
         )
@@ -289,7 +289,7 @@ class Review:
         state.targets = found
         if current is not None:
             state.current = next((t for t in found if t.key == current.key), None)
-        if self._step_wanted and not self._line.busy:
+        if self._step_wanted and not self._queue.busy:
             self._step_wanted = False
             self._step()
 

@@ -13,7 +13,7 @@ from napari_pixel_embedding.core.clustering.params import bandwidth_range, defau
 from napari_pixel_embedding.core.corrections.embedding_edits import grow_like
 from napari_pixel_embedding.session.correct import edits
 from napari_pixel_embedding.session.correct.tools import BY_NAME
-from napari_pixel_embedding.session.live import LiveLine
+from napari_pixel_embedding.session.jobs import JobQueue, without_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.session import Session
 
 SIMILARITY_STEP = 1.1
-"""What a notch of the wheel multiplies the likeness by."""
+"""What a notch of the wheel multiplies the similarity threshold by."""
 
 _WIDEST = 4.0
-"""Widest likeness, in default bandwidths."""
+"""Largest similarity threshold, in default bandwidths."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class Preview:
 
 @dataclass
 class ToolState:
-    """What the tools are at. Only :class:`Toolbox` writes it.
+    """State of the tools. Only :class:`Toolbox` writes it.
 
     Parameters
     ----------
@@ -105,7 +105,8 @@ class Toolbox:
         self.state = ToolState()
         self._edit = edit
         self._session = session
-        self._previews, self._comparisons = LiveLine(executor), LiveLine(executor)
+        self._previews = JobQueue(executor, "newest waits")
+        self._comparisons = JobQueue(executor, "newest waits")
         self._under: tuple[int, Pixel] | None = None
         self._session.events.embedding_maps.connect(self._begin)
         self._session.events.labels.connect(self._update_preview)
@@ -113,9 +114,9 @@ class Toolbox:
 
     def close(self) -> None:
         """Put the tool away and stop following the session."""
-        self.choose(None)
         self._session.events.embedding_maps.disconnect(self._begin)
         self._session.events.labels.disconnect(self._update_preview)
+        self.choose(None)
 
     # -------------------------------------------------------------------------- intentions
 
@@ -184,12 +185,12 @@ class Toolbox:
         self._update_preview()
 
     def turn(self, notches: float) -> None:
-        """Set the likeness by the wheel: up takes more pixels."""
+        """Change the similarity threshold by the wheel: up takes more pixels."""
         self.set_similarity_threshold(self.state.similarity_threshold * SIMILARITY_STEP**notches)
 
     @property
     def similarity_range(self) -> tuple[float, float]:
-        """Narrowest and widest likeness of the present embedding."""
+        """Smallest and largest similarity threshold of the present embedding."""
         emap = self._map(0)
         if emap is None:
             return 0.0, 0.0
@@ -251,7 +252,7 @@ class Toolbox:
         if params is None:
             return
         self._comparisons.start(
-            partial(
+            without_report(
                 edits.compare,
                 session.embedding_maps[frame],
                 session.cluster_indices[frame],
@@ -275,7 +276,7 @@ class Toolbox:
         emap, fixed = self._session.embedding_maps[frame], self._session.corrections
         at: Any = frame if self._session.has_frames else ...
         self._previews.start(
-            partial(
+            without_report(
                 _preview,
                 frame,
                 partial(

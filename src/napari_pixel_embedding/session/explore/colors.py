@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_pixel_embedding.session.jobs import JobQueue, without_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,10 +18,64 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.session.engine import Engine
+    from napari_pixel_embedding.session.jobs import Executor
+    from napari_pixel_embedding.session.messages import Messages
+    from napari_pixel_embedding.session.state.session import Session
+
+
+class EmbeddingColors:
+    """The part of the controller that shows the embedding in colours.
+
+    Parameters
+    ----------
+    session, executor, engine, messages
+        Those of the controller.
+    """
+
+    def __init__(
+        self, session: Session, executor: Executor, engine: Engine, messages: Messages
+    ) -> None:
+        self._session = session
+        self._engine = engine
+        self._messages = messages
+        self._queue = JobQueue(executor)
+
+    def show(self, wanted: bool) -> None:
+        """Keep the embedding's colours up to date from now on, or drop them."""
+        self._session.colors_wanted = wanted
+        if not wanted:
+            self._queue.cancel()
+            self._session.embedding_rgb = None
+        self.update()
+
+    def refit(self) -> None:
+        """Choose the colours anew from the present embedding."""
+        self._session.color_basis = None
+        self.update()
+
+    def update(self) -> None:
+        """Colour the present embedding, where colours are wanted."""
+        session = self._session
+        if not session.colors_wanted or not session.embedding_maps:
+            return
+        maps, basis, frames = session.embedding_maps, session.color_basis, session.has_frames
+        self._queue.start(
+            without_report(color, self._engine, maps, basis, frames),
+            done=self._take,
+            failed=partial(self._messages.fail, "colouring the embedding"),
+        )
+
+    def cancel(self) -> None:
+        """Drop what is under way."""
+        self._queue.cancel()
+
+    def _take(self, picture: ColorPicture) -> None:
+        self._session.color_basis = picture.basis
+        self._session.embedding_rgb = picture.rgb
 
 
 @dataclass(frozen=True, eq=False)
-class Colors:
+class ColorPicture:
     """Embeddings as colours, uint8 ([T,] [Z,] Y, X, 3), and the basis they were made with."""
 
     basis: ColorBasis
@@ -27,10 +84,10 @@ class Colors:
 
 def color(
     engine: Engine, maps: Sequence[EmbeddingMap], basis: ColorBasis | None, frames: bool
-) -> Colors:
+) -> ColorPicture:
     """Colour all frames with one basis, fitted to the middle one where none is given or fits."""
     middle = maps[len(maps) // 2]
     if basis is None or not engine.basis_fits(basis, middle):
         basis = engine.fit_color_basis(middle)
     pictures = [engine.embedding_to_rgb(emap, basis) for emap in maps]
-    return Colors(basis, np.stack(pictures) if frames else pictures[0])
+    return ColorPicture(basis, np.stack(pictures) if frames else pictures[0])

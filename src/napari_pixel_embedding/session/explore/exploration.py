@@ -12,7 +12,7 @@ from psygnal import SignalGroupDescriptor
 
 from napari_pixel_embedding.core.embedding.similarity import vector_at
 from napari_pixel_embedding.session.explore import views
-from napari_pixel_embedding.session.live import LiveLine
+from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.messages import Messages
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ class Exploration:
         self.state = ExplorationState()
         self._session = session
         self._messages = Messages(session)
-        self._similarities = LiveLine(executor)
-        self._scatters = LiveLine(executor)
-        self._selections = LiveLine(executor)
+        self._similarities = JobQueue(executor, "newest waits")
+        self._scatters = JobQueue(executor, "newest waits")
+        self._selections = JobQueue(executor, "newest waits")
         session.events.embedding_maps.connect(self._follow_maps)
         session.events.color_basis.connect(self._follow_basis)
         session.events.labels.connect(self._update_selection)
@@ -227,8 +227,8 @@ class Exploration:
             self._update_scatter()
 
     def _cancel(self) -> None:
-        for line in (self._similarities, self._scatters, self._selections):
-            line.cancel()
+        for queue in (self._similarities, self._scatters, self._selections):
+            queue.cancel()
 
     # -------------------------------------------------------------------------------- results
 
@@ -239,7 +239,7 @@ class Exploration:
             state.similarity = None
             return
         self._similarities.start(
-            partial(views.similarity, emap, state.frame, state.pick, state.region),
+            without_report(views.similarity, emap, state.frame, state.pick, state.region),
             done=partial(setattr, state, "similarity"),
             failed=partial(self._messages.fail, "comparing pixels"),
         )
@@ -253,7 +253,7 @@ class Exploration:
             return
         basis = self._session.color_basis
         self._scatters.start(
-            partial(views.scatter, maps, state.frame, basis, state.components),
+            without_report(views.scatter, maps, state.frame, basis, state.components),
             done=partial(self._take_scatter, maps),
             failed=partial(self._messages.fail, "plotting the embedding"),
         )
@@ -272,7 +272,7 @@ class Exploration:
             state.selection = None
             return
         self._selections.start(
-            partial(views.select, state.scatter, self._labels(state.scatter), state.choice),
+            without_report(views.select, state.scatter, self._labels(state.scatter), state.choice),
             done=partial(setattr, state, "selection"),
             failed=partial(self._messages.fail, "selecting"),
         )

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.blockwise.memory import memory_budget
-from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.large_image.blocks import (
     Growth,
     MosaicLabelsRequest,
@@ -16,7 +16,6 @@ from napari_pixel_embedding.session.large_image.blocks import (
     cut_mosaic,
     grow,
 )
-from napari_pixel_embedding.session.live import LiveLine
 from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections, parts_of
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ class MosaicFiller:
         self._session = session
         self._engine = engine
         self._messages = messages
-        self._fills = JobLine(executor)
-        self._cuts = LiveLine(executor)
+        self._fills = JobQueue(executor)
+        self._cuts = JobQueue(executor, "newest waits")
         self._source: Source | None = None
         self._asked: MosaicLabelsRequest | None = None
         session.events.labels.connect(self.update)
@@ -70,8 +69,8 @@ class MosaicFiller:
     def close(self) -> None:
         """Stop everything, and follow the session no more."""
         self._session.events.labels.disconnect(self.update)
-        self.stop()
         self._cuts.cancel()
+        self.stop()
 
     def discard(self) -> None:
         """Forget all blocks, and what was fixed by hand: the image is another one."""
@@ -119,7 +118,7 @@ class MosaicFiller:
             session.whole_image = None
         return kept.read(parts_of(result.roi, *_extent(result)))
 
-    def gathered(self) -> NDArray[Any] | None:
+    def all_corrections(self) -> NDArray[Any] | None:
         """Give the corrections of the whole image as one array; None where there are none.
 
         Raises
@@ -142,7 +141,7 @@ class MosaicFiller:
             )
         return kept.dense(session.whole_shape[0] if session.has_frames else None)
 
-    def scatter(self, corrections: NDArray[Any]) -> NDArray[Any] | None:
+    def replace_corrections(self, corrections: NDArray[Any]) -> NDArray[Any] | None:
         """Take corrections of the whole image, and give those of the field."""
         session, roi, kept = self._session, self._session.roi, self._session.whole_image
         if roi is None or kept is None:
@@ -213,7 +212,7 @@ class MosaicFiller:
         if request is not None and not request.is_answered_by(self._asked):
             self._asked = request
             self._cuts.start(
-                partial(cut_mosaic, request),
+                without_report(cut_mosaic, request),
                 done=self._show,
                 failed=partial(self._messages.fail, "clustering the rest of the image"),
             )

@@ -1,4 +1,4 @@
-"""Cutting cluster indices as the sliders say, and single objects finer or coarser."""
+"""Clusters as the sliders say, and single objects finer or coarser."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.segment.label import label
 from napari_pixel_embedding.session.segment.local_cuts import fitting, refine, stability
 from napari_pixel_embedding.session.segment.requests import Labelling, LabelRequest
@@ -21,21 +21,20 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.segment.local_cuts import Direction
     from napari_pixel_embedding.session.state.history import BandwidthsByFrame
     from napari_pixel_embedding.session.state.session import Session
-    from napari_pixel_embedding.session.undo import Undoing
+    from napari_pixel_embedding.session.undo import Undo
 
 
-class Cutting:
+class Clustering:
     """The part of the controller that makes labels and the curve under the slider.
 
-    Work is never queued: while an answer is on its way, the session may change as it likes, and
-    what it is then is asked for next. An answer under way is still worth showing, so a slider
-    that moves faster than the cut does not starve the picture.
+    One cut is made at a time, from the session as it is when the cut before has answered. Every
+    answer is shown, so the picture follows a slider that moves faster than cuts are made.
 
     Parameters
     ----------
     session, executor, engine, messages
         Those of the controller.
-    undoing : Undoing
+    undo : Undo
         Where changes of single objects are noted.
     """
 
@@ -45,13 +44,13 @@ class Cutting:
         executor: Executor,
         engine: Engine,
         messages: Messages,
-        undoing: Undoing,
+        undo: Undo,
     ) -> None:
         self._session = session
         self._engine = engine
         self._messages = messages
-        self._undoing = undoing
-        self._labellings, self._refinings, self._curves = (JobLine(executor) for _ in range(3))
+        self._undo = undo
+        self._labellings, self._refinings, self._curves = (JobQueue(executor) for _ in range(3))
         self._answered: LabelRequest | None = None
         self._curve_of: tuple[tuple[ClusterIndex, ...], ClusterParams] | None = None
 
@@ -63,8 +62,8 @@ class Cutting:
 
     def cancel(self) -> None:
         """Drop what is under way."""
-        for line in (self._labellings, self._refinings, self._curves):
-            line.cancel()
+        for queue in (self._labellings, self._refinings, self._curves):
+            queue.cancel()
 
     def discard(self) -> None:
         """Forget all results, and the bandwidths of single objects: the image is another one."""
@@ -76,12 +75,18 @@ class Cutting:
         session.median_size = 0.0
         session.cut_status = ""
         session.local_past = session.local_bandwidths = ()
-        self._undoing.forget()
+        self._undo.forget()
 
     # ------------------------------------------------------------------------------ labels
 
     def set_params(self, **changes: Any) -> None:
-        """Change how clusters are cut; the labels follow."""
+        """Change how clusters are cut; the labels follow.
+
+        Parameters
+        ----------
+        **changes
+            Fields of :class:`~.clustering.ClusterParams`.
+        """
         params = self._session.cluster_params
         if params is None:
             self._messages.refuse("Nothing to cluster: expected a result, found none. Run first.")
@@ -96,7 +101,14 @@ class Cutting:
             self.update()
 
     def set_method(self, method: Method) -> None:
-        """Change the way clusters are made; the labels follow."""
+        """Choose how clusters are made; the labels follow.
+
+        Parameters
+        ----------
+        method : {"mean_shift", "mutex"}
+            From the index, live, or by mutex watershed, anew at every change.
+        """
+        self._messages.clear()
         self._session.method = method
         self.update()
 
@@ -126,7 +138,7 @@ class Cutting:
             request = replace(request, clusters=session.clusters)
         if not self._labellings.busy:
             self._labellings.start(
-                lambda report: label(self._engine, request),
+                without_report(label, self._engine, request),
                 done=partial(self._take_labels, request),
                 failed=partial(self._labels_failed, request),
             )
@@ -158,7 +170,7 @@ class Cutting:
                 return
         if not self._curves.busy:
             self._curves.start(
-                lambda report: stability(indices, params),
+                without_report(stability, indices, params),
                 done=partial(self._take_curve, (indices, params)),
                 failed=partial(self._curve_failed, (indices, params)),
             )
@@ -173,7 +185,8 @@ class Cutting:
         self._messages.fail("counting objects", error)
 
     def choose_bandwidth(self) -> None:
-        """Set the bandwidth to the middle of the curve's widest plateau."""
+        """Set the bandwidth to the middle of the widest plateau of ``session.stability``."""
+        self._messages.clear()
         curve = self._session.stability
         if curve is None:
             self._messages.refuse("Nothing to choose from: expected a result. Run a model first.")
@@ -183,7 +196,16 @@ class Cutting:
     # ---------------------------------------------------------------------- single objects
 
     def refine(self, point: tuple[int, ...], direction: Direction) -> None:
-        """Cut the object under a pixel of the labels finer or coarser, by one step."""
+        """Cut one object finer or coarser than the sliders say, by one step.
+
+        Parameters
+        ----------
+        point : tuple of int
+            Index ([t,] [z,] y, x) of a pixel of the object in ``session.labels``.
+        direction : {"finer", "coarser"}
+            Whether to split the object or to merge it with a neighbour. Where there is no such
+            step, ``session.cut_status`` says so.
+        """
         session = self._session
         disabled_reason = self._disabled_reason(point)
         session.cut_status = disabled_reason or ""
@@ -192,7 +214,7 @@ class Cutting:
         place = (point[0], point[1:]) if session.has_frames else (0, point)
         indices, params, local = self._recipe()
         self._refinings.start(
-            lambda report: refine(indices, params, local, place, direction),
+            without_report(refine, indices, params, local, place, direction),
             done=partial(self._take_refined, (indices, params, local), direction),
             failed=partial(self._messages.fail, "cutting the object"),
         )
@@ -222,7 +244,7 @@ class Cutting:
         else:
             self._set_local(direction, local)
 
-    def undo(self) -> None:
+    def undo_refining(self) -> None:
         """Take back the last change of a single object's bandwidth, whatever came after it."""
         session = self._session
         if not session.local_past:
@@ -230,12 +252,12 @@ class Cutting:
         *past, last = session.local_past
         newest = session.history.past[-1] if session.history.past else None
         if newest is not None and newest.local_bandwidths is not None:
-            self._undoing.undo()
+            self._undo.take_back()
         else:
             self._set_local("undo of a bandwidth", last)
         session.local_past = tuple(past)
 
-    def reset(self) -> None:
+    def reset_refining(self) -> None:
         """Cut all objects with the slider's bandwidth again; can be undone."""
         if any(self._session.local_bandwidths):
             self._set_local("reset", ((),) * len(self._session.local_bandwidths))
@@ -247,12 +269,12 @@ class Cutting:
         if kept is not session.local_bandwidths:
             session.local_past = ()
             session.local_bandwidths = kept
-            self._undoing.forget_local()
+            self._undo.forget_local()
 
     def _set_local(self, title: str, local: BandwidthsByFrame) -> None:
         session, old = self._session, self._session.annotations
         session.cut_status = ""
         session.local_past = (*session.local_past, session.local_bandwidths)[-LONGEST:]
         session.local_bandwidths = local
-        self._undoing.record(title, old)
+        self._undo.record(title, old)
         self.update()

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.inference.object_scale import DIAMETERS
-from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.jobs import JobQueue
 from napari_pixel_embedding.session.segment.requests import RunRequest
 from napari_pixel_embedding.session.segment.run import measure
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.session import Session
 
 
-class Measuring:
+class DiameterMeasurement:
     """The part of the controller that keeps the object diameter.
 
     Parameters
@@ -32,10 +32,17 @@ class Measuring:
         self._session = session
         self._engine = engine
         self._messages = messages
-        self._line = JobLine(executor)
+        self._queue = JobQueue(executor)
 
     def set(self, diameter: float | None) -> None:
-        """Take a diameter in pixels, None for what the model expects; refuse what is none."""
+        """Choose the typical diameter of objects that the next run goes by.
+
+        Parameters
+        ----------
+        diameter : float, optional
+            In pixels; None for what the model expects.
+        """
+        self._messages.clear()
         low, high = DIAMETERS
         if diameter is not None and not low <= diameter <= high:
             self._messages.refuse(
@@ -46,8 +53,9 @@ class Measuring:
         self.cancel()
         self._session.diameter = diameter
 
-    def start(self) -> None:
-        """Measure with the chosen model, in the background."""
+    def measure(self) -> None:
+        """Measure the objects of the image with the chosen model, and choose their diameter."""
+        self._messages.clear()
         session = self._session
         if session.image is None or session.model_source == "":
             self._messages.refuse(
@@ -56,7 +64,7 @@ class Measuring:
             return
         session.measuring, session.measured = True, 0.0
         request = RunRequest(session.image, session.model_source, session.device, view=session.view)
-        self._line.start(
+        self._queue.start(
             partial(measure, self._engine, request),
             done=self._take,
             failed=self._failed,
@@ -65,7 +73,7 @@ class Measuring:
 
     def cancel(self) -> None:
         """Stop measuring; the diameter stays what it was."""
-        if self._line.cancel():
+        if self._queue.cancel():
             self._session.measuring = False
 
     def _show(self, fraction: float) -> None:

@@ -1,4 +1,4 @@
-"""Fine-tuning in the background: one model learns while the other stays in use."""
+"""Fine-tuning in the background: a copy of the model learns while the model stays in use."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.session.jobs import JobLine
-from napari_pixel_embedding.session.live import LiveLine
+from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.segment.run import same_family
 from napari_pixel_embedding.session.state.image import CorrectedImage
 from napari_pixel_embedding.session.train.curves import thinned
@@ -22,6 +21,7 @@ from napari_pixel_embedding.session.train.fine_tuning_jobs import (
 )
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Sequence
 
     from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
@@ -36,31 +36,50 @@ if TYPE_CHECKING:
 
 
 class FineTuning:
-    """The part of the controller that tunes models.
+    """The part of the controller that fine-tunes models.
 
-    It learns from a snapshot: what the user does meanwhile changes nothing of it.
+    It learns from a snapshot: what the user does meanwhile does not change the training.
 
     Parameters
     ----------
     session, executor, engine, messages
         Those of the controller.
+    run : callable
+        Runs the chosen model on the image.
     """
 
     def __init__(
-        self, session: Session, executor: Executor, engine: Engine, messages: Messages
+        self,
+        session: Session,
+        executor: Executor,
+        engine: Engine,
+        messages: Messages,
+        run: Callable[[], None],
     ) -> None:
         self._session = session
         self._engine = engine
         self._messages = messages
-        self._line = JobLine(executor)
-        self._looks = LiveLine(executor)
-        self._searches = JobLine(executor)
+        self._run = run
+        self._learning = JobQueue(executor)
+        self._previews = JobQueue(executor, "newest waits")
+        self._searches = JobQueue(executor)
         self._region: ImageRegion | None = None
 
     # ------------------------------------------------------------------------------ learning
 
-    def start(self, config: Any, others: Sequence[CorrectedImage], folder: str) -> None:
-        """Start learning from corrections, or say why that cannot be."""
+    def start(self, config: Any, others: Sequence[CorrectedImage] = (), folder: str = "") -> None:
+        """Fine-tune the present model on the corrections, in the background.
+
+        Parameters
+        ----------
+        config : FineTuneConfig
+            How long to learn, and at which rate.
+        others : sequence of CorrectedImage
+            Further images with corrections.
+        folder : path
+            Holds further images and corrections, ``images/NAME.*`` and ``masks/NAME.*``.
+        """
+        self._messages.clear()
         if self._is_busy():
             return
         request = self._request(config, others, folder)
@@ -69,23 +88,24 @@ class FineTuning:
 
     def resume(self) -> None:
         """Go on with the interrupted fine-tuning, where there is one."""
+        self._messages.clear()
         interrupted = self._session.interrupted_tuning
         if interrupted is not None and not self._is_busy():
             self._session.interrupted_tuning = None
             self._begin(partial(resume, self._engine, interrupted))
 
     def _is_busy(self) -> bool:
-        if self._line.busy:
+        if self._learning.busy:
             self._messages.refuse("Fine-tuning is under way. Stop it before starting anew.")
-        return self._line.busy
+        return self._learning.busy
 
     def _begin(self, work: Callable[[Any], None]) -> None:
         session = self._session
-        self._looks.cancel()
+        self._previews.cancel()
         session.training, session.tuned_model, session.tuning = (), None, True
         session.tuning_report = session.tuning_preview = None
         session.tuning_status = "Preparing to fine-tune …"
-        self._line.start(work, done=self._done, failed=self._failed, progress=self._take_step)
+        self._learning.start(work, done=self._done, failed=self._failed, progress=self._take_step)
 
     def _request(
         self, config: Any, others: Sequence[CorrectedImage], folder: str
@@ -110,30 +130,22 @@ class FineTuning:
         )
 
     def stop(self) -> None:
-        """Stop learning; the best model so far stays in the session."""
-        if self._line.cancel():
+        """Stop learning; the best model so far stays in ``session.tuned_model``."""
+        if self._learning.cancel():
             self._session.tuning = False
             best = self._session.tuned_model is not None
             kept = "the best model so far is kept" if best else "too early for a model to keep"
             self._session.tuning_status = f"Fine-tuning stopped: {kept}."
 
-    def take_model(self) -> EmbeddingModel | None:
-        """Stop learning and hand out the tuned model; the session has none any more."""
-        self.stop()
-        self._looks.cancel()
-        session = self._session
-        tuned, session.tuned_model, session.tuning_preview = session.tuned_model, None, None
-        return tuned
-
     def _take_step(self, progress: TrainProgress | None) -> None:
-        if progress is None:  # only a sign of life
+        if progress is None:  # a heartbeat
             return
         session = self._session
         if progress.report is not None:
             session.tuning_report = progress.report
         if progress.model is not None:
             session.tuned_model = progress.model
-            self.look()
+            self._update_preview()
         session.training = (*thinned(session.training), replace(progress, model=None))
         session.tuning_status = f"Fine-tuning, step {progress.step} of {progress.steps} …"
 
@@ -151,12 +163,58 @@ class FineTuning:
         self._messages.fail("fine-tuning", error)
         self.find_interrupted()
 
-    # ---------------------------------------------------------------- what was left unfinished
+    # ------------------------------------------------------------------------ the tuned model
+
+    def use_model(self) -> None:
+        """Work with the tuned model from now on: runs it on the image; corrections stay."""
+        self._messages.clear()
+        tuned = self._take_model()
+        if tuned is None:
+            self._messages.refuse("No tuned model: fine-tune on your corrections first.")
+            return
+        self._session.parent_model = self._session.model
+        self._session.model_source = tuned
+        self._run()
+
+    def revert_to_parent(self) -> None:
+        """Work with the model before fine-tuning again: runs it on the image."""
+        self._messages.clear()
+        parent, self._session.parent_model = self._session.parent_model, None
+        if parent is None:
+            self._messages.refuse("No model to go back to: the tuned model is not in use.")
+            return
+        self._session.model_source = parent
+        self._run()
+
+    def discard_model(self) -> None:
+        """Forget the tuned model; the present one stays."""
+        self._messages.clear()
+        if self._take_model() is not None:
+            self._session.tuning_status = "The tuned model was discarded."
+
+    def save_model(self, path: str | os.PathLike[str]) -> bool:
+        """Write the tuned model, or else the one in use; says whether that went well."""
+        self._messages.clear()
+        model = self._session.tuned_model or self._session.model
+        if model is None:
+            self._messages.refuse("No model to save: expected one in use, found none. Run first.")
+            return False
+        return self._messages.save("model", path, partial(self._engine.save_model, model, path))
+
+    def _take_model(self) -> EmbeddingModel | None:
+        """Stop learning and return the tuned model; the session has none any more."""
+        self.stop()
+        self._previews.cancel()
+        session = self._session
+        tuned, session.tuned_model, session.tuning_preview = session.tuned_model, None, None
+        return tuned
+
+    # ---------------------------------------------------------------- interrupted fine-tunings
 
     def find_interrupted(self) -> None:
-        """Look for a fine-tuning that a crash has ended."""
+        """Look for a fine-tuning that a crash has ended: ``session.interrupted_tuning``."""
         self._searches.start(
-            lambda report: self._engine.interrupted_tunings(),
+            without_report(self._engine.interrupted_tunings),
             done=self._take_interrupted,
             failed=partial(self._messages.fail, "looking for an interrupted fine-tuning"),
         )
@@ -165,7 +223,7 @@ class FineTuning:
         self._session.interrupted_tuning = found[0] if found else None
 
     def forget_interrupted(self) -> None:
-        """Throw the interrupted fine-tuning away; the next one, if any, is offered then."""
+        """Delete the interrupted fine-tuning, and look for another one."""
         interrupted, self._session.interrupted_tuning = self._session.interrupted_tuning, None
         if interrupted is not None:
             self._engine.forget_tuning(interrupted.folder)
@@ -173,13 +231,18 @@ class FineTuning:
 
     # ------------------------------------------------------------------------------- preview
 
-    def set_region(self, region: ImageRegion | None) -> None:
-        """Choose the field of the image that is looked at with each better model."""
-        self._region = region
-        self.look()
+    def preview(self, region: ImageRegion | None) -> None:
+        """Segment a region of the image with the tuned model, now and whenever it improves.
 
-    def look(self) -> None:
-        """Segment the field with the tuned model, where there are both."""
+        Parameters
+        ----------
+        region : ImageRegion, optional
+            None for no preview.
+        """
+        self._region = region
+        self._update_preview()
+
+    def _update_preview(self) -> None:
         session, image, region = self._session, self._session.worked_image, self._region
         if session.tuned_model is None or image is None or region is None:
             return
@@ -193,8 +256,8 @@ class FineTuning:
             session.device,
             session.diameter,
         )
-        self._looks.start(
-            partial(preview, self._engine, request),
+        self._previews.start(
+            without_report(preview, self._engine, request),
             done=self._take_preview,
             failed=partial(self._messages.fail, "previewing the tuned model"),
         )
@@ -205,11 +268,11 @@ class FineTuning:
 
     def leave_image(self) -> None:
         """Forget the preview: the image is another one."""
-        self._looks.cancel()
+        self._previews.cancel()
         self._region = self._session.tuning_preview = None
 
     def close(self) -> None:
         """Stop everything."""
-        self.stop()
-        self._looks.cancel()
+        self._previews.cancel()
         self._searches.cancel()
+        self.stop()

@@ -17,7 +17,7 @@ from napari_pixel_embedding.core.training.checkpoint import (
 )
 from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe, save_recipe
 from napari_pixel_embedding.core.training.request import TrainingRequest
-from napari_pixel_embedding.session.jobs import JobLine
+from napari_pixel_embedding.session.jobs import JobQueue
 from napari_pixel_embedding.session.messages import Messages
 from napari_pixel_embedding.session.train.curves import thinned
 from napari_pixel_embedding.session.train.training_jobs import PlanRequest, find_worst, plan, train
@@ -108,9 +108,9 @@ class TrainingRun:
         self._session = session
         self._engine = engine
         self._messages = Messages(session)
-        self._plans = JobLine(executor)
-        self._trainings = JobLine(executor)
-        self._judgements = JobLine(executor)
+        self._plans = JobQueue(executor)
+        self._trainings = JobQueue(executor)
+        self._judgements = JobQueue(executor)
 
     # -------------------------------------------------------------------------- intentions
 
@@ -304,8 +304,8 @@ class TrainingRun:
 
     def close(self) -> None:
         """Stop everything; what was written stays."""
-        for line in (self._plans, self._trainings, self._judgements):
-            line.cancel()
+        for queue in (self._plans, self._trainings, self._judgements):
+            queue.cancel()
 
 
 def _without_none(options: dict[str, Any]) -> dict[str, Any]:
