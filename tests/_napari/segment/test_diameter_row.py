@@ -22,7 +22,7 @@ def sized_model(tiny_model, tmp_path):
 
 
 @pytest.fixture
-def roi(viewer, segment_panel, image, sized_model):
+def field(viewer, segment_panel, image, sized_model):
     """The diameter's widgets, with an image of half a micrometre a pixel."""
     viewer.add_image(image, name="field", scale=(0.5, 0.5), translate=(3, 4))
     segment_panel.models.add_file(sized_model)
@@ -39,65 +39,65 @@ def test_a_model_that_does_not_know_its_objects_takes_no_diameter(
     assert "does not say how large its objects are" in segment_panel.diameter.number.toolTip()
 
 
-def test_a_typed_diameter_says_what_it_does_and_reaches_the_network(roi, segment_panel, run):
+def test_a_typed_diameter_says_what_it_does_and_reaches_the_network(field, segment_panel, run):
     session = segment_panel.session
-    assert roi.number.text() == "as the model"
-    assert roi.hint.isHidden()
-    roi.number.setValue(16)
+    assert field.number.text() == "as the model"
+    assert field.hint.isHidden()
+    field.number.setValue(16)
     assert session.diameter == 16
-    assert roi.hint.text() == ("Resampled × 0.5: the model knows objects of 8 px.")
+    assert field.hint.text() == ("Resampled × 0.5: the model knows objects of 8 px.")
     run(segment_panel, segment_panel.models.source)
     assert session.error is None
     # In the tiny model a vector is a position in pixels that the network sees, over 12.
     span = np.ptp(session.embedding_maps[0].embedding[1, 0])
     assert span == pytest.approx((96 / 2 - 1) / 12, rel=0.02)
     assert session.labels.shape == (64, 96)
-    roi.number.setValue(8.1)
-    assert roi.hint.text() == "The objects have the size that the model knows."
-    roi.number.setValue(0)
+    field.number.setValue(8.1)
+    assert field.hint.text() == "The objects have the size that the model knows."
+    field.number.setValue(0)
     assert session.diameter is None
-    assert roi.number.text() == "as the model"
+    assert field.number.text() == "as the model"
 
 
-def test_a_model_tuned_at_another_scale_says_so(roi, segment_panel, sized_model, tmp_path):
+def test_a_model_tuned_at_another_scale_says_so(field, segment_panel, sized_model, tmp_path):
     model = load_model(sized_model)
     tuned = replace(model, config=replace(model.config, image_diameter=32.0))
     segment_panel.models.add_file(str(save_model(tuned, tmp_path / "tuned")))
-    assert roi.number.text() == "as the model"
-    assert roi.hint.text() == "Resampled × 0.25: the model knows objects of 8 px."
+    assert field.number.text() == "as the model"
+    assert field.hint.text() == "Resampled × 0.25: the model knows objects of 8 px."
 
 
-def test_a_diameter_below_two_pixels_is_refused(roi, segment_panel, monkeypatch):
+def test_a_diameter_below_two_pixels_is_refused(field, segment_panel, monkeypatch):
     monkeypatch.setattr("napari_pixel_embedding._napari.workspace.show_error", lambda text: None)
-    roi.number.setValue(1)
+    field.number.setValue(1)
     assert "from 2 to 4000 pixels" in segment_panel.session.error
     assert segment_panel.session.diameter is None
-    assert roi.number.value() == 0
+    assert field.number.value() == 0
 
 
-def test_a_line_gives_its_length_in_pixels_of_the_image(viewer, roi, segment_panel):
-    assert roi.line_button.text() == "Draw"
-    roi.line_button.click()
+def test_a_line_gives_its_length_in_pixels_of_the_image(viewer, field, segment_panel):
+    assert field.line_button.text() == "Draw"
+    field.line_button.click()
     layer = viewer.layers["object diameter"]
     assert layer.mode == "add_line"
-    assert roi.line_button.text() == "Take line"
-    roi.line_button.click()  # nothing drawn yet
+    assert field.line_button.text() == "Take line"
+    field.line_button.click()  # nothing drawn yet
     assert segment_panel.session.diameter is None
     layer.add_lines([[5.0, 6.0], [8.0, 10.0]])  # 3 × 4 µm, of half a micrometre a pixel
-    roi.line_button.click()
+    field.line_button.click()
     assert segment_panel.session.diameter == 10
     assert "object diameter" not in viewer.layers
-    assert roi.line_button.text() == "Draw"
+    assert field.line_button.text() == "Draw"
 
 
-def test_measure_asks_the_model_in_the_background(roi, segment_panel, qtbot, monkeypatch):
+def test_measure_asks_the_model_in_the_background(field, segment_panel, qtbot, monkeypatch):
     monkeypatch.setattr(
         "napari_pixel_embedding.core.inference.diameter.estimate_diameter",
         lambda model, image, **_: float(len(image)) + model.config.object_diameter,
     )
-    roi.measure_button.click()
-    assert roi.hint.text() == "Measuring the objects … 0 %"
-    assert not roi.measure_button.isEnabled()
+    field.measure_button.click()
+    assert field.hint.text() == "Measuring the objects … 0 %"
+    assert not field.measure_button.isEnabled()
     qtbot.waitUntil(lambda: segment_panel.session.diameter is not None, timeout=60_000)
-    assert roi.number.value() == 72
-    assert roi.measure_button.isEnabled()
+    assert field.number.value() == 72
+    assert field.measure_button.isEnabled()

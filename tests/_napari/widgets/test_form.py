@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, roi
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -9,7 +9,7 @@ from napari_pixel_embedding._napari.widgets.form import ParamsForm
 
 def described(default, label, low, high, step):
     metadata = {"label": label, "min": low, "max": high, "step": step, "tooltip": f"{label}!"}
-    return roi(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
