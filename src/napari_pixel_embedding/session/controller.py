@@ -136,7 +136,7 @@ class SessionController:
         image : ImageInput
             With the array of the present image, corrections and results stay.
         earlier : PreviousAnnotations, optional
-            What is left of earlier work on this image, when it is not the present one.
+            Annotations of this image from earlier, when it is not the present one.
 
         Returns
         -------
@@ -171,7 +171,7 @@ class SessionController:
         self.session.model_source = source
 
     def set_view(self, view: Viewport | None) -> None:
-        """Say what of the image is looked at: a run of a large one begins there.
+        """Say what part of the image is in view: a run of a large image begins there.
 
         Parameters
         ----------
@@ -185,7 +185,7 @@ class SessionController:
         self.session.device = device
 
     def set_augment(self, augment: int) -> None:
-        """Choose from how many sides networks look at the image from now on: 1, 4 or 8."""
+        """Choose over how many orientations networks average from now on: 1, 4 or 8."""
         self.session.augment = augment
 
     def _discard_results(self) -> None:
@@ -274,13 +274,13 @@ class SessionController:
         self.mosaic.follow(result)
 
     def _leave_roi(self, result: RunResult) -> None:
-        """Keep what was fixed by hand in the part of the image that was worked on until now."""
+        """Keep the corrections of the part of the image that was worked on until now."""
         left = self.session.roi
         self.session.roi = result.roi  # strokes under way are recorded before anything changes
         self.mosaic.leave(left, result)
 
     def _enter_roi(self, result: RunResult) -> None:
-        """Go on with what was fixed by hand in the part of the image that is worked on now."""
+        """Go on with the corrections of the part of the image that is worked on now."""
         corrections, local = self.mosaic.enter(result)
         self.corrections.move(corrections, local)
 

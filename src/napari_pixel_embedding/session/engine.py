@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _core(module: str, name: str) -> Callable[..., Any]:
-    """Stand for a core function that is imported when it is first called, in the worker."""
+    """Wrap a core function that is imported only when it is called, in the worker."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return getattr(import_module(f"napari_pixel_embedding.core.{module}"), name)(
@@ -53,7 +53,7 @@ def _read_corrected_images(folder: str, config: ModelConfig) -> list[CorrectedIm
 
 @dataclass(frozen=True)
 class Engine:
-    """What a session can do with its arrays: the core's own functions unless told otherwise.
+    """The functions that a session's work calls: by default those of the core.
 
     Nothing is imported before it is called, so a window opens without torch. Signatures are
     those of the functions of the same name in :mod:`napari_pixel_embedding.core`.

@@ -38,7 +38,7 @@ class Messages:
         self._session.error = message
 
     def fail(self, doing: str, error: Exception) -> None:
-        """Say that an error ended what was being done."""
+        """Report an error that ended what was being done."""
         message = str(error)
         if isinstance(error, MemoryError):
             message = f"Not enough memory for {doing}: crop the image, or close other programs."

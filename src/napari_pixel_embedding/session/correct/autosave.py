@@ -50,7 +50,7 @@ class _Found:
 
 
 class _Writer:
-    """One journal, written from any thread; a state that comes late is passed over."""
+    """One journal, written from any thread; a state older than the last one is left out."""
 
     def __init__(self, folder: Path, name: str, key: str) -> None:
         self._folder, self._key = folder, key
@@ -64,7 +64,7 @@ class _Writer:
         return self._journal.path
 
     def write(self, number: int, annotations: Annotations, notes: dict[str, Any]) -> None:
-        """Write a state unless a later one is written already; higher numbers are later."""
+        """Write a state unless a later one, with a higher number, was written already."""
         with self._lock:
             if number > self._number:
                 self._journal.write(annotations.corrections, notes)
@@ -77,8 +77,8 @@ class Autosave:
     """The part of the controller that keeps corrections on disk.
 
     Each image has a journal of this session's own, made with the first correction; see
-    :mod:`~.corrections.journal`. Writing happens in a worker, the newest state
-    next; the main thread waits for the disk only when the image changes or all is closed.
+    :mod:`~.corrections.journal`. A worker writes, and of several states that wait only the newest;
+    the main thread waits for the disk only when the image changes or the session is closed.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ class Autosave:
             self.save_beside(False)
         elif not self._troubled:
             self._troubled = True
-            self._messages.fail("saving the corrections by themselves", error)
+            self._messages.fail("saving the corrections automatically", error)
 
 
 # ------------------------------------------------------------------------------ pure functions

@@ -146,7 +146,7 @@ class Corrections:
             return None
 
     def restore(self, earlier: PreviousAnnotations) -> None:
-        """Go on with corrections from earlier, and with what was painted since."""
+        """Go on with earlier corrections, and record what was painted since."""
         self._forget()
         session = self._session
         session.accepted = earlier.accepted
@@ -159,7 +159,7 @@ class Corrections:
         self._changed()
 
     def move(self, corrections: NDArray[Any] | None, local_bandwidths: BandwidthsByFrame) -> None:
-        """Go on in another part of the image, with what was fixed there; a history of its own."""
+        """Go on in another part of the image with its corrections and an empty history."""
         self._forget()
         session = self._session
         session.local_past, session.local_bandwidths = (), local_bandwidths
@@ -203,7 +203,7 @@ class Corrections:
         self.change("load", self._mosaic.replace_corrections(corrections), frozenset())
 
     def keep_fitting(self, shape_before: tuple[int, ...] | None) -> None:
-        """Leave out what does not fit the present labels' shape, and say so.
+        """Drop corrections that do not fit the present labels' shape, and say so.
 
         Parameters
         ----------

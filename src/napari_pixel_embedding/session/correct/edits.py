@@ -1,7 +1,7 @@
 """What tools do to objects: pure functions from a click's pixels to new corrections.
 
-An :class:`Edit` belongs to one frame and finds its objects when it is done, not when it was
-asked for: so an edit that had to wait for another acts on what that one left.
+An :class:`Edit` belongs to one frame and looks its objects up when it begins, not when it is
+asked for, so an edit that waited for another one acts on the labels that the other one left.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Pixel = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One frame as an edit finds it: what was noted, what is shown, what the network said."""
+    """One frame as an edit finds it: its corrections, its labels, its embedding map."""
 
     corrections: NDArray[np.int32]
     labels: NDArray[Any]
@@ -186,7 +186,7 @@ def unlock(frame: int, pixel: Pixel) -> Edit:
     return Edit("unlock", frame, change)
 
 
-_TOLD = {
+_MESSAGES = {
     "delete": "Deleted object {}.",
     "fill": "Filled the holes of object {}.",
     "smooth": "Smoothed object {}.",
@@ -204,7 +204,7 @@ def _on_object(
     def change(there: Frame) -> tuple[NDArray[np.int32], str]:
         id = there.object_at(pixel)
         check_present(there.labels, [id])
-        return function(there, id), _TOLD[title].format(id)
+        return function(there, id), _MESSAGES[title].format(id)
 
     return Edit(title, frame, change, accepts)
 

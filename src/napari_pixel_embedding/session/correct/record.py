@@ -1,4 +1,4 @@
-"""Corrections made of what was painted."""
+"""Corrections made from what was painted."""
 
 from __future__ import annotations
 

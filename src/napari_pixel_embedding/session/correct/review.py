@@ -1,4 +1,4 @@
-"""The review queue: doubtful objects first, each looked at once."""
+"""The review queue: the user checks every object once, the most uncertain first."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Key = tuple[int, int]
 _NO_HEIGHTS = MergeHeights(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
 
 OPEN, ACCEPTED, CORRECTED, SKIPPED = "open", "accepted", "corrected", "skipped"
-"""States of an object: not looked at, found right, locked by a correction, left for later."""
+"""States of an object: not checked, accepted, locked by a correction, left for later."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,9 @@ class Target:
     key : (int, int)
         Frame and id.
     score : float
-        0 certain to 1 doubtful.
+        From 0, certain, to 1, uncertain.
     reason : str
-        Why it is doubtful.
+        Why it is uncertain.
     state : str
         One of the states above.
     box : array of int, shape (2, D)
@@ -80,7 +80,7 @@ class ReviewRequest:
 
 
 def targets(request: ReviewRequest) -> tuple[Target, ...]:
-    """List all objects, the most doubtful first; none of them is skipped."""
+    """List all objects, the most uncertain first; none of them is skipped."""
     found: list[Target] = []
     for frame, (emap, index) in enumerate(zip(request.maps, request.indices, strict=True)):
         at: Any = frame if request.frames else ...
@@ -107,7 +107,7 @@ def _state(key: Key, locked: bool, accepted: Accepted) -> str:
 
 @dataclass
 class ReviewState:
-    """How far the review is. Only :class:`Review` writes it.
+    """State of the review. Only :class:`Review` writes it.
 
     Parameters
     ----------
@@ -116,9 +116,9 @@ class ReviewState:
     skipped : frozenset of (int, int)
         Intention: objects left for later.
     targets : tuple of Target
-        All objects, the most doubtful first.
+        All objects, the most uncertain first.
     current : Target, optional
-        The one that is looked at.
+        The one that is shown.
     note : str
         A line on what happened last.
     """
@@ -144,17 +144,17 @@ class ReviewState:
 
     @property
     def done(self) -> int:
-        """How many objects were looked at."""
+        """How many objects were checked."""
         return len(self.targets) - self.counts[OPEN]
 
 
 class Review:
-    """Leads through the objects of a session, the doubtful ones first.
+    """Goes through the objects of a session, the most uncertain first.
 
     Parameters
     ----------
     session : Session
-        Is followed.
+        Followed, never written.
     edit : callable
         Called with the edit that accepts an object.
     executor : Executor
@@ -182,7 +182,7 @@ class Review:
     # -------------------------------------------------------------------------- intentions
 
     def next(self) -> None:
-        """Go to the most doubtful object that was not looked at; then to those skipped."""
+        """Go to the most uncertain object that was not checked; then to those skipped."""
         if self._session.labels is None:
             self.state.note = "There are no objects yet: run a model first."
             return
@@ -201,7 +201,7 @@ class Review:
         self.state.current, self.state.note = None, ""
 
     def accept(self) -> None:
-        """Lock the object that is looked at, and go on when that is done."""
+        """Lock the object that is shown, and go on when that is done."""
         current = self.state.current
         pixel = None if current is None else self._pixel(current)
         if current is not None and pixel is not None:
@@ -209,7 +209,7 @@ class Review:
             self._edit(edits.lock(current.key[0], pixel))
 
     def skip(self) -> None:
-        """Leave the object that is looked at for later, and go on."""
+        """Leave the object that is shown for later, and go on."""
         current = self.state.current
         if current is not None:
             self.state.skipped = self.state.skipped | {current.key}

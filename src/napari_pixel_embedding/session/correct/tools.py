@@ -1,4 +1,4 @@
-"""The tools on objects: what they are called, what they do, what to click next."""
+"""The tools on objects: their names, what they do, what to click next."""
 
 from __future__ import annotations
 

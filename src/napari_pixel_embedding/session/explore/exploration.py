@@ -1,4 +1,4 @@
-"""Looking into an embedding: what resembles a pixel, and where its vector lies among the others."""
+"""Exploring an embedding: similarity to a pixel, and a scatter plot of the vectors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BY_IDENTITY = ("pick", "similarity", "scatter", "choice", "selection")
 
 @dataclass
 class ExplorationState:
-    """What is looked at, and what is seen. Only :class:`Exploration` writes it.
+    """What is explored, and the results. Only :class:`Exploration` writes it.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class ExplorationState:
     held : bool
         Intention: whether the pick stays where it is when the cursor moves.
     frame : int
-        Intention: which of the embedding maps is looked at.
+        Intention: which of the embedding maps is explored.
     region : tuple of slice, optional
         Intention: the pixels of that frame that are seen, ([Z,] Y, X); None for all.
     components : tuple of int, optional

@@ -1,4 +1,4 @@
-"""Large images, part by part: what a run does in a worker when memory does not bear all."""
+"""Large images, block by block: what a worker does where an image does not fit into memory."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Plan:
     Parameters
     ----------
     blocks : tuple of Block
-        Those that memory bears, the nearest to the field first.
+        Those that fit into memory, the nearest to the ROI first.
     count : int
         Number of blocks of the whole image.
     """
@@ -57,14 +57,14 @@ class Plan:
 
 
 def plan(source: Source, roi: ROI, known: Mosaic | None) -> Plan:
-    """Divide an image into blocks around a field, as many as memory bears.
+    """Divide an image into blocks around an ROI, as many as fit into memory.
 
     Parameters
     ----------
     source : Source
     roi : ROI
     known : Mosaic, optional
-        What is finished already, and in memory.
+        Finished blocks, which are in memory.
     """
     from napari_pixel_embedding.core.blockwise.block_plan import nearest_first, plan_blocks
     from napari_pixel_embedding.core.blockwise.mosaic import INDEX_BYTES
@@ -83,14 +83,14 @@ def _layout(source: Source, memory: int) -> Layout:
     from napari_pixel_embedding.core.blockwise.block_plan import plan_layout
 
     config = source.model.config
-    said = source.request.diameter
-    most = memory // 4 // pixel_bytes(config, said)
-    diameter = image_diameter(config, said) or 4.0 * config.stride
-    return plan_layout(len(source.shape), config.stride, diameter, margin(config, said), most)
+    chosen = source.request.diameter
+    most = memory // 4 // pixel_bytes(config, chosen)
+    diameter = image_diameter(config, chosen) or 4.0 * config.stride
+    return plan_layout(len(source.shape), config.stride, diameter, margin(config, chosen), most)
 
 
 def begin(source: Source, roi: ROI, index: ClusterIndex, known: Mosaic | None) -> Mosaic:
-    """Make a mosaic without blocks, or go on with those of another field, around a field."""
+    """Make a mosaic around an ROI, with the blocks that are known already."""
     from napari_pixel_embedding.core.blockwise.block_plan import Block
     from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
 
@@ -113,10 +113,10 @@ class Growth:
 def grow(
     engine: Engine, source: Source, roi: ROI, index: ClusterIndex, known: Mosaic | None
 ) -> Callable[[Report], Plan]:
-    """Give the work that makes all blocks around a field, one after another.
+    """Make the work that makes all blocks around an ROI, one after another.
 
-    It reports a :class:`Growth` whenever there is news. Blocks that memory does not bear any more
-    are given up.
+    It reports a :class:`Growth` as it proceeds. Known blocks that do not fit into memory any more
+    are dropped.
     """
 
     def work(report: Report) -> Plan:
@@ -139,7 +139,7 @@ def _within_block(report: Report, count: int, planned: Plan) -> Callable[[float]
 
 @dataclass(frozen=True, eq=False)
 class MosaicLabelsRequest:
-    """Everything that the labels around a field depend on.
+    """Everything that the labels around an ROI depend on.
 
     Parameters
     ----------
@@ -148,9 +148,9 @@ class MosaicLabelsRequest:
     whole_image : WholeImageCorrections
     roi : ROI
     fixed : (array or None, tuple)
-        Corrections of the field, as far as they show, and its single cuts.
+        Corrections of the ROI, as far as they are shown, and its local bandwidths.
     preview_is_over : bool
-        Whether a field of a coarse level gives way to the finest one.
+        Whether the blocks, at the finest level, replace an ROI of a coarse level.
     """
 
     mosaic: Mosaic
@@ -172,7 +172,7 @@ class MosaicLabelsRequest:
 
 
 def cut_mosaic(request: MosaicLabelsRequest) -> MosaicLabels:
-    """Cut all finished blocks, lay corrections over them, and leave room for the field."""
+    """Cut all finished blocks, lay corrections over them, and leave out the ROI."""
     roi, (corrections, local) = request.roi, request.fixed
     whole_image = request.whole_image
     if corrections is not None:

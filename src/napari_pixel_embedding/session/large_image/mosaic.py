@@ -1,4 +1,4 @@
-"""Around a field: the rest of a large image, block by block, and its labels."""
+"""The rest of a large image around its ROI: segmented block by block, and clustered."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 
 class MosaicFiller:
-    """The part of the controller that works on what is around a field.
+    """The part of the controller that segments a large image around its ROI.
 
-    The field is an image of its own to everything else. Here the blocks around it are made in the
-    background, cut again after the field has been, and what was fixed by hand in one field is
-    kept while another one is worked on.
+    All other parts treat the ROI as the whole image. This one makes the blocks around it in the
+    background and clusters them again whenever the ROI has been. It also keeps what was corrected
+    in one ROI while another one is worked on.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class MosaicFiller:
         session.events.labels.connect(self.update)
 
     def stop(self) -> bool:
-        """Make no more blocks; those there are stay. Says whether any were being made."""
+        """Make no more blocks; finished ones stay. Says whether any were being made."""
         stopped = self._fills.cancel()
         if stopped:
             session = self._session
@@ -73,7 +73,7 @@ class MosaicFiller:
         self.stop()
 
     def discard(self) -> None:
-        """Forget all blocks, and what was fixed by hand: the image is another one."""
+        """Forget all blocks and all corrections outside the ROI: they belong to another image."""
         self._forget_blocks()
         self._session.roi = self._session.whole_image = None
 
@@ -85,41 +85,41 @@ class MosaicFiller:
         session.filling, session.mosaic_status, session.mosaic_progress = False, "", 0.0
         session.mosaic = session.mosaic_labels = None
 
-    # --------------------------------------------------------------- what was fixed by hand
+    # --------------------------------------------------------------- corrections
 
     def reset(self) -> None:
-        """Forget the corrections elsewhere; single cuts stay."""
+        """Forget the corrections outside the ROI; bandwidths of single objects stay."""
         kept = self._session.whole_image
         if kept is not None:
-            empty = WholeImageCorrections.nothing(kept.corrections.shape)
+            empty = WholeImageCorrections.empty(kept.corrections.shape)
             self._session.whole_image = replace(kept, corrections=empty.corrections)
             self.update()
 
     def forget_places(self) -> None:
-        """Forget the single cuts elsewhere: they belong to another model."""
+        """Forget bandwidths of single objects outside the ROI: they belong to another model."""
         if self._session.whole_image is not None:
             self._session.whole_image = replace(self._session.whole_image, places=())
 
     def leave(self, roi: ROI | None, result: RunResult) -> None:
-        """Keep what was fixed in ``roi``, or in the whole image, while another is worked on."""
+        """Keep what was corrected in ``roi``, or in the whole image, while another is worked on."""
         session = self._session
         shape, frames = _extent(result)
-        kept = session.whole_image or WholeImageCorrections.nothing(shape)
+        kept = session.whole_image or WholeImageCorrections.empty(shape)
         if roi is not None or session.corrections is not None or any(session.local_bandwidths):
             parts = parts_of(roi, shape, frames)
             kept = kept.write(parts, session.corrections, session.local_bandwidths)
         session.whole_image = kept
 
     def enter(self, result: RunResult) -> tuple[NDArray[Any] | None, BandwidthsByFrame]:
-        """Give corrections and single cuts of the part of the image that a run worked on."""
+        """Return corrections and local bandwidths of the part of the image that a run worked on."""
         session = self._session
-        kept = session.whole_image or WholeImageCorrections.nothing(_extent(result)[0])
+        kept = session.whole_image or WholeImageCorrections.empty(_extent(result)[0])
         if result.roi is None:
             session.whole_image = None
         return kept.read(parts_of(result.roi, *_extent(result)))
 
     def all_corrections(self) -> NDArray[Any] | None:
-        """Give the corrections of the whole image as one array; None where there are none.
+        """Return the corrections of the whole image as one array; None where there are none.
 
         Raises
         ------
@@ -137,26 +137,26 @@ class MosaicFiller:
             raise ValueError(
                 f"Corrections of an image of shape {session.whole_shape} take {needed / 2**30:.1f} "
                 f"GiB as one file's pixels, found {memory / 2**30:.1f} GiB of memory to spare. "
-                "They are kept by themselves, part by part; close other programs to write them."
+                "They are saved part by part all the same; close other programs to write one file."
             )
         return kept.dense(session.whole_shape[0] if session.has_frames else None)
 
     def replace_corrections(self, corrections: NDArray[Any]) -> NDArray[Any] | None:
-        """Take corrections of the whole image, and give those of the field."""
+        """Take corrections of the whole image, and return those of the ROI."""
         session, roi, kept = self._session, self._session.roi, self._session.whole_image
         if roi is None or kept is None:
             return corrections
         shape = kept.corrections.shape
         frames = len(corrections) if session.has_frames else None
         parts = parts_of(None, shape, frames)
-        found = WholeImageCorrections.nothing(shape).write(parts, corrections, ())
+        found = WholeImageCorrections.empty(shape).write(parts, corrections, ())
         session.whole_image = replace(kept, corrections=found.corrections)
         return session.whole_image.read((roi,))[0]
 
     # ------------------------------------------------------------------------------ blocks
 
     def follow(self, result: RunResult) -> None:
-        """Make the blocks around the field of a run, going on with those that still hold."""
+        """Make the blocks around the ROI of a run; those that are still valid are kept."""
         source, roi = result.source, result.roi
         if source is None or roi is None:
             self._forget_blocks()
@@ -194,7 +194,7 @@ class MosaicFiller:
         session.mosaic_status = (
             f"The whole image is segmented, in {_blocks(count)}."
             if made == count
-            else f"{made:,} of {_blocks(count)} are segmented, as many as memory bears. "
+            else f"{made:,} of {_blocks(count)} are segmented, as many as fit into memory. "
             "Look elsewhere and run again to go on there."
         )
         self.update()
@@ -207,7 +207,7 @@ class MosaicFiller:
     # ------------------------------------------------------------------------------ labels
 
     def update(self, *_: Any) -> None:
-        """Cut the blocks as the session now says, if anything of it is news."""
+        """Cluster the blocks as the session now says, if anything has changed."""
         request = self._request()
         if request is not None and not request.is_answered_by(self._asked):
             self._asked = request

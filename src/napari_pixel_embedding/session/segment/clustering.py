@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Clustering:
-    """The part of the controller that makes labels and the curve under the slider.
+    """The part of the controller that makes the labels and the stability curve.
 
     One cut is made at a time, from the session as it is when the cut before has answered. Every
     answer is shown, so the picture follows a slider that moves faster than cuts are made.

@@ -22,12 +22,12 @@ BandwidthsByFrame = tuple[LocalBandwidths, ...]
 """Objects with a bandwidth of their own: one tuple for every frame."""
 
 Accepted = frozenset[tuple[int, int]]
-"""Objects that were looked at and found right: frame and id of each."""
+"""Objects that were accepted as they are: frame and id of each."""
 
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """What a user's hand has made of one image; its parts are as in ``Session``."""
+    """What was corrected by hand in one image; the fields are those of ``Session``."""
 
     corrections: NDArray[Any] | None
     local_bandwidths: BandwidthsByFrame
@@ -135,7 +135,7 @@ class History:
 
 
 def none_if_empty(corrections: NDArray[Any] | None) -> NDArray[Any] | None:
-    """Say "nothing is corrected" in one way only: None."""
+    """Return None for corrections that correct nothing."""
     if corrections is None or not (corrections != NOT_CORRECTED).any():
         return None
     return corrections

@@ -58,7 +58,7 @@ class ImageInput:
         return self.spacing[-ndim:]
 
     def part(self, axes: str, roi: ROI | None) -> ImageInput:
-        """Give a field of the image as an image of its own; all of it without one."""
+        """Return the image inside an ROI; the whole image without one."""
         if roi is None:
             return self
         region = image_region(axes, roi.box, roi.frame)
@@ -66,7 +66,7 @@ class ImageInput:
         return replace(self, data=data, spacing=self._spacing_in(roi), coarser=())
 
     def _spacing_in(self, roi: ROI) -> tuple[float, ...] | None:
-        """Size of a pixel of the field's level along the spatial axes."""
+        """Size of a pixel at the ROI's level along the spatial axes."""
         spacing = self.spatial_spacing(len(roi.factor))
         return spacing and tuple(s * f for s, f in zip(spacing, roi.factor, strict=True))
 

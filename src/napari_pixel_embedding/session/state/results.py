@@ -1,4 +1,4 @@
-"""What came of the work, as values."""
+"""Results of the work, as values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What a model makes of a field of the image: a label image, shape ([Z,] Y, X)."""
+    """What a model finds in a region of the image: a label image, shape ([Z,] Y, X)."""
 
     labels: NDArray[Any]
     region: ImageRegion
@@ -28,7 +28,7 @@ class Preview:
 
 @dataclass(frozen=True, eq=False)
 class PreviousAnnotations:
-    """What is left of earlier work on an image that is chosen again.
+    """Earlier annotations of an image that is chosen again.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class PreviousAnnotations:
     roi : ROI, optional
         The part of the image that all this is of.
     whole_image : WholeImageCorrections, optional
-        What was fixed by hand in other parts.
+        Corrections of other parts.
     """
 
     corrections: NDArray[Any] | None = None
@@ -61,7 +61,7 @@ class PreviousAnnotations:
 
 @dataclass(frozen=True, eq=False)
 class Recovery:
-    """What was found of an earlier session.
+    """Annotations from an earlier session that were found on disk.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Recovery:
 
     @property
     def description(self) -> str:
-        """Say in words what it is of: corrected objects, or background where something was."""
+        """Say in words what it holds: corrected objects, or corrected background."""
         if self.objects == 0:
             return "background that was fixed"
         return "1 object" if self.objects == 1 else f"{self.objects:,} objects"

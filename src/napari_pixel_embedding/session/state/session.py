@@ -58,7 +58,7 @@ _BY_IDENTITY = (
 
 @dataclass
 class Session:
-    """What the user wants, and what came of it.
+    """What the user wants, and the results.
 
     Only :class:`~napari_pixel_embedding.session.controller.SessionController` writes it. Arrays
     are replaced, never written into, and compared by identity; ``events`` has a signal for
@@ -88,14 +88,14 @@ class Session:
     corrections : array of int32, shape ([T,] [Z,] Y, X), optional
         Intention: −1 not corrected, 0 fixed background, k locked instance k.
     accepted : frozenset of (int, int)
-        Intention: frame and id of every object that was looked at and found right.
+        Intention: frame and id of every object that was accepted as it is.
     history : History
         What can be undone and redone.
     view : Viewport, optional
         Intention: what the user looks at, in pixels of the image; a run begins there when the
         image is too large for one piece.
     whole_image : WholeImageCorrections, optional
-        Intention: what was fixed by hand in parts of a large image that are not worked on now.
+        Intention: corrections of those parts of a large image that are not worked on now.
     colors_wanted : bool
         Intention: whether ``embedding_rgb`` is kept up to date.
     model : EmbeddingModel, optional
@@ -132,12 +132,12 @@ class Session:
         How far that is, 0 to 1, and in words.
     status, cut_status, edit_status, tuning_status : str
         One line each on what the run, the cut of single objects, the tools, and the
-        fine-tuning do or did last.
+        fine-tuning are doing or did last.
     autosave_beside : bool
-        Intention: whether corrections are saved beside the image rather than in a folder of
-        the user's.
+        Intention: whether corrections are saved beside the image rather than in the user's
+        folder.
     autosaved : float
-        When corrections were saved by themselves last, in seconds since 1970; 0 for not yet.
+        When corrections were saved last, in seconds since 1970; 0 for not yet.
     autosave_path : str
         The file they were saved in.
     recovery : Recovery, optional
@@ -153,7 +153,7 @@ class Session:
     tuning_report : TuningReport, optional
         What that model finds that its parent did not; before the first model, the parent alone.
     tuning_preview : Preview, optional
-        What that model makes of the field that was in view.
+        What that model finds in the region that was in view.
     interrupted_tuning : Interrupted, optional
         A fine-tuning that was ended from outside and can go on.
     """
@@ -219,7 +219,7 @@ class Session:
 
     @property
     def annotations(self) -> Annotations:
-        """What the user's hand has made of the image, as one value."""
+        """Everything that was corrected by hand, as one value."""
         return Annotations(self.corrections, self.local_bandwidths, self.accepted)
 
     @property
@@ -229,12 +229,12 @@ class Session:
 
     @property
     def worked_image(self) -> ImageInput | None:
-        """The image as far as the results are of it: all of it, or its field."""
+        """The part of the image that the results are of: all of it, or its ROI."""
         return None if self.image is None else self.image.part(self.axes, self.roi)
 
     @property
     def whole_shape(self) -> tuple[int, ...]:
-        """Shape of label images of the whole image, of which the results may be a field."""
+        """Shape of label images of the whole image; the results may be of an ROI of it."""
         if self.roi is None or self.image is None:
             return self.labels_shape
         sizes = zip(self.axes, self.image.shape, strict=True)

@@ -1,4 +1,4 @@
-"""What was fixed by hand in parts of a large image that are not worked on now."""
+"""Corrections of those parts of a large image that are not worked on now."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering.params import LocalBandwidth
 
 _CHUNK = 64
-"""Pixels of a coarse field, along each axis, that are spread over the finest level at once."""
+"""Pixels of an ROI at a coarse level, along each axis, that are upsampled at once."""
 
 
 @dataclass(frozen=True, eq=False)
 class WholeImageCorrections:
-    """Corrections and single cuts of a whole large image, in pixels of its finest level.
+    """Corrections and local bandwidths of a whole large image, in pixels of its finest level.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class WholeImageCorrections:
     places: tuple[tuple[int, LocalBandwidth], ...] = ()
 
     @classmethod
-    def nothing(cls, shape: Sequence[int]) -> WholeImageCorrections:
-        """Nothing was fixed yet in an image of ``shape`` ([Z,] Y, X)."""
+    def empty(cls, shape: Sequence[int]) -> WholeImageCorrections:
+        """Make the value for an image of ``shape`` ([Z,] Y, X) in which nothing is corrected."""
         return cls(SparseLabels(tuple(shape)))
 
     def write(
@@ -47,14 +47,14 @@ class WholeImageCorrections:
         corrections: NDArray[Any] | None,
         local: Sequence[Sequence[LocalBandwidth]],
     ) -> WholeImageCorrections:
-        """Keep what was fixed in parts of the image that are left.
+        """Replace what is kept of some parts of the image.
 
         Parameters
         ----------
         parts : sequence of ROI
             One for each frame.
         corrections : array of int, shape ([T,] [Z,] Y, X), optional
-            What the parts hold is all there is in them now.
+            Corrections of the parts; they replace all that is kept of them.
         local : sequence of sequence of LocalBandwidth
             For each frame, in its pixels.
         """
@@ -69,7 +69,7 @@ class WholeImageCorrections:
     def all_places(
         self, parts: Sequence[ROI], local: Sequence[Sequence[LocalBandwidth]]
     ) -> tuple[tuple[int, LocalBandwidth], ...]:
-        """Single cuts outside of parts of the image, and those of the parts."""
+        """Local bandwidths outside of parts of the image, and those of the parts."""
         places = self.places
         for part, own in zip(parts, local or ((),) * len(parts), strict=True):
             frame = part.frame or 0
@@ -80,7 +80,7 @@ class WholeImageCorrections:
     def read(
         self, parts: Sequence[ROI]
     ) -> tuple[NDArray[np.int32] | None, tuple[tuple[LocalBandwidth, ...], ...]]:
-        """Give what was fixed in parts of the image: corrections, if any, and single cuts.
+        """Return corrections, if there are any, and local bandwidths of parts of the image.
 
         Both are as in the session, with one part for each frame.
         """
@@ -91,7 +91,7 @@ class WholeImageCorrections:
         return (found[0] if parts[0].frame is None else np.stack(found)), local
 
     def dense(self, frames: int | None) -> NDArray[np.int32]:
-        """Give the corrections of all frames as one array, shape ([T,] [Z,] Y, X)."""
+        """Return the corrections of all frames as one array, shape ([T,] [Z,] Y, X)."""
         box = tuple(slice(0, n) for n in self.corrections.shape)
         read = [self.corrections.read(box, frame) for frame in range(frames or 1)]
         return read[0] if frames is None else np.stack(read)
@@ -122,7 +122,7 @@ class WholeImageCorrections:
 
 
 def parts_of(roi: ROI | None, shape: Sequence[int], frames: int | None) -> tuple[ROI, ...]:
-    """Parts of an image that its results are of: a field, or all of every frame."""
+    """Parts of an image that its results are of: an ROI, or all of every frame."""
     if roi is not None:
         return (roi,)
     ones, zeros = (1.0,) * len(shape), (0,) * len(shape)
@@ -145,7 +145,7 @@ def _chunks(changed: NDArray[np.bool_]) -> Iterator[Box]:
 def _finest_pixels(
     roi: ROI, chunk: Box, shape: Sequence[int]
 ) -> tuple[Box, tuple[NDArray[np.intp], ...]]:
-    """Box of the finest level under a chunk of a field, and the chunk's pixel over each of its."""
+    """Box at the finest level under a chunk of an ROI, and the chunk's pixel over each of its."""
     box, at = [], []
     for start, factor, part, size in zip(roi.start, roi.factor, chunk, shape, strict=True):
         pixels = np.arange(int((start + part.start) * factor), size)

@@ -68,7 +68,7 @@ def _follow(steps: Iterator[TrainProgress], report: Report) -> None:
 
 @dataclass(frozen=True, eq=False)
 class PreviewRequest:
-    """Everything that a look at a field of an image needs."""
+    """Everything that segmenting a region of an image needs."""
 
     model: EmbeddingModel
     image: ImageInput
@@ -80,7 +80,7 @@ class PreviewRequest:
 
 
 def preview(engine: Engine, request: PreviewRequest) -> Preview:
-    """Segment a field of the image."""
+    """Segment a region of the image."""
     labels = engine.segment_region(
         request.model,
         request.image.data,

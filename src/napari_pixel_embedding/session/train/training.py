@@ -1,4 +1,4 @@
-"""Training a model on a folder: what the user chose, what is there to learn from, how it goes."""
+"""Training a model on a folder: the user's choices, the data, the progress."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _BY_IDENTITY = ("plan", "steps", "worst_images")
 
 @dataclass
 class TrainingState:
-    """What is to be trained, and what came of it. Only :class:`TrainingRun` writes it.
+    """What is to be trained, and the results. Only :class:`TrainingRun` writes it.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ class TrainingState:
     problem : str
         Why there is no plan, where a folder was chosen.
     planning, running, judging : bool
-        Whether folders are looked at, a model is trained, the worst images are looked for.
+        Whether folders are inspected, a model is trained, the worst images are searched.
     progress : float
-        Finished fraction of looking at folders or for the worst images.
+        Finished fraction of inspecting folders or of searching the worst images.
     interrupted : int, optional
         Step at which an earlier training of the same output stopped.
     steps : tuple of TrainProgress
@@ -91,7 +91,7 @@ class TrainingState:
 
 
 class TrainingRun:
-    """Keeps a :class:`TrainingState`; what goes wrong is told in ``session.error``.
+    """Keeps a :class:`TrainingState`; errors go to ``session.error``.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class TrainingRun:
     # -------------------------------------------------------------------------- intentions
 
     def choose_folder(self, folder: PathLike) -> None:
-        """Choose the folder to learn from, and look at what it holds."""
+        """Choose the folder to learn from, and inspect it."""
         self.state.folder = str(folder)
         self._look()
 
@@ -125,7 +125,7 @@ class TrainingRun:
         self.change_recipe(data=replace(self.state.recipe.data, validation=chosen))
 
     def choose_output(self, path: PathLike) -> None:
-        """Choose the model file to write; take up the recipe of a training that was interrupted."""
+        """Choose the model file to write; load the recipe where its training was interrupted."""
         self._messages.clear()
         output = Path(path)
         if output.suffix != ".safetensors":
@@ -241,7 +241,7 @@ class TrainingRun:
         self._trainings.start(
             partial(train, self._engine, request),
             done=self._finish,
-            failed=self._broken_off,
+            failed=self._failed,
             progress=self._take_step,
         )
 
@@ -262,7 +262,7 @@ class TrainingRun:
     def _finish(self, _: None) -> None:
         self._end("Finished")
 
-    def _broken_off(self, error: Exception) -> None:
+    def _failed(self, error: Exception) -> None:
         self._end("Ended by an error")
         self._messages.fail("training", error)
 
@@ -291,14 +291,14 @@ class TrainingRun:
         self._judgements.start(
             work,
             done=self._take_worst_images,
-            failed=self._no_examples,
+            failed=self._search_failed,
             progress=self._show_progress,
         )
 
     def _take_worst_images(self, worst_images: tuple[ImageScore, ...]) -> None:
         self.state.judging, self.state.worst_images = False, worst_images
 
-    def _no_examples(self, error: Exception) -> None:
+    def _search_failed(self, error: Exception) -> None:
         self.state.judging = False
         self._messages.fail("looking for the worst images", error)
 
