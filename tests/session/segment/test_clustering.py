@@ -241,3 +241,54 @@ def test_a_method_that_is_missing_says_so_and_the_labels_stay(image):
     controller.clustering.set_method("mean_shift")
     assert controller.session.error is None
     np.testing.assert_array_equal(controller.session.labels, labels)
+
+
+def test_slider_changes_the_labels(ran):
+    ran.clustering.set_params(bandwidth=2.5)
+    assert ran.session.cluster_params.bandwidth == 2.5
+    assert np.unique(ran.session.labels).tolist() == [0, 1]
+    assert ran.session.object_count == 1
+
+
+def test_an_equal_value_emits_nothing(ran):
+    heard = []
+    ran.session.events.connect(heard.append)
+    ran.clustering.set_params(bandwidth=ran.session.cluster_params.bandwidth)
+    assert heard == []
+
+
+def test_a_bad_value_is_refused_in_words(ran):
+    params = ran.session.cluster_params
+    ran.clustering.set_params(bandwidth=-1)
+    assert ran.session.error == "bandwidth must be above 0, found -1."
+    assert ran.session.cluster_params is params
+    ran.clustering.set_params(width=3)
+    assert "width" in ran.session.error
+
+
+def test_slider_before_a_result_says_so(controller):
+    controller.clustering.set_params(bandwidth=1.5)
+    assert "Run first" in controller.session.error
+
+
+def test_a_moving_slider_queues_nothing_up_and_ends_at_its_last_value(waiting, queue):
+    for bandwidth in (1.2, 2.5, 1.4, 2.6):
+        waiting.clustering.set_params(bandwidth=bandwidth)
+    assert len(queue.jobs) == 1
+    queue.work()
+    queue.deliver()
+    assert waiting.session.object_count == 2  # 1.2 was worth showing
+    assert len(queue.jobs) == 1
+    queue.settle()
+    assert waiting.session.object_count == 1
+
+
+def test_parameters_stay_with_the_same_kind_of_model_and_reset_with_another(ran):
+    ran.clustering.set_params(bandwidth=2.5)
+    ran.set_model("sibling")
+    ran.run()
+    assert ran.session.cluster_params.bandwidth == 2.5
+    cosine = FakeModel(type(ran.session.model.config)(space="cosine"))
+    ran.set_model(cosine)
+    ran.run()
+    assert ran.session.cluster_params.bandwidth == 1.0

@@ -17,6 +17,7 @@ from napari_pixel_embedding.session import (
 )
 from napari_pixel_embedding.session.train.fine_tuning_jobs import TuneRequest, tune
 from tests.session.fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
+from tests.session.strokes import paint
 
 FIELD = ImageRegion(None, (slice(0, 3), slice(2, 7)))
 LEFT = Interrupted("a folder", ("two objects",), "fake", 50, 300)
@@ -248,3 +249,103 @@ def test_tuning_is_closed_when_it_is_stopped():
     with pytest.raises(RuntimeError):
         tune(fake_engine(fine_tune=steps), request, report)
     assert closed == [True]
+
+
+def test_tuning_reports_and_keeps_its_model_beside_the_parent(ran):
+    parent = ran.session.model
+    paint(ran, (0, 0), 7)
+    ran.fine_tuning.start(None)
+    assert [step.step for step in ran.session.training] == [1, 2, 3]
+    assert all(step.model is None for step in ran.session.training)
+    assert ran.session.tuned_model.config.name == "tuned"
+    assert ran.session.model is parent
+    assert not ran.session.tuning
+
+
+def test_use_runs_the_tuned_model_and_keeps_corrections(ran):
+    paint(ran, (0, 0), 7)
+    ran.fine_tuning.start(None)
+    ran.fine_tuning.use_model()
+    assert ran.session.model.config.name == "tuned"
+    assert ran.session.tuned_model is None
+    assert ran.session.labels[0, 0] == 7
+
+
+def test_discard_leaves_the_parent(ran):
+    paint(ran, (0, 0), 7)
+    ran.fine_tuning.start(None)
+    ran.fine_tuning.discard_model()
+    assert ran.session.tuned_model is None
+    assert ran.session.model.config.name == "fake"
+    ran.fine_tuning.use_model()
+    assert "No tuned model" in ran.session.error
+
+
+def test_stop_keeps_the_best_so_far(waiting, queue):
+    paint(waiting, (0, 0), 7)
+    queue.settle()
+    waiting.fine_tuning.start(None)
+    queue.work()
+    for _ in range(2):
+        queue.answers.popleft()()
+    waiting.fine_tuning.stop()
+    queue.settle()
+    assert len(waiting.session.training) == 2
+    assert waiting.session.tuned_model is not None
+    assert not waiting.session.tuning
+
+
+def test_tuning_twice_at_once_is_refused(waiting, queue):
+    paint(waiting, (0, 0), 7)
+    queue.settle()
+    waiting.fine_tuning.start(None)
+    waiting.fine_tuning.start(None)
+    assert "under way" in waiting.session.error
+    assert waiting.session.tuning
+
+
+def test_tuning_without_a_result_or_corrections_says_so(controller, ran):
+    ran.fine_tuning.start(None)
+    assert "at least one corrected object" in ran.session.error
+    fresh = SessionController(Session(), ImmediateExecutor(), fake_engine())
+    fresh.fine_tuning.start(None)
+    assert "Run a model first" in fresh.session.error
+
+
+def test_an_error_in_tuning_keeps_the_model(image):
+    def broken(*args, **kwargs):
+        raise ValueError("crop must be from 32 to 1024, found 1.")
+        yield
+
+    controller = SessionController(Session(), ImmediateExecutor(), fake_engine(fine_tune=broken))
+    controller.set_image(image)
+    controller.set_model("fake")
+    controller.run()
+    paint(controller, (0, 0), 7)
+    controller.fine_tuning.start(None)
+    assert controller.session.error.startswith("crop must be")
+    assert controller.session.model.config.name == "fake"
+    assert not controller.session.tuning
+
+
+def test_save_prefers_the_tuned_model(ran):
+    saved = {}
+    controller = SessionController(
+        ran.session,
+        ImmediateExecutor(),
+        fake_engine(save_model=lambda model, path: saved.update({path: model.config.name})),
+    )
+    controller.fine_tuning.save_model("a")
+    paint(controller, (0, 0), 7)
+    controller.fine_tuning.start(None)
+    controller.fine_tuning.save_model("b")
+    assert saved == {"a": "fake", "b": "tuned"}
+
+
+def test_save_errors_are_said(ran):
+    def full(model, path):
+        raise OSError(28, "No space left on device")
+
+    controller = SessionController(ran.session, ImmediateExecutor(), fake_engine(save_model=full))
+    assert not controller.fine_tuning.save_model("a")
+    assert "No space left" in ran.session.error
