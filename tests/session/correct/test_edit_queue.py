@@ -143,6 +143,7 @@ def test_fast_clicks_each_act_on_what_the_one_before_left(waiting, queue):
 
 def test_a_stroke_during_an_edit_loses_neither(waiting, queue):
     waiting.edits.start(edits.delete(0, middle(0)))
+    waiting.edits.start(edits.lock(0, middle(1)))
     queue.work()  # done, but the answer is on its way
     before = waiting.session.labels
     after = before.copy()
@@ -151,7 +152,8 @@ def test_a_stroke_during_an_edit_loses_neither(waiting, queue):
     queue.settle()
     assert waiting.session.labels[0, 0] == 77
     assert at(waiting, 0) == 0
-    assert len(waiting.session.history.past) == 2
+    titles = [step.title for step in waiting.session.history.past]
+    assert titles == ["stroke", "delete", "accept"]
 
 
 def test_edits_that_wait_are_dropped_with_the_image(waiting, queue):

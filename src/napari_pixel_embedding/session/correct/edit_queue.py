@@ -74,11 +74,8 @@ class EditQueue:
         self.cancel()
         self._session.events.labels.disconnect(self._follow_labels)
 
-    def _follow_labels(self, labels: Any) -> None:
-        if labels is None:
-            self.cancel()
-        else:
-            self._queue.resume()
+    def _follow_labels(self, *_: Any) -> None:
+        self._queue.resume()
 
     def _put(self, edit: edits.Edit, first: bool = False) -> None:
         self._queue.start_prepared(
