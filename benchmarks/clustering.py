@@ -4,7 +4,8 @@
 
 Times are CPU time of one thread. The floor of a cut is one pass over the labels: a look-up a
 pixel. sklearn runs in the same process on the same foreground pixels, a minute at 256²;
-``--quick`` gives it 128².
+``--quick`` gives it 128². It comes with ``pip install 'napari-pixel-embedding[bench]'``; without
+it nothing is measured.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import sys
 import threading
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numba
@@ -152,11 +155,8 @@ def _extra_memory(size: int, diameter: float, seeds: bool) -> float:
 
 def report_peer(size: int, diameter: float = 16) -> None:
     """Print how much faster build and cut are than sklearn's mean shift."""
-    try:
-        from sklearn.cluster import MeanShift
-    except ImportError:
-        print("sklearn is not installed: no comparison")
-        return
+    from sklearn.cluster import MeanShift
+
     emap = synthetic(size, diameter, seeds=False)
     vectors = emap.embedding[:, emap.foreground > 0.5].T
     start = time.thread_time()
@@ -175,10 +175,20 @@ def report_peer(size: int, diameter: float = 16) -> None:
     )
 
 
+def check_peer() -> None:
+    """Stop before anything is measured where the peer is missing."""
+    if find_spec("sklearn") is None:
+        sys.exit(
+            "expected scikit-learn, the peer of this benchmark, found none: "
+            "pip install 'napari-pixel-embedding[bench]'"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a smaller image for sklearn")
     quick = parser.parse_args().quick
+    check_peer()
     report_build(1024, 40, seeds=False, goal=" (goal 0.15)")
     report_build(1024, 40, seeds=True, goal=" (goal 0.15)")
     report_build(1024, 12, seeds=True)
