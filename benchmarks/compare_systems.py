@@ -5,7 +5,8 @@
 DATA is what the recipes take: for the committed ones a folder with ``index.csv``, ``train/`` and
 ``dev/``, the latter two with ``images/`` and ``masks/``. Models are kept in FOLDER under their
 recipe's name; an interrupted run goes on where it stopped, and a finished one is only scored. The
-bandwidth of each row is the best of seven on training images; ``dev`` gives the scores alone.
+bandwidth of each row is the best of seven on training images; ``dev`` gives the scores alone. One
+that is marked *end* is the largest or smallest that was tried, so that the best may lie beyond.
 
 With ``--recipes benchmarks/recipes/ablations/*.toml`` the table is that of the ablations.
 """
@@ -34,14 +35,14 @@ from napari_pixel_embedding import (
 from napari_pixel_embedding.cli.console import follow, print_line
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
-from napari_pixel_embedding.core.datasets.annotated import read_pairs, spread
+from napari_pixel_embedding.core.datasets.annotated import read_pairs, sample_evenly
 from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
 from napari_pixel_embedding.core.training.train_folder import choose_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_pixel_embedding import EmbeddingMap, EmbeddingModel, Recipe
+    from napari_pixel_embedding import EmbeddingMap, EmbeddingModel, ModelConfig, Recipe
 
     Cut = Callable[[ClusterParams], np.ndarray]
 
@@ -64,7 +65,15 @@ class Row:
 
     name: str
     bandwidth: float
+    at_the_end: bool
     scores: Scores
+
+    @property
+    def cells(self) -> str:
+        """Cells of a table in Markdown."""
+        s, end = self.scores, " (end)" if self.at_the_end else ""
+        values = (s.ap50, s.ap75, s.ap, s.sbd, s.dic, s.seconds)
+        return " | ".join([self.name, f"{self.bandwidth:.2f}{end}", *(f"{v:.3f}" for v in values)])
 
 
 def main() -> None:
@@ -126,8 +135,11 @@ def scored(model: EmbeddingModel, recipe: Recipe, options: argparse.Namespace) -
             **how,
         )
         title = f"{recipe.name}, {variant}" if variant else recipe.name
-        rows.append(Row(title, params.bandwidth, scores))
-        print_line(f"{title}: AP@0.5 {scores.ap50:.3f} at bandwidth {params.bandwidth:.2f}")
+        tried = tried_bandwidths(model.config)
+        at_the_end = params.bandwidth in (tried[0], tried[-1])
+        rows.append(Row(title, params.bandwidth, at_the_end, scores))
+        end = ", the end of the range" if at_the_end else ""
+        print_line(f"{title}: AP@0.5 {scores.ap50:.3f} at bandwidth {params.bandwidth:.2f}{end}")
     return rows
 
 
@@ -137,17 +149,22 @@ def best_params(
     """Choose the bandwidth by the mean AP on some images that were learnt from, in one view."""
     usual = model.config.cluster_params()
     pairs = choose_pairs(data / recipe.data.folder, names=recipe.data.names(data), hold_back=0)
-    read = read_pairs(spread(pairs.train, _TUNED_ON), model.config)
+    read = read_pairs(sample_evenly(pairs.train, _TUNED_ON), model.config)
     maps = [predict_embedding(model, image, axes=read.axes) for image in read.images]
     cuts = [_cut_of(emap, how) for emap in maps]
-    low, high = bandwidth_range(model.config.space, model.config.delta_var)
-    tried = [replace(usual, bandwidth=float(b)) for b in np.geomspace(low, high, _BANDWIDTHS)]
+    tried = [replace(usual, bandwidth=b) for b in tried_bandwidths(model.config)]
 
     def quality(params: ClusterParams) -> float:
         found = [cut(params) for cut in cuts]
         return float(np.mean(average_precision(read.labels, found, IOU_THRESHOLDS)))
 
     return max(tried, key=quality)
+
+
+def tried_bandwidths(config: ModelConfig) -> list[float]:
+    """Bandwidths over the whole range of the slider, its ends included."""
+    ends = bandwidth_range(config.space, config.delta_var)
+    return [float(b) for b in np.geomspace(*ends, _BANDWIDTHS)]
 
 
 def _cut_of(emap: EmbeddingMap, how: dict[str, Any]) -> Cut:
@@ -163,10 +180,7 @@ def print_table(rows: list[Row]) -> None:
     print(f"| system | bandwidth | {' | '.join(_COLUMNS)} |")
     print(f"|---|{'---:|' * (1 + len(_COLUMNS))}")
     for row in rows:
-        s = row.scores
-        values = (s.ap50, s.ap75, s.ap, s.sbd, s.dic, s.seconds)
-        cells = " | ".join(f"{value:.3f}" for value in values)
-        print(f"| {row.name} | {row.bandwidth:.2f} | {cells} |")
+        print(f"| {row.cells} |")
 
 
 if __name__ == "__main__":
