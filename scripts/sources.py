@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from napari_pixel_embedding import SyntheticConfig, prepare_samples, segment, synthetic_image
-from napari_pixel_embedding.core.datasets.pairs import find_pairs, names_where
+from napari_pixel_embedding import SyntheticConfig, prepare_samples, synthetic_image
+from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.inference.normalisation import normalise
 from napari_pixel_embedding.core.inference.object_scale import (
     resample,
@@ -24,64 +25,97 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding import EmbeddingModel, ModelConfig
+    from napari_pixel_embedding import ModelConfig
+    from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.training.targets import Sample
 
+Part = Literal["choose", "score"]
+"""Images that the cluster parameters are chosen on, and images that give the scores alone."""
 
-class Segmented(NamedTuple):
-    """Label images that are right, and those that a model found."""
 
-    truth: list[NDArray[Any]]
-    found: list[NDArray[Any]]
+class Example(NamedTuple):
+    """An image with its label image, and what ``predict_embedding`` is to know about it."""
+
+    image: NDArray[Any]
+    labels: NDArray[Any]
+    options: dict[str, Any]
 
 
 class Source(Protocol):
-    """Images with label images, of which some are learnt from and others give the scores."""
+    """Images with label images: some to learn from, some to choose by, some for the scores."""
 
-    folder: str
+    @property
+    def folder(self) -> str:
+        """What the model's provenance calls it."""
 
-    def samples(self, data: Path, config: ModelConfig) -> list[Sample]:
-        """Read what is learnt from, each as often as it counts."""
+    def samples(self, data: Path, config: ModelConfig, everything: bool = False) -> list[Sample]:
+        """Read what is learnt from, each as often as it counts.
 
-    def segmented(self, data: Path, model: EmbeddingModel) -> Segmented:
-        """Segment the images that were held back."""
+        With ``everything`` that includes the images which the parameters are chosen on.
+        """
+
+    def examples(self, data: Path, config: ModelConfig, part: Part) -> list[Example]:
+        """Read the images that parameters are chosen on, or those that give the scores."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """A folder with ``train`` and ``dev``: which images, how large their objects are, how often."""
+    """A folder with ``train`` and ``dev``: which images, how large their objects are, how often.
+
+    ``dev`` gives the scores. Every ``hold_back``-th group of ``train`` is held back to choose the
+    cluster parameters on. Tiles of one field are one group, by the column ``group`` of
+    ``index.csv``; without that file each image is a group.
+    """
 
     folder: str
     kinds: tuple[str, ...] = ()
     diameter: float | None = None
     times: int = 1
+    hold_back: int = 10
 
-    def samples(self, data: Path, config: ModelConfig) -> list[Sample]:
+    def samples(self, data: Path, config: ModelConfig, everything: bool = False) -> list[Sample]:
         """Read what is learnt from."""
-        images, labels = self._read(data, "train")
+        pairs = self._pairs(data, "train")
+        if not everything:
+            held_back = self._held_back(data, pairs)
+            pairs = [pair for pair in pairs if pair not in held_back]
+        images = [read_image(pair.image).data for pair in pairs]
+        labels = [read_labels(pair.mask).data for pair in pairs]
         return prepare_samples(images, labels, config, diameter=self.diameter) * self.times
 
-    def segmented(self, data: Path, model: EmbeddingModel) -> Segmented:
-        """Segment what was held back."""
-        images, truth = self._read(data, "dev")
-        diameter = self.diameter if model.config.image_diameter is None else None
-        return Segmented(truth, [segment(image, model, diameter=diameter) for image in images])
+    def examples(self, data: Path, config: ModelConfig, part: Part) -> list[Example]:
+        """Read the groups of ``train`` that were held back, or ``dev``."""
+        pairs = self._pairs(data, "dev" if part == "score" else "train")
+        if part == "choose":
+            pairs = self._held_back(data, pairs)
+        known = {"diameter": self.diameter if config.image_diameter is None else None}
+        return [Example(read_image(i).data, read_labels(m).data, known) for i, m in pairs]
 
-    def _read(self, data: Path, split: str) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
-        folder = data / self.folder
-        found = find_pairs(folder / split)
-        if self.kinds:
-            index = folder / "index.csv"
-            names = {n for kind in self.kinds for n in names_where(index, {"type": kind})}
-            found = [pair for pair in found if pair.image.stem in names]
-        images = [read_image(pair.image).data for pair in found]
-        return images, [read_labels(pair.mask).data for pair in found]
+    def _pairs(self, data: Path, split: str) -> list[Pair]:
+        pairs, rows = find_pairs(data / self.folder / split), self._rows(data)
+        if not self.kinds:
+            return pairs
+        return [pair for pair in pairs if rows[pair.image.stem]["type"] in self.kinds]
+
+    def _held_back(self, data: Path, pairs: list[Pair]) -> list[Pair]:
+        rows = self._rows(data)
+        groups = [rows.get(p.image.stem, {}).get("group", p.image.stem) for p in pairs]
+        chosen = set(list(dict.fromkeys(groups))[:: self.hold_back])
+        return [pair for pair, group in zip(pairs, groups, strict=True) if group in chosen]
+
+    def _rows(self, data: Path) -> dict[str, dict[str, str]]:
+        index = data / self.folder / "index.csv"
+        if not index.exists():
+            return {}
+        with index.open(encoding="utf-8", newline="") as file:
+            return {row["name"]: row for row in csv.DictReader(file)}
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A single annotated volume (Z, Y, X): the last third along Y is held back.
+    """A single annotated volume (Z, Y, X): the last third along Y gives the scores.
 
+    The rest is too small to be divided: it is learnt from, and the parameters are chosen on it.
     ``diameter`` is that of a typical object in pixels along Y and X; ``planes_apart`` the distance
     of two planes in pixels.
     """
@@ -96,51 +130,51 @@ class Volume:
         """Size of a pixel along each axis, in pixels along X."""
         return (self.planes_apart, 1.0, 1.0)
 
-    def samples(self, data: Path, config: ModelConfig) -> list[Sample]:
+    def samples(self, data: Path, config: ModelConfig, everything: bool = False) -> list[Sample]:
         """Read what is learnt from."""
-        image, labels = self._read(data)
-        cut = self._held_back_from(labels)
+        image, labels = self._read(data, "choose")
         zoom = zoom_for(config, self.diameter, self.spacing)
-        shape = zoomed_shape(labels[:, :cut].shape, zoom)
-        pixels = resample(normalise(image[None, :, :cut], config.percentiles), shape)
-        return [prepare_sample(pixels, resample_labels(labels[:, :cut], shape))] * self.times
+        shape = zoomed_shape(labels.shape, zoom)
+        pixels = resample(normalise(image[None], config.percentiles), shape)
+        return [prepare_sample(pixels, resample_labels(labels, shape))] * self.times
 
-    def segmented(self, data: Path, model: EmbeddingModel) -> Segmented:
-        """Segment what was held back."""
-        image, labels = self._read(data)
-        cut = self._held_back_from(labels)
-        known = {"diameter": self.diameter, "spacing": self.spacing}
-        return Segmented([labels[:, cut:]], [segment(image[:, cut:], model, axes="ZYX", **known)])
+    def examples(self, data: Path, config: ModelConfig, part: Part) -> list[Example]:
+        """Read what is learnt from, or what gives the scores."""
+        image, labels = self._read(data, part)
+        known = {"axes": "ZYX", "diameter": self.diameter, "spacing": self.spacing}
+        return [Example(image, labels, known)]
 
-    def _read(self, data: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _read(self, data: Path, part: Part) -> tuple[NDArray[Any], NDArray[Any]]:
         (pair,) = find_pairs(data / self.folder)
-        return read_image(pair.image).data, read_labels(pair.mask).data.astype(np.int32)
-
-    @staticmethod
-    def _held_back_from(labels: NDArray[Any]) -> int:
-        return labels.shape[1] - labels.shape[1] // 3
+        image, labels = read_image(pair.image).data, read_labels(pair.mask).data.astype(np.int32)
+        cut = labels.shape[1] - labels.shape[1] // 3
+        rows = slice(cut, None) if part == "score" else slice(cut)
+        return image[:, rows], labels[:, rows]
 
 
 @dataclass(frozen=True)
 class DrawnVolumes:
-    """Volumes of touching ellipsoids, from clear to very noisy; others are drawn for the scores."""
+    """Volumes of touching ellipsoids, from clear to very noisy; as many more for each other part.
+
+    ``number`` are learnt from; ``more`` others give the scores, and ``more`` again the parameters.
+    """
 
     number: int
-    held_back: int
+    more: int
     shape: tuple[int, int, int] = (64, 80, 80)
     folder: str = "drawn ellipsoids"
 
-    def samples(self, data: Path, config: ModelConfig) -> list[Sample]:
-        """Read what is learnt from."""
+    def samples(self, data: Path, config: ModelConfig, everything: bool = False) -> list[Sample]:
+        """Draw what is learnt from."""
         drawn = [self._draw(seed) for seed in range(self.number)]
         images, labels = zip(*drawn, strict=True)
         return prepare_samples(images, labels, config, axes="ZYX")
 
-    def segmented(self, data: Path, model: EmbeddingModel) -> Segmented:
-        """Segment what was held back."""
-        drawn = [self._draw(self.number + seed) for seed in range(self.held_back)]
-        truth = [labels for _, labels in drawn]
-        return Segmented(truth, [segment(image, model, axes="ZYX") for image, _ in drawn])
+    def examples(self, data: Path, config: ModelConfig, part: Part) -> list[Example]:
+        """Draw others."""
+        first = self.number + (self.more if part == "choose" else 0)
+        drawn = [self._draw(first + seed) for seed in range(self.more)]
+        return [Example(image, labels, {"axes": "ZYX"}) for image, labels in drawn]
 
     def _draw(self, seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
         rng = np.random.default_rng(seed)

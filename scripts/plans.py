@@ -1,0 +1,223 @@
+"""How each bundled model is made: what it learns from, in which steps, and what its card says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sources import DrawnVolumes, Pairs, Volume
+
+from napari_pixel_embedding import TrainConfig
+from napari_pixel_embedding.core.training.config import Augmentation
+
+if TYPE_CHECKING:
+    from sources import Source
+
+PHASE_DIAMETER = 60.0
+"""Typical diameter of the cells in usiigaci_phase, in pixels."""
+
+
+FLUO = Pairs("dsb2018", ("fluo",))
+TISSUE = Pairs("dsb2018", ("purple", "purple_white"), times=3)
+BRIGHT = Pairs("dsb2018", ("grey_bright",), times=3)
+PHASE = Pairs("usiigaci_phase", diameter=PHASE_DIAMETER, times=7, hold_back=4)
+PLANT = Volume("gonuclear3d_mini", diameter=19.0, times=16)
+EMBRYO = Volume("qcanet_embryo3d", diameter=21.0, planes_apart=2.18, times=8)
+SYNTHETIC = Volume("stardist_synth3d", diameter=11.3, times=8)
+DRAWN = DrawnVolumes(number=24, more=4)
+
+
+class Start(NamedTuple):
+    """The model that a plan goes on from, after how many of its stages; None for all of them."""
+
+    name: str
+    stages: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a bundled model is trained.
+
+    Parameters
+    ----------
+    sources : tuple of Source
+        What is learnt from.
+    stages : tuple of TrainConfig
+        One training after the other, each with a learning rate that falls to a hundredth.
+    config : dict
+        Fields of the finished model's configuration.
+    scored : dict of str to tuple of Source
+        What the card reports scores on.
+    chosen_on : tuple of Source
+        What the cluster parameters are chosen on: the part of it that is held back.
+    apart : bool
+        Whether that part is not learnt from.
+    card : str
+        Text of the card, before the scores.
+    scores_on : str
+        What the scores are of.
+    start : Start, optional
+        The model to go on from; one of a single channel is widened to three.
+    network : dict
+        Fields of an untrained model's configuration.
+    """
+
+    sources: tuple[Source, ...]
+    stages: tuple[TrainConfig, ...]
+    config: dict[str, Any]
+    scored: dict[str, tuple[Source, ...]]
+    chosen_on: tuple[Source, ...]
+    card: str
+    scores_on: str
+    apart: bool = True
+    start: Start | None = None
+    network: dict[str, Any] = field(default_factory=dict)
+
+
+_DEV = """\
+Scores on images that were not trained on: of nuclei none a tile of a field that has tiles among the
+training images, of phase contrast other images of the set, perhaps of the same cultures.
+"""
+
+
+_STAINS = Augmentation(color=0.12)
+_NOISY = Augmentation(noise=0.3, gamma=0.4)
+_BBBC038 = (
+    "BBBC038v1 (2018 Data Science Bowl; Caicedo et\n"
+    "  al., Nature Methods 16, 1247–1253, 2019) with masks corrected by the community; CC0"
+)
+_USIIGACI = (
+    "Usiigaci (Tsai et al., SoftwareX 9, 230–237, 2019; MIT,\n"
+    "  © 2018 OIST, its notice stands in sample_data/README.md)"
+)
+_SYSTEM = """\
+- **System**: Euclidean discriminative embedding (De Brabandere et al., 2017), 8 components,
+  hinged between neighbours only; position is added to two of the components.
+- **Network**: U-Net, 1.95 M parameters."""
+
+_THIRDS = """\
+Scores on what was not trained on: the last third along Y of each real volume, which borders on the
+rest and holds 31, 2 and 25 objects or parts of objects, and four more drawn volumes. The cluster
+parameters were chosen on the parts of the real volumes that were trained on, which are too small to
+be divided again, and on another four drawn ones.
+"""
+
+PLANS = {
+    "nuclei-fluo": Plan(
+        sources=(FLUO,),
+        stages=(
+            TrainConfig(steps=5000),
+            TrainConfig(steps=4500, warmup=0.0),
+            TrainConfig(steps=2500, warmup=0.0, learning_rate=7e-4, seed=1),
+        ),
+        config={
+            "object_diameter": 20.0,
+            "description": "Nuclei in 2-D fluorescence images of one channel.",
+            "licence": "CC0-1.0",
+        },
+        scored={"fluorescence": (FLUO,)},
+        chosen_on=(FLUO,),
+        scores_on=_DEV,
+        card=f"""Nuclei in two-dimensional fluorescence images of one channel, touching or not.
+
+{_SYSTEM}
+- **Trained on**: fluorescence images of {_BBBC038}.
+
+Intended for counting, measuring and correcting by hand, not for diagnosis. It has not seen bright
+field, phase contrast, stained tissue or stacks: fine-tune it for those, and check by eye.
+""",
+    ),
+    "generic": Plan(
+        start=Start("nuclei-fluo", stages=1),
+        sources=(FLUO, TISSUE, BRIGHT, PHASE),
+        stages=(
+            TrainConfig(steps=4000, warmup=0.0),
+            TrainConfig(steps=4500, warmup=0.0, augmentation=_STAINS),
+            TrainConfig(steps=2000, warmup=0.0, augmentation=_STAINS, learning_rate=7e-4),
+        ),
+        config={
+            "object_diameter": 20.0,
+            "description": "Nuclei and cells of many kinds, grey or RGB; to be tuned on anything.",
+            "licence": "CC0-1.0 AND MIT",
+        },
+        scored={
+            "all nuclei": (FLUO, TISSUE, BRIGHT),
+            "fluorescence": (FLUO,),
+            "stained tissue": (TISSUE,),
+            "bright field": (BRIGHT,),
+            "cells in phase contrast, diameter given": (PHASE,),
+        },
+        chosen_on=(FLUO, TISSUE, BRIGHT),
+        scores_on=_DEV,
+        card=f"""Nuclei in fluorescence, bright field and stained tissue, and cells in phase
+contrast, grey or RGB.
+
+{_SYSTEM}
+- **Trained on**: images of all kinds of {_BBBC038};
+  phase contrast of {_USIIGACI},
+  resampled to a third. It goes on from the first 5000 steps of `nuclei-fluo`.
+
+Intended as the start for fine-tuning on anything with dense, roundish objects, and for a first
+look. Name the diameter of the objects (or measure it) where it is far from 20 pixels. It is weakest
+on stained tissue, has not seen stacks or electron micrographs, and is not for diagnosis.
+""",
+    ),
+    "cells-phase": Plan(
+        start=Start("generic"),
+        sources=(PHASE,),
+        stages=(TrainConfig(steps=1000, learning_rate=5e-4, warmup=0.0),),
+        config={
+            "object_diameter": 20.0,
+            "image_diameter": PHASE_DIAMETER,
+            "description": "Cells in phase contrast, of irregular shape, touching.",
+            "licence": "CC0-1.0 AND MIT",
+        },
+        scored={"cells in phase contrast": (PHASE,)},
+        chosen_on=(PHASE,),
+        scores_on=_DEV,
+        card=f"""Irregular, touching cells in phase contrast.
+
+{_SYSTEM}
+- **Trained on**: 14 images of {_USIIGACI}.
+  It goes on from `generic`.
+
+Images are resampled from cells of 60 to cells of 20 pixels; name the diameter where yours differ.
+It knows one microscope: correct a few cells and fine-tune it for others.
+""",
+    ),
+    "volume": Plan(
+        sources=(PLANT, EMBRYO, SYNTHETIC, DRAWN),
+        network={"axes": "ZYX", "stem_stride": 2, "depth": 3, "pixel_size": (1.0, 1.0, 1.0)},
+        stages=(TrainConfig(steps=4000, crop=48, augmentation=_NOISY),),
+        config={
+            "object_diameter": 16.0,
+            "description": "Nuclei in 3-D fluorescence images of one channel; a start for tuning.",
+            "licence": "CC0-1.0 AND MIT AND BSD-3-Clause",
+        },
+        scored={
+            "plant ovule, confocal, very noisy": (PLANT,),
+            "mouse embryo, 8 cells": (EMBRYO,),
+            "synthetic nuclei of StarDist": (SYNTHETIC,),
+            "drawn ellipsoids": (DRAWN,),
+        },
+        chosen_on=(PLANT, EMBRYO, SYNTHETIC, DRAWN),
+        apart=False,
+        scores_on=_THIRDS,
+        card="""Nuclei in three-dimensional fluorescence images of one channel.
+
+- **System**: Euclidean discriminative embedding (De Brabandere et al., 2017), 8 components,
+  hinged between neighbours only; position is added to three of the components.
+- **Network**: 3-D U-Net that works at half resolution (stem of stride 2), 1.43 M parameters.
+- **Trained on**: two thirds each of three small volumes, and 24 drawn ones.
+  GoNuclear, Arabidopsis ovule (Vijayan et al., Development, 2024; MIT, EMBL);
+  QCANet, mouse embryo (Tokuoka et al., npj Syst. Biol. Appl. 6, 32, 2020; MIT,
+  Funahashi Lab.); the synthetic volume that comes with StarDist (BSD-3-Clause).
+
+A start for fine-tuning on nuclei in volumes, and for a first look. It has learnt from 39 real
+nuclei, where `nuclei-fluo` has learnt from thousands: expect to correct and to tune. Name the
+diameter of the nuclei along Y and X in pixels, and the spacing of the planes: it sees 16 pixels and
+isotropic voxels. It does not know membranes, electron micrographs or more than one channel, and is
+not for diagnosis.
+""",
+    ),
+}
