@@ -5,13 +5,14 @@ cli → workflows → batch → core ← session ← _napari
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from scripts.code_figures import Graph, file_graph, floors, imported, in_circles, room_graph
 
 PACKAGE = "napari_pixel_embedding"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
@@ -29,19 +30,6 @@ FORBIDDEN = {
 MOST_FILES = 16
 """In one folder: more is a list, not a map."""
 FILES = sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))
-
-
-def imported(source: str, package: str) -> set[str]:
-    """Every module that a source file imports, absolute, wherever the statement stands."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            start = package.split(".")[: 1 - node.level or None] if node.level else []
-            base = ".".join([*start, *([node.module] if node.module else [])])
-            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
-    return names
 
 
 def broken(names: set[str], part: str) -> set[str]:
@@ -115,80 +103,36 @@ def test_import_loads_nothing_heavy(statement: str, absent: set[str]) -> None:
     assert loaded_after(statement) & absent == set()
 
 
-Graph = dict[str, set[str]]
-
-
-def module_of(file: Path) -> str:
-    """Dotted name below the package; that of a folder for its ``__init__``."""
-    parts = file.with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def file_graph() -> Graph:
-    """Which file imports which, imports that only type checkers see included."""
-    modules = {module_of(file) for file in FILES} - {""}
-    graph: Graph = {}
-    for file in FILES:
-        package = ".".join((PACKAGE, *file.parts[:-1]))
-        names = imported((SOURCE / file).read_text(encoding="utf-8"), package)
-        inside = {name.removeprefix(f"{PACKAGE}.") for name in names}
-        # "from folder import file" also names the folder, whose __init__ is not what is meant
-        found = {
-            name
-            for name in inside & modules
-            if not any(m != name and m.startswith(f"{name}.") and m in inside for m in modules)
-        }
-        graph[module_of(file)] = found - {module_of(file)}
-    return graph
-
-
-def folder_graph(files: Graph) -> Graph:
-    """The same between rooms: second-level folders, and files that lie directly in a part."""
-    graph: Graph = {}
-    for name, targets in files.items():
-        graph.setdefault(room_of(name), set()).update(room_of(target) for target in targets)
-    return {room: targets - {room} for room, targets in graph.items()}
-
-
-def room_of(module: str) -> str:
-    parts = module.split(".")
-    return ".".join(parts[:2])
-
-
-def circle(graph: Graph) -> list[str]:
-    """Names that lead to each other in a circle; empty where there is none."""
-    left = {name: set(targets) & graph.keys() for name, targets in graph.items()}
-    while ready := {name for name, targets in left.items() if not targets & left.keys()}:
-        left = {name: targets for name, targets in left.items() if name not in ready}
-    return sorted(left)
-
-
 def test_no_files_import_each_other_in_a_circle() -> None:
-    assert circle(file_graph()) == []
+    assert in_circles(file_graph(SOURCE)) == []
 
 
 def test_no_folders_import_each_other_in_a_circle() -> None:
     """Without a circle every folder stands above all that it imports."""
-    assert circle(folder_graph(file_graph())) == []
+    assert in_circles(room_graph(file_graph(SOURCE))) == []
 
 
 @pytest.mark.parametrize(
     ("graph", "expected"),
     [
         ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
-        ({"a": {"b"}, "b": {"a"}, "c": {"a"}, "d": set()}, ["a", "b", "c"]),
+        ({"a": {"b"}, "b": {"a"}, "c": {"a"}, "d": set()}, ["a", "b"]),
         ({"a": {"whole_image"}}, []),
     ],
 )
 def test_circles_are_seen(graph: Graph, expected: list[str]) -> None:
-    assert circle(graph) == expected
+    assert in_circles(graph) == expected
+
+
+def test_floors_are_the_longest_chain() -> None:
+    assert floors({"a": {"b", "d"}, "b": {"c"}, "c": {"d"}, "d": set(), "e": {"d"}}) == 4
 
 
 def test_the_graph_knows_what_is_imported() -> None:
-    graph = file_graph()
+    graph = file_graph(SOURCE)
     assert "core.model.config" in graph["core.model.model_file"]
     assert "session.state.session" in graph["session.undo"], "an import for type checkers alone"
-    assert "core.clustering" in folder_graph(graph)["core.inference"]
+    assert "core.clustering" in room_graph(graph)["core.inference"]
 
 
 @pytest.mark.parametrize("folder", sorted({file.parent for file in FILES}), ids=str)
