@@ -172,7 +172,7 @@ def _chosen(options: Options, plan: Plan, choice: Choice) -> str:
 
 def _card(options: Options, plan: Plan, choice: Choice, scores: dict[str, Scores]) -> str:
     facts, limits = plan.card.rsplit("\n\n", 1)
-    training = " and ".join(str(stage.steps) for stage in plan.stages)
+    training = ", then ".join(str(stage.steps) for stage in plan.stages)
     batch, power = plan.stages[0].batch_size, "³" if "axes" in plan.network else "²"
     crop = f"{plan.stages[0].crop}{power}"
     return f"""# {options.name}

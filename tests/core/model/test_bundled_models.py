@@ -30,6 +30,14 @@ def test_each_is_small_and_says_what_it_is(name):
         assert fact in card
 
 
+@pytest.mark.parametrize("name", list_models())
+def test_each_card_gives_the_scores_of_the_parameters_in_its_file(name):
+    params = read(find_model(name)).cluster_params()
+    card = find_model(name).with_suffix(".md").read_text(encoding="utf-8")
+    assert f"bandwidth {params.bandwidth:g}" in card
+    assert f"| {params.bandwidth:g}, {params.foreground_threshold:g} |" in card
+
+
 @pytest.mark.parametrize(
     ("model", "sample", "options", "at_least"),
     [
