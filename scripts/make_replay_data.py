@@ -9,8 +9,8 @@ objects. Phase contrast is resampled to a third first, as the bundled models saw
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -106,4 +106,6 @@ def _write(folder: str, name: str, array: np.ndarray) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder that holds the data sets")
+    main(parser.parse_args().data)

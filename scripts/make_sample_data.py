@@ -5,7 +5,7 @@ Usage: python scripts/make_sample_data.py DATA_FOLDER
 
 from __future__ import annotations
 
-import sys
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,4 +81,6 @@ def main(data: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder that holds the data sets")
+    main(parser.parse_args().data)
