@@ -1,29 +1,97 @@
-"""What describes a parameter that a user may choose, and what checks it."""
+"""What a configuration is made of: fields with bounds and descriptions, checked by pydantic.
+
+A configuration is a frozen dataclass whose fields say what they may be::
+
+    @configuration
+    class Blur:
+        width: float = Field(default=1.0, ge=0, le=20, title="Blur", description="In pixels.")
+
+Forms, command line and documents are made from these fields (:func:`parameters_of`), and files
+are read through them (:func:`read_configuration`), so that every way in has the same checks.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+import difflib
+import reprlib
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, dataclass_transform, get_args, get_origin
+
+import numpy as np
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic.fields import FieldInfo
+
+CHECKS = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+"""No text or truth value for a number, no number with a fraction for a whole one, no NaN."""
+_KINDS = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "path_type": "a path",
+    "tuple_type": "a list of numbers",
+    "dict_type": "a table",
+    "dataclass_type": "a table",
+    "dataclass_exact_type": "a {class_name}",
+    "greater_than_equal": "at least {ge:.10g}",
+    "less_than_equal": "at most {le:.10g}",
+    "greater_than": "above {gt:.10g}",
+    "string_too_long": "text of at most {max_length} characters",
+    "missing": "a longer list",
+    "too_short": "a list of at least {min_length} numbers",
+    "too_long": "a list of at most {max_length} numbers",
+}
+"""What was expected, by pydantic's name of the error."""
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 80
+
+_C = TypeVar("_C")
 
 
-def describe(
-    label: str, low: float, high: float, tooltip: str, step: float | None = None
-) -> dict[str, Any]:
-    """Metadata of a field that a user may choose."""
-    described: dict[str, Any] = {"label": label, "min": low, "max": high, "tooltip": tooltip}
-    return described if step is None else {**described, "step": step}
+@dataclass_transform(frozen_default=True, field_specifiers=(field, Field))
+def configuration(cls: type[_C]) -> type[_C]:
+    """Make a frozen dataclass whose values are checked against its fields.
+
+    Lists and arrays are taken as tuples, and NumPy's numbers as Python's.
+
+    Raises
+    ------
+    ValueError
+        From the class that is made: names the field, what was expected and what was found.
+    """
+    made: Any = checked_dataclass(frozen=True, config=CHECKS)(cls)
+    check = made.__init__
+
+    @wraps(check)
+    def init(self: Any, /, *args: Any, **values: Any) -> None:
+        try:
+            check(self, *_plain(args), **{name: _plain(value) for name, value in values.items()})
+        except ValidationError as error:
+            raise ValueError(_worded(error, made)) from None
+
+    made.__init__ = init
+    return made  # type: ignore[no-any-return]
 
 
-def check_ranges(config: Any) -> None:
-    """Raise ValueError for a value outside of the range or choices in its field's metadata."""
-    for name, spec in config.__dataclass_fields__.items():
-        low, high = spec.metadata.get("min"), spec.metadata.get("max")
-        choices = spec.metadata.get("choices")
-        value = getattr(config, name)
-        if choices is not None and value not in choices:
-            raise ValueError(f"{name} must be one of {', '.join(choices)}, found {value!r}.")
-        if low is not None and not low <= value <= high:
-            raise ValueError(f"{name} must be from {low} to {high}, found {value}.")
+def read_configuration(config: type[_C], text: str | bytes) -> _C:
+    """Read a configuration from a JSON object; raises ValueError as the class itself does."""
+    try:
+        return TypeAdapter(config).validate_json(text)
+    except ValidationError as error:
+        raise ValueError(_worded(error, config)) from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    return tuple(map(_plain, value)) if type(value) in (list, tuple) else value
 
 
 @dataclass(frozen=True)
@@ -57,18 +125,83 @@ class Parameter:
 
 
 def parameters_of(config: Any) -> tuple[Parameter, ...]:
-    """Describe the fields of a configuration (or its class) that a user may choose, in order."""
-    return tuple(
-        Parameter(
-            spec.name,
-            spec.metadata["label"],
-            spec.metadata["tooltip"],
-            spec.default,
-            spec.metadata.get("min"),
-            spec.metadata.get("max"),
-            spec.metadata.get("step"),
-            spec.metadata.get("choices", ()),
-        )
-        for spec in fields(config)
-        if "label" in spec.metadata
-    )
+    """Describe the fields of a configuration (or its class) that a user may choose, in order.
+
+    These are the fields with a title. Their range is that of the bounds, unless a field's
+    ``json_schema_extra`` names a ``low`` and ``high`` that are of use.
+    """
+    fields = config.__pydantic_fields__.items()
+    return tuple(_parameter(name, spec) for name, spec in fields if spec.title)
+
+
+def _parameter(name: str, spec: FieldInfo) -> Parameter:
+    range_ = dict(zip(("low", "high"), _bounds(spec), strict=True))
+    choices = get_args(spec.annotation) if get_origin(spec.annotation) is Literal else ()
+    options: Any = {**range_, **(spec.json_schema_extra or {}), "choices": choices}  # type: ignore[dict-item]
+    return Parameter(name, spec.title or "", spec.description or "", spec.default, **options)
+
+
+def _bounds(spec: FieldInfo | None) -> tuple[float | None, float | None]:
+    ends = [] if spec is None else spec.metadata
+    low = next((end.ge for end in ends if hasattr(end, "ge")), None)
+    return low, next((end.le for end in ends if hasattr(end, "le")), None)
+
+
+def _worded(error: ValidationError, config: Any) -> str:
+    """Say in a sentence what is wrong with the first value that cannot be used."""
+    problem = error.errors(include_url=False)[0]
+    kind, context, steps = problem["type"], problem.get("ctx", {}), problem["loc"]
+    short = kind == "missing" and isinstance(steps[-1], int)
+    steps = steps[:-1] if short else steps  # the list is meant, not the item that it lacks
+    name, spec, known = _locate(steps, config)
+    if kind == "value_error":
+        return f"{name}: {context['error']}" if name else str(context["error"])
+    if kind == "unexpected_keyword_argument":
+        return _unknown(name, known)
+    if kind in ("missing", "missing_argument") and not short:
+        return f"{name} is missing."
+    if kind == "json_invalid":
+        return f"expected JSON, found an error: {context['error']}."
+    name, expected = name or "the configuration", _expected(kind, context, spec)
+    if expected is None:
+        return f"{name} cannot be used: {problem['msg']}."
+    return f"{name} must be {expected}, found {_short.repr(problem['input'])}."
+
+
+def _expected(kind: str, context: Mapping[str, Any], spec: FieldInfo | None) -> str | None:
+    if kind == "literal_error":
+        return f"one of {context['expected'].replace(' or ', ', ').replace(chr(39), '')}"
+    items = get_args(spec.annotation) if spec and get_origin(spec.annotation) is tuple else ()
+    if items and kind in ("tuple_type", "missing", "too_long") and Ellipsis not in items:
+        return f"a list of {len(items)} numbers"
+    low, high = _bounds(spec)
+    if low is None or high is None:
+        return _KINDS[kind].format(**context) if kind in _KINDS else None
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"from {low:.10g} to {high:.10g}"
+    return f"{_KINDS[kind]} from {low:.10g} to {high:.10g}" if kind in _KINDS else None
+
+
+def _locate(
+    steps: tuple[int | str, ...], config: Any
+) -> tuple[str, FieldInfo | None, dict[str, FieldInfo]]:
+    """Find the name of a value, its field, and the fields beside it."""
+    name = ""
+    spec: FieldInfo | None = None
+    known: dict[str, FieldInfo] = {}
+    for step in steps:
+        inner = getattr(config, "__pydantic_fields__", None)
+        if inner is not None:
+            known = inner
+            by_place = isinstance(step, int) and step < len(known)
+            step = list(known)[step] if by_place else step  # type: ignore[index]
+            spec = known.get(str(step))
+        config = getattr(spec, "annotation", None)
+        name += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return name.removeprefix("."), spec, known
+
+
+def _unknown(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name.rsplit(".", 1)[-1], known, 1)
+    advice = f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(known)}."
+    return f"there is no entry {name!r}. {advice}"

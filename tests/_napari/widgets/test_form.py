@@ -1,22 +1,27 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
+from pydantic import Field
 
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
+from napari_pixel_embedding.core.parameters import configuration
 
 
-def described(default, label, low, high, step):
-    metadata = {"label": label, "min": low, "max": high, "step": step, "tooltip": f"{label}!"}
-    return field(default=default, metadata=metadata)
-
-
-@dataclass(frozen=True)
+@configuration
 class Params:
-    width: float = described(1.0, "Width", 0.0, 4.0, 0.01)
-    size: int = described(3, "Size", 0, 100, 1)
-    hidden: str = "no label, no widget"
+    width: float = Field(
+        default=1.0,
+        ge=0,
+        le=9,
+        title="Width",
+        description="Width!",
+        json_schema_extra={"low": 0.0, "high": 4.0, "step": 0.01},
+    )
+    size: int = Field(default=3, ge=0, le=100, title="Size", description="Size!")
+    kind: Literal["a", "b"] = Field(default="b", title="Kind", description="Kind!")
+    hidden: str = "no title, no widget"
 
 
 @pytest.fixture(params=[True, False], ids=["sliders", "boxes"])
@@ -27,10 +32,12 @@ def form(request, qtbot):
 
 
 def test_fields_become_widgets(form):
-    assert form.values() == {"width": 1.0, "size": 3}
+    assert form.values() == {"width": 1.0, "size": 3, "kind": "b"}
     assert form.widget("width").label == "Width"
     assert form.widget("width").tooltip == "Width!"
     assert (form.widget("size").min, form.widget("size").max) == (0, 100)
+    assert (form.widget("width").min, form.widget("width").max) == (0, 4)
+    assert form.widget("kind").choices == ("a", "b")
 
 
 def test_changes_are_reported_together(form, qtbot):
@@ -48,7 +55,7 @@ def test_following_reports_nothing(form, qtbot):
     heard = []
     form.changed.connect(heard.append)
     form.show_params(Params(width=2.0, size=50))
-    assert form.values() == {"width": 2.0, "size": 50}
+    assert form.values() == {"width": 2.0, "size": 50, "kind": "b"}
     qtbot.wait(80)
     assert heard == []
 

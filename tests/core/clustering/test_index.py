@@ -12,6 +12,7 @@ from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.model.model_file import load_model
+from napari_pixel_embedding.core.parameters import parameters_of
 from tests.core.clustering.synthetic import f1_score, make_scene, stripes
 
 EVERYTHING = ClusterParams(min_size=0)
@@ -214,10 +215,10 @@ def indices():
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["scene", "sample"])
-@pytest.mark.parametrize("field", dataclasses.fields(ClusterParams), ids=lambda f: f.name)
-def test_every_slider_changes_the_objects(indices, which, field):
-    ends = field.metadata["min"], min(field.metadata["max"], 200)
-    low, high = (ClusterParams(**{"bandwidth": 1.0, field.name: value}) for value in ends)
+@pytest.mark.parametrize("slider", parameters_of(ClusterParams), ids=lambda slider: slider.name)
+def test_every_slider_changes_the_objects(indices, which, slider):
+    ends = slider.low, min(slider.high, 200)
+    low, high = (ClusterParams(**{"bandwidth": 1.0, slider.name: value}) for value in ends)
     assert (indices[which].cut(low) != indices[which].cut(high)).any()
 
 

@@ -123,5 +123,7 @@ def test_methods_are_called_by_their_names():
 
 
 def test_another_method_is_refused():
-    with pytest.raises(ValueError, match="method must be one of mean_shift, mutex, found 'watershed'"):
+    with pytest.raises(
+        ValueError, match="method must be one of mean_shift, mutex, found 'watershed'"
+    ):
         cluster(make_scene(shape=(16, 16)).emap, ClusterParams(), "watershed")

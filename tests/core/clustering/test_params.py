@@ -5,6 +5,9 @@ import pytest
 
 from napari_pixel_embedding.core.clustering import ClusterParams, bandwidth_range
 from napari_pixel_embedding.core.clustering.params import bandwidth_to_radius
+from napari_pixel_embedding.core.parameters import parameters_of
+
+PARAMETERS = parameters_of(ClusterParams)
 
 
 def test_bandwidth_range_scales_with_the_margin_in_euclidean_space_only():
@@ -25,12 +28,16 @@ def test_cosine_radius_is_the_chord():
     assert bandwidth_to_radius(1.5, "euclidean") == 1.5
 
 
-@pytest.mark.parametrize("field", dataclasses.fields(ClusterParams), ids=lambda f: f.name)
-def test_every_field_describes_its_form(field):
-    assert {"label", "min", "max", "step", "tooltip"} <= set(field.metadata)
-    assert field.metadata["min"] <= field.default <= field.metadata["max"]
-    ClusterParams(**{field.name: field.metadata["min"]})
-    ClusterParams(**{field.name: field.metadata["max"]})
+def test_every_field_may_be_chosen():
+    assert [p.name for p in PARAMETERS] == [f.name for f in dataclasses.fields(ClusterParams)]
+
+
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda p: p.name)
+def test_every_field_describes_its_form(parameter):
+    assert parameter.title and parameter.step and parameter.description.endswith(".")
+    assert parameter.low <= parameter.default <= parameter.high
+    ClusterParams(**{parameter.name: parameter.low})
+    ClusterParams(**{parameter.name: parameter.high})
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(ClusterParams)])

@@ -58,7 +58,7 @@ def test_a_configuration_from_before_the_stem_is_read():
     old = json.loads(ModelConfig().to_json())
     del old["stem_stride"]
     assert ModelConfig.from_json(json.dumps(old)) == ModelConfig()
-    with pytest.raises(ValueError, match="stem_stride must be a whole number from 1 to 2, found 3"):
+    with pytest.raises(ValueError, match="stem_stride must be from 1 to 2, found 3"):
         ModelConfig(stem_stride=3)
 
 
@@ -77,14 +77,20 @@ def test_cluster_parameters_are_those_of_the_space_with_the_model_s_own_on_top()
         ({"base_width": 10**6}, "from 1 to 256, found 1000000"),
         ({"depth": 40}, "from 1 to 8, found 40"),
         ({"embedding_dim": 16.0}, "whole number from 1 to 128, found 16.0"),
-        ({"coordinate_scale": 0.0}, "coordinate_scale must be a number above 0, found 0.0"),
-        ({"coordinate_scale": "wide"}, "coordinate_scale must be a number above 0, found 'wide'"),
+        ({"coordinate_scale": 0.0}, "coordinate_scale must be from 0.01 to 10000, found 0.0"),
+        (
+            {"coordinate_scale": "wide"},
+            "coordinate_scale must be a number from 0.01 to 10000, found 'wide'",
+        ),
         ({"coordinate_scale": 5.0, "embedding_dim": 1}, "embedding_dim of at least 2, found 1"),
-        ({"delta_var": float("nan")}, "delta_var must be a number above 0, found nan"),
-        ({"delta_dist": -1.5}, "delta_dist must be a number above 0, found -1.5"),
+        ({"delta_var": float("nan")}, "delta_var must be a number from 0.001 to 1000, found nan"),
+        ({"delta_dist": -1.5}, "delta_dist must be from 0.001 to 1000, found -1.5"),
         ({"percentiles": (90.0, 10.0)}, r"rise within 0 to 100, found \(90.0, 10.0\)"),
-        ({"percentiles": (float("nan"), 10.0)}, "rise within 0 to 100"),
-        ({"cluster": {"bandwidth": -1.0}}, "bandwidth must be a number from 0.0 to inf, found -1"),
+        ({"percentiles": (float("nan"), 10.0)}, r"percentiles\[0\] must be a number, found nan"),
+        ({"cluster": {"bandwidth": -1.0}}, "bandwidth must be from 0 to 1e\\+15, found -1"),
+        ({"cluster": {"bandwith": 1.0}}, "no entry 'bandwith'. Did you mean 'bandwidth'?"),
+        ({"object_diameter": 33.0, "image_diameter": 1.0}, "at most 32 times image_diameter"),
+        ({"pixel_size": (1.0, 0.0009, 0.0009)}, "more than 1000 times between axes"),
     ],
 )
 def test_what_cannot_be_is_refused(changes, found):
@@ -217,6 +223,18 @@ def test_a_real_foreign_safetensors_file_is_refused(tmp_path):
 def test_configurations_that_make_no_sense_are_refused(tmp_path, config):
     found = refusal(write(tmp_path / "m.safetensors", header_of(config)))
     assert "has a configuration that cannot be read" in found
+
+
+def test_a_small_file_cannot_ask_for_all_the_memory(tmp_path):
+    config = json.dumps({"object_diameter": 3000, "image_diameter": 1})
+    found = refusal(write(tmp_path / "m.safetensors", header_of(config)))
+    assert "object_diameter must be at most 32 times image_diameter, found 3000 and 1" in found
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_the_bundled_models_are_read_as_they_were_written(name):
+    config = read_config(find_model(name))
+    assert (config.name, config.object_diameter is None) == (name, False)
 
 
 @given(st.binary(max_size=200))

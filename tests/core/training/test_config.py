@@ -1,46 +1,46 @@
 """What a user may choose about training."""
 
-from dataclasses import MISSING, fields
+import math
 
 import pytest
 
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+from napari_pixel_embedding.core.parameters import parameters_of
 from napari_pixel_embedding.core.training.config import TrainConfig
 
 DESCRIBED = [
-    (config, spec)
+    (config, parameter)
     for config in (TrainConfig, FineTuneConfig)
-    for spec in fields(config)
-    if spec.metadata
+    for parameter in parameters_of(config)
 ]
-RANGES = [(config, spec) for config, spec in DESCRIBED if "choices" not in spec.metadata]
-CHOICES = [(config, spec) for config, spec in DESCRIBED if "choices" in spec.metadata]
+RANGES = [(config, parameter) for config, parameter in DESCRIBED if not parameter.choices]
+CHOICES = [(config, parameter) for config, parameter in DESCRIBED if parameter.choices]
 
 
 def names(described):
-    return [f"{config.__name__}.{spec.name}" for config, spec in described]
+    return [f"{config.__name__}.{parameter.name}" for config, parameter in described]
 
 
-@pytest.mark.parametrize(("config", "spec"), CHOICES, ids=names(CHOICES))
-def test_a_choice_is_one_of_its_names(config, spec):
-    assert spec.metadata["label"] and spec.metadata["tooltip"].endswith(".")
-    assert spec.default in spec.metadata["choices"]
-    for value in spec.metadata["choices"]:
-        assert getattr(config(**{spec.name: value}), spec.name) == value
-    with pytest.raises(ValueError, match=f"{spec.name} must be one of .*, found 'else'"):
-        config(**{spec.name: "else"})
+@pytest.mark.parametrize(("config", "parameter"), CHOICES, ids=names(CHOICES))
+def test_a_choice_is_one_of_its_names(config, parameter):
+    name = parameter.name
+    assert parameter.title and parameter.description.endswith(".")
+    assert parameter.default in parameter.choices
+    for value in parameter.choices:
+        assert getattr(config(**{name: value}), name) == value
+    with pytest.raises(ValueError, match=f"{name} must be one of .*, found 'else'"):
+        config(**{name: "else"})
 
 
-@pytest.mark.parametrize(("config", "spec"), RANGES, ids=names(RANGES))
-def test_a_choice_says_what_it_is_and_where_it_ends(config, spec):
-    assert spec.default is not MISSING
-    assert spec.metadata["label"] and spec.metadata["tooltip"].endswith(".")
-    low, high = spec.metadata["min"], spec.metadata["max"]
-    for value in (low, high):
-        assert getattr(config(**{spec.name: value}), spec.name) == value
-    for value in (low - 1, high + 1, float("nan")):
-        with pytest.raises(ValueError, match=f"{spec.name} must be from .* found {value}"):
-            config(**{spec.name: value})
+@pytest.mark.parametrize(("config", "parameter"), RANGES, ids=names(RANGES))
+def test_a_choice_says_what_it_is_and_where_it_ends(config, parameter):
+    name = parameter.name
+    assert parameter.title and parameter.description.endswith(".")
+    for value in (parameter.low, parameter.high):
+        assert getattr(config(**{name: value}), name) == value
+    for value in (parameter.low - 1, parameter.high + 1, math.nan):
+        with pytest.raises(ValueError, match=f"{name} must be .*from .* found {value}"):
+            config(**{name: value})
 
 
 def test_fine_tuning_passes_on_what_was_chosen_and_keeps_statistics():

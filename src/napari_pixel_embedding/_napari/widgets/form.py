@@ -1,14 +1,15 @@
-"""A form made from a parameters dataclass: labels, ranges and tooltips are its fields' metadata."""
+"""A form made from a configuration: labels, ranges and tooltips are those of its fields."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QAbstractSpinBox, QGridLayout, QLabel, QWidget
 from superqt.utils import qthrottled
+
+from napari_pixel_embedding.core.parameters import Parameter, parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,14 +21,14 @@ _MINIMUM_WIDTH = 54
 
 
 class ParamsForm(QWidget):
-    """Edits some fields of a frozen dataclass, each with a label, a range and a tooltip.
+    """Edits some fields of a configuration, each with a label, a range and a tooltip.
 
     Parameters
     ----------
-    params : dataclass
+    params : configuration
         Whose fields and present values are shown.
     names : sequence of str, optional
-        Fields to show, in this order; all that have a label by default.
+        Fields to show, in this order; all that have a title by default.
     sliders : bool
         Sliders that report while they move, at most every 30 ms; number boxes otherwise.
 
@@ -43,12 +44,12 @@ class ParamsForm(QWidget):
         self, params: Any, names: Sequence[str] | None = None, *, sliders: bool = False
     ) -> None:
         super().__init__()
-        labelled = {f.name: f for f in fields(params) if "label" in f.metadata}
+        known = {parameter.name: parameter for parameter in parameters_of(params)}
         self._pending: dict[str, Any] = {}
         self._report = qthrottled(self._emit, timeout=TICK_MS, parent=self)
         self._widgets = {
-            name: _widget(labelled[name].metadata, getattr(params, name), sliders)
-            for name in (labelled if names is None else names)
+            name: _widget(known[name], getattr(params, name), sliders)
+            for name in (known if names is None else names)
         }
         for name, widget in self._widgets.items():
             widget.changed.connect(lambda value, name=name: self._take(name, value))
@@ -110,16 +111,14 @@ def _narrow(widget: Any) -> None:
         readout.setFixedWidth(_READOUT_WIDTH)
 
 
-def _widget(metadata: Any, value: Any, sliders: bool) -> Any:
-    """Make the widget of one field from its metadata and the type of its value."""
-    if "choices" in metadata:
-        options = {"choices": metadata["choices"], "tooltip": metadata["tooltip"]}
-        return create_widget(
-            value=value, label=metadata["label"], widget_type="ComboBox", options=options
-        )
-    kind = "FloatSlider" if isinstance(value, float) else "Slider"
-    if not sliders:
-        kind = "FloatSpinBox" if isinstance(value, float) else "SpinBox"
-    options = {key: metadata[key] for key in ("min", "max", "step") if key in metadata}
-    options["tooltip"] = metadata.get("tooltip", "")
-    return create_widget(value=value, label=metadata["label"], widget_type=kind, options=options)
+def _widget(parameter: Parameter, value: Any, sliders: bool) -> Any:
+    """Make the widget of one field, of the kind that its value asks for."""
+    options: dict[str, Any] = {"tooltip": parameter.description}
+    if parameter.choices:
+        kind, options["choices"] = "ComboBox", parameter.choices
+    else:
+        kind = f"{'Float' if isinstance(value, float) else ''}{'Slider' if sliders else 'SpinBox'}"
+        options |= {"min": parameter.low, "max": parameter.high}
+        if parameter.step is not None:
+            options["step"] = parameter.step
+    return create_widget(value=value, label=parameter.title, widget_type=kind, options=options)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from napari_pixel_embedding.core.parameters import configuration
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 EUCLIDEAN_DELTA_VAR = 0.5
 """The intra margin at which the Euclidean slider runs from 0.5 to 3.0."""
+_MOST_BANDWIDTH = 10**15  # far above any: embeddings may have any unit
 
 
 def bandwidth_range(space: Space, delta_var: float = EUCLIDEAN_DELTA_VAR) -> tuple[float, float]:
@@ -56,11 +60,7 @@ def radius_to_bandwidth(radius: float, space: Space) -> float:
     return float(radius) ** 2 / 2.0 if space == "cosine" else float(radius)
 
 
-def _describe(label: str, low: float, high: float, step: float, tooltip: str) -> dict[str, Any]:
-    return {"label": label, "min": low, "max": high, "step": step, "tooltip": tooltip}
-
-
-@dataclass(frozen=True)
+@configuration
 class ClusterParams:
     """Everything a cut of the cluster index depends on.
 
@@ -81,7 +81,7 @@ class ClusterParams:
     Raises
     ------
     ValueError
-        When a value is not finite or out of its range.
+        When a value is no number, not finite or out of its range.
 
     Examples
     --------
@@ -89,50 +89,40 @@ class ClusterParams:
     1.5
     """
 
-    bandwidth: float = field(
+    bandwidth: float = Field(
         default=1.0,
-        metadata=_describe(
-            "Bandwidth",
-            0.5,
-            3.0,
-            0.01,
-            "How far apart two embeddings may be and still belong to one object: "
-            "larger merges, smaller splits.",
-        ),
+        ge=0,
+        le=_MOST_BANDWIDTH,
+        title="Bandwidth",
+        description="How far apart two embeddings may be and still belong to one object: larger "
+        "merges, smaller splits.",
+        json_schema_extra={"low": 0.5, "high": 3.0, "step": 0.01},
     )
-    foreground_threshold: float = field(
+    foreground_threshold: float = Field(
         default=0.5,
-        metadata=_describe(
-            "Foreground",
-            0.1,
-            0.95,
-            0.01,
-            "How sure the network must be that a pixel belongs to an object.",
-        ),
+        ge=0,
+        le=1,
+        title="Foreground",
+        description="How sure the network must be that a pixel belongs to an object.",
+        json_schema_extra={"low": 0.1, "high": 0.95, "step": 0.01},
     )
-    min_size: int = field(
+    min_size: int = Field(
         default=20,
-        metadata=_describe(
-            "Minimum size", 0, 10_000, 1, "Objects of fewer pixels (or voxels) are removed."
-        ),
+        ge=0,
+        le=10**12,
+        title="Minimum size",
+        description="Objects of fewer pixels (or voxels) are removed.",
+        json_schema_extra={"low": 0, "high": 10_000, "step": 1},
     )
-    seed_threshold: float = field(
+    seed_threshold: float = Field(
         default=0.15,
-        metadata=_describe(
-            "Seed depth",
-            0.05,
-            0.6,
-            0.01,
-            "How deep the distance map must fall between two seeds to keep them apart: "
-            "smaller splits more. Needs a model with a distance head.",
-        ),
+        ge=0.01,
+        le=1,
+        title="Seed depth",
+        description="How deep the distance map must fall between two seeds to keep them apart: "
+        "smaller splits more. Needs a model with a distance head.",
+        json_schema_extra={"low": 0.05, "high": 0.6, "step": 0.01},
     )
-
-    def __post_init__(self) -> None:
-        _check("bandwidth", self.bandwidth, 0.0, math.inf)
-        _check("foreground_threshold", self.foreground_threshold, 0.0, 1.0)
-        _check("min_size", self.min_size, 0, math.inf)
-        _check("seed_threshold", self.seed_threshold, 0.01, 1.0)
 
     @classmethod
     def for_space(
@@ -162,7 +152,7 @@ class ClusterParams:
         return cls(**{"bandwidth": default_bandwidth(space, delta_var), **changes})
 
 
-@dataclass(frozen=True)
+@configuration
 class LocalBandwidth:
     """A bandwidth of its own for the object under one pixel.
 
@@ -192,23 +182,10 @@ class LocalBandwidth:
     True
     """
 
-    point: tuple[int, ...]
-    bandwidth: float
-
-    def __post_init__(self) -> None:
-        point = tuple(int(n) for n in self.point)
-        if len(point) not in (2, 3) or min(point) < 0 or point != tuple(self.point):
-            raise ValueError(
-                f"point must be two or three whole numbers from 0, found {self.point!r}."
-            )
-        _check("bandwidth", self.bandwidth, 0.0, math.inf)
-        object.__setattr__(self, "point", point)
-        object.__setattr__(self, "bandwidth", float(self.bandwidth))
-
-
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
-        raise ValueError(f"{name} must be a number from {low} to {high}, found {value!r}.")
+    point: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=2**31)], ...], Field(min_length=2, max_length=3)
+    ]
+    bandwidth: Annotated[float, Field(ge=0, le=_MOST_BANDWIDTH)]
 
 
 LocalBandwidths = tuple[LocalBandwidth, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_pixel_embedding.core.datasets.pairs import Pair  # noqa: TC001 - requests check pairs
 from napari_pixel_embedding.core.inference.axes import common_axes, scale_along
 from napari_pixel_embedding.core.io.images import read_image, read_labels
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.io.images import ImageData
     from napari_pixel_embedding.core.model.config import ModelConfig
 

@@ -2,136 +2,116 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pydantic import Field
 
-from napari_pixel_embedding.core.parameters import check_ranges, describe
+from napari_pixel_embedding.core.model.config import Frozen
+from napari_pixel_embedding.core.parameters import configuration
 from napari_pixel_embedding.core.training.config import (
-    _BATCH_SIZE,
-    _SEED,
     Augmentation,
     LossConfig,
+    Seed,
     TrainConfig,
 )
-
-if TYPE_CHECKING:
-    from napari_pixel_embedding.core.model.config import Frozen
 
 _GENTLE = Augmentation(scale=(0.85, 1.2), gamma=0.2, noise=0.03, brightness=0.1)
 
 
-@dataclass(frozen=True)
+@configuration
 class FineTuneConfig:
     """How a model is tuned on corrections."""
 
-    steps: int = field(
+    steps: int = Field(
         default=800,
-        metadata=describe(
-            "Steps", 1, 100_000, "Batches to learn from; 800 take some 2½ minutes on two cores."
-        ),
+        ge=1,
+        le=100_000,
+        title="Steps",
+        description="Batches to learn from; 800 take some 2½ minutes on two cores.",
     )
-    learning_rate: float = field(
+    learning_rate: float = Field(
         default=1e-3,
-        metadata=describe(
-            "Learning rate",
-            1e-6,
-            1e-2,
-            "Higher learns faster and forgets more of what the model knew.",
-            step=1e-4,
-        ),
+        ge=1e-6,
+        le=1e-2,
+        title="Learning rate",
+        description="Higher learns faster and forgets more of what the model knew.",
+        json_schema_extra={"step": 1e-4},
     )
-    replay: float = field(
+    replay: float = Field(
         default=0.5,
-        metadata=describe(
-            "Replay",
-            0.0,
-            0.9,
-            "Share of the crops that come from images like those the model was first trained on, "
-            "so that it does not forget them. 0 learns from the corrections alone.",
-            step=0.05,
-        ),
+        ge=0,
+        le=0.9,
+        title="Replay",
+        description="Share of the crops that come from images like those the model was first "
+        "trained on, so that it does not forget them. 0 learns from the corrections alone.",
+        json_schema_extra={"step": 0.05},
     )
-    held_back: float = field(
+    held_back: float = Field(
         default=0.1,
-        metadata=describe(
-            "Held back",
-            0.0,
-            0.5,
-            "Share of the corrected objects that are not learnt from but judge the result. "
-            "With fewer than five corrected objects, none are.",
-            step=0.05,
-        ),
+        ge=0,
+        le=0.5,
+        title="Held back",
+        description="Share of the corrected objects that are not learnt from but judge the "
+        "result. With fewer than five corrected objects, none are.",
+        json_schema_extra={"step": 0.05},
     )
-    frozen: Frozen = field(
+    frozen: Frozen = Field(
         default="nothing",
-        metadata={
-            "label": "Frozen",
-            "choices": ("nothing", "encoder", "backbone"),
-            "tooltip": "Stages of the network that keep what they know: the encoder, or the "
-            "whole backbone, of which only the heads learn then. Freezing forgets less and "
-            "learns less.",
-        },
+        title="Frozen",
+        description="Stages of the network that keep what they know: the encoder, or the whole "
+        "backbone, of which only the heads learn then. Freezing forgets less and learns less.",
     )
-    batch_size: int = field(default=4, metadata=describe("Batch size", 1, 32, _BATCH_SIZE))
-    crop: int = field(
+    batch_size: int = Field(
+        default=4,
+        ge=1,
+        le=32,
+        title="Batch size",
+        description="Crops that are learnt from in one step.",
+    )
+    crop: int = Field(
         default=192,
-        metadata=describe(
-            "Crop (pixels)",
-            32,
-            1024,
-            "Side of the square that is learnt from at once; several objects must fit in.",
-            step=16,
-        ),
+        ge=32,
+        le=1024,
+        title="Crop (pixels)",
+        description="Side of the square that is learnt from at once; several objects must fit in.",
+        json_schema_extra={"step": 16},
     )
-    border: float = field(
+    border: float = Field(
         default=3.0,
-        metadata=describe(
-            "Border (pixels)",
-            0.0,
-            20.0,
-            "Uncorrected pixels this close to a corrected object are learnt as background, unless "
-            "the model is sure that they are not.",
-            step=0.5,
-        ),
+        ge=0,
+        le=20,
+        title="Border (pixels)",
+        description="Uncorrected pixels this close to a corrected object are learnt as "
+        "background, unless the model is sure that they are not.",
+        json_schema_extra={"step": 0.5},
     )
-    trust_background: float = field(
+    trust_background: float = Field(
         default=0.1,
-        metadata=describe(
-            "Trust background",
-            0.0,
-            0.5,
-            "Uncorrected pixels to which the model gives less foreground than this are learnt as "
-            "background, so that a few corrected objects do not turn everything into "
-            "foreground. 0 learns from corrections alone.",
-            step=0.05,
-        ),
+        ge=0,
+        le=0.5,
+        title="Trust background",
+        description="Uncorrected pixels to which the model gives less foreground than this are "
+        "learnt as background, so that a few corrected objects do not turn everything into "
+        "foreground. 0 learns from corrections alone.",
+        json_schema_extra={"step": 0.05},
     )
-    unlabelled_weight: float = field(
+    unlabelled_weight: float = Field(
         default=0.1,
-        metadata=describe(
-            "Unknown as background",
-            0.0,
-            1.0,
-            "How much a pixel that nothing is known about counts as background, against one that "
-            "was corrected: most of an image is background. 0 leaves it out.",
-            step=0.05,
-        ),
+        ge=0,
+        le=1,
+        title="Unknown as background",
+        description="How much a pixel that nothing is known about counts as background, against "
+        "one that was corrected: most of an image is background. 0 leaves it out.",
+        json_schema_extra={"step": 0.05},
     )
-    self_training: float = field(
+    self_training: float = Field(
         default=0.5,
-        metadata=describe(
-            "Second look",
-            0.0,
-            1.0,
-            "Share of the steps after which the model fills in what it is sure of by then where "
-            "nothing was corrected, and learns from that too. 1 leaves it out.",
-            step=0.05,
-        ),
+        ge=0,
+        le=1,
+        title="Second look",
+        description="Share of the steps after which the model fills in what it is sure of by then "
+        "where nothing was corrected, and learns from that too. 1 leaves it out.",
+        json_schema_extra={"step": 0.05},
     )
-    seed: int = field(default=0, metadata=describe("Seed", 0, 2**31 - 1, _SEED))
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
+    seed: Seed = 0
 
     def training(self) -> TrainConfig:
         """Translate to a training: no warm-up, gentle augmentation, fixed statistics."""

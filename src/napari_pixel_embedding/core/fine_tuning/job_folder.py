@@ -7,20 +7,21 @@ a crash of the child or of the whole program, is an interrupted tuning that can 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
 import uuid
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import IO, TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from pydantic import Field, TypeAdapter
 
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.io.user_folder import user_folder
+from napari_pixel_embedding.core.parameters import configuration, read_configuration
 from napari_pixel_embedding.core.training.checkpoint import checkpoint_path, interrupted_at
 
 if TYPE_CHECKING:
@@ -38,6 +39,19 @@ ENTRY = f"{__name__}:tune_request"
 _REQUEST, _PARENT, _OUTPUT, _LOCK = "request.json", "parent.safetensors", "run", "lock"
 _STALE_S = 24 * 3600
 """Folders that were never completed are removed after so many seconds."""
+
+
+@configuration
+class _Request:
+    """A fine-tuning as a file; parameters are those of :func:`fine_tune_in_process`."""
+
+    config: FineTuneConfig
+    axes: tuple[str | None, ...]
+    spacing: tuple[tuple[Annotated[float, Field(gt=0)], ...] | None, ...] | None
+    diameter: float | None
+    device: str
+    names: tuple[str, ...]
+    model: str
 
 
 @dataclass(frozen=True)
@@ -94,15 +108,15 @@ def fine_tune_in_process(
     """
     folder = _new_folder()
     corrected = [_corrected_only(*one) for one in zip(images, corrections, axes, strict=True)]
-    request = {
-        "config": asdict(config),
-        "axes": list(axes),
-        "spacing": spacing if spacing is None else list(spacing),
-        "diameter": diameter,
-        "device": device,
-        "names": list(names),
-        "model": model.name,
-    }
+    request = _Request(
+        config=config,
+        axes=tuple(axes),
+        spacing=None if spacing is None else tuple(spacing),
+        diameter=diameter,
+        device=device,
+        names=tuple(names),
+        model=model.name,
+    )
     _write_request(folder, model, corrected, request)
     yield from resume_tuning(folder, heartbeat=heartbeat)
 
@@ -145,18 +159,18 @@ def tune_request(folder: Path) -> Generator[TrainProgress, None, None]:
     from napari_pixel_embedding.core.model.model_file import load_model
 
     with _locked(folder):
-        request = json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
-        count = len(request["axes"])
+        request = _read_request(folder)
+        count = len(request.axes)
         yield from fine_tune(
             load_model(folder / _PARENT),
             [np.load(folder / f"image{n}.npy") for n in range(count)],
             [np.load(folder / f"corrections{n}.npy") for n in range(count)],
-            FineTuneConfig(**request["config"]),
-            axes=request["axes"],
-            spacing=request.get("spacing"),  # what an earlier version has left may have none
-            diameter=request["diameter"],
-            device=request["device"],
-            names=request["names"],
+            request.config,
+            axes=request.axes,
+            spacing=request.spacing,
+            diameter=request.diameter,
+            device=request.device,
+            names=request.names,
             checkpoint=checkpoint_path(folder / _OUTPUT),
         )
 
@@ -172,7 +186,7 @@ def _write_request(
     folder: Path,
     model: EmbeddingModel,
     corrected: Sequence[tuple[NDArray[Any], NDArray[Any]]],
-    request: dict[str, Any],
+    request: _Request,
 ) -> None:
     """Write everything under the incomplete name, then give the folder its own."""
     from napari_pixel_embedding.core.model.model_file import save_model
@@ -183,8 +197,12 @@ def _write_request(
         np.save(incomplete / f"image{n}.npy", image)
         np.save(incomplete / f"corrections{n}.npy", corrections)
     with open_atomically(incomplete / _REQUEST) as file:
-        file.write(json.dumps(request).encode())
+        file.write(TypeAdapter(_Request).dump_json(request))
     os.replace(incomplete, folder)
+
+
+def _read_request(folder: Path) -> _Request:
+    return read_configuration(_Request, (folder / _REQUEST).read_bytes())
 
 
 def _corrected_only(
@@ -204,12 +222,11 @@ def _interrupted(folder: Path) -> Interrupted | None:
     """Describe an interrupted tuning; None for one that is under way or cannot be read."""
     try:
         with _locked(folder):
-            request = json.loads((folder / _REQUEST).read_text(encoding="utf-8"))
+            request = _read_request(folder)
             step = interrupted_at(folder / _OUTPUT) or 0
-        steps = FineTuneConfig(**request["config"]).steps
-        return Interrupted(folder, tuple(request["names"]), request["model"], step, steps)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return None
+    return Interrupted(folder, request.names, request.model, step, request.config.steps)
 
 
 @contextmanager

@@ -7,19 +7,20 @@ JSON. Nothing in it is ever executed. Pickled files (``.pt``, ``.pth``) are refu
 from __future__ import annotations
 
 import json
-import math
 import struct
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
 
 from napari_pixel_embedding.core.clustering.params import ClusterParams
+from napari_pixel_embedding.core.embedding.embedding_map import Space
+from napari_pixel_embedding.core.parameters import configuration, read_configuration
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
-
-    from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 FORMAT = "napari-pixel-embedding/1"
 MAX_HEADER_BYTES = 2 * 2**20
@@ -31,13 +32,23 @@ _BUNDLED = Path(__file__).parents[2] / "models"
 
 Frozen = Literal["nothing", "encoder", "backbone"]
 """Stages of a network that keep their weights."""
+Line = Annotated[str, Field(max_length=1000)]
+Text = Annotated[str, Field(max_length=100_000)]
+_Diameter = Annotated[float | None, Field(ge=0.1, le=10_000)]
+_Margin = Annotated[float, Field(ge=0.001, le=1000)]
+_Percentile = Annotated[float, Field(ge=0, le=100)]
+_PixelSize = Annotated[float, Field(ge=1e-6, le=1e6)]
+_MOST_ENLARGED = 32
+"""Images become so many times as wide and high at most: 1000 times the pixels."""
+_MOST_STRETCHED = 1000
+"""Planes lie at most so many times as far apart as pixels, or the other way round."""
 
 
 class ModelFileError(ValueError):
     """A model file is missing, damaged, or not one of ours; the message says what to do."""
 
 
-@dataclass(frozen=True)
+@configuration
 class ModelConfig:
     """Everything about a model that is not a weight.
 
@@ -78,54 +89,57 @@ class ModelConfig:
         Data, steps, scores, parent: whatever tells where the model comes from.
     """
 
-    name: str = "untitled"
+    name: Line = "untitled"
     architecture: Literal["unet", "wnet"] = "unet"
     axes: Literal["YX", "ZYX"] = "YX"
-    in_channels: int = 1
-    embedding_dim: int = 16
-    base_width: int = 16
-    depth: int = 4
-    stem_stride: int = 1
-    coordinate_scale: float | None = None
+    in_channels: Annotated[int, Field(ge=1, le=64)] = 1
+    embedding_dim: Annotated[int, Field(ge=1, le=128)] = 16
+    base_width: Annotated[int, Field(ge=1, le=256)] = 16
+    depth: Annotated[int, Field(ge=1, le=8)] = 4
+    stem_stride: Annotated[int, Field(ge=1, le=2)] = 1
+    coordinate_scale: Annotated[float | None, Field(ge=0.01, le=10_000)] = None
     space: Space = "euclidean"
-    delta_var: float = 0.5
-    delta_dist: float = 1.5
-    percentiles: tuple[float, float] = (1.0, 99.8)
-    cluster: dict[str, float] = field(default_factory=dict)
-    pixel_size: tuple[float, ...] | None = None
-    object_diameter: float | None = None
-    image_diameter: float | None = None
-    description: str = ""
-    licence: str = ""
+    delta_var: _Margin = 0.5
+    delta_dist: _Margin = 1.5
+    percentiles: tuple[_Percentile, _Percentile] = (1.0, 99.8)
+    cluster: dict[str, Any] = field(default_factory=dict)
+    pixel_size: Annotated[tuple[_PixelSize, ...] | None, Field(min_length=2, max_length=3)] = None
+    object_diameter: _Diameter = None
+    image_diameter: _Diameter = None
+    description: Text = ""
+    licence: Line = ""
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_choice("architecture", self.architecture, ("unet", "wnet"))
-        _check_choice("axes", self.axes, ("YX", "ZYX"))
-        _check_choice("space", self.space, ("euclidean", "cosine"))
-        for name, highest in _SIZE_LIMITS.items():
-            _check_size(name, getattr(self, name), highest)
-        if self.coordinate_scale is not None:
-            _check_positive("coordinate_scale", self.coordinate_scale)
         low, high = self.percentiles
-        if not 0 <= low < high <= 100:
+        if low >= high:
             raise ValueError(f"percentiles must rise within 0 to 100, found {self.percentiles}.")
         if self.coordinate_scale is not None and self.embedding_dim < self.ndim:
             raise ValueError(
                 f"coordinates of axes {self.axes} need an embedding_dim of at least {self.ndim}, "
                 f"found {self.embedding_dim}."
             )
-        for name in ("object_diameter", "image_diameter"):
-            if getattr(self, name) is not None:
-                _check_positive(name, getattr(self, name))
-        if self.image_diameter is not None and self.object_diameter is None:
+        self._check_scale()
+        self.cluster_params()
+
+    def _check_scale(self) -> None:
+        """Refuse sizes that would have images resampled to a size that fills any memory."""
+        seen, given, pixel = self.object_diameter, self.image_diameter, self.pixel_size
+        if given is not None and seen is None:
             raise ValueError(
                 "a model with an image_diameter needs an object_diameter to resample images to, "
-                f"found an image_diameter of {self.image_diameter} alone."
+                f"found an image_diameter of {given:g} alone."
             )
-        _check_positive("delta_var", self.delta_var)
-        _check_positive("delta_dist", self.delta_dist)
-        self.cluster_params()
+        if seen is not None and given is not None and seen > _MOST_ENLARGED * given:
+            raise ValueError(
+                f"object_diameter must be at most {_MOST_ENLARGED} times image_diameter, "
+                f"found {seen:g} and {given:g}."
+            )
+        if pixel is not None and max(pixel) > _MOST_STRETCHED * min(pixel):
+            raise ValueError(
+                f"pixel_size must not differ by more than {_MOST_STRETCHED} times between axes, "
+                f"found {pixel}."
+            )
 
     @property
     def ndim(self) -> int:
@@ -139,7 +153,7 @@ class ModelConfig:
 
     def cluster_params(self) -> ClusterParams:
         """Cluster parameters to start from with this model."""
-        return replace(ClusterParams.for_space(self.space, self.delta_var), **self.cluster)  # type: ignore[arg-type]
+        return replace(ClusterParams.for_space(self.space, self.delta_var), **self.cluster)
 
     def to_json(self) -> str:
         """Write the configuration as one JSON object."""
@@ -148,40 +162,7 @@ class ModelConfig:
     @classmethod
     def from_json(cls, text: str) -> ModelConfig:
         """Read back what :meth:`to_json` wrote; raises ValueError when it does not fit."""
-        values = json.loads(text)
-        if not isinstance(values, dict):
-            raise ValueError(f"expected a JSON object, found {type(values).__name__}.")
-        known = {f.name for f in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(f"unknown entries {unknown}; a newer version may have written them.")
-        for name in ("percentiles", "pixel_size"):
-            if values.get(name) is not None:
-                values[name] = tuple(values[name])
-        return cls(**values)
-
-
-_SIZE_LIMITS = {
-    "in_channels": 64,
-    "embedding_dim": 128,
-    "base_width": 256,
-    "depth": 8,
-    "stem_stride": 2,
-}
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, found {value!r}.")
-
-
-def _check_size(name: str, value: object, highest: int) -> None:
-    if not isinstance(value, int) or not 1 <= value <= highest:
-        raise ValueError(f"{name} must be a whole number from 1 to {highest}, found {value!r}.")
-
-
-def _check_positive(name: str, value: object) -> None:
-    if not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ValueError(f"{name} must be a number above 0, found {value!r}.")
+        return read_configuration(cls, text)
 
 
 def list_models() -> list[str]:
@@ -206,9 +187,10 @@ def read_config(path: str | os.PathLike[str]) -> ModelConfig:
         )
     try:
         return ModelConfig.from_json(metadata.get("config", ""))
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise ModelFileError(
-            f"{path.name} has a configuration that cannot be read: {error}"
+            f"{path.name} has a configuration that cannot be read: {error} It is damaged, or a "
+            "newer version has written it."
         ) from error
 
 

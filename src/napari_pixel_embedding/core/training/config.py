@@ -1,21 +1,35 @@
 """What a user may choose about training, in plain values that load nothing heavy.
 
-Each field that a user may choose carries its label, range and tooltip in its metadata; the
-window's forms, the command line's options and the documentation are made from them.
+Each field that a user may choose carries its title, bounds and description; the window's forms,
+the command line's options and the documentation are made from them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from dataclasses import field
+from typing import Annotated, Literal
 
-from napari_pixel_embedding.core.parameters import check_ranges, describe
+from pydantic import Field
 
-if TYPE_CHECKING:
-    from napari_pixel_embedding.core.model.config import Frozen
+from napari_pixel_embedding.core.model.config import Frozen
+from napari_pixel_embedding.core.parameters import configuration
+
+Seed = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=2**31 - 1,
+        title="Seed",
+        description="Decides all that is random: the same seed draws the same crops.",
+    ),
+]
+_Factor = Annotated[float, Field(ge=0.05, le=20)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Strength = Annotated[float, Field(ge=0, le=10)]
+_Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 
 
-@dataclass(frozen=True)
+@configuration
 class Augmentation:
     """How strongly crops are varied.
 
@@ -29,14 +43,18 @@ class Augmentation:
         How much gain and offset of single channels may differ, for stains that vary.
     """
 
-    scale: tuple[float, float] = (0.7, 1.4)
-    gamma: float = 0.3
-    noise: float = 0.05
-    brightness: float = 0.15
-    color: float = 0.0
+    scale: tuple[_Factor, _Factor] = (0.7, 1.4)
+    gamma: _Strength = 0.3
+    noise: _Strength = 0.05
+    brightness: _Strength = 0.15
+    color: _Strength = 0.0
+
+    def __post_init__(self) -> None:
+        if self.scale[0] > self.scale[1]:
+            raise ValueError(f"scale must not fall, found {self.scale}.")
 
 
-@dataclass(frozen=True)
+@configuration
 class LossConfig:
     """Weights of the loss terms and the kind of local constraint.
 
@@ -59,35 +77,20 @@ class LossConfig:
         Share of the steps after which that term sets in: means have to be told apart first.
     """
 
-    foreground: float = 1.0
-    distance: float = 4.0
-    intra: float = 1.0
-    inter: float = 1.0
-    reg: float = 0.001
+    foreground: _Weight = 1.0
+    distance: _Weight = 4.0
+    intra: _Weight = 1.0
+    inter: _Weight = 1.0
+    reg: _Weight = 0.001
     neighbours_only: bool = False
     cosine_form: Literal["squared", "absolute", "signed"] = "squared"
-    min_pixels: int = 10
-    unlabelled_weight: float = 0.0
-    instance_dice: float = 0.0
-    instance_dice_from: float = 0.3
-
-    def __post_init__(self) -> None:
-        forms = ("squared", "absolute", "signed")
-        if self.cosine_form not in forms:
-            raise ValueError(
-                f"cosine_form must be one of {', '.join(forms)}, found {self.cosine_form!r}."
-            )
-        if not 0 <= self.instance_dice_from <= 1:
-            raise ValueError(
-                f"instance_dice_from must be from 0 to 1, found {self.instance_dice_from}."
-            )
+    min_pixels: Annotated[int, Field(ge=0, le=1_000_000)] = 10
+    unlabelled_weight: _Weight = 0.0
+    instance_dice: _Weight = 0.0
+    instance_dice_from: _Share = 0.3
 
 
-_BATCH_SIZE = "Crops that are learnt from in one step."
-_SEED = "Decides all that is random: the same seed draws the same crops."
-
-
-@dataclass(frozen=True)
+@configuration
 class TrainConfig:
     """How a model is trained.
 
@@ -97,55 +100,53 @@ class TrainConfig:
     is kept unless an earlier one scored more than ``margin`` above it.
     """
 
-    steps: int = field(
-        default=4000, metadata=describe("Steps", 1, 1_000_000, "Batches to learn from.")
+    steps: int = Field(
+        default=4000, ge=1, le=1_000_000, title="Steps", description="Batches to learn from."
     )
-    batch_size: int = field(default=4, metadata=describe("Batch size", 1, 64, _BATCH_SIZE))
-    crop: int = field(
+    batch_size: int = Field(
+        default=4,
+        ge=1,
+        le=64,
+        title="Batch size",
+        description="Crops that are learnt from in one step.",
+    )
+    crop: int = Field(
         default=256,
-        metadata=describe(
-            "Crop (pixels)",
-            32,
-            1024,
-            "Side of the square that is cut out of an image; several objects must fit in.",
-            step=16,
-        ),
+        ge=32,
+        le=1024,
+        title="Crop (pixels)",
+        description="Side of the square that is cut out of an image; several objects must fit in.",
+        json_schema_extra={"step": 16},
     )
-    learning_rate: float = field(
+    learning_rate: float = Field(
         default=1e-3,
-        metadata=describe(
-            "Learning rate",
-            1e-6,
-            1e-1,
-            "Size of the first steps; it falls to a hundredth along a cosine.",
-            step=1e-4,
-        ),
+        ge=1e-6,
+        le=1e-1,
+        title="Learning rate",
+        description="Size of the first steps; it falls to a hundredth along a cosine.",
+        json_schema_extra={"step": 1e-4},
     )
-    warmup: float = field(
+    warmup: float = Field(
         default=0.05,
-        metadata=describe(
-            "Warm-up",
-            0.0,
-            0.9,
-            "Share of the steps that learn foreground and distance alone.",
-            step=0.05,
-        ),
+        ge=0,
+        le=0.9,
+        title="Warm-up",
+        description="Share of the steps that learn foreground and distance alone.",
+        json_schema_extra={"step": 0.05},
     )
-    validate_every: int = field(
+    validate_every: int = Field(
         default=250,
-        metadata=describe(
-            "Validate every", 1, 1_000_000, "Steps between two scores on validation images."
-        ),
+        ge=1,
+        le=1_000_000,
+        title="Validate every",
+        description="Steps between two scores on validation images.",
     )
-    seed: int = field(default=0, metadata=describe("Seed", 0, 2**31 - 1, _SEED))
-    ema_decay: float = 0.998
-    weight_decay: float = 1e-4
+    seed: Seed = 0
+    ema_decay: Annotated[float, Field(ge=0, le=0.99999)] = 0.998
+    weight_decay: _Share = 1e-4
     fixed_statistics: bool = False
     frozen: Frozen = "nothing"
     centred: bool = False
-    margin: float = 0.0
+    margin: _Share = 0.0
     loss: LossConfig = field(default_factory=LossConfig)
     augmentation: Augmentation = field(default_factory=Augmentation)
-
-    def __post_init__(self) -> None:
-        check_ranges(self)

@@ -21,31 +21,30 @@ learns from. Whatever it leaves out keeps its default::
 
 from __future__ import annotations
 
-import difflib
 import json
 import tomllib
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from napari_pixel_embedding.core.clustering.params import ClusterParams
+import tomli_w
+from pydantic import Field
+
 from napari_pixel_embedding.core.datasets.pairs import names_where
 from napari_pixel_embedding.core.io.files import open_atomically
-from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.model.config import Line, ModelConfig, Text
 from napari_pixel_embedding.core.model.presets import NetworkSize, Preset, model_config_for
+from napari_pixel_embedding.core.parameters import configuration, read_configuration
 from napari_pixel_embedding.core.training.config import TrainConfig
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
 
-_NOT_OF_A_MODEL = {"name", "architecture", "space", "description", "licence", "provenance"}
-"""Fields of a model's configuration that a recipe says elsewhere."""
-_OPTIONAL = {"str | None": "", "float | None": 0.0}
-"""An example of what a field that is None by default may be."""
+_NOT_OF_A_MODEL = set("preset size architecture space name description licence provenance".split())
+"""What a recipe says outside of its table for the model, or not at all."""
 
 
-@dataclass(frozen=True)
+@configuration
 class DataSelection:
     """Which pairs of a data folder are learnt from; paths are relative to that folder.
 
@@ -56,7 +55,7 @@ class DataSelection:
     validation : str, optional
         Another such folder, to choose the best step by.
     hold_back : int
-        Without one, every so manieth pair of ``folder`` is held back instead; 0 holds back none.
+        Without one, one pair in so many of ``folder`` is held back instead; 0 holds back none.
     index : str, optional
         A CSV table with a column ``name``.
     where : dict of str
@@ -65,24 +64,22 @@ class DataSelection:
 
     folder: str = "."
     validation: str | None = None
-    hold_back: int = 10
+    hold_back: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     index: str | None = None
     where: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.hold_back < 0 or self.hold_back == 1:
+        if self.hold_back == 1:
             raise ValueError(f"hold_back must be 0 or at least 2, found {self.hold_back}.")
         if self.where and self.index is None:
             raise ValueError("where needs index, the table to look in; found none.")
-        if unfit := [value for value in self.where.values() if not isinstance(value, str)]:
-            raise ValueError(f"where must compare with text, found {unfit[0]!r}.")
 
     def names(self, root: Path) -> list[str] | None:
         """Names of the chosen pairs, read from the table; None for all."""
         return None if self.index is None else names_where(root / self.index, self.where)
 
 
-@dataclass(frozen=True)
+@configuration
 class Recipe:
     """A training as a whole.
 
@@ -110,9 +107,9 @@ class Recipe:
         When a value is out of its range, or the parts do not make a model.
     """
 
-    name: str = "untitled"
-    description: str = ""
-    licence: str = ""
+    name: Line = "untitled"
+    description: Text = ""
+    licence: Line = ""
     preset: Preset = "euclidean"
     size: NetworkSize = "base"
     start: str | None = None
@@ -121,7 +118,16 @@ class Recipe:
     data: DataSelection = field(default_factory=DataSelection)
 
     def __post_init__(self) -> None:
-        self.model_config()
+        if elsewhere := sorted(_NOT_OF_A_MODEL & self.model.keys()):
+            raise ValueError(
+                f"there is no entry 'model.{elsewhere[0]}'. A recipe says it outside of that table."
+            )
+        try:
+            config = self.model_config()
+        except ValueError as error:
+            raise ValueError(f"model: {error}") from error
+        # Numbers as they were checked: a list from a file has become a tuple.
+        object.__setattr__(self, "model", {name: getattr(config, name) for name in self.model})
 
     def model_config(self) -> ModelConfig:
         """Describe the fresh model, as far as the images do not decide about it."""
@@ -179,20 +185,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
 
 def parse_recipe(text: str) -> Recipe:
     """Read a recipe from its text; raises ValueError as :func:`load_recipe` does."""
-    values = tomllib.loads(text)
-    values["model"] = _model_options(_table(values, "model"))
-    recipe: Recipe = _build(Recipe(), values, "")
-    return recipe
-
-
-def _model_options(values: Mapping[str, Any]) -> dict[str, Any]:
-    defaults = _defaults(ModelConfig())
-    known = {name: value for name, value in defaults.items() if name not in _NOT_OF_A_MODEL}
-    options = _checked(values, known, "model.")
-    if "cluster" in options:
-        params = _defaults(ClusterParams())
-        options["cluster"] = _checked(options["cluster"], params, "model.cluster.")
-    return options
+    return read_configuration(Recipe, json.dumps(tomllib.loads(text), default=str))
 
 
 def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
@@ -209,85 +202,13 @@ def format_recipe(recipe: Recipe) -> str:
     >>> parse_recipe(format_recipe(Recipe(name="mine", size="tiny"))).size
     'tiny'
     """
-    return "\n".join(_lines(asdict(recipe), "")) + "\n"
+    return tomli_w.dumps(_without_none(asdict(recipe)))
 
 
-def _lines(values: Mapping[str, Any], prefix: str) -> list[str]:
-    """Write a table: its values first, then the tables in it; what is None is left out."""
-    plain = {k: v for k, v in values.items() if not isinstance(v, dict) and v is not None}
-    tables = {k: v for k, v in values.items() if isinstance(v, dict) and v}
-    lines = [f"{_key(key)} = {_toml(value)}" for key, value in plain.items()]
-    for key, table in tables.items():
-        name = f"{prefix}{_key(key)}"
-        lines += ["", f"[{name}]", *_lines(table, f"{name}.")]
-    return lines
-
-
-def _key(name: str) -> str:
-    bare = name.replace("_", "").replace("-", "")
-    return name if bare.isascii() and bare.isalnum() else _toml(name)
-
-
-def _toml(value: Any) -> str:
-    """Write a value: JSON's spelling of text, truth and numbers is TOML's too."""
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _build(default: Any, values: Mapping[str, Any], where: str) -> Any:
-    """Copy a dataclass with the values of a table, tables within it likewise."""
-    return type(default)(**_checked(values, _defaults(default), where))
-
-
-def _defaults(config: Any) -> dict[str, Any]:
-    """Return a value of the right kind for each field, the default where there is one."""
-    values = {spec.name: (getattr(config, spec.name), spec.type) for spec in fields(config)}
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what TOML has no word for, in tables within a table too."""
     return {
-        name: _OPTIONAL.get(str(annotation)) if value is None else value
-        for name, (value, annotation) in values.items()
+        name: _without_none(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+        if value is not None
     }
-
-
-def _checked(values: Mapping[str, Any], defaults: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Check that a table has known entries of the kind that their defaults are of."""
-    for name in values:
-        if name not in defaults:
-            raise ValueError(_unknown(name, defaults, where))
-    return {name: _value(value, defaults[name], f"{where}{name}") for name, value in values.items()}
-
-
-def _unknown(name: str, known: Mapping[str, Any], where: str) -> str:
-    close = difflib.get_close_matches(name, known, 1)
-    advice = f"Did you mean {close[0]!r}?" if close else f"Known here: {', '.join(known)}."
-    return f"there is no entry {where + name!r}. {advice}"
-
-
-def _value(value: Any, default: Any, name: str) -> Any:
-    """Check that one value is of its default's kind."""
-    if is_dataclass(default):
-        return _build(default, _table({name: value}, name), f"{name}.")
-    if default is None:
-        return tuple(value) if isinstance(value, list) else value
-    expected = type(default)
-    if expected is float and type(value) is int:
-        return float(value)
-    if expected is tuple and isinstance(value, list) and len(value) == len(default):
-        return tuple(_value(v, d, name) for v, d in zip(value, default, strict=True))
-    if type(value) is not expected:
-        raise ValueError(f"{name} must be {_kind(default)}, found {value!r}.")
-    return value
-
-
-def _table(values: Mapping[str, Any], name: str) -> dict[str, Any]:
-    table = values.get(name, {})
-    if not isinstance(table, dict):
-        raise ValueError(f"{name} must be a table, found {table!r}.")
-    return table
-
-
-def _kind(default: Any) -> str:
-    if isinstance(default, tuple):
-        return f"a list of {len(default)} numbers"
-    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    return kinds.get(type(default), "a table")

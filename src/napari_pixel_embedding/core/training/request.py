@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 from napari_pixel_embedding.core.datasets.annotated import TrainingPairs
-from napari_pixel_embedding.core.datasets.pairs import Pair
-from napari_pixel_embedding.core.training.recipe import Recipe, format_recipe, parse_recipe
+from napari_pixel_embedding.core.parameters import configuration, read_configuration
+from napari_pixel_embedding.core.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,7 +21,7 @@ ENTRY = f"{__name__}:train_request"
 _FILE = "request.json"
 
 
-@dataclass(frozen=True)
+@configuration
 class TrainingRequest:
     """Everything that a training on files needs.
 
@@ -44,22 +44,12 @@ class TrainingRequest:
 
     def save(self, folder: Path) -> None:
         """Write the request to a folder."""
-        values = {
-            "recipe": format_recipe(self.recipe),
-            "train": _as_text(self.split.train),
-            "validation": _as_text(self.split.validation),
-            "output": str(self.output),
-            "device": self.device,
-        }
-        (folder / _FILE).write_text(json.dumps(values), encoding="utf-8")
+        (folder / _FILE).write_bytes(TypeAdapter(TrainingRequest).dump_json(self))
 
     @classmethod
     def load(cls, folder: Path) -> TrainingRequest:
-        """Read back what :meth:`save` wrote."""
-        values = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-        split = TrainingPairs(_as_pairs(values["train"]), _as_pairs(values["validation"]))
-        recipe = parse_recipe(values["recipe"])
-        return cls(recipe, split, Path(values["output"]), values["device"])
+        """Read back what :meth:`save` wrote; raises ValueError when it does not fit."""
+        return read_configuration(cls, (folder / _FILE).read_bytes())
 
 
 def train_request(folder: Path) -> Generator[TrainProgress, None, None]:
@@ -69,11 +59,3 @@ def train_request(folder: Path) -> Generator[TrainProgress, None, None]:
     request = TrainingRequest.load(folder)
     how = request.recipe.how()
     yield from train_pairs(request.split, request.output, device=request.device, **how)
-
-
-def _as_text(pairs: list[Pair]) -> list[list[str]]:
-    return [[str(pair.image), str(pair.mask)] for pair in pairs]
-
-
-def _as_pairs(texts: list[list[str]]) -> list[Pair]:
-    return [Pair(Path(image), Path(mask)) for image, mask in texts]

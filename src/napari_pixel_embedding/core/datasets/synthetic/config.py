@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 
-from napari_pixel_embedding.core.parameters import check_ranges, describe
+from pydantic import Field
+
+from napari_pixel_embedding.core.parameters import configuration
 
 Kind = Literal["ellipses", "rosette", "filaments", "bacteria"]
 KINDS: tuple[Kind, ...] = ("ellipses", "rosette", "filaments", "bacteria")
 """Touching ellipses such as nuclei; leaves around plant centres; threads; rods in colonies."""
 
 
-@dataclass(frozen=True)
+@configuration
 class SyntheticConfig:
     """Size of the objects, and how their image is spoilt.
 
@@ -20,38 +21,42 @@ class SyntheticConfig:
     green threads.
     """
 
-    diameter: float = field(
+    diameter: float = Field(
         default=24.0,
-        metadata=describe(
-            "Diameter (pixels)",
-            4.0,
-            500.0,
-            "Diameter of a disc, or a ball, as large as a typical object.",
-        ),
+        ge=4,
+        le=500,
+        title="Diameter (pixels)",
+        description="Diameter of a disc, or a ball, as large as a typical object.",
     )
-    density: float = field(
+    density: float = Field(
         default=0.7,
-        metadata=describe(
-            "Density", 0.05, 1.0, "Share of the image that objects may lie in.", step=0.05
-        ),
+        ge=0.05,
+        le=1,
+        title="Density",
+        description="Share of the image that objects may lie in.",
+        json_schema_extra={"step": 0.05},
     )
-    noise: float = field(
+    noise: float = Field(
         default=0.06,
-        metadata=describe(
-            "Noise", 0.0, 1.0, "Standard deviation at full brightness, which is 1.", step=0.01
-        ),
+        ge=0,
+        le=1,
+        title="Noise",
+        description="Standard deviation at full brightness, which is 1.",
+        json_schema_extra={"step": 0.01},
     )
-    blur: float = field(
+    blur: float = Field(
         default=1.0,
-        metadata=describe("Blur (pixels)", 0.0, 20.0, "Width of the Gaussian blur.", step=0.5),
+        ge=0,
+        le=20,
+        title="Blur (pixels)",
+        description="Width of the Gaussian blur.",
+        json_schema_extra={"step": 0.5},
     )
-    uneven: float = field(
+    uneven: float = Field(
         default=0.3,
-        metadata=describe(
-            "Uneven light", 0.0, 0.9, "Share of the light that is lost in the darkest corner."
-        ),
+        ge=0,
+        le=0.9,
+        title="Uneven light",
+        description="Share of the light that is lost in the darkest corner.",
     )
     color: bool = False
-
-    def __post_init__(self) -> None:
-        check_ranges(self)
