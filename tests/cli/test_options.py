@@ -1,26 +1,25 @@
 """Options that are made from a configuration, and the choice of pairs."""
 
-from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 import typer
+from pydantic import Field
 from typer.testing import CliRunner
 
 from napari_pixel_embedding.cli.options import selected_names, takes_fields
 from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
-from napari_pixel_embedding.core.parameters import describe, parameters_of
+from napari_pixel_embedding.core.parameters import configuration, parameters_of
 from napari_pixel_embedding.core.training.config import TrainConfig
 
 
-@dataclass(frozen=True)
+@configuration
 class Config:
-    step_count: int = field(default=3, metadata=describe("Steps", 0, 9, "How many."))
-    rate: float = field(default=0.5, metadata=describe("Rate", 0, 1, "How fast."))
-    kind: str = field(
-        default="a", metadata={"label": "Kind", "choices": ("a", "b"), "tooltip": "Which."}
-    )
+    step_count: int = Field(default=3, ge=0, le=9, title="Steps", description="How many.")
+    rate: float = Field(default=0.5, ge=0, le=1, title="Rate", description="How fast.")
+    kind: Literal["a", "b"] = Field(default="a", title="Kind", description="Which.")
     hidden: int = 7
 
 
