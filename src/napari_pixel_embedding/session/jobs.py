@@ -118,11 +118,12 @@ class JobQueue:
     executor : Executor
         Runs the jobs.
     policy : {"newest cancels", "newest waits", "first in, first out"}
-        What happens to a job that is started while another one is under way. It takes its place;
-        or it waits, and drops the one that waited before; or it waits behind the others. The
-        first suits work whose earlier answers are worthless. The second suits work that follows
-        a cursor or a slider: every answer is shown, so that fast movement does not keep the
-        picture from changing. The third suits edits, none of which may be lost.
+        What becomes of a job that is started while another one is under way.
+
+        - "newest cancels": it stops the other one, whose answer is worthless now.
+        - "newest waits": it waits, in place of the one that waited before. Every answer is used,
+          so work that follows a cursor keeps up with it.
+        - "first in, first out": it waits behind the others, for none of them may be lost.
     most_waiting : int
         First in, first out: how many jobs may wait; of more, the oldest is dropped.
     ready : callable, optional
