@@ -24,7 +24,7 @@ from napari_pixel_embedding import (
     load_model,
     predict_embedding,
 )
-from napari_pixel_embedding.core.inference.test_time_augmentation import AUGMENTS
+from napari_pixel_embedding.core.inference.options import AUGMENTS
 from napari_pixel_embedding.core.io.images import read_image, read_labels
 
 

@@ -20,6 +20,7 @@ from napari_pixel_embedding.core.blockwise.block_plan import Layout, plan_blocks
 from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
 from napari_pixel_embedding.core.blockwise.roi import margin, pixel_bytes
 from napari_pixel_embedding.core.datasets.samples import load_sample
+from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.session import Engine, ImageInput
 from napari_pixel_embedding.session.large_image.blocks import index_block
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=3, help="copies of the sample along each axis")
     options = parser.parse_args()
     image, model = mirrored(options.tiles), load_model("nuclei-fluo")
-    request = RunRequest(ImageInput(image), model, "cpu")
+    request = RunRequest(ImageInput(image), model, PredictOptions("cpu"))
     source = read_source(Engine(), request, model, "YX")
     emap = predict_embedding(model, image, ranges=source.ranges)
     index = build_cluster_index(emap)

@@ -32,7 +32,8 @@ from napari_pixel_embedding import (
     load_model,
     predict_embedding,
 )
-from napari_pixel_embedding.core.inference.tiling import plan_tiles
+from napari_pixel_embedding.core.inference.options import PredictOptions
+from napari_pixel_embedding.core.inference.passes import plan_tiles
 from napari_pixel_embedding.session import Engine, ImageInput
 from napari_pixel_embedding.session.segment.requests import RunRequest
 from napari_pixel_embedding.session.segment.roi import read_source
@@ -111,7 +112,7 @@ def peak(side: int) -> tuple[int, int]:
     model = load_model("nuclei-fluo")
     small = mirrored(1)
     image = np.tile(small, [-(-side // n) for n in small.shape])[:side, :side].copy()
-    request = RunRequest(ImageInput(image), model, "cpu")
+    request = RunRequest(ImageInput(image), model, PredictOptions("cpu"))
     source = read_source(Engine(), request, model, "YX")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     mosaic = fill(source, BLOCK)

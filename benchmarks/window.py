@@ -149,7 +149,7 @@ def segmented(size: int) -> Iterator[SegmentPanel]:
     emap = honeycomb(size)
     engine = Engine(
         load_model=lambda source: _Model(ModelConfig(name="synthetic", embedding_dim=16)),
-        predict_frames=lambda *args, **options: iter([emap]),
+        embed_frames=lambda *args, **options: iter([emap]),
     )
     viewer = napari.Viewer()
     viewer.window.resize(1200, 800)

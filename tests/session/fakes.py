@@ -116,18 +116,16 @@ def load_model(source):
     return FakeModel(FakeConfig(name=source))
 
 
-def predict_frames(
-    model, image, *, axes, device, augment, spacing, progress, ranges=None, diameter=None
-):
-    image = np.asarray(image)
-    frames = list(image) if axes.startswith("T") else [image]
-    for number, frame in enumerate(frames):
-        progress(number / len(frames))
+def embed_frames(model, stack, options, progress):
+    count = stack.count or 1
+    for number in range(count):
+        progress(number / count)
+        pixels = stack.frame(number).array
         yield EmbeddingMap(
-            embedding=np.zeros((2, *frame.shape), np.float32),
-            foreground=(frame > 0).astype(np.float32),
-            spacing=spacing,
-            frame=number if axes.startswith("T") else None,
+            embedding=np.zeros((2, *pixels.shape), np.float32),
+            foreground=(pixels > 0).astype(np.float32),
+            spacing=stack.spacing,
+            frame=None if stack.count is None else number,
         )
 
 
@@ -138,13 +136,13 @@ def mutex_watershed(emap, params):
     return np.where(bright, ids, 0).astype(np.uint16)
 
 
-def estimate_diameter(model, image, *, axes, spacing, device, progress):
+def measure_diameter(model, image, options, progress):
     """As many pixels as the image is high; a dark image has no objects."""
-    if not np.asarray(image).any():
+    if not image.array.any():
         raise ValueError("expected an image with objects, found none: give the diameter by hand.")
     for part in (0.5, 1.0):
         progress(part)
-    return image.shape[axes.index("Y")] + 0.123
+    return image.array.shape[image.axes.index("Y")] + 0.123
 
 
 def intensity_ranges(config, image, axes):
@@ -178,9 +176,8 @@ def fine_tune(
         yield FakeStep(step, 3, {"total": 1 / step}, None, best, f"report {step}")
 
 
-def segment_region(model, image, pixels, *, axes, frame, spacing, diameter, params, device):
-    image = np.asarray(image) if frame is None else np.asarray(image)[frame]
-    return (image[pixels] > 0).astype(np.uint16)
+def segment_region(model, image, pixels, options, params):
+    return (image.array[pixels] > 0).astype(np.uint16)
 
 
 def fit_color_basis(emap):
@@ -200,8 +197,8 @@ def fake_engine(**changes) -> Engine:
     functions = {
         "load_model": load_model,
         "save_model": lambda model, path: files.update({path: model}),
-        "predict_frames": predict_frames,
-        "estimate_diameter": estimate_diameter,
+        "embed_frames": embed_frames,
+        "measure_diameter": measure_diameter,
         "build_cluster_index": FakeIndex,
         "mutex_watershed": mutex_watershed,
         "intensity_ranges": intensity_ranges,

@@ -55,11 +55,11 @@ class Model:
 def engine(**changes) -> Engine:
     """The core itself, but for the network."""
 
-    def predict(model, image, *, axes, **_):
-        frames = range(len(image)) if axes.startswith("T") else [None]
+    def embed(model, stack, *_):
+        frames = [None] if stack.count is None else range(stack.count)
         return iter([embedding(frame) for frame in frames])
 
-    found = {"load_model": lambda source: Model(Config(name=source)), "predict_frames": predict}
+    found = {"load_model": lambda source: Model(Config(name=source)), "embed_frames": embed}
     return Engine(**{**found, **changes})
 
 

@@ -12,7 +12,7 @@ from napari_pixel_embedding.session import (
     Session,
     SessionController,
 )
-from tests.session.fakes import fake_engine, predict_frames
+from tests.session.fakes import embed_frames, fake_engine
 from tests.session.strokes import paint
 
 # ------------------------------------------------------------------------------------ running
@@ -41,11 +41,11 @@ def test_a_stack_is_segmented_frame_by_frame(controller, image):
 def test_device_and_number_of_views_reach_the_network(image):
     asked = []
 
-    def predict(model, pixels, *, device, augment, **options):
-        asked.append((device, augment))
-        return predict_frames(model, pixels, device=device, augment=augment, **options)
+    def embed(model, stack, options, progress):
+        asked.append((options.device, options.augment))
+        return embed_frames(model, stack, options, progress)
 
-    engine = fake_engine(predict_frames=predict)
+    engine = fake_engine(embed_frames=embed)
     controller = SessionController(Session(), ImmediateExecutor(), engine)
     controller.set_image(image)
     controller.set_model("fake")
@@ -118,14 +118,14 @@ def test_cancel_drops_the_run_and_keeps_what_was_there(waiting, queue):
 def test_cancel_reaches_the_network(queue, image):
     reached = []
 
-    def slow(model, image, *, progress, **options):
+    def slow(model, stack, options, progress):
         progress(0.0)
         controller.cancel()
         progress(0.5)
         reached.append("too far")
-        yield from predict_frames(model, image, progress=progress, **options)
+        yield from embed_frames(model, stack, options, progress)
 
-    controller = SessionController(Session(), queue, fake_engine(predict_frames=slow))
+    controller = SessionController(Session(), queue, fake_engine(embed_frames=slow))
     controller.set_image(image)
     controller.set_model("fake")
     controller.run()

@@ -16,3 +16,8 @@ def report(progress: Progress | None, fraction: float) -> None:
     """Tell ``progress``, when there is one, that ``fraction`` of the work is done."""
     if progress is not None:
         progress(min(max(fraction, 0.0), 1.0))
+
+
+def share(progress: Progress | None, done: int, count: int) -> Progress | None:
+    """Report for one of ``count`` equal parts, ``done`` of which are finished already."""
+    return None if progress is None else lambda fraction: progress((done + fraction) / count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.session.closing import close_all
 from napari_pixel_embedding.session.correct.autosave import Autosave
 from napari_pixel_embedding.session.correct.corrections import Corrections
@@ -220,9 +221,7 @@ class SessionController:
         request = RunRequest(
             session.image,
             session.model_source,
-            session.device,
-            session.augment,
-            session.diameter,
+            PredictOptions(session.device, session.diameter, augment=session.augment),
             session.view,
             self.memory,
         )

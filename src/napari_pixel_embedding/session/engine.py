@@ -63,11 +63,11 @@ class Engine:
         default=_core("model.model_file", "load_model")
     )
     save_model: Callable[..., Any] = field(default=_core("model.model_file", "save_model"))
-    predict_frames: Callable[..., Iterator[EmbeddingMap]] = field(
-        default=_core("inference.predict", "predict_frames")
+    embed_frames: Callable[..., Iterator[EmbeddingMap]] = field(
+        default=_core("inference.predict", "embed_frames")
     )
-    estimate_diameter: Callable[..., float] = field(
-        default=_core("inference.diameter", "estimate_diameter")
+    measure_diameter: Callable[..., float] = field(
+        default=_core("inference.diameter", "measure_diameter")
     )
     intensity_ranges: Callable[..., NDArray[Any]] = field(
         default=_core("blockwise.intensity", "intensity_ranges")

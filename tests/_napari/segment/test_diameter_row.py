@@ -92,8 +92,8 @@ def test_a_line_gives_its_length_in_pixels_of_the_image(viewer, field, segment_p
 
 def test_measure_asks_the_model_in_the_background(field, segment_panel, qtbot, monkeypatch):
     monkeypatch.setattr(
-        "napari_pixel_embedding.core.inference.diameter.estimate_diameter",
-        lambda model, image, **_: float(len(image)) + model.config.object_diameter,
+        "napari_pixel_embedding.core.inference.diameter.measure_diameter",
+        lambda model, image, *_: float(len(image.array)) + model.config.object_diameter,
     )
     field.measure_button.click()
     assert field.hint.text() == "Measuring the objects … 0 %"

@@ -10,7 +10,6 @@ from napari_pixel_embedding.core.blockwise.roi import (
     Crop,
     choose_roi,
     count_pixels,
-    image_diameter,
     margin,
     pixel_bytes,
     read_box,
@@ -132,5 +131,4 @@ def test_a_model_that_shrinks_the_image_needs_to_see_more_of_it():
     own = ModelConfig(object_diameter=20)
     shrunk = ModelConfig(object_diameter=20, image_diameter=80)
     assert (margin(own), margin(shrunk)) == (64, 256)
-    assert (image_diameter(own), image_diameter(shrunk)) == (20, 80)
     assert margin(ModelConfig()) == 64

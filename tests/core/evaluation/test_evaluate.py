@@ -20,11 +20,11 @@ def segmented(monkeypatch):
     def make(labels):
         answers, asked = iter(labels), []
 
-        def fake(image, model, **options):
-            asked.append((image, model, options))
+        def fake(model, stack, *how):
+            asked.append(stack)
             return next(answers)
 
-        monkeypatch.setattr(evaluate_module, "segment", fake)
+        monkeypatch.setattr(evaluate_module, "_segmented", fake)
         return asked
 
     return make
@@ -38,18 +38,18 @@ def test_thresholds_go_from_a_half_to_95_percent():
     assert IOU_THRESHOLDS == (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 
 
-def test_a_perfect_segmentation_scores_1(discs, segmented):
+def test_a_perfect_segmentation_scores_1(discs, segmented, tiny_model):
     image, labels = discs()
     asked = segmented([labels, labels.T])
     told = []
     scores = evaluate(
-        "model", [image, image.T], [labels, labels.T], axes="YX", progress=told.append
+        tiny_model(), [image, image.T], [labels, labels.T], axes="YX", progress=told.append
     )
     assert values(scores) == PERFECT
     assert scores.images == 2
     assert scores.seconds > 0
     assert told == [0.5, 1]
-    assert [options["axes"] for _, _, options in asked] == ["YX", "YX"]
+    assert [stack.axes for stack in asked] == ["YX", "YX"]
 
 
 def test_scores_by_hand(discs):
@@ -78,11 +78,11 @@ def test_images_and_labels_must_pair_up(tiny_model):
         evaluate(tiny_model(), [], [])
 
 
-def test_every_image_has_its_spacing(discs, segmented):
+def test_every_image_has_its_spacing(discs, segmented, tiny_model):
     image, labels = discs()
     asked = segmented([labels, labels])
-    evaluate("model", [image] * 2, [labels] * 2, spacing=[None, (2.0, 1.0)])
-    assert [options["spacing"] for _, _, options in asked] == [None, (2.0, 1.0)]
+    evaluate(tiny_model(), [image] * 2, [labels] * 2, spacing=[None, (2.0, 1.0)])
+    assert [stack.spacing for stack in asked] == [None, (2.0, 1.0)]
 
 
 @pytest.mark.parametrize("axes", ["YX", "TYX"])

@@ -8,6 +8,8 @@ import pytest
 from napari_pixel_embedding import load_model
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.fine_tuning.calibration import FEWEST, tune_cluster_params
+from napari_pixel_embedding.core.inference.axes import read_stack
+from napari_pixel_embedding.core.inference.object_scale import zoom_for
 from napari_pixel_embedding.core.training.targets import annotated_frames
 
 
@@ -25,7 +27,9 @@ def field():
 
 
 def frames_of(model, field):
-    return list(annotated_frames(model.config, *field))
+    image, labels = field
+    stack = read_stack(image, model.config)
+    return annotated_frames(model.config, stack, labels, zoom_for(model.config))
 
 
 def test_the_least_size_is_at_most_half_that_of_a_small_corrected_object(model, field):

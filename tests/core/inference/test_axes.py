@@ -4,12 +4,21 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_pixel_embedding.core.inference.axes import channels_first, resolve_axes
+from napari_pixel_embedding.core.inference.axes import (
+    ImageStack,
+    guess_axes,
+    resolve_axes,
+)
 from napari_pixel_embedding.core.model.config import ModelConfig
 
 GREY = ModelConfig()
 COLOR = ModelConfig(in_channels=3)
 VOLUME = ModelConfig(axes="ZYX", in_channels=2)
+
+
+def channels_first(image, axes, config):
+    (only,) = ImageStack(image, axes, config.in_channels).frames()
+    return only
 
 
 def numbers(*shape):
@@ -99,3 +108,61 @@ def test_axes_are_resolved(shape, axes, spatial, channels, expected):
 def test_axes_that_do_not_fit_are_refused_in_words(shape, axes, spatial, channels, message):
     with pytest.raises(ValueError, match=message):
         resolve_axes(shape, axes, spatial, channels)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rgb", "spatial", "channels", "expected"),
+    [
+        ((64, 64), False, "YX", 1, "YX"),
+        ((5, 64, 64), False, "YX", 1, "TYX"),  # a 2-D model goes slice by slice
+        ((5, 64, 64), False, "ZYX", 1, "ZYX"),
+        ((2, 64, 64), False, "YX", 2, "CYX"),
+        ((5, 2, 64, 64), False, "YX", 2, "TCYX"),
+        ((64, 64, 3), True, "YX", 1, "YXC"),
+        ((5, 64, 64, 3), True, "YX", 3, "TYXC"),
+        ((3, 5, 64, 64), False, "ZYX", 1, "TZYX"),
+        ((64, 64), False, "ZYX", 1, None),
+        ((3, 5, 64, 64), False, "YX", 1, None),
+    ],
+)
+def test_axes_are_guessed_from_shape_and_model(shape, rgb, spatial, channels, expected):
+    assert guess_axes(shape, spatial, channels, rgb=rgb) == expected
+
+
+@pytest.mark.parametrize(
+    ("hint", "spatial", "expected"),
+    [
+        ("tyx", "YX", "TYX"),
+        ("zyx", "YX", "TYX"),
+        ("zyx", "ZYX", "ZYX"),
+        ("cyx", "YX", "CYX"),
+        ("012", "YX", "TYX"),
+        ("yyx", "YX", "TYX"),
+        ("yx", "YX", "TYX"),
+    ],
+)
+def test_names_of_axes_count_when_they_make_sense(hint, spatial, expected):
+    assert guess_axes((5, 4, 4), spatial, 1, hint=hint) == expected
+
+
+def test_chosen_axes_are_not_guessed():
+    assert guess_axes((2, 4, 4), "YX", 2, chosen="ZYX") == "ZYX"
+
+
+def test_frames_lie_along_t_wherever_it_stands():
+    image = numbers(4, 3, 5)
+    stack = ImageStack(image, "YTX", spacing=(2.0, 1.0))
+    assert stack.count == 3
+    for number, frame in enumerate(stack.frames()):
+        assert_array_equal(frame, image[None, :, number])
+    one = stack.frame(2)
+    assert (one.axes, one.count, one.spacing) == ("YX", None, (2.0, 1.0))
+    assert_array_equal(one.array, image[:, 2])
+    assert one.frame(None) is one
+
+
+def test_given_intensities_count_for_every_frame():
+    stack = ImageStack(numbers(2, 4, 5), "TYX", ranges=np.array([[10.0, 50.0]]))
+    first, second = stack.normalised((1, 99.8))
+    assert_allclose(first, (numbers(1, 4, 5) - 10) / 40)
+    assert_allclose(second, (numbers(1, 4, 5) + 10) / 40)

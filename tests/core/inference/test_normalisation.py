@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 
+from napari_pixel_embedding.core.inference.axes import ImageStack
 from napari_pixel_embedding.core.inference.normalisation import (
     channel_ranges,
     frame_ranges,
-    iterate_frames,
     normalise,
 )
 from napari_pixel_embedding.core.model.config import ModelConfig
@@ -79,38 +79,31 @@ GREY = ModelConfig()
 def test_every_frame_is_normalised_by_itself():
     image = np.random.default_rng(0).random((3, 20, 30))
     image[1] *= 1000
-    frames = list(iterate_frames(GREY, image, "TYX"))
+    frames = list(ImageStack(image, "TYX").normalised(GREY.percentiles))
     assert len(frames) == 3
     for frame, raw in zip(frames, image, strict=True):
         assert_array_equal(frame, normalise(raw[None], GREY.percentiles))
-
-
-def test_frames_lie_along_t_wherever_it_stands():
-    image = np.random.default_rng(0).random((20, 3, 30))
-    for frame, index in zip(iterate_frames(GREY, image, "YTX"), range(3), strict=True):
-        assert_array_equal(frame, normalise(image[None, :, index], GREY.percentiles))
 
 
 def test_an_empty_plane_does_not_show_its_noise():
     rng = np.random.default_rng(0)
     stack = rng.normal(100, 5, (12, 64, 64))
     stack[:6, 20:40, 20:40] += 1000
-    config = ModelConfig()
-    full, empty = (list(iterate_frames(config, stack, "TYX"))[n] for n in (0, 11))
-    alone = next(iterate_frames(config, stack[11], "YX"))
+    full, *_, empty = ImageStack(stack, "TYX").normalised(GREY.percentiles)
+    (alone,) = ImageStack(stack[11], "YX").normalised(GREY.percentiles)
     assert full.max() == pytest.approx(1, abs=0.1)
     assert np.ptp(empty) < 0.2 < np.ptp(alone)
 
 
 def test_one_dazzling_frame_does_not_darken_the_others():
     stack = np.random.default_rng(0).uniform(0, 100, (20, 32, 32))
-    own = frame_ranges(ModelConfig(), stack, "TYX")
+    own = frame_ranges(stack[:, None])
     stack[3] *= 1000
-    dazzled = frame_ranges(ModelConfig(), stack, "TYX")
+    dazzled = frame_ranges(stack[:, None])
     np.testing.assert_allclose(dazzled[0], own[0])
 
 
 def test_frames_of_about_one_brightness_are_scaled_by_themselves():
     stack = np.random.default_rng(0).uniform(0, 100, (4, 32, 32)) * [[[1]], [[0.8]], [[0.6]], [[2]]]
-    for frame, ranges in zip(stack, frame_ranges(ModelConfig(), stack, "TYX"), strict=True):
+    for frame, ranges in zip(stack, frame_ranges(stack[:, None]), strict=True):
         np.testing.assert_allclose(ranges, channel_ranges(frame[None]))

@@ -11,14 +11,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skimage.draw import disk
 
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
+from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.normalisation import normalise
 from napari_pixel_embedding.core.inference.object_scale import (
+    diameter_at_level,
     equivalent_diameter,
+    image_diameter,
     resample,
     resample_labels,
     spacing_of_each,
     usual_params,
     zoom_for,
+    zoom_of_planes,
     zoomed_shape,
 )
 from napari_pixel_embedding.core.inference.predict import predict_embedding
@@ -143,7 +147,9 @@ def test_labels_enlarged_and_made_small_again_are_the_same(factor):
 @pytest.mark.parametrize("diameter", [8, 20, 150])
 def test_objects_of_any_size_come_to_the_network_at_the_size_it_knows(diameter):
     image, labels = discs(diameter)
-    ((frame, target),) = annotated_frames(FLAT, image, labels, diameter=diameter)
+    ((frame, target),) = annotated_frames(
+        FLAT, read_stack(image, FLAT), labels, zoom_for(FLAT, diameter)
+    )
     assert frame.shape[1:] == target.shape
     sizes = np.bincount(target.ravel())[1:]
     assert len(sizes) == 9
@@ -196,5 +202,31 @@ def test_the_bundled_model_finds_discs_from_8_to_150_pixels(diameter):
 def test_the_image_is_normalised_before_it_is_resampled():
     """So that a zoom does not change what counts as bright."""
     image = np.random.default_rng(0).random((40, 40)).astype(np.float32)
-    ((frame, _),) = annotated_frames(FLAT, image, np.zeros((40, 40), int), diameter=40)
+    stack, labels = read_stack(image, FLAT), np.zeros((40, 40), int)
+    ((frame, _),) = annotated_frames(FLAT, stack, labels, zoom_for(FLAT, 40))
     assert_allclose(frame, resample(normalise(image[None]), (20, 20)))
+
+
+def test_objects_of_a_coarse_level_are_smaller():
+    config = ModelConfig(object_diameter=20, image_diameter=80)
+    assert diameter_at_level(config, None, (1.0, 1.0)) is None
+    assert diameter_at_level(config, 60.0, (1.0, 1.0)) == 60
+    assert diameter_at_level(config, None, (2.0, 2.0)) == 40
+    assert diameter_at_level(config, 60.0, (8.0, 8.0)) == 20  # never enlarged
+    assert diameter_at_level(ModelConfig(), None, (2.0, 2.0)) is None
+
+
+def test_the_said_diameter_counts_before_what_a_model_was_tuned_and_trained_on():
+    trained, tuned = (
+        ModelConfig(object_diameter=20),
+        ModelConfig(object_diameter=20, image_diameter=80),
+    )
+    assert [image_diameter(one) for one in (ModelConfig(), trained, tuned)] == [None, 20, 80]
+    assert [image_diameter(one, 9.0) for one in (ModelConfig(), trained, tuned)] == [9, 9, 9]
+
+
+def test_planes_alone_are_resampled_where_objects_have_the_known_size():
+    config = ModelConfig(axes="ZYX", object_diameter=20, image_diameter=80, pixel_size=(2, 1, 1))
+    assert zoom_for(config, None, (4.0, 1.0, 1.0)) == (0.5, 0.25, 0.25)
+    assert zoom_of_planes(config, (4.0, 1.0, 1.0)) == (2, 1, 1)
+    assert zoom_of_planes(config) == (1, 1, 1)

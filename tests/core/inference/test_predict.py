@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from napari_pixel_embedding.core.inference import predict as predict_module
+from napari_pixel_embedding.core.inference import passes as passes_module
 from napari_pixel_embedding.core.inference.normalisation import normalise
 from napari_pixel_embedding.core.inference.predict import (
     predict_embedding,
@@ -241,9 +241,9 @@ def test_progress_of_frames_is_one_rise(tiny_model):
 @pytest.mark.parametrize("call", [predict_embedding, segment], ids=lambda call: call.__name__)
 def test_cancelling_ends_the_work_between_two_tiles(tiny_model, monkeypatch, call):
     run = []
-    real = predict_module._run
-    monkeypatch.setattr(predict_module, "_TILE", {2: (64, 64)})
-    monkeypatch.setattr(predict_module, "_run", lambda *a: run.append(a) or real(*a))
+    real = passes_module._run
+    monkeypatch.setattr(passes_module, "_TILE", {2: (64, 64)})
+    monkeypatch.setattr(passes_module, "_run", lambda *a: run.append(a) or real(*a))
 
     def stop(fraction):
         if fraction > 0.2:

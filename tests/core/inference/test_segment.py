@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from napari_pixel_embedding import load_model
+from napari_pixel_embedding import estimate_diameter, evaluate, load_model, prepare_samples
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
-from napari_pixel_embedding.core.inference.predict import (
-    predict_embedding,
-)
+from napari_pixel_embedding.core.inference import axes as axes_module
+from napari_pixel_embedding.core.inference.axes import read_stack
+from napari_pixel_embedding.core.inference.options import PredictOptions
+from napari_pixel_embedding.core.inference.predict import predict_embedding, predict_frames
 from napari_pixel_embedding.core.inference.segment import segment, segment_region
 from napari_pixel_embedding.core.model.model_file import save_model
 
@@ -22,11 +23,16 @@ def model():
     return load_model("nuclei-fluo")
 
 
+def region_of(model, image, field, params=None, spacing=None):
+    stack = read_stack(image, model.config, spacing=spacing)
+    return segment_region(model, stack, field, PredictOptions(), params)
+
+
 def test_a_field_is_segmented_like_the_whole(model):
     image = load_sample("nuclei-field")[0].data
     field = np.s_[100:300, 200:460]
     whole = segment(image, model)[field]
-    part = segment_region(model, image, field)
+    part = region_of(model, image, field)
     assert part.shape == (200, 260)
     assert average_precision(whole, part, 0.8) > 0.95
 
@@ -39,19 +45,19 @@ def test_planes_that_lie_apart_are_looked_at_as_a_run_sees_them():
     options = {"spacing": (3.0, 1.0, 1.0), "params": params}
     field = np.s_[0:6, 0:40, 0:40]
     assert_array_equal(
-        segment_region(volume, image, field, **options), segment(image, volume, **options)
+        region_of(volume, image, field, **options), segment(image, volume, **options)
     )
 
 
-def test_frames_and_parameters_count(model):
+def test_intensities_and_parameters_count(model):
     image = load_sample("nuclei-small")[0].data
     stack = np.stack([np.zeros_like(image), image])
     field = np.s_[0:100, 0:100]
-    assert segment_region(model, stack, field, axes="TYX", frame=0).max() == 0
-    some = segment_region(model, stack, field, axes="TYX", frame=1)
+    assert region_of(model, stack[0], field).max() == 0
+    some = region_of(model, stack[1], field)
     assert some.max() > 5
     strict = model.config.cluster_params().__class__(bandwidth=2.0, min_size=10_000)
-    assert segment_region(model, stack, field, axes="TYX", frame=1, params=strict).max() == 0
+    assert region_of(model, stack[1], field, params=strict).max() == 0
 
 
 FLAT = {}
@@ -121,3 +127,30 @@ def test_segment_takes_a_path(tmp_path, tiny_model):
     model, image = tiny_model(), noise(20, 30)
     path = save_model(model, tmp_path / "m")
     assert_array_equal(segment(image, str(path), device="cpu"), segment(image, model, device="cpu"))
+
+
+STACK = noise(3, 20, 30)
+CALLS = {
+    "segment": lambda model: segment(STACK, model, axes="TYX", device="cpu"),
+    "predict_frames": lambda model: list(predict_frames(model, STACK, axes="TYX", device="cpu")),
+    "predict_embedding": lambda model: predict(model, STACK, axes="TYX", frame=1),
+    "estimate_diameter": lambda model: estimate_diameter(model, STACK, axes="TYX", device="cpu"),
+    "evaluate": lambda model: evaluate(
+        model, [STACK], [np.zeros(STACK.shape, int)], axes="TYX", device="cpu"
+    ),
+    "prepare_samples": lambda model: prepare_samples(
+        [STACK], [np.zeros(STACK.shape, int)], model.config, "TYX"
+    ),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_axes_of_a_time_series_are_settled_once(tiny_model, monkeypatch, call):
+    settled = []
+    real = axes_module.resolve_axes
+    monkeypatch.setattr(axes_module, "resolve_axes", lambda *a: settled.append(a) or real(*a))
+    try:
+        CALLS[call](tiny_model(object_diameter=20))
+    except ValueError as error:  # noise has no objects to be measured
+        assert "found none" in str(error)
+    assert len(settled) == 1

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 
+from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.core.training.targets import (
@@ -117,9 +118,13 @@ def test_sample_checks_that_labels_cover_the_image():
 GREY = ModelConfig()
 
 
+def pairs_of(image, labels, axes=None):
+    return annotated_frames(GREY, read_stack(image, GREY, axes), labels, (1.0, 1.0))
+
+
 def test_frames_are_paired_with_their_labels():
     labels = np.random.default_rng(0).integers(-1, 5, (2, 8, 9))
-    pairs = annotated_frames(GREY, np.random.rand(2, 8, 9), labels, "TYX")
+    pairs = pairs_of(np.random.rand(2, 8, 9), labels, "TYX")
     for (_, found), expected in zip(pairs, labels, strict=True):
         assert found.dtype == np.int32
         assert_array_equal(found, expected)
@@ -128,7 +133,7 @@ def test_frames_are_paired_with_their_labels():
 def test_a_single_frame_takes_labels_with_and_without_time():
     image, labels = np.random.rand(8, 9), np.eye(8, 9, dtype=np.uint8)
     for label in (labels, labels[None]):
-        ((_, found),) = annotated_frames(GREY, image[None], label, "TYX")
+        ((_, found),) = pairs_of(image[None], label, "TYX")
         assert_array_equal(found, labels)
 
 
@@ -139,19 +144,19 @@ def test_a_single_frame_takes_labels_with_and_without_time():
 def test_labels_must_cover_the_image(shape, labels, expected):
     axes = "TYX"[-len(shape) :]
     with pytest.raises(ValueError, match=f"labels of the image's shape {expected}, found"):
-        annotated_frames(GREY, np.zeros(shape), np.zeros(labels, int), axes)
+        pairs_of(np.zeros(shape), np.zeros(labels, int), axes)
 
 
 @pytest.mark.parametrize("dtype", ["uint32", "int64"])
 def test_huge_ids_stay_apart_and_small_in_memory(dtype):
     labels = np.array([[0, 2**32 - 1, 7], [2**31, 7, 0]], dtype)
-    ((_, found),) = annotated_frames(GREY, np.random.rand(2, 3), labels)
+    ((_, found),) = pairs_of(np.random.rand(2, 3), labels)
     assert found.tolist() == [[0, 3, 1], [2, 1, 0]]
 
 
 def test_huge_ids_keep_unknown_pixels_and_background():
     labels = np.array([[-1, 0, 10**9, 10**6]])
-    ((_, found),) = annotated_frames(GREY, np.random.rand(1, 4), labels)
+    ((_, found),) = pairs_of(np.random.rand(1, 4), labels)
     assert found.tolist() == [[-1, 0, 2, 1]]
 
 

@@ -28,9 +28,10 @@ def vectors_of(frame, shift):
     return (np.sin(turns * frame) + shift).astype(np.float32)
 
 
-def predict_frames(model, data, *, axes, **_):
+def embed_frames(model, stack, *_):
     shift = model.config.delta_dist - 1.5 if model.config.name != "far" else 40.0
-    for number, frame in enumerate(data if "T" in axes else [data]):
+    for number in range(stack.count or 1):
+        frame = stack.frame(number).array
         yield EmbeddingMap(vectors_of(frame, shift), np.ones(frame.shape, np.float32), frame=number)
 
 
@@ -38,7 +39,7 @@ def predict_frames(model, data, *, axes, **_):
 def controller():
     """A controller with real colours, after a first run that shows them."""
     engine = fake_engine(
-        predict_frames=predict_frames,
+        embed_frames=embed_frames,
         fit_color_basis=colors.fit_color_basis,
         basis_fits=colors.basis_fits,
         embedding_to_rgb=colors.embedding_to_rgb,

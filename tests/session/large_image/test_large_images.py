@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.blockwise.roi import pixel_bytes
-from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.session import (
     ImageInput,
     ImmediateExecutor,
@@ -18,7 +18,6 @@ from napari_pixel_embedding.session import (
 )
 from napari_pixel_embedding.session.large_image import mosaic
 from napari_pixel_embedding.session.segment.requests import RunRequest
-from napari_pixel_embedding.session.segment.roi import diameter_at
 from napari_pixel_embedding.session.segment.run import measure
 from tests.session.fakes import FakeConfig, FakeModel, fake_engine
 
@@ -473,14 +472,16 @@ def test_a_tuned_model_runs_where_the_user_looks(ran):
 def test_measuring_looks_at_the_view_only(stripes):
     seen = []
 
-    def estimate(model, image, **options):
-        seen.append(np.asarray(image).shape)
+    def measured(model, image, *_):
+        seen.append(image.array.shape)
         return 7.0
 
     coarse = stripes._data[::4, ::4]
     image = ImageInput(stripes, "YX", coarser=(coarse,))
-    engine = fake_engine(estimate_diameter=estimate)
-    request = RunRequest(image, "fake", "cpu", view=((0.0, 600.0), (0.0, 800.0)), memory=MEMORY)
+    engine = fake_engine(measure_diameter=measured)
+    request = RunRequest(
+        image, "fake", PredictOptions("cpu"), view=((0.0, 600.0), (0.0, 800.0)), memory=MEMORY
+    )
     assert measure(engine, request, lambda fraction: None) == 7.0
     assert np.prod(seen[0]) <= 2**16  # of the finest level, also where a coarse one is at hand
 
@@ -490,12 +491,3 @@ def test_another_diameter_makes_all_blocks_anew(ran):
     ran.session.diameter = 3.0
     ran.run()
     assert not set(map(id, before)) & set(map(id, ran.session.mosaic.indexed_blocks))
-
-
-def test_objects_of_a_coarse_level_are_smaller():
-    config = ModelConfig(object_diameter=20, image_diameter=80)
-    assert diameter_at(config, None, (1.0, 1.0)) is None
-    assert diameter_at(config, 60.0, (1.0, 1.0)) == 60
-    assert diameter_at(config, None, (2.0, 2.0)) == 40
-    assert diameter_at(config, 60.0, (8.0, 8.0)) == 20  # never enlarged
-    assert diameter_at(ModelConfig(), None, (2.0, 2.0)) is None

@@ -1,68 +1,41 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.session import ImageInput
 from napari_pixel_embedding.session.correct.record import record_edit
 from napari_pixel_embedding.session.segment.label import label
 from napari_pixel_embedding.session.segment.requests import LabelRequest, RunRequest
-from napari_pixel_embedding.session.segment.run import guess_axes, run_model
-from tests.session.fakes import fake_engine
+from napari_pixel_embedding.session.segment.run import run_model
+from tests.session.fakes import FakeConfig, fake_engine
 
 
-@pytest.mark.parametrize(
-    ("shape", "rgb", "spatial", "channels", "expected"),
-    [
-        ((64, 64), False, "YX", 1, "YX"),
-        ((5, 64, 64), False, "YX", 1, "TYX"),  # a 2-D model goes slice by slice
-        ((5, 64, 64), False, "ZYX", 1, "ZYX"),
-        ((2, 64, 64), False, "YX", 2, "CYX"),
-        ((5, 2, 64, 64), False, "YX", 2, "TCYX"),
-        ((64, 64, 3), True, "YX", 1, "YXC"),
-        ((5, 64, 64, 3), True, "YX", 3, "TYXC"),
-        ((3, 5, 64, 64), False, "ZYX", 1, "TZYX"),
-        ((64, 64), False, "ZYX", 1, None),
-        ((3, 5, 64, 64), False, "YX", 1, None),
-    ],
-)
-def test_axes_are_guessed_from_shape_and_model(shape, rgb, spatial, channels, expected):
-    image = ImageInput(np.broadcast_to(np.uint8(0), shape), rgb=rgb)
-    assert guess_axes(image, spatial, channels) == expected
-
-
-@pytest.mark.parametrize(
-    ("hint", "spatial", "expected"),
-    [
-        ("tyx", "YX", "TYX"),
-        ("zyx", "YX", "TYX"),
-        ("zyx", "ZYX", "ZYX"),
-        ("cyx", "YX", "CYX"),
-        ("012", "YX", "TYX"),
-        ("yyx", "YX", "TYX"),
-        ("yx", "YX", "TYX"),
-    ],
-)
-def test_names_of_axes_count_when_they_make_sense(hint, spatial, expected):
-    image = ImageInput(np.zeros((5, 4, 4)), axes_hint=hint)
-    assert guess_axes(image, spatial, 1) == expected
-
-
-def test_chosen_axes_are_not_guessed():
-    image = ImageInput(np.zeros((2, 4, 4)), axes="ZYX")
-    assert guess_axes(image, "YX", 2) == "ZYX"
+def test_the_image_s_own_words_for_its_axes_count():
+    config = FakeConfig(in_channels=2)
+    image = ImageInput(np.zeros((2, 4, 4)))
+    assert image.settle_axes(config) == "CYX"
+    assert replace(image, axes_hint="tcyx").settle_axes(config) == "CYX"
+    assert replace(image, axes="cyx").settle_axes(config) == "CYX"
+    color = ImageInput(np.zeros((4, 4, 3)), rgb=True)
+    assert color.settle_axes(FakeConfig()) == "YXC"
+    with pytest.raises(ValueError, match="Pass axes="):
+        ImageInput(np.zeros((3, 5, 4, 4))).settle_axes(FakeConfig())
 
 
 def test_spacing_reaches_the_map_along_the_spatial_axes_only():
     image = ImageInput(np.ones((2, 4, 4)), axes="TYX", spacing=(60.0, 0.5, 0.25))
-    request = RunRequest(image, "fake", "cpu")
+    request = RunRequest(image, "fake", PredictOptions("cpu"))
     result = run_model(fake_engine(), request, lambda stage: None)
     assert [emap.spacing for emap in result.maps] == [(0.5, 0.25)] * 2
 
 
 def test_progress_rises_from_zero_to_one():
     stages = []
-    request = RunRequest(ImageInput(np.ones((3, 4, 4)), axes="TYX"), "fake", "cpu")
+    request = RunRequest(ImageInput(np.ones((3, 4, 4)), axes="TYX"), "fake", PredictOptions("cpu"))
     run_model(fake_engine(), request, stages.append)
     fractions = [stage.fraction for stage in stages]
     assert fractions[0] == 0

@@ -19,6 +19,7 @@ from napari_pixel_embedding._napari.widgets.choosers import (
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
 from napari_pixel_embedding._napari.widgets.panel import Panel, button, group, set_enabled, text
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
+from napari_pixel_embedding.core.inference.object_scale import image_diameter
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -250,7 +251,7 @@ class SegmentPanel(Panel):
         if session.model is not None:
             config = session.model.config
             self.form.set_range("bandwidth", *bandwidth_range(config.space, config.delta_var))
-            diameter = session.diameter or config.image_diameter or config.object_diameter
+            diameter = image_diameter(config, session.diameter)
             self.form.set_range("min_size", 0, _largest_min_size(diameter))
         self._show_params()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.blockwise.roi import read_box
-from napari_pixel_embedding.core.inference.axes import channels_first
+from napari_pixel_embedding.core.inference.axes import ImageStack
 from napari_pixel_embedding.core.inference.normalisation import channel_ranges
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ def intensity_ranges(config: ModelConfig, image: Any, axes: str) -> NDArray[np.f
     samples = []
     for frame, box in _places(axes, image.shape):
         part = read_box(image, axes, box, frame)
-        if frame is not None:
-            part = part.take(0, axis=axes.index("T"))
-        channels = channels_first(part, axes.replace("T", ""), config)
+        (channels,) = ImageStack(part, axes, config.in_channels).frames()
         samples.append(channels.reshape(len(channels), -1))
     return channel_ranges(np.concatenate(samples, axis=1), config.percentiles)
 

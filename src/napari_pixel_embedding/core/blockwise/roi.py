@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.inference.object_scale import zoom_in_plane
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -125,27 +127,14 @@ def pixel_bytes(config: ModelConfig, diameter: float | None = None) -> int:
     An image of small objects is enlarged for the network: ``diameter`` is theirs in its pixels.
     """
     maps = config.embedding_dim + 2
-    return round(
-        4 * (3.5 * maps + 2 * config.in_channels + 4) * max(1.0, _zoom(config, diameter)) ** 2
-    )
-
-
-def image_diameter(config: ModelConfig, diameter: float | None = None) -> float | None:
-    """Diameter, in pixels of the image, that objects are taken to have; None if not known."""
-    return diameter or config.image_diameter or config.object_diameter
+    seen = max(1.0, zoom_in_plane(config, diameter)) ** 2
+    return round(4 * (3.5 * maps + 2 * config.in_channels + 4) * seen)
 
 
 def margin(config: ModelConfig, diameter: float | None = None) -> int:
     """Pixels around a part of an image that the network has to see: four strides of its own."""
-    pixels = math.ceil(4 * config.stride / _zoom(config, diameter))
+    pixels = math.ceil(4 * config.stride / zoom_in_plane(config, diameter))
     return -(-pixels // config.stride) * config.stride
-
-
-def _zoom(config: ModelConfig, diameter: float | None) -> float:
-    found = image_diameter(config, diameter)
-    if config.object_diameter is None or found is None:
-        return 1.0
-    return config.object_diameter / found
 
 
 def count_pixels(axes: str, shape: Sequence[int]) -> int:

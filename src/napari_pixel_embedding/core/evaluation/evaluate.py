@@ -14,9 +14,11 @@ from napari_pixel_embedding.core.evaluation.metrics import (
     panoptic_quality,
     symmetric_best_dice,
 )
+from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import spacing_of_each, usual_params
-from napari_pixel_embedding.core.inference.predict import predict_frames
-from napari_pixel_embedding.core.inference.segment import cluster, segment
+from napari_pixel_embedding.core.inference.options import PredictOptions
+from napari_pixel_embedding.core.inference.predict import embed_frames
+from napari_pixel_embedding.core.inference.segment import cluster
 from napari_pixel_embedding.core.progress import report
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.inference.axes import ImageStack
     from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
@@ -98,36 +101,31 @@ def evaluate(
             "expected as many label images as images, at least one, "
             f"found {len(images)} images and {len(labels)} label images."
         )
-    predict = segment if distance_seeds else _segment_without_seeds
-    options: dict[str, Any] = {
-        "params": params,
-        "method": method,
-        "axes": axes,
-        "diameter": diameter,
-        "augment": augment,
-        "device": device,
-    }
+    options = PredictOptions(device, diameter, augment=augment)
     started = time.perf_counter()
     predicted = []
     for image, size in zip(images, spacing_of_each(spacing, len(images)), strict=True):
-        predicted.append(predict(image, model, spacing=size, **options))
+        stack = read_stack(image, model.config, axes, spacing=size)
+        own = params or usual_params(model.config, diameter, size)
+        predicted.append(_segmented(model, stack, options, own, method, distance_seeds))
         report(progress, len(predicted) / len(images))
     seconds = (time.perf_counter() - started) / len(images)
     return score(labels, predicted, seconds)
 
 
-def _segment_without_seeds(
-    image: NDArray[Any],
+def _segmented(
     model: EmbeddingModel,
-    *,
-    params: ClusterParams | None,
+    stack: ImageStack,
+    options: PredictOptions,
+    params: ClusterParams,
     method: Method,
-    **options: Any,
+    distance_seeds: bool,
 ) -> NDArray[Any]:
-    params = params or usual_params(model.config, options["diameter"], options["spacing"])
-    maps = list(predict_frames(model, image, **options))
-    cuts = [cluster(replace(emap, distance=None), params, method) for emap in maps]
-    return cuts[0] if maps[0].frame is None else np.stack(cuts)
+    maps = embed_frames(model, stack, options)
+    if not distance_seeds:
+        maps = (replace(emap, distance=None) for emap in maps)
+    labels = [cluster(emap, params, method) for emap in maps]
+    return labels[0] if stack.count is None else np.stack(labels)
 
 
 def score(

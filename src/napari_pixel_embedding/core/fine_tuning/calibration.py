@@ -13,7 +13,7 @@ from napari_pixel_embedding.core.evaluation.error_counts import restrict_to_know
 from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.object_scale import params_as_seen, pixels_as_seen
-from napari_pixel_embedding.core.inference.predict import predict_normalised
+from napari_pixel_embedding.core.inference.predict import predict_at_own_scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +91,7 @@ def _sizes(corrections: NDArray[np.int32]) -> NDArray[np.intp]:
 
 
 def _few(frames: Sequence[Frame]) -> Sequence[Frame]:
-    """Take every so manieth frame, so that they are few."""
+    """Take a few frames, evenly spread over all of them."""
     return frames[:: max(-(-len(frames) // _MOST_FRAMES), 1)]
 
 
@@ -102,12 +102,8 @@ class ParameterSearch:
         self, model: EmbeddingModel, groups: Sequence[Sequence[Frame]], device: str
     ) -> None:
         self._config = model.config
-        size = model.config.object_diameter
         self._groups = [
-            [
-                (build_cluster_index(predict_normalised(model, f, diameter=size, device=device)), k)
-                for f, k in frames
-            ]
+            [(build_cluster_index(predict_at_own_scale(model, f, device)), k) for f, k in frames]
             for frames in groups
             if frames
         ]

@@ -22,7 +22,8 @@ from napari_pixel_embedding.core.fine_tuning.targets import (
     samples_with_pseudo_labels,
     sampling_weights,
 )
-from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
+from napari_pixel_embedding.core.inference.axes import read_stack
+from napari_pixel_embedding.core.inference.object_scale import spacing_of_each, zoom_for
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.training.targets import annotated_frames
 from napari_pixel_embedding.core.training.train import TrainProgress, train
@@ -160,14 +161,11 @@ def _corrected_frames(
         _for_each(diameter, images),
         strict=True,
     )
-    frames = [
-        frame
-        for image, correction, own_axes, pixel, size in each
-        for frame in annotated_frames(
-            config, image, correction, own_axes, diameter=size, spacing=pixel
-        )
-        if (frame[1] > 0).any()
-    ]
+    frames = []
+    for image, correction, own_axes, pixel, size in each:
+        stack = read_stack(image, config, own_axes, spacing=pixel)
+        found = annotated_frames(config, stack, correction, zoom_for(config, size, stack.spacing))
+        frames += [frame for frame in found if (frame[1] > 0).any()]
     if not frames:
         raise ValueError(
             "expected at least one corrected object to learn from, found none: paint or repair "

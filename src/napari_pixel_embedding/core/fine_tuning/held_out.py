@@ -14,7 +14,7 @@ from napari_pixel_embedding.core.evaluation.error_counts import count_errors, re
 from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.object_scale import params_as_seen
-from napari_pixel_embedding.core.inference.predict import predict_normalised
+from napari_pixel_embedding.core.inference.predict import predict_at_own_scale
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,8 +100,5 @@ def _segmented(
     model: EmbeddingModel, frame: NDArray[np.float32], device: str
 ) -> NDArray[np.unsignedinteger[Any]]:
     """Segment a frame that has the size that the network wants already."""
-    own_size = model.config.object_diameter
-    emap = predict_normalised(model, frame, diameter=own_size, device=device)
-    return build_cluster_index(emap).cut(
-        params_as_seen(model.config.cluster_params(), model.config)
-    )
+    params = params_as_seen(model.config.cluster_params(), model.config)
+    return build_cluster_index(predict_at_own_scale(model, frame, device)).cut(params)

@@ -9,8 +9,13 @@ from scipy import ndimage
 
 from napari_pixel_embedding.core.fine_tuning.held_out import HeldOutSet, crop_of_all, crops_around
 from napari_pixel_embedding.core.fine_tuning.pseudo_labels import with_pseudo_labels
-from napari_pixel_embedding.core.inference.object_scale import params_as_seen, spacing_of_each
-from napari_pixel_embedding.core.inference.predict import predict_foreground, predict_normalised
+from napari_pixel_embedding.core.inference.axes import read_stack
+from napari_pixel_embedding.core.inference.object_scale import (
+    params_as_seen,
+    spacing_of_each,
+    zoom_of_planes,
+)
+from napari_pixel_embedding.core.inference.predict import predict_at_own_scale, predict_foreground
 from napari_pixel_embedding.core.training.losses import EXCLUDED, IGNORE
 from napari_pixel_embedding.core.training.targets import Sample, annotated_frames, prepare_sample
 
@@ -107,9 +112,9 @@ def samples_with_pseudo_labels(
 ) -> list[Sample]:
     """Make the samples anew, with what a child is sure of where nothing was corrected."""
     params = params_as_seen(model.config.cluster_params(), model.config)
-    own_size, samples = model.config.object_diameter, []
+    samples = []
     for frame, corrections, held_back in corrected:
-        answer = predict_normalised(model, frame, diameter=own_size, device=device)
+        answer = predict_at_own_scale(model, frame, device)
         target = with_pseudo_labels(corrections, answer, params)
         target[np.isin(corrections, held_back)] = EXCLUDED
         samples.append(prepare_sample(frame, target))
@@ -187,14 +192,11 @@ def replay_set(
     spacing: Spacings = None,
 ) -> ReplaySet:
     """Turn annotated images of the model's own kind into samples, and into what judges it."""
-    own_size = model.config.object_diameter  # whatever size the objects of other images have
-    frames = [
-        frame
-        for (image, labels), apart in zip(
-            replay, spacing_of_each(spacing, len(replay)), strict=True
-        )
-        for frame in annotated_frames(model.config, image, labels, diameter=own_size, spacing=apart)
-    ]
+    config, frames = model.config, []
+    for (image, labels), apart in zip(replay, spacing_of_each(spacing, len(replay)), strict=True):
+        stack = read_stack(image, config, spacing=apart)
+        zoom = zoom_of_planes(config, stack.spacing)  # whatever size objects of other images have
+        frames += annotated_frames(config, stack, labels, zoom)
     first, every = _JUDGES
     crops = [crop_of_all(*frame) for frame in frames[first::every]]
     chosen_by = frames[_CHOOSES[0] :: _CHOOSES[1]]

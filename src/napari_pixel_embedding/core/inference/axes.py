@@ -1,15 +1,18 @@
-"""What the axes of an image are: the one place that settles them."""
+"""What the axes of an image are, settled once, where it comes in."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.inference.normalisation import frame_ranges, normalise
 from napari_pixel_embedding.core.validation import as_numeric_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -19,40 +22,116 @@ if TYPE_CHECKING:
 
 _LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709
 
-
-def with_axes(config: ModelConfig, image: Any, axes: str | None) -> tuple[NDArray[Any], str]:
-    """Read an image as an array and settle what its axes are."""
-    array = as_numeric_image(image)
-    return array, resolve_axes(array.shape, axes, config.axes, config.in_channels)
-
-
-def select_frame(image: NDArray[Any], axes: str, frame: int | None) -> tuple[NDArray[Any], str]:
-    """Take one frame along T, and the axes that are left."""
-    along = axes.index("T")
-    count = image.shape[along]
-    if frame is None:
-        raise ValueError(
-            f"the image has {count} frames along T: say which with frame=0 … {count - 1}, "
-            "or use predict_frames for all of them."
-        )
-    if not 0 <= frame < count:
-        raise ValueError(f"frame must be from 0 to {count - 1}, found {frame}.")
-    return image.take(frame, axis=along), axes.replace("T", "")
-
-
-def channels_first(image: NDArray[Any], axes: str, config: ModelConfig) -> NDArray[Any]:
-    """Bring an image to (C, [Z,] Y, X), with the model's number of channels."""
-    order = ("C" if "C" in axes else "") + config.axes
-    image = image.transpose([axes.index(letter) for letter in order])
-    if "C" not in axes:
-        return np.broadcast_to(image, (config.in_channels, *image.shape))
-    if len(image) != config.in_channels and config.in_channels == 1:
-        return np.tensordot(_LUMINANCE, image[:3].astype(np.float32), axes=1)[None]
-    return image[: config.in_channels]
-
-
 AXES = "TCZYX"
 """Axis letters an image may have: time, channel, plane, row, column."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStack:
+    """An image whose axes are settled, as one model takes it.
+
+    Parameters
+    ----------
+    array : array
+        Real numbers, in the image's own order of axes.
+    axes : str
+        A letter out of ``TCZYX`` for each axis, from :func:`resolve_axes`.
+    in_channels : int
+        Channels that the model takes.
+    spacing : tuple of float, optional
+        Size of a pixel along the spatial axes.
+    ranges : array, shape (C, 2), optional
+        Intensities of each channel that are scaled to 0 and 1, for a part of a larger image; from
+        :func:`~.intensity.intensity_ranges`. By default those of the frames, see
+        :func:`~.normalisation.frame_ranges`.
+    """
+
+    array: NDArray[Any]
+    axes: str
+    in_channels: int = 1
+    spacing: tuple[float, ...] | None = None
+    ranges: NDArray[np.floating[Any]] | None = None
+
+    @property
+    def count(self) -> int | None:
+        """Number of frames along T; None without that axis."""
+        return self.array.shape[self.axes.index("T")] if "T" in self.axes else None
+
+    def frame(self, number: int | None) -> ImageStack:
+        """One frame as an image of its own; the image itself where it has no axis T.
+
+        Raises
+        ------
+        ValueError
+            When there is no such frame, or none is named although there is a choice.
+        """
+        count = self.count
+        if count is None:
+            return self
+        if number is None:
+            raise ValueError(
+                f"the image has {count} frames along T: say which with frame=0 … {count - 1}, "
+                "or use predict_frames for all of them."
+            )
+        if not 0 <= number < count:
+            raise ValueError(f"frame must be from 0 to {count - 1}, found {number}.")
+        one = self.array.take(number, axis=self.axes.index("T"))
+        return replace(self, array=one, axes=self.axes.replace("T", ""))
+
+    def frames(self) -> Iterator[NDArray[Any]]:
+        """Yield each frame, (C, [Z,] Y, X), with as many channels as the model takes."""
+        for number in range(self.count or 1):
+            one = self.frame(number)
+            yield _channels_first(one.array, one.axes, self.in_channels)
+
+    def normalised(self, percentiles: tuple[float, float]) -> Iterator[NDArray[np.float32]]:
+        """Yield each frame as :meth:`frames` does, scaled to what a network knows."""
+        ranges = self.ranges
+        every = frame_ranges(self.frames(), percentiles) if ranges is None else repeat(ranges)
+        for frame, own in zip(self.frames(), every, strict=False):
+            yield normalise(frame, percentiles, own)
+
+
+def _channels_first(image: NDArray[Any], axes: str, in_channels: int) -> NDArray[Any]:
+    """Bring an image without T to (C, [Z,] Y, X), with so many channels."""
+    order = sorted(axes, key="CZYX".index)
+    image = image.transpose([axes.index(letter) for letter in order])
+    if "C" not in axes:
+        return np.broadcast_to(image, (in_channels, *image.shape))
+    if len(image) != in_channels and in_channels == 1:
+        return np.tensordot(_LUMINANCE, image[:3].astype(np.float32), axes=1)[None]
+    return image[:in_channels]
+
+
+def read_stack(
+    image: Any,
+    config: ModelConfig,
+    axes: str | None = None,
+    *,
+    spacing: tuple[float, ...] | None = None,
+    ranges: NDArray[np.floating[Any]] | None = None,
+) -> ImageStack:
+    """Read an image of any kind and settle what its axes are: where an image comes in.
+
+    Parameters
+    ----------
+    image : array_like
+        As in :func:`~.predict.predict_embedding`.
+    config : ModelConfig
+        Of the model that is to take it.
+    axes : str, optional
+        As in :func:`resolve_axes`.
+    spacing, ranges
+        As in :class:`ImageStack`.
+
+    Raises
+    ------
+    ValueError
+        When image, axes and model do not fit.
+    """
+    array = as_numeric_image(image)
+    axes = resolve_axes(array.shape, axes, config.axes, config.in_channels)
+    return ImageStack(array, axes, config.in_channels, spacing, ranges)
 
 
 def resolve_axes(
@@ -98,14 +177,14 @@ def resolve_axes(
     shape = tuple(int(n) for n in shape)
     if 0 in shape:
         raise ValueError(f"{name} must have at least one pixel, found the shape {shape}.")
-    resolved = _guess_axes(shape, spatial, in_channels, name) if axes is None else axes.upper()
+    resolved = _only_reading(shape, spatial, in_channels, name) if axes is None else axes.upper()
     _check_letters(resolved, shape, name)
     _check_spatial(resolved, spatial, name)
     _check_channels(resolved, shape, in_channels, name)
     return resolved
 
 
-def _guess_axes(shape: tuple[int, ...], spatial: str, in_channels: int, name: str) -> str:
+def _only_reading(shape: tuple[int, ...], spatial: str, in_channels: int, name: str) -> str:
     if len(shape) == len(spatial):
         return spatial
     if len(shape) == len(spatial) + 1:
@@ -179,6 +258,59 @@ def _check_channels(axes: str, shape: tuple[int, ...], in_channels: int, name: s
         f"The model takes {_channels(in_channels)}, found {found} in {name} with axes {axes!r} "
         f"and shape {shape}. {advice}"
     )
+
+
+def guess_axes(
+    shape: Sequence[int],
+    spatial: str,
+    in_channels: int,
+    *,
+    hint: str = "",
+    rgb: bool = False,
+    chosen: str | None = None,
+) -> str | None:
+    """Say what an image's axes are where nobody can be asked, for a model.
+
+    Chosen axes count first, then names of axes that make sense; planes are frames to a 2-D
+    model, which takes a stack slice by slice. Without names, one axis more than the model has
+    is time, unless it has the length of the model's channels.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        The image's shape.
+    spatial, in_channels
+        As in :func:`resolve_axes`.
+    hint : str
+        What the axes are called where the image comes from; may be anything.
+    rgb : bool
+        Whether the last axis holds red, green, blue (and alpha).
+    chosen : str, optional
+        What the user said.
+
+    Returns
+    -------
+    str or None
+        A letter an axis; None when :func:`resolve_axes` shall word what is wrong.
+
+    Examples
+    --------
+    >>> guess_axes((9, 64, 64), "YX", 1)
+    'TYX'
+    """
+    if chosen is not None:
+        return chosen
+    color = "C" if rgb else ""
+    named = hint.upper() + color
+    if len(named) == len(shape) == len(set(named)) and set(named) <= set(AXES):
+        return named if "Z" in spatial or "T" in named else named.replace("Z", "T")
+    extra = len(shape) - len(color) - len(spatial)
+    channels = in_channels > 1 and not rgb
+    if extra == 1:
+        return ("C" if channels and shape[0] == in_channels else "T") + spatial + color
+    if extra == 2 and channels and shape[1] == in_channels:
+        return "TC" + spatial
+    return spatial + color if extra == 0 else None
 
 
 def common_axes(images: Sequence[ImageData], config: ModelConfig) -> str | None:

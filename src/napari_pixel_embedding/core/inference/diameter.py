@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
 from napari_pixel_embedding.core.clustering import build_cluster_index
-from napari_pixel_embedding.core.inference.axes import select_frame, with_axes
+from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import (
     DIAMETERS,
     equivalent_diameter,
     usual_params,
 )
-from napari_pixel_embedding.core.inference.predict import predict_embedding
+from napari_pixel_embedding.core.inference.options import PredictOptions
+from napari_pixel_embedding.core.inference.predict import embed_frames
 from napari_pixel_embedding.core.progress import report
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from napari_pixel_embedding.core.inference.axes import ImageStack
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
 
@@ -81,52 +82,54 @@ def estimate_diameter(
     >>> 8 < estimate_diameter(load_model("nuclei-fluo"), human_mitosis()) < 16
     True
     """
+    stack = read_stack(image, model.config, axes, spacing=spacing)
+    return measure_diameter(model, stack.frame(frame or 0), PredictOptions(device), progress)
+
+
+def measure_diameter(
+    model: EmbeddingModel,
+    image: ImageStack,
+    options: PredictOptions,
+    progress: Progress | None = None,
+) -> float:
+    """Measure the objects of an image whose axes are settled; see :func:`estimate_diameter`."""
     known = model.config.object_diameter
     if known is None:
         raise ValueError(
             f"the model {model.name!r} does not say how large the objects it was trained on are, "
             "so a diameter means nothing to it: choose another model."
         )
-    image, axes = with_axes(model.config, image, axes)
-    if "T" in axes:
-        image, axes = select_frame(image, axes, frame or 0)
-    zooms = [z for z in _ZOOMS if _is_worth_it(image, axes, z, known)] or [1.0]
+    image = image.frame(0)
+    zooms = [z for z in _ZOOMS if _is_worth_it(image, z, known)] or [1.0]
     looks = []
     for done, zoom in enumerate(zooms, start=1):
-        middle = _middle(image, axes, zoom)
-        looks.append(_look(model, middle, axes, known / zoom, spacing, device))
+        middle = _middle(image, zoom)
+        looks.append(_look(model, middle, replace(options, diameter=known / zoom)))
         report(progress, done / len(zooms))
     return _settle(looks)
 
 
-def _is_worth_it(image: NDArray[Any], axes: str, zoom: float, known: float) -> bool:
+def _is_worth_it(image: ImageStack, zoom: float, known: float) -> bool:
     """Whether an image has enough pixels at a size, and that size is one that is believed."""
-    sides = [n * zoom for letter, n in zip(axes, image.shape, strict=True) if letter in "YX"]
+    parts = zip(image.axes, image.array.shape, strict=True)
+    sides = [n * zoom for letter, n in parts if letter in "YX"]
     return min(sides) >= _LEAST_SIDE and DIAMETERS[0] <= known / zoom <= DIAMETERS[1]
 
 
-def _middle(image: NDArray[Any], axes: str, zoom: float) -> NDArray[Any]:
+def _middle(image: ImageStack, zoom: float) -> ImageStack:
     """Cut out the middle of an image, no larger than what is looked at with this zoom."""
     window = []
-    for letter, size in zip(axes, image.shape, strict=True):
+    for letter, size in zip(image.axes, image.array.shape, strict=True):
         side = min(size, math.ceil(_SIDE[letter] / zoom)) if letter in _SIDE else size
         window.append(slice((size - side) // 2, (size - side) // 2 + side))
-    return image[tuple(window)]
+    return replace(image, array=image.array[tuple(window)])
 
 
-def _look(
-    model: EmbeddingModel,
-    image: NDArray[Any],
-    axes: str,
-    diameter: float,
-    spacing: tuple[float, ...] | None,
-    device: str,
-) -> _Look:
-    """Segment an image as if its objects had this diameter."""
-    emap = predict_embedding(
-        model, image, axes=axes, diameter=diameter, spacing=spacing, device=device
-    )
-    labels = build_cluster_index(emap).cut(usual_params(model.config, diameter, spacing))
+def _look(model: EmbeddingModel, image: ImageStack, options: PredictOptions) -> _Look:
+    """Segment an image as if its objects had the diameter of the options."""
+    (emap,) = embed_frames(model, image, options)
+    params = usual_params(model.config, options.diameter, image.spacing)
+    labels = build_cluster_index(emap).cut(params)
     sizes = np.bincount(labels.ravel())
     ids = np.flatnonzero(sizes[1:]) + 1
     if ids.size == 0 or emap.distance is None:

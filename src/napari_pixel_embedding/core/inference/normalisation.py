@@ -6,14 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.inference.axes import channels_first, select_frame, with_axes
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
-
-    from napari_pixel_embedding.core.model.config import ModelConfig
 
 
 def normalise(
@@ -68,18 +64,9 @@ _LEAST_SPAN = 0.25
 """Part of what is usual in a stack that the intensities of a frame are taken to span at least."""
 
 
-def iterate_frames(
-    config: ModelConfig, image: Any, axes: str | None = None
-) -> Iterator[NDArray[np.float32]]:
-    """Yield each frame of an image, (C, [Z,] Y, X), normalised, in its own pixels."""
-    image, axes = with_axes(config, image, axes)
-    for channels, ranges in zip(
-        _frames(config, image, axes), frame_ranges(config, image, axes), strict=True
-    ):
-        yield normalise(channels, config.percentiles, ranges)
-
-
-def frame_ranges(config: ModelConfig, image: NDArray[Any], axes: str) -> NDArray[np.float64]:
+def frame_ranges(
+    frames: Iterable[NDArray[Any]], percentiles: tuple[float, float] = (1.0, 99.8)
+) -> NDArray[np.float64]:
     """Intensities of each frame that are scaled to 0 and 1, shape (T, C, 2).
 
     Those are the frame's own percentiles, at least a quarter as far apart as in the brighter ones
@@ -88,25 +75,13 @@ def frame_ranges(config: ModelConfig, image: NDArray[Any], axes: str) -> NDArray
 
     Parameters
     ----------
-    config : ModelConfig
-        Whose percentiles and channels count.
-    image : array
-        With a frame along T, or without that axis.
-    axes : str
-        A letter for each axis.
+    frames : iterable of arrays, shape (C, [Z,] Y, X)
+        All frames of a stack; one for an image without time.
+    percentiles : (float, float)
+        Lower and upper percentile, 0 to 100.
     """
-    own = np.array(
-        [channel_ranges(one, config.percentiles) for one in _frames(config, image, axes)]
-    )
+    own = np.array([channel_ranges(frame, percentiles) for frame in frames])
     low, high = own[..., 0], own[..., 1]
     usual = np.percentile(high - low, 90, axis=0, method="lower")  # of a few, not the brightest
     wide = np.where(high - low < _LEAST_SPAN * usual, low + _LEAST_SPAN * usual, high)
     return np.stack([low, wide], axis=-1)
-
-
-def _frames(config: ModelConfig, image: NDArray[Any], axes: str) -> Iterator[NDArray[Any]]:
-    """Yield each frame of an image as it is, (C, [Z,] Y, X)."""
-    count = image.shape[axes.index("T")] if "T" in axes else None
-    for frame in range(count or 1):
-        one, rest = select_frame(image, axes, frame) if count is not None else (image, axes)
-        yield channels_first(one, rest, config)

@@ -34,6 +34,44 @@ Zoom = tuple[float, ...]
 _CLOSE_ENOUGH = 1.05
 
 
+def image_diameter(config: ModelConfig, diameter: float | None = None) -> float | None:
+    """Diameter that the objects of an image count as having, in its pixels along Y and X.
+
+    The one that is said, else that of the images the model was tuned on, else that of the objects
+    it was trained on; None when none of them is known.
+
+    Examples
+    --------
+    >>> from napari_pixel_embedding.core.model.config import ModelConfig
+    >>> config = ModelConfig(object_diameter=20, image_diameter=40)
+    >>> image_diameter(config), image_diameter(config, 60.0)
+    (40, 60.0)
+    """
+    return diameter or config.image_diameter or config.object_diameter
+
+
+def diameter_at_level(
+    config: ModelConfig, diameter: float | None, factor: Sequence[float]
+) -> float | None:
+    """Diameter of the same objects at a coarser level of an image, in that level's pixels.
+
+    There they are smaller by ``factor``, but never enlarged for the network: it is but a preview.
+    Finest pixels, and a model that does not know its objects, leave ``diameter`` as it is said.
+    """
+    counted = image_diameter(config, diameter)
+    if max(factor) == 1 or counted is None or config.object_diameter is None:
+        return diameter
+    return max(counted / max(factor), config.object_diameter)
+
+
+def zoom_in_plane(config: ModelConfig, diameter: float | None = None) -> float:
+    """Factor along Y and X that brings objects to the size a model knows; 1 if it knows none."""
+    counted = image_diameter(config, diameter)
+    if config.object_diameter is None or counted is None:
+        return 1.0
+    return config.object_diameter / counted
+
+
 def zoom_for(
     config: ModelConfig,
     diameter: float | None = None,
@@ -46,8 +84,8 @@ def zoom_for(
     config : ModelConfig
         Of the model.
     diameter : float, optional
-        Diameter of the image's objects in pixels along Y and X; the model's
-        ``image_diameter`` by default, and no resampling where it has none.
+        Diameter of the image's objects in pixels along Y and X; by default what
+        :func:`image_diameter` says.
     spacing : sequence of float, optional
         Size of a pixel along each spatial axis. A stack whose planes lie further apart, in
         relation to its pixels, than those the model was trained on gets more planes.
@@ -68,7 +106,16 @@ def zoom_for(
     >>> zoom_for(ModelConfig(object_diameter=20), diameter=80)
     (0.25, 0.25)
     """
-    plane = _zoom_in_plane(config, diameter)
+    _check_diameter(config, diameter)
+    return _zoom(config, zoom_in_plane(config, diameter), spacing)
+
+
+def zoom_of_planes(config: ModelConfig, spacing: Sequence[float] | None = None) -> Zoom:
+    """Give the factors of :func:`zoom_for` for objects that have the size a model knows already."""
+    return _zoom(config, 1.0, spacing)
+
+
+def _zoom(config: ModelConfig, plane: float, spacing: Sequence[float] | None) -> Zoom:
     zoom = (plane,) * config.ndim
     if config.ndim == 3 and spacing is not None and config.pixel_size is not None:
         stretch = spacing[0] / spacing[-1] / (config.pixel_size[0] / config.pixel_size[-1])
@@ -100,10 +147,9 @@ def spacing_of_each(spacing: Spacings, count: int) -> list[Any]:
     return list(spacing)
 
 
-def _zoom_in_plane(config: ModelConfig, diameter: float | None) -> float:
+def _check_diameter(config: ModelConfig, diameter: float | None) -> None:
     if diameter is None:
-        diameter = config.image_diameter
-        return 1.0 if diameter is None else config.object_diameter / diameter  # type: ignore[operator]
+        return
     low, high = DIAMETERS
     if not low <= diameter <= high:
         raise ValueError(
@@ -115,7 +161,6 @@ def _zoom_in_plane(config: ModelConfig, diameter: float | None) -> float:
             f"the model {config.name!r} does not say how large the objects it was trained on are: "
             f"leave the diameter out, found {diameter:g}, or choose another model."
         )
-    return config.object_diameter / diameter
 
 
 def zoomed_shape(shape: Sequence[int], zoom: Zoom) -> tuple[int, ...]:

@@ -8,17 +8,19 @@ import numpy as np
 
 from napari_pixel_embedding.core.clustering.build import build_cluster_index
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
-from napari_pixel_embedding.core.inference.axes import channels_first, select_frame, with_axes
-from napari_pixel_embedding.core.inference.normalisation import normalise
+from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import usual_params
-from napari_pixel_embedding.core.inference.predict import predict_frames, predict_normalised
+from napari_pixel_embedding.core.inference.options import PredictOptions
+from napari_pixel_embedding.core.inference.predict import predict_resampled
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model
+from napari_pixel_embedding.core.progress import share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering.params import ClusterParams
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.inference.axes import ImageStack
     from napari_pixel_embedding.core.progress import Progress
 
 
@@ -65,62 +67,53 @@ def segment(
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
-    image, axes = with_axes(model.config, image, axes)
     params = params or usual_params(model.config, diameter, spacing)
-    maps = predict_frames(
-        model,
-        image,
-        axes=axes,
-        spacing=spacing,
-        diameter=diameter,
-        augment=augment,
-        device=device,
-        progress=progress,
-    )
-    frames = [cluster(emap, params, method) for emap in maps]
-    return np.stack(frames) if "T" in axes else frames[0]
+    stack = read_stack(image, model.config, axes, spacing=spacing)
+    options = PredictOptions(device, diameter, augment=augment)
+    labels = []
+    for done, pixels in enumerate(stack.normalised(model.config.percentiles)):
+        part = share(progress, done, stack.count or 1)
+        emap = predict_resampled(model, pixels, options, spacing, part)
+        labels.append(cluster(emap, params, method))
+    return labels[0] if stack.count is None else np.stack(labels)
 
 
 _MARGIN = 64
-"""Pixels around the field that the network is shown with it."""
+"""Pixels around the region that the network is shown with it."""
 
 
 def segment_region(
     model: EmbeddingModel,
-    image: Any,
+    image: ImageStack,
     field: tuple[slice, ...],
-    *,
-    axes: str | None = None,
-    frame: int | None = None,
-    spacing: tuple[float, ...] | None = None,
-    diameter: float | None = None,
+    options: PredictOptions,
     params: ClusterParams | None = None,
-    device: str = "auto",
 ) -> NDArray[np.unsignedinteger[Any]]:
-    """Segment a field of an image, with the intensities of the whole image in mind.
+    """Segment a region of an image, with the intensities of the whole image in mind.
 
     Parameters
     ----------
-    model, image, axes, frame, spacing, diameter, device
-        As in :func:`predict_embedding`.
+    model : EmbeddingModel
+        From :func:`load_model`.
+    image : ImageStack
+        Without frames, see :meth:`ImageStack.frame`.
     field : tuple of slice
         Pixels along ([Z,] Y, X).
+    options : PredictOptions
+        How to run the network.
     params : ClusterParams, optional
         By default the model's own, see :func:`~.object_scale.usual_params`.
 
     Returns
     -------
     array of uint16 or uint32
-        Label image of the field, 0 is background.
+        Label image of the region, 0 is background.
     """
-    image, axes = with_axes(model.config, image, axes)
-    if "T" in axes:
-        image, axes = select_frame(image, axes, frame)
-    channels = channels_first(image, axes, model.config)
     shown = tuple(slice(max(side.start - _MARGIN, 0), side.stop + _MARGIN) for side in field)
-    pixels = normalise(channels, model.config.percentiles)[(slice(None), *shown)]
-    emap = predict_normalised(model, pixels, spacing=spacing, diameter=diameter, device=device)
-    labels = build_cluster_index(emap).cut(params or usual_params(model.config, diameter, spacing))
+    (whole,) = image.normalised(model.config.percentiles)
+    emap = predict_resampled(model, whole[(slice(None), *shown)], options, image.spacing)
+    params = params or usual_params(model.config, options.diameter, image.spacing)
+    labels = build_cluster_index(emap).cut(params)
     inner = (slice(s.start - w.start, s.stop - w.start) for s, w in zip(field, shown, strict=True))
     return labels[tuple(inner)]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from napari_pixel_embedding.core.inference.normalisation import iterate_frames
+from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import (
     resample,
     resample_labels,
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.inference.object_scale import Spacings
+    from napari_pixel_embedding.core.inference.axes import ImageStack
+    from napari_pixel_embedding.core.inference.object_scale import Spacings, Zoom
     from napari_pixel_embedding.core.model.config import ModelConfig
 
 
@@ -186,50 +187,45 @@ def prepare_samples(
             f"found {len(images)} images and {len(labels)} label images."
         )
     each = zip(images, labels, spacing_of_each(spacing, len(images)), strict=True)
-    return [
-        prepare_sample(frame, target)
-        for image, label_image, size in each
-        for frame, target in annotated_frames(
-            config, image, label_image, axes, diameter=diameter, spacing=size
-        )
-    ]
+    samples = []
+    for image, label_image, size in each:
+        stack = read_stack(image, config, axes, spacing=size)
+        zoom = zoom_for(config, diameter, stack.spacing)
+        pairs = annotated_frames(config, stack, label_image, zoom)
+        samples += [prepare_sample(frame, target) for frame, target in pairs]
+    return samples
 
 
 def annotated_frames(
-    config: ModelConfig,
-    image: Any,
-    labels: Any,
-    axes: str | None = None,
-    *,
-    diameter: float | None = None,
-    spacing: Sequence[float] | None = None,
+    config: ModelConfig, stack: ImageStack, labels: Any, zoom: Zoom
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
     """Pair each frame of an image, as the network takes it, with its label image.
 
-    Both are resampled to the object size that the model knows.
-
     Parameters
     ----------
-    image : array_like
-        Axes as ``axes`` says.
+    config : ModelConfig
+        Whose percentiles count.
+    stack : ImageStack
+        The image.
     labels : array_like of int, shape ([T,] [Z,] Y, X)
         0 is background, −1 not known.
-    diameter, spacing
-        As in :func:`~.object_scale.zoom_for`.
+    zoom : tuple of float
+        What image and labels are resampled with, from :func:`~.object_scale.zoom_for`; or from
+        :func:`~.object_scale.zoom_of_planes`, where objects have the size that the model knows.
 
     Raises
     ------
     ValueError
         When the labels have other pixels than the image.
     """
-    frames = list(iterate_frames(config, image, axes))
+    frames = list(stack.normalised(config.percentiles))
     pixels = frames[0].shape[1:]
     labels = np.asarray(labels)
     if labels.shape != (len(frames), *pixels) and (len(frames) > 1 or labels.shape != pixels):
         expected = pixels if len(frames) == 1 else (len(frames), *pixels)
         raise ValueError(f"expected labels of the image's shape {expected}, found {labels.shape}.")
     per_frame = _small_ids(labels).reshape(len(frames), *pixels)
-    shape = zoomed_shape(pixels, zoom_for(config, diameter, spacing))
+    shape = zoomed_shape(pixels, zoom)
     return [
         (resample(frame, shape), resample_labels(target, shape))
         for frame, target in zip(frames, per_frame, strict=True)

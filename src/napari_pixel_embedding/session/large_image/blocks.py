@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.blockwise.memory import memory_budget
 from napari_pixel_embedding.core.blockwise.roi import (
-    image_diameter,
     margin,
     pixel_bytes,
 )
+from napari_pixel_embedding.core.inference.object_scale import image_diameter
 from napari_pixel_embedding.session.segment.roi import _embed, _Part
 from napari_pixel_embedding.session.state.results import MosaicLabels
 
@@ -83,7 +83,7 @@ def _layout(source: Source, memory: int) -> Layout:
     from napari_pixel_embedding.core.blockwise.block_plan import plan_layout
 
     config = source.model.config
-    chosen = source.request.diameter
+    chosen = source.request.options.diameter
     most = memory // 4 // pixel_bytes(config, chosen)
     diameter = image_diameter(config, chosen) or 4.0 * config.stride
     return plan_layout(len(source.shape), config.stride, diameter, margin(config, chosen), most)

@@ -175,9 +175,8 @@ class MosaicFiller:
 
     def _same_blocks(self, old: Source, new: Source) -> bool:
         same = old.image.data is new.image.data and old.axes == new.axes
-        for name in ("augment", "diameter"):
-            same = same and getattr(old.request, name) == getattr(new.request, name)
-        return same and self._engine.same_model(old.model, new.model)
+        before, after = (replace(one.request.options, device="auto") for one in (old, new))
+        return same and before == after and self._engine.same_model(old.model, new.model)
 
     def _take(self, growth: Growth) -> None:
         session, planned = self._session, growth.plan

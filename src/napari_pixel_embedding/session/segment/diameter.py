@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.inference.object_scale import DIAMETERS
+from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.session.jobs import JobQueue
 from napari_pixel_embedding.session.segment.requests import RunRequest
 from napari_pixel_embedding.session.segment.run import measure
@@ -63,7 +64,8 @@ class DiameterMeasurement:
             )
             return
         session.measuring, session.measured = True, 0.0
-        request = RunRequest(session.image, session.model_source, session.device, view=session.view)
+        options = PredictOptions(session.device)
+        request = RunRequest(session.image, session.model_source, options, session.view)
         self._queue.start(
             partial(measure, self._engine, request),
             done=self._take,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.blockwise.roi import ROI, Viewport
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.inference.options import PredictOptions
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.state.history import BandwidthsByFrame
@@ -24,7 +25,7 @@ class Source:
     Parameters
     ----------
     request : RunRequest
-        Image, device and whatever else the user chose.
+        Image, options and whatever else the user chose.
     model : EmbeddingModel
     axes : str
         A letter for each axis of the image.
@@ -72,9 +73,7 @@ class RunRequest:
 
     image: ImageInput
     model: str | EmbeddingModel
-    device: str
-    augment: int = 1
-    diameter: float | None = None
+    options: PredictOptions
     view: Viewport | None = None
     memory: int | None = None
 

@@ -28,43 +28,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report
-    from napari_pixel_embedding.session.state.image import ImageInput
 
 _NETWORK_SHARE = 0.9
 """Part of the progress bar that belongs to the network; the rest is the cluster index."""
-
-
-def guess_axes(image: ImageInput, spatial: str, in_channels: int) -> str | None:
-    """Say what an image's axes are, for a model with these spatial axes and channels.
-
-    Chosen axes count first, then names of axes that make sense; planes are frames to a 2-D
-    model, which takes a stack slice by slice. Without names, one axis more than the model has
-    is time, unless it has the length of the model's channels.
-
-    Returns
-    -------
-    str or None
-        A letter an axis; None when the core shall word what is wrong.
-
-    Examples
-    --------
-    >>> from napari_pixel_embedding.session.state.image import ImageInput
-    >>> guess_axes(ImageInput(np.zeros((9, 64, 64))), "YX", 1)
-    'TYX'
-    """
-    if image.axes is not None:
-        return image.axes
-    shape, color = image.shape, "C" if image.rgb else ""
-    hint = image.axes_hint.upper() + color
-    if len(hint) == len(shape) == len(set(hint)) and set(hint) <= set("TCZYX"):
-        return hint if "Z" in spatial or "T" in hint else hint.replace("Z", "T")
-    extra = len(shape) - len(color) - len(spatial)
-    channels = in_channels > 1 and not image.rgb
-    if extra == 1:
-        return ("C" if channels and shape[0] == in_channels else "T") + spatial + color
-    if extra == 2 and channels and shape[1] == in_channels:
-        return "TC" + spatial
-    return spatial + color if extra == 0 else None
 
 
 def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
@@ -79,19 +45,19 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
     model = request.model
     if isinstance(model, str):
         model = engine.load_model(model)
-    config, image = model.config, request.image
-    axes = guess_axes(image, config.axes, config.in_channels)
+    axes = request.image.settle_axes(model.config)
     roi = first_roi(request, model, axes)
     if roi is not None:
         return _run_roi(engine, request, model, axes, roi, report)
-    maps = _predict(engine, model, request, axes, report)
+    stack = request.image.read(model.config, axes)
+    progress = partial(_report_network, report)
+    maps = tuple(engine.embed_frames(model, stack, request.options, progress))
     indices = []
     for done, emap in enumerate(maps):
         done_share = (1 - _NETWORK_SHARE) * done / len(maps)
         report(Stage(f"Finding clusters{_of(done, maps)} …", _NETWORK_SHARE + done_share))
         indices.append(engine.build_cluster_index(emap))
-    axes = axes or _axes_of(maps, config.axes, image)
-    return RunResult(image, model, axes, maps, tuple(indices))
+    return RunResult(request.image, model, axes, maps, tuple(indices))
 
 
 def measure(engine: Engine, request: RunRequest, report: Report) -> float:
@@ -103,26 +69,19 @@ def measure(engine: Engine, request: RunRequest, report: Report) -> float:
         When the file, the image and its axes do not fit together, or no object is found.
     """
     report(0.0)
-    model, image = request.model, request.image
+    model = request.model
     if isinstance(model, str):
         model = engine.load_model(model)
-    axes = guess_axes(image, model.config.axes, model.config.in_channels)
-    image, axes = finest_part(request, model, axes)
-    return engine.estimate_diameter(
-        model,
-        image.data,
-        axes=axes,
-        spacing=image.spatial_spacing(len(model.config.axes)),
-        device=request.device,
-        progress=report,
-    )
+    axes = request.image.settle_axes(model.config)
+    stack = finest_part(request, model, axes).read(model.config, axes)
+    return engine.measure_diameter(model, stack, request.options, report)
 
 
 def _run_roi(
     engine: Engine,
     request: RunRequest,
     model: EmbeddingModel,
-    axes: str | None,
+    axes: str,
     roi: ROI,
     report: Report,
 ) -> RunResult:
@@ -153,28 +112,6 @@ def start_params(result: RunResult, diameter: float | None) -> ClusterParams:
     """Cluster parameters to start from on an image whose objects have this diameter."""
     config = result.model.config
     return usual_params(config, diameter, result.image.spatial_spacing(config.ndim))
-
-
-def _predict(
-    engine: Engine, model: EmbeddingModel, request: RunRequest, axes: str | None, report: Report
-) -> tuple[EmbeddingMap, ...]:
-    maps = engine.predict_frames(
-        model,
-        request.image.data,
-        axes=axes,
-        device=request.device,
-        augment=request.augment,
-        diameter=request.diameter,
-        spacing=request.image.spatial_spacing(len(model.config.axes)),
-        progress=partial(_report_network, report),
-    )
-    return tuple(maps)
-
-
-def _axes_of(maps: Sequence[EmbeddingMap], spatial: str, image: ImageInput) -> str:
-    """Axes that the core guessed, as far as the labels' shape depends on them."""
-    frames = "T" if maps[0].frame is not None else ""
-    return frames + spatial + ("C" if image.rgb else "")
 
 
 def _of(done: int, maps: Sequence[EmbeddingMap]) -> str:

@@ -6,9 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.blockwise.roi import ROI, Crop, image_region
+from napari_pixel_embedding.core.inference.axes import ImageStack, guess_axes, resolve_axes
+from napari_pixel_embedding.core.validation import as_numeric_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.model.config import ModelConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +25,7 @@ class ImageInput:
         Anything with a shape: numpy, dask, zarr. Read by the worker only.
     axes : str, optional
         One letter an axis, such as "YX" or "TYX"; None to go by the model, see
-        :func:`~napari_pixel_embedding.session.segment.run.guess_axes`.
+        :func:`~napari_pixel_embedding.core.inference.axes.guess_axes`.
     name : str
         What the image is called.
     spacing : tuple of float, optional
@@ -50,6 +54,25 @@ class ImageInput:
     def levels(self) -> tuple[Any, ...]:
         """Arrays of the image, the finest first."""
         return (self.data, *self.coarser)
+
+    def settle_axes(self, config: ModelConfig) -> str:
+        """Say what the axes are, for a model: a letter for each.
+
+        Raises
+        ------
+        ValueError
+            When the axes do not fit the model.
+        """
+        spatial, channels = config.axes, config.in_channels
+        axes = guess_axes(
+            self.shape, spatial, channels, hint=self.axes_hint, rgb=self.rgb, chosen=self.axes
+        )
+        return resolve_axes(self.shape, axes, spatial, channels)
+
+    def read(self, config: ModelConfig, axes: str) -> ImageStack:
+        """Read the pixels for a model; ``axes`` from :meth:`settle_axes`."""
+        spacing = self.spatial_spacing(len(config.axes))
+        return ImageStack(as_numeric_image(self.data), axes, config.in_channels, spacing)
 
     def spatial_spacing(self, ndim: int) -> tuple[float, ...] | None:
         """Size of a pixel along the last ``ndim`` axes, where it is known."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.segment.run import same_family
 from napari_pixel_embedding.session.state.image import CorrectedImage
@@ -253,8 +254,7 @@ class FineTuning:
             session.axes,
             region,
             session.cluster_params if same else None,
-            session.device,
-            session.diameter,
+            PredictOptions(session.device, session.diameter),
         )
         self._previews.start(
             without_report(preview, self._engine, request),

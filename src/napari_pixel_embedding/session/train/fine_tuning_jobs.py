@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
+    from napari_pixel_embedding.core.inference.options import PredictOptions
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.engine import Engine
@@ -75,21 +76,12 @@ class PreviewRequest:
     axes: str
     region: ImageRegion
     params: ClusterParams | None
-    device: str
-    diameter: float | None = None
+    options: PredictOptions
 
 
 def preview(engine: Engine, request: PreviewRequest) -> Preview:
     """Segment a region of the image."""
-    labels = engine.segment_region(
-        request.model,
-        request.image.data,
-        request.region.pixels,
-        axes=request.axes,
-        frame=request.region.frame,
-        spacing=request.image.spatial_spacing(request.model.config.ndim),
-        diameter=request.diameter,
-        params=request.params,
-        device=request.device,
-    )
-    return Preview(labels, request.region)
+    model, region = request.model, request.region
+    image = request.image.read(model.config, request.axes).frame(region.frame)
+    labels = engine.segment_region(model, image, region.pixels, request.options, request.params)
+    return Preview(labels, region)

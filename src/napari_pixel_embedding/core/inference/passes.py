@@ -1,0 +1,326 @@
+"""Passes of a network over an image: tile by tile, and from several sides.
+
+An image larger than a tile is covered with overlapping tiles whose results blend without seams.
+With test-time augmentation the network also sees the image flipped and turned, and its answers
+are turned back and averaged.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.inference.object_scale import resample
+from napari_pixel_embedding.core.inference.options import AUGMENTS
+from napari_pixel_embedding.core.model.devices import autocast, resolve_device
+from napari_pixel_embedding.core.model.networks import for_inference
+from napari_pixel_embedding.core.progress import report, share
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.inference.options import PredictOptions
+    from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+    from napari_pixel_embedding.core.progress import Progress
+
+_TILE = {2: (1024, 1024), 3: (96, 256, 256)}
+"""Largest tile along the spatial axes: most stacks have one layer of tiles."""
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """Outputs of a network for a whole image, in the pixels that it saw, float32.
+
+    ``embedding`` (E, [Z,] Y, X); ``foreground``, a probability, and ``distance`` ([Z,] Y, X).
+    """
+
+    embedding: NDArray[np.float32]
+    foreground: NDArray[np.float32]
+    distance: NDArray[np.float32]
+
+    def finished(
+        self, config: ModelConfig, shape: tuple[int, ...], spacing: tuple[float, ...] | None = None
+    ) -> EmbeddingMap:
+        """Bring the outputs to ``shape`` ([Z,] Y, X), and to what an embedding map holds."""
+        embedding = resample(self.embedding, shape)
+        if config.space == "cosine":
+            embedding /= np.maximum(np.linalg.norm(embedding, axis=0), 1e-6)
+        foreground, distance = resample(np.stack([self.foreground, self.distance]), shape)
+        return EmbeddingMap(
+            embedding=embedding,
+            foreground=foreground.clip(0, 1),
+            distance=distance.clip(0, 1),
+            space=config.space,
+            delta_var=config.delta_var,
+            delta_dist=config.delta_dist,
+            spacing=spacing,
+            position_channels=0 if config.coordinate_scale is None else config.ndim,
+        )
+
+
+def run_network(
+    model: EmbeddingModel,
+    image: NDArray[np.float32],
+    options: PredictOptions,
+    progress: Progress | None = None,
+) -> Maps:
+    """Run a network on an image in the pixels it has.
+
+    Parameters
+    ----------
+    model : EmbeddingModel
+    image : array, shape (C, [Z,] Y, X)
+        Normalised.
+    options : PredictOptions
+        Its diameter does not count.
+    progress : callable, optional
+        Called with the finished fraction; raises ``Cancelled`` to stop.
+    """
+    config = model.config
+    maps = _over_views(model, image, options, progress)
+    if config.coordinate_scale is not None:
+        _add_coordinates(maps.embedding, config.coordinate_scale)
+    return maps
+
+
+def _add_coordinates(embedding: NDArray[np.float32], scale: float) -> None:
+    """Add position divided by ``scale`` pixels to the first vectors (E, [Z,] Y, X), in place."""
+    ndim = embedding.ndim - 1
+    for axis, size in enumerate(embedding.shape[1:]):
+        along = np.arange(size, dtype=np.float32) / scale
+        embedding[axis] += along.reshape([-1 if a == axis else 1 for a in range(ndim)])
+
+
+def _over_views(
+    model: EmbeddingModel,
+    image: NDArray[np.float32],
+    options: PredictOptions,
+    progress: Progress | None,
+) -> Maps:
+    """Run the network on several views of an image (C, [Z,] Y, X) and average what they share."""
+    views = symmetries(options.augment)
+    shared = 0 if model.config.coordinate_scale is None else model.config.ndim
+    maps = _over_tiles(model, image, options, share(progress, 0, len(views)))
+    for done, view in enumerate(views[1:], start=1):
+        part = share(progress, done, len(views))
+        seen = _over_tiles(model, view.apply(image), options, part)
+        maps.foreground[...] += view.undo(seen.foreground)
+        maps.distance[...] += view.undo(seen.distance)
+        if shared:
+            maps.embedding[:shared] += view.undo_vectors(seen.embedding[:shared])
+    for total in (maps.foreground, maps.distance, maps.embedding[:shared]):
+        total /= len(views)
+    return maps
+
+
+def _over_tiles(
+    model: EmbeddingModel,
+    image: NDArray[np.float32],
+    options: PredictOptions,
+    progress: Progress | None,
+) -> Maps:
+    """Run the network over the tiles of an image (C, [Z,] Y, X) and blend them."""
+    config, shape = model.config, image.shape[1:]
+    tile_shape = options.tile_shape or _TILE[config.ndim]
+    plan = plan_tiles(shape, config.stride, tile_shape, options.halo)
+    padded = _pad(image, plan.padded_shape)
+    where = resolve_device(options.device)
+    network = for_inference(model.network, where)
+    blended = np.zeros((config.embedding_dim + 2, *plan.padded_shape), np.float32)
+    report(progress, 0.0)
+    for done, origin in enumerate(plan.origins, start=1):
+        window = tuple(slice(o, o + t) for o, t in zip(origin, plan.tile_shape, strict=True))
+        tile = torch.from_numpy(np.ascontiguousarray(padded[(slice(None), *window)]))[None]
+        outputs = _run(network, tile.to(where))
+        blended[(slice(None), *window)] += outputs * plan.weight(origin)
+        report(progress, done / len(plan.origins))
+    crop = (slice(None), *(slice(n) for n in shape))
+    blended = np.ascontiguousarray(blended[crop])
+    return Maps(blended[:-2], blended[-2], blended[-1])
+
+
+@torch.inference_mode()
+def _run(network: torch.nn.Module, tile: torch.Tensor) -> NDArray[np.float32]:
+    """Embedding, foreground probability and distance of one tile: (E + 2, [Z,] Y, X)."""
+    if tile.ndim == 4:
+        tile = tile.contiguous(memory_format=torch.channels_last)
+    with autocast(tile.device):
+        output = network(tile)
+    embedding = output.embedding[0]
+    maps = torch.empty((len(embedding) + 2, *embedding.shape[1:]), device=tile.device)
+    maps[:-2] = embedding  # each pixel is touched once: to float32 and to its place
+    maps[-2].copy_(output.foreground[0]).sigmoid_()
+    maps[-1].copy_(output.distance[0]).clamp_(0, 1)
+    return maps.cpu().numpy()
+
+
+def _pad(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    missing = [(0, after - n) for n, after in zip(image.shape[1:], shape, strict=True)]
+    return np.pad(image, [(0, 0), *missing], mode="symmetric")
+
+
+# ------------------------------------------------------------------------------------------- tiles
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """Where the tiles of an image lie and how they are blended."""
+
+    padded_shape: tuple[int, ...]
+    tile_shape: tuple[int, ...]
+    halo: tuple[int, ...]
+    origins: tuple[tuple[int, ...], ...]
+
+    def weight(self, origin: tuple[int, ...]) -> NDArray[np.float32]:
+        """Share of the tile at ``origin`` in each of its pixels, shape ``tile_shape``.
+
+        The shares of all tiles add up to 1 in every pixel of the image.
+        """
+        weight = np.ones(self.tile_shape, np.float32)
+        for axis, start in enumerate(origin):
+            ramp = self._shares(axis, start)
+            weight *= ramp.reshape([-1 if a == axis else 1 for a in range(len(origin))])
+        return weight
+
+    def _shares(self, axis: int, start: int) -> NDArray[np.float32]:
+        starts = sorted({origin[axis] for origin in self.origins})
+        tile, size = self.tile_shape[axis], self.padded_shape[axis]
+        total = np.zeros(size, np.float32)
+        for other in starts:
+            total[other : other + tile] += self._ramp(axis, other)
+        return self._ramp(axis, start) / total[start : start + tile]
+
+    def _ramp(self, axis: int, start: int) -> NDArray[np.float32]:
+        """1 in a tile's core, falling over the halo; no fall at the image's own border."""
+        tile, size, halo = self.tile_shape[axis], self.padded_shape[axis], self.halo[axis]
+        position = np.arange(tile, dtype=np.float32) + 0.5
+        before = position if start > 0 else np.full(tile, np.inf)
+        after = tile - position if start + tile < size else np.full(tile, np.inf)
+        reach = (np.minimum(before, after) - halo / 2) / max(halo, 1)
+        ramp: NDArray[np.float32] = np.clip(reach, 1e-6, 1).astype(np.float32)
+        return ramp
+
+
+def plan_tiles(
+    shape: Sequence[int],
+    stride: int,
+    tile_shape: Sequence[int],
+    halo: Sequence[int] | None = None,
+) -> TilePlan:
+    """Cover an image with tiles whose origins and sizes are multiples of ``stride``.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Spatial shape of the image, ([Z,] Y, X).
+    stride : int
+        ``2**depth`` of the network: only tiles on this grid see the same poolings as the whole
+        image does.
+    tile_shape, halo : sequence of int
+        Largest tile that is wanted, and its overlap on each side; two strides by default. Tiles
+        get smaller where as many of them still cover the image: less is computed twice.
+    """
+    halo = (2 * stride,) * len(shape) if halo is None else halo
+    if len(tile_shape) != len(shape) or len(halo) != len(shape):
+        raise ValueError(
+            f"tile_shape and halo must name the {len(shape)} spatial axes, "
+            f"found {tuple(tile_shape)} and {tuple(halo)}."
+        )
+    padded = tuple(_round_up(n, stride) for n in shape)
+    tile = tuple(min(_round_up(t, stride), p) for t, p in zip(tile_shape, padded, strict=True))
+    overlap = tuple(
+        min(_round_up(h, stride), (t // stride - 1) // 2 * stride)
+        for h, t in zip(halo, tile, strict=True)
+    )
+    tile = tuple(_even(*each, stride) for each in zip(padded, tile, overlap, strict=True))
+    starts = [_starts(p, t, h) for p, t, h in zip(padded, tile, overlap, strict=True)]
+    return TilePlan(padded, tile, overlap, tuple(product(*starts)))
+
+
+def _even(size: int, tile: int, halo: int, stride: int) -> int:
+    """Side of the smallest tiles of which no more are needed than of ``tile`` pixels."""
+    inner = size - 2 * halo
+    count = max(math.ceil(inner / (tile - 2 * halo)), 1)
+    return _round_up(math.ceil(inner / count) + 2 * halo, stride)
+
+
+def _starts(size: int, tile: int, halo: int) -> list[int]:
+    step = tile - 2 * halo
+    return [*range(0, size - tile, step), size - tile]
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return max(-(-value // multiple), 1) * multiple
+
+
+# ------------------------------------------------------------------------------------------- views
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """A symmetry of the plane.
+
+    Parameters
+    ----------
+    turns : int
+        Quarter turns in the plane Y, X.
+    mirrored : bool
+        Whether X is reversed after that.
+    """
+
+    turns: int = 0
+    mirrored: bool = False
+
+    def apply(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Turn an image whose last axes are Y and X."""
+        turned = np.rot90(image, self.turns, (-2, -1))
+        return np.ascontiguousarray(turned[..., ::-1] if self.mirrored else turned)
+
+    def undo(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Turn what :meth:`apply` made back."""
+        straight = image[..., ::-1] if self.mirrored else image
+        return np.rot90(straight, -self.turns, (-2, -1))
+
+    def undo_vectors(self, vectors: NDArray[Any]) -> NDArray[Any]:
+        """Turn a field of vectors (D, [Z,] Y, X), along those axes, back: places and directions."""
+        back = self.undo(vectors).copy()
+        if self.mirrored:
+            back[-1] *= -1
+        for _ in range(self.turns % 4):
+            back[-2:] = np.stack([back[-1], -back[-2]])
+        return back
+
+
+def symmetries(augment: int) -> list[Symmetry]:
+    """List the views of an image, the plain one first.
+
+    Parameters
+    ----------
+    augment : {1, 4, 8}
+        How many: the plain one, with its flips, and those with quarter turns.
+
+    Raises
+    ------
+    ValueError
+        For another number.
+
+    Examples
+    --------
+    >>> symmetries(1)
+    [Symmetry(turns=0, mirrored=False)]
+    """
+    if augment not in AUGMENTS:
+        raise ValueError(
+            f"augment must be one of {', '.join(map(str, AUGMENTS))}, found {augment}."
+        )
+    turns = range(0, 4, 1 if augment == 8 else 2)
+    return [Symmetry(turn, mirrored) for turn in turns for mirrored in (False, True)][:augment]
