@@ -15,11 +15,11 @@ from tests.session.fakes import FakeConfig, fake_engine
 
 
 def test_the_image_s_own_words_for_its_axes_count():
-    config = FakeConfig(in_channels=2)
-    image = ImageInput(np.zeros((2, 4, 4)))
+    config = FakeConfig(in_channels=3)
+    image = ImageInput(np.zeros((3, 4, 4)))
     assert image.settle_axes(config) == "CYX"
-    assert replace(image, axes_hint="tcyx").settle_axes(config) == "CYX"
-    assert replace(image, axes="cyx").settle_axes(config) == "CYX"
+    assert replace(image, axes_hint="tyx").settle_axes(config) == "TYX"
+    assert replace(image, axes="tyx").settle_axes(config) == "TYX"
     color = ImageInput(np.zeros((4, 4, 3)), rgb=True)
     assert color.settle_axes(FakeConfig()) == "YXC"
     with pytest.raises(ValueError, match="Pass axes="):
