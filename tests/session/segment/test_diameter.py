@@ -10,17 +10,17 @@ from napari_pixel_embedding.session import (
     Session,
     SessionController,
 )
-from tests.session.fakes import fake_engine, predict_frames
+from tests.session.fakes import fake_engine, embed_frames
 
 
 def test_a_run_goes_by_the_diameter_that_was_chosen(image, queue):
     asked = []
 
-    def remember(model, image, *, diameter, **options):
-        asked.append(diameter)
-        yield from predict_frames(model, image, **options)
+    def remember(model, stack, options, progress):
+        asked.append(options.diameter)
+        yield from embed_frames(model, stack, options, progress)
 
-    controller = SessionController(Session(), queue, fake_engine(predict_frames=remember))
+    controller = SessionController(Session(), queue, fake_engine(embed_frames=remember))
     controller.set_image(image)
     controller.set_model("fake")
     for diameter in (None, 12.5):
