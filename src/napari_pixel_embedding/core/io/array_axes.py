@@ -1,0 +1,116 @@
+"""Axes as a file names them, brought to letters out of TCZYX with rows and columns last."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CHANNEL_AXES = "SEH"
+"""Letters of tifffile that are channels to us: samples, wavelengths, lifetimes."""
+
+_UNNAMED_AXES = "IQ"
+"""Letters of tifffile that say nothing: a sequence of pages, any other axis."""
+
+_IN_ORDER = re.compile(r"(?!.*(.).*\1)[TCZ]*YXC?")
+
+
+class AxedArray(NamedTuple):
+    """An array, a letter for each axis (None where the file does not tell), and remarks."""
+
+    data: NDArray[Any]
+    axes: str | None
+    notes: tuple[str, ...] = ()
+
+
+def settle_axes(data: NDArray[Any], axes: str | None) -> AxedArray:
+    """Name each axis with a letter out of ``TCZYX``, rows and columns last but for colours.
+
+    Axes of length one are left out, except Y and X. Samples, wavelengths and lifetimes are
+    channels. Other letters are taken as time. One axis of pages beside Y and X stays unnamed:
+    it can be planes or frames.
+
+    Parameters
+    ----------
+    data : array
+    axes : str or None
+        Letters of tifffile, in either case.
+
+    Examples
+    --------
+    >>> settle_axes(np.zeros((5, 1, 4, 3)), "zcyx").axes
+    'ZYX'
+    """
+    if axes is None or len(axes) != data.ndim:
+        return _unnamed(data)
+    data, axes = _squeezed(data, axes.upper())
+    if data.ndim == 2:
+        return AxedArray(data.T, "YX") if axes == "XY" else AxedArray(data, "YX")
+    if not {"Y", "X"} <= set(axes):
+        return _unnamed(data)._replace(notes=(f"The axes {axes} lack Y or X and were dropped.",))
+    notes = []
+    if sum(letter in _CHANNEL_AXES + "C" for letter in axes) > 1:
+        notes.append(f"The channels and samples of the axes {axes} were joined.")
+    data, axes = _merged(data, axes, _CHANNEL_AXES, "C")
+    others = "".join(letter for letter in axes if letter not in "TCZYX")
+    if len(others) == 1 and others in _UNNAMED_AXES and data.ndim == 3:
+        return AxedArray(data, None)
+    data, axes = _merged(data, axes, others, "T")
+    if others:
+        notes.append(f"The axis {' and '.join(others)} was taken as time.")
+    if is_in_order(axes):
+        return AxedArray(data, axes, tuple(notes))
+    if len(set(axes)) != len(axes):
+        notes.append(f"The axes {axes} name one axis twice and were dropped.")
+        return AxedArray(data, None, tuple(notes))
+    order = "".join(sorted(axes, key="TCZYX".index))
+    if axes.endswith("C"):
+        order = order.replace("C", "") + "C"
+    data = np.ascontiguousarray(data.transpose([axes.index(letter) for letter in order]))
+    notes.append(f"The axes {axes} were brought into the order {order}.")
+    return AxedArray(data, order, tuple(notes))
+
+
+def is_in_order(axes: str) -> bool:
+    """Whether axes are letters out of ``TCZYX``, each once, with ``YX`` last but for colours.
+
+    Examples
+    --------
+    >>> is_in_order("ZTYXC")
+    True
+    >>> is_in_order("YXZ")
+    False
+    """
+    return _IN_ORDER.fullmatch(axes) is not None
+
+
+def _unnamed(data: NDArray[Any]) -> AxedArray:
+    """Drop axes of length one in front and at the end, down to rows and columns."""
+    while data.ndim > 2 and data.shape[0] == 1:
+        data = data[0]
+    while data.ndim > 2 and data.shape[-1] == 1:
+        data = data[..., 0]
+    return AxedArray(data, "YX" if data.ndim == 2 else None)
+
+
+def _squeezed(data: NDArray[Any], axes: str) -> tuple[NDArray[Any], str]:
+    single = [i for i, n in enumerate(data.shape) if n == 1 and axes[i] not in "YX"]
+    single = single[: max(data.ndim - 2, 0)]
+    kept = "".join(letter for i, letter in enumerate(axes) if i not in single)
+    return data.squeeze(tuple(single)), kept
+
+
+def _merged(data: NDArray[Any], axes: str, letters: str, into: str) -> tuple[NDArray[Any], str]:
+    """Give axes the letter ``into``; several of them become one, at the place of the last."""
+    places = [i for i, letter in enumerate(axes) if letter in letters or letter == into]
+    if not any(axes[i] in letters for i in places) or not letters:
+        return data, axes
+    at = places[-1] - len(places) + 1
+    data = np.moveaxis(data, places, range(at, at + len(places)))
+    kept = [letter for i, letter in enumerate(axes) if i not in places]
+    shape = (*data.shape[:at], -1, *data.shape[at + len(places) :])
+    return data.reshape(shape), "".join([*kept[:at], into, *kept[at:]])
