@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
 import uuid
 from contextlib import contextmanager
@@ -16,6 +17,15 @@ TIFF_SUFFIXES = (".tif", ".tiff", ".lsm")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".npy")
 """Endings of the files that :func:`read_image` reads, in lower case."""
+
+_KINDS = (
+    (stat.S_ISDIR, "folder"),
+    (stat.S_ISFIFO, "pipe"),
+    (stat.S_ISCHR, "device"),
+    (stat.S_ISBLK, "device"),
+    (stat.S_ISSOCK, "socket"),
+)
+"""What a path may lead to instead of a regular file: opening a pipe waits without end."""
 
 
 @contextmanager
@@ -70,11 +80,15 @@ def list_images(
 
 
 def check_file(path: Path) -> None:
-    """Raise when ``path`` is no file of a kind that can be read."""
-    if path.is_dir():
-        raise ValueError(f"Expected an image file, found the folder {path}.")
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {path}. Check its name and folder.")
+    """Raise when ``path`` is no regular file of a kind that can be read; it is not opened."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        message = f"There is no file {path}. Check its name and folder."
+        raise FileNotFoundError(message) from None
+    if not stat.S_ISREG(mode):
+        kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "special file")
+        raise ValueError(f"Expected an image file, found the {kind} {path}.")
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise ValueError(
             f"Expected a file ending in one of {' '.join(IMAGE_SUFFIXES)}, found {path.name!r}. "

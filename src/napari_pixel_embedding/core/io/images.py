@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.io.array_axes import is_in_order, settle_axes
+from napari_pixel_embedding.core.io.failures import explained
 from napari_pixel_embedding.core.io.files import (
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
@@ -17,7 +17,9 @@ from napari_pixel_embedding.core.io.files import (
     image_name,
     open_atomically,
 )
-from napari_pixel_embedding.core.io.tiff import UNITS, read_tiff, unit_symbol
+from napari_pixel_embedding.core.io.ome_writer import tiff_path, write_ome_tiff
+from napari_pixel_embedding.core.io.pictures import read_npy, read_picture
+from napari_pixel_embedding.core.io.tiff import StoredImage, read_tiff
 from napari_pixel_embedding.core.validation import as_numeric_image, check_label_image
 
 if TYPE_CHECKING:
@@ -42,7 +44,9 @@ class ImageData:
     units : str, optional
         For example ``"µm"``; None for pixels or not known.
     name : str
-        The file's name without its ending.
+        The file's name without its ending; with the position where a file has several.
+    notes : tuple of str
+        What was dropped or passed over while reading, a sentence each.
     """
 
     data: NDArray[Any]
@@ -50,32 +54,74 @@ class ImageData:
     scale: tuple[float, ...] | None = None
     units: str | None = None
     name: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def read_image(path: str | os.PathLike[str], *, indexed: bool = False) -> ImageData:
-    """Read an image file.
+_LARGEST_ID = 2**31 - 2
+"""Corrections keep ids as int32."""
+
+
+def read_image(
+    path: str | os.PathLike[str], series: int | None = None, *, indexed: bool = False
+) -> ImageData:
+    """Read an image file: of a pyramid the finest level, of several images the largest.
 
     Parameters
     ----------
     path : path
         TIFF (also OME-TIFF, ImageJ and LSM, with axes and pixel size), PNG, JPEG, BMP, or NPY
         without pickled objects.
+    series : int, optional
+        Which of several equal positions, from 0. None takes the first that lies in this file,
+        and a note says so.
     indexed : bool
-        Give the indices of a PNG in indexed colours instead of its colours.
+        Give the indices of an image in indexed colours instead of its colours, and greys as they
+        are stored.
 
     Raises
     ------
     FileNotFoundError
         When there is no such file.
     ValueError
-        When it is not of a known kind, is damaged, or holds no numbers.
+        When it is not of a known kind, is damaged, holds no numbers, or claims more of them than
+        file or memory can hold.
+    OSError
+        When the system cannot read it.
 
     Examples
     --------
     >>> read_image("cells.tif").axes  # doctest: +SKIP
     'ZYX'
     """
-    return _read(Path(path), indexed=indexed)
+    path = Path(path)
+    if series is None:
+        return _read(path, indexed=indexed, first=True)[0]
+    images = _read(path, indexed=indexed)
+    if not 0 <= series < len(images):
+        raise ValueError(f"series must be from 0 to {len(images) - 1} for {path}, found {series}.")
+    return images[series]
+
+
+def read_images(path: str | os.PathLike[str]) -> list[ImageData]:
+    """Read all positions of a file, or of the OME set that it belongs to.
+
+    Parameters
+    ----------
+    path : path
+        As for :func:`read_image`.
+
+    Returns
+    -------
+    list of ImageData
+        One for each position, all of one shape, named ``"NAME position 1"`` and so on. A single
+        one has the plain name.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, OSError
+        As :func:`read_image` does.
+    """
+    return _read(Path(path))
 
 
 def read_labels(path: str | os.PathLike[str]) -> ImageData:
@@ -102,10 +148,17 @@ def read_labels(path: str | os.PathLike[str]) -> ImageData:
             f"A label image needs a file with exact values, found the JPEG {path}. "
             "Export it again as TIFF or PNG."
         )
-    image = _read(path, indexed=True)
+    image = _read(path, indexed=True, first=True)[0]
     data, axes = _one_channel(image.data, image.axes, path)
     labels = check_label_image(data, name=str(path))
-    return ImageData(labels, axes, image.scale, image.units, image.name)
+    if labels.max() > _LARGEST_ID:
+        raise ValueError(
+            f"{path} must have ids up to {_LARGEST_ID}, found {labels.max()}: a negative number "
+            "that was stored without its sign? Renumber the objects from 1."
+        )
+    if axes is None:
+        image = replace(image, scale=None, units=None)
+    return replace(image, data=labels, axes=axes)
 
 
 def write_labels(
@@ -149,33 +202,46 @@ def write_labels(
     write_label_tiff(path, array.astype(dtype, copy=False), axes, scale, units)
 
 
-def write_image(path: str | os.PathLike[str], image: NDArray[Any], axes: str) -> None:
+def write_image(
+    path: str | os.PathLike[str],
+    image: NDArray[Any],
+    axes: str | None,
+    scale: Sequence[float] | None = None,
+    units: str | None = None,
+) -> None:
     """Write an image as a compressed TIFF, complete or not at all.
+
+    Whatever :func:`read_image` gives can be written and comes back.
 
     Parameters
     ----------
     path : path
         Ends in ``.tif`` or ``.tiff``; missing folders are made.
     image : array
-        Colours come last and are red, green and blue.
-    axes : {"YX", "ZYX", "YXC"}
-        A letter for each axis.
+        Three or four channels that come last are colours.
+    axes : str or None
+        A letter for each axis: ``T``, ``C`` and ``Z`` in any order, then ``YX``; or ``C`` last.
+        None where they are not known.
+    scale : sequence of float, optional
+        Size of a pixel along each spatial axis.
+    units : str, optional
+        Unit of ``scale``.
 
     Raises
     ------
     ValueError
-        When image and axes do not fit together.
+        When image, axes, scale or units do not fit together.
     """
-    import tifffile
-
-    path = _tiff_path(path)
-    if axes != "YXC":
-        write_label_tiff(path, image, axes, None, None)
+    image = as_numeric_image(image)
+    if axes is None:
+        _write_plain(path, image)
         return
-    if image.ndim != 3 or image.shape[-1] != 3:
-        raise ValueError(f"Expected the shape (Y, X, 3) for axes YXC, found {image.shape}.")
-    with open_atomically(path) as file:
-        tifffile.imwrite(file, image, photometric="rgb", compression="zlib")
+    if not is_in_order(axes) or len(axes) != image.ndim:
+        raise ValueError(
+            f"axes must be T, C and Z in any order and then YX, or C last, with a letter for each "
+            f"of the axes of the shape {image.shape}, found {axes!r}."
+        )
+    write_ome_tiff(path, image, axes, scale, units)
 
 
 def write_label_tiff(
@@ -185,63 +251,35 @@ def write_label_tiff(
     scale: Sequence[float] | None,
     units: str | None,
 ) -> None:
-    """Write an array with axes out of TZYX as it is; the part that corrections and images share."""
+    """Write an array with axes out of TZYX as it is; labels and corrections share it."""
+    write_ome_tiff(path, array, _label_axes(array.ndim, axes), scale, units)
+
+
+def _write_plain(path: str | os.PathLike[str], image: NDArray[Any]) -> None:
     import tifffile
 
-    path = _tiff_path(path)
-    axes = _label_axes(array.ndim, axes)
-    metadata: dict[str, Any] = {"axes": axes, **_ome_scale(axes, scale, units)}
-    array = np.ascontiguousarray(array)
-    metadata["UUID"] = str(uuid.UUID(bytes=hashlib.blake2b(array.data, digest_size=16).digest()))
+    path = tiff_path(path)
     with open_atomically(path) as file:
-        tifffile.imwrite(
-            file,
-            array,
-            ome=True,
-            photometric="minisblack",
-            compression="zlib",
-            metadata=metadata,
-        )
+        tifffile.imwrite(file, image, photometric="minisblack", compression="zlib")
 
 
-def _read(path: Path, *, indexed: bool) -> ImageData:
+def _read(path: Path, *, indexed: bool = False, first: bool = False) -> list[ImageData]:
     check_file(path)
     suffix = path.suffix.lower()
-    try:
+    with explained(path):
         if suffix in TIFF_SUFFIXES:
-            data, axes, scale, units = read_tiff(path)
+            stored = read_tiff(path, indexed=indexed, first=first)
         elif suffix in PICTURE_SUFFIXES:
-            data, axes, scale, units = *_read_picture(path, indexed), None, None
+            stored = [read_picture(path, indexed=indexed)]
         else:
-            data, axes, scale, units = _read_npy(path), None, None, None
-    except (MemoryError, PermissionError):
-        raise
-    except Exception as error:  # decoders raise errors of every kind on damaged files
-        raise ValueError(
-            f"{path} could not be read as {suffix[1:].upper()}: {error}. "
-            "The file is damaged or of another kind; open and export it again where it was made."
-        ) from error
-    data = as_numeric_image(data, name=str(path))
-    if data.ndim == 2:
-        axes = "YX"
-    return ImageData(data, axes, scale, units, image_name(path))
-
-
-def _read_picture(path: Path, indexed: bool) -> tuple[NDArray[Any], str]:
-    import imageio.v3 as iio
-
-    stored = iio.immeta(path, plugin="pillow").get("mode")
-    convert = {"CMYK": "RGB", "YCbCr": "RGB", "LA": "L", "P": "P" if indexed else None}
-    data = iio.imread(path, plugin="pillow", index=0, mode=convert.get(str(stored)))
-    return data, "YX" if data.ndim == 2 else "YXC"
-
-
-def _read_npy(path: Path) -> NDArray[Any]:
-    data = np.load(path, allow_pickle=False)
-    if not isinstance(data, np.ndarray):
-        data.close()
-        raise ValueError("expected one array, found an archive of several")
-    return data
+            stored = [StoredImage(*settle_axes(read_npy(path), None)[:2])]
+    name = image_name(path)
+    images = []
+    for number, image in enumerate(stored, 1):
+        data = as_numeric_image(image.data, name=str(path))
+        full = name if len(stored) == 1 else f"{name} position {number}"
+        images.append(ImageData(data, image.axes, image.scale, image.units, full, image.notes))
+    return images
 
 
 def _one_channel(
@@ -260,40 +298,11 @@ def _one_channel(
     return first, axes[:-1]
 
 
-def _tiff_path(path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        raise ValueError(
-            f"Label images are written as TIFF, found the name {path.name!r}. "
-            "End it in .tif or .tiff."
-        )
-    return path
-
-
 def _label_axes(ndim: int, axes: str | None) -> str:
     if axes is None and ndim in (2, 4):
         return "YX" if ndim == 2 else "TZYX"
-    if axes in ("YX", "ZYX", "TYX", "TZYX") and len(axes) == ndim:
+    if axes in ("YX", "ZYX", "TYX", "TZYX", "ZTYX") and len(axes) == ndim:
         return axes
     raise ValueError(
         f"axes must be YX, ZYX, TYX or TZYX with a letter for each of {ndim} axes, found {axes!r}."
     )
-
-
-def _ome_scale(axes: str, scale: Sequence[float] | None, units: str | None) -> dict[str, Any]:
-    if scale is None:
-        return {}
-    spatial = axes.replace("T", "")
-    sizes = tuple(float(size) for size in scale)
-    if len(sizes) != len(spatial) or not all(np.isfinite(s) and s > 0 for s in sizes):
-        raise ValueError(
-            f"scale must have a positive size for each of the axes {spatial}, found {sizes}."
-        )
-    symbol = "pixel" if units is None else unit_symbol(units)
-    if symbol not in (*UNITS, "pixel"):
-        raise ValueError(f"units must be one of {', '.join(UNITS)} or pixel, found {units!r}.")
-    metadata: dict[str, Any] = {}
-    for letter, size in zip(spatial, sizes, strict=True):
-        metadata[f"PhysicalSize{letter}"] = size
-        metadata[f"PhysicalSize{letter}Unit"] = symbol
-    return metadata

@@ -1,133 +1,183 @@
-"""What a TIFF file says about its axes and pixel size: OME, ImageJ and plain dialects."""
+"""TIFF files in: OME, ImageJ, LSM and plain dialects, one array a position of the sample."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+import logging
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_pixel_embedding.core.io.array_axes import settle_axes
+from napari_pixel_embedding.core.io.colors import as_shown, samples_last
+from napari_pixel_embedding.core.io.ome_set import OmeSet, inspect_ome
+from napari_pixel_embedding.core.io.pixel_size import stored_pixel_size
+from napari_pixel_embedding.core.io.series import (
+    POSITION_AXES,
+    check_pages,
+    complete_frames,
+    own_position,
+    read_series,
+    select_series,
+)
+from napari_pixel_embedding.core.io.units import PixelSize
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from tifffile import TiffFile
-
-UNITS = {"nm": 1e-9, "µm": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
-"""Length units and their size in metres."""
-
-_NAMES = {
-    "nm": ("nanometer", "nanometers", "nanometre", "nanometres"),
-    "µm": ("um", "μm", "micron", "microns", "micrometer", "micrometers", "micrometre"),
-    "mm": ("millimeter", "millimeters", "millimetre", "millimetres"),
-    "cm": ("centimeter", "centimeters", "centimetre", "centimetres"),
-    "m": ("meter", "meters", "metre", "metres"),
-    "pixel": ("pixels", "px", ""),
-}
+    from tifffile import TiffFile, TiffPageSeries
 
 
-def unit_symbol(name: str) -> str:
-    """Symbol of a unit written in one of its common ways; others are returned as they are.
+class StoredImage(NamedTuple):
+    """One image of a file, its axes (None where the file does not tell), pixel size and remarks."""
 
-    Examples
-    --------
-    >>> unit_symbol("micron")
-    'µm'
+    data: NDArray[Any]
+    axes: str | None
+    scale: tuple[float, ...] | None = None
+    units: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+_ONE_FILE = {"is_mmstack": False, "is_ndtiff": False}
+"""Flags of tifffile against its readers of Micro-Manager files, which open others beside them."""
+
+
+class _Opened(NamedTuple):
+    file: TiffFile
+    series: list[TiffPageSeries]
+    ome: OmeSet
+
+
+def read_tiff(path: Path, *, indexed: bool, first: bool) -> list[StoredImage]:
+    """Read the largest image of a TIFF file, and all others of its shape.
+
+    Parameters
+    ----------
+    path : path
+    indexed : bool
+        Give stored numbers: the indices of a palette, and greys that are not inverted.
+    first : bool
+        Read one position only: the first that lies in this file of a set.
     """
-    name = name.strip().replace("\\u00B5", "µ").replace("\\u00b5", "µ")
-    for symbol, others in _NAMES.items():
-        if name == symbol or name.lower() in others:
-            return symbol
-    return name
+    with _quiet(), _opened(path) as opened:
+        selection = select_series(opened.series)
+        positions = selection.positions
+        at = own_position(positions, path) if first else 0
+        chosen = positions[at : at + 1] if first else positions
+        images = [
+            image._replace(notes=(*selection.notes, *image.notes))
+            for series in chosen
+            for image in _read_positions(opened, series, path, indexed=indexed)
+        ]
+    count = len(positions) * len(images) // len(chosen)
+    if not first or count == 1:
+        return images
+    note = f"The file holds {count} positions: position {at + 1} was read, the others were not."
+    return [images[0]._replace(notes=(*images[0].notes, note))]
 
 
-def read_tiff(
-    path: Path,
-) -> tuple[NDArray[Any], str | None, tuple[float, ...] | None, str | None]:
-    """Read the first series of a TIFF file at its full resolution.
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the reader's log messages of this thread back: remarks and errors say it in words.
 
-    Returns
-    -------
-    data : array
-    axes : str or None
-        Letters out of TCZYX, None when the file does not tell.
-    scale : tuple of float, or None
-        Size of a pixel along each of the axes Z, Y, X that there are.
-    units : str or None
+    Some would be wrong here, such as that missing planes are read as zeros.
     """
+    thread = threading.get_ident()
+
+    def from_elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(from_elsewhere)
+    try:
+        yield
+    finally:
+        logger.removeFilter(from_elsewhere)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Opened]:
+    """Open a file and list its series, doing without metadata that makes the reader fail."""
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
-        if not file.series:
+    ome = _ome_of(path)
+    plain: dict[str, Any] = {f"is_{kind}": False for kind in tifffile.TIFF.FILE_FLAGS}
+    attempts: list[dict[str, Any]] = [{"is_ome": False}, plain]
+    if ome.xml is not None:
+        attempts.insert(0, {"omexml": ome.xml, "is_ome": True})
+    errors: list[Exception] = []
+    for flags in attempts:
+        try:
+            file = tifffile.TiffFile(path, **_ONE_FILE | flags)
+        except Exception as error:
+            errors.append(error)
+            continue
+        with file:
+            try:
+                series = file.series
+            except Exception as error:
+                errors.append(error)
+                continue
+            yield _Opened(file, series, _without(ome, errors))
+            return
+    raise errors[0]
+
+
+def _ome_of(path: Path) -> OmeSet:
+    import tifffile
+
+    with tifffile.TiffFile(path, is_ome=False, is_mmstack=False, is_ndtiff=False) as file:
+        if not len(file.pages):
             raise ValueError("it holds no image")
-        series = file.series[0]
-        data = np.asarray(series.asarray())
-        axes = _known_axes(series.axes)
-        sizes, units = _pixel_size(file)
-    if axes is None or not sizes:
-        return data, axes, None, None
-    scale = tuple(sizes.get(letter, 1.0) for letter in axes if letter in "ZYX")
-    return data, axes, scale, units
+        return inspect_ome(file.pages.first.description, path)
 
 
-def _known_axes(axes: str) -> str | None:
-    axes = axes.upper().replace("S", "C")
-    known = set(axes) <= set("TCZYX") and len(set(axes)) == len(axes)
-    return axes if known else None
+def _without(ome: OmeSet, errors: Sequence[Exception]) -> OmeSet:
+    """Add to the remarks that the reader failed because of metadata, where it did."""
+    if not errors:
+        return ome
+    note = f"Metadata that cannot be used was passed over ({errors[0]}): axes are not known."
+    return OmeSet(ome.xml, ome.members, ome.missing, (*ome.notes, note))
 
 
-def _pixel_size(file: TiffFile) -> tuple[dict[str, float], str | None]:
-    """Pixel size along Z, Y, X where known; a printer's resolution (dpi) does not count."""
-    if file.ome_metadata:
-        return _ome_pixel_size(file.ome_metadata)
-    if file.imagej_metadata:
-        return _imagej_pixel_size(file, file.imagej_metadata)
-    if file.lsm_metadata:
-        sizes = {a: file.lsm_metadata.get(f"VoxelSize{a}", 0) * 1e6 for a in "ZYX"}
-        return {a: s for a, s in sizes.items() if s > 0}, "µm"
-    return {}, None
+def _read_positions(
+    opened: _Opened, series: TiffPageSeries, path: Path, *, indexed: bool
+) -> list[StoredImage]:
+    """Read a series; the places of a sample that share one are given one by one."""
+    series, incomplete = complete_frames(series, path, opened.ome.missing)
+    check_pages(series, path)
+    data, axes = read_series(series), series.axes.upper()
+    if data.ndim != len(axes):
+        axes = "Q" * (data.ndim - 2) + "YX"
+    if not indexed:
+        data, axes = as_shown(data, axes, series.keyframe)
+    elif series.kind != "shaped":  # tifffile writes three planes of a stack as planes of colours
+        data, axes = samples_last(data, axes, series.keyframe)
+    images = []
+    for place, letters in _places(data, axes):
+        settled = settle_axes(place, letters)
+        size = _pixel_size(opened, series, settled.axes)
+        notes = (*opened.ome.notes, *incomplete, *settled.notes, *size.notes)
+        images.append(StoredImage(settled.data, settled.axes, size.scale, size.units, notes))
+    return images
 
 
-def _ome_pixel_size(xml: str) -> tuple[dict[str, float], str | None]:
-    pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
-    if pixels is None:
-        return {}, None
-    sizes, units = {}, {}
-    for letter in "ZYX":
-        size = float(pixels.get(f"PhysicalSize{letter}", "nan"))
-        if np.isfinite(size) and size > 0:
-            sizes[letter] = size
-            units[letter] = unit_symbol(pixels.get(f"PhysicalSize{letter}Unit", "µm"))
-    return _in_one_unit(sizes, units)
+def _places(data: NDArray[Any], axes: str) -> list[tuple[NDArray[Any], str]]:
+    """Split an array along the axes that are places of a sample."""
+    along = [i for i, letter in enumerate(axes) if letter in POSITION_AXES]
+    rest = "".join(letter for letter in axes if letter not in POSITION_AXES)
+    data = np.moveaxis(data, along, range(len(along)))
+    places = data.reshape(-1, *data.shape[len(along) :])
+    return [(place, rest) for place in places]
 
 
-def _in_one_unit(
-    sizes: dict[str, float], units: dict[str, str]
-) -> tuple[dict[str, float], str | None]:
-    if not sizes:
-        return {}, None
-    unit = units.get("X", next(iter(units.values())))
-    if any(other != unit for other in units.values()):
-        if any(other not in UNITS for other in units.values()):
-            return {}, None
-        factor = {letter: UNITS[other] / UNITS[unit] for letter, other in units.items()}
-        sizes = {letter: size * factor[letter] for letter, size in sizes.items()}
-    return sizes, None if unit == "pixel" else unit
-
-
-def _imagej_pixel_size(
-    file: TiffFile, metadata: Mapping[str, Any]
-) -> tuple[dict[str, float], str | None]:
-    unit = unit_symbol(str(metadata.get("unit", "pixel")))
-    if unit == "inch":
-        return {}, None
-    sizes = {"Z": float(metadata.get("spacing", 1.0))}
-    tags = file.pages.first.tags
-    for letter in "YX":
-        pixels, length = tags.valueof(f"{letter}Resolution", default=(1, 1))
-        sizes[letter] = length / pixels if pixels > 0 and length > 0 else 1.0
-    if unit == "pixel" and set(sizes.values()) == {1.0}:
-        return {}, None
-    sizes["Z"] = abs(sizes["Z"]) or 1.0
-    return sizes, None if unit == "pixel" else unit
+def _pixel_size(opened: _Opened, series: TiffPageSeries, axes: str | None) -> PixelSize:
+    if axes is None:
+        return PixelSize()
+    try:
+        return stored_pixel_size(opened.file, series, axes, opened.ome.xml)
+    except Exception as error:  # no metadata is worth the pixels
+        return PixelSize(notes=(f"The pixel size cannot be read ({error}) and was dropped.",))
