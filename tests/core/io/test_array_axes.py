@@ -63,6 +63,7 @@ def test_rows_and_columns_stay(shape, axes, expected):
 def test_one_axis_of_pages_stays_unnamed(axes):
     settled = settle_axes(numbered(4, 2, 3), axes)
     assert (settled.axes, settled.data.shape, settled.notes) == (None, (4, 2, 3), ())
+    assert settle_axes(numbered(4, 2, 3, 2), "QQYX")[1:] == (None, ())
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,6 @@ def test_one_axis_of_pages_stays_unnamed(axes):
         ("AYX", (2, 3, 4), "TYX", (2, 3, 4)),
         ("VYX", (2, 3, 4), "TYX", (2, 3, 4)),
         ("IZYX", (2, 3, 4, 5), "TZYX", (2, 3, 4, 5)),
-        ("QTYX", (2, 3, 4, 5), "TYX", (6, 4, 5)),
         ("IYXS", (2, 4, 5, 3), "TYXC", (2, 4, 5, 3)),
     ],
 )
@@ -80,6 +80,14 @@ def test_other_letters_are_taken_as_time_with_a_remark(axes, shape, order, resul
     assert (settled.axes, settled.data.shape) == (order, result)
     np.testing.assert_array_equal(settled.data.ravel(), np.arange(np.prod(shape)))
     assert settled.notes == (f"The axis {axes[0]} was taken as time.",)
+
+
+@pytest.mark.parametrize("axes", ["QTYX", "TAYX", "AVYX", "IAYX"])
+def test_more_letters_than_one_must_be_named(axes):
+    data = numbered(2, 3, 4, 5)
+    settled = settle_axes(data, axes)
+    assert (settled.axes, settled.data.shape) == (None, data.shape)
+    assert settled.notes == (f"The axes {axes} are not all known here, so they must be named.",)
 
 
 @pytest.mark.parametrize("letter", "SEH")

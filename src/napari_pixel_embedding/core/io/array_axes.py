@@ -31,8 +31,8 @@ def settle_axes(data: NDArray[Any], axes: str | None) -> AxedArray:
     """Name each axis with a letter out of ``TCZYX``, rows and columns last but for colours.
 
     Axes of length one are left out, except Y and X. Samples, wavelengths and lifetimes are
-    channels. Other letters are taken as time. One axis of pages beside Y and X stays unnamed:
-    it can be planes or frames.
+    channels. One other letter is taken as time where there is none. Pages beside Y and X alone
+    stay unnamed: they can be planes or frames.
 
     Parameters
     ----------
@@ -56,23 +56,37 @@ def settle_axes(data: NDArray[Any], axes: str | None) -> AxedArray:
     if sum(letter in _CHANNEL_AXES + "C" for letter in axes) > 1:
         notes.append(f"The channels and samples of the axes {axes} were joined.")
     data, axes = _merged(data, axes, _CHANNEL_AXES, "C")
-    others = "".join(letter for letter in axes if letter not in "TCZYX")
-    if len(others) == 1 and others in _UNNAMED_AXES and data.ndim == 3:
-        return AxedArray(data, None)
-    data, axes = _merged(data, axes, others, "T")
-    if others:
-        notes.append(f"The axis {' and '.join(others)} was taken as time.")
-    if is_in_order(axes):
-        return AxedArray(data, axes, tuple(notes))
-    if len(set(axes)) != len(axes):
-        notes.append(f"The axes {axes} name one axis twice and were dropped.")
+    known, note = _known(axes)
+    notes += [note] if note else []
+    if known is None:
         return AxedArray(data, None, tuple(notes))
-    order = "".join(sorted(axes, key="TCZYX".index))
-    if axes.endswith("C"):
-        order = order.replace("C", "") + "C"
-    data = np.ascontiguousarray(data.transpose([axes.index(letter) for letter in order]))
-    notes.append(f"The axes {axes} were brought into the order {order}.")
+    order = _order(known)
+    if order != known:
+        data = np.ascontiguousarray(data.transpose([known.index(letter) for letter in order]))
+        notes.append(f"The axes {known} were brought into the order {order}.")
     return AxedArray(data, order, tuple(notes))
+
+
+def _known(axes: str) -> tuple[str | None, str]:
+    """Bring letters to ``TCZYX``, or None where they must be named; and a remark."""
+    others = "".join(letter for letter in axes if letter not in "TCZYX")
+    if others and set(others) <= set(_UNNAMED_AXES) and len(others) == len(axes) - 2:
+        return None, ""
+    if len(others) > 1 or (others and "T" in axes):
+        return None, f"The axes {axes} are not all known here, so they must be named."
+    if len(set(axes)) != len(axes):
+        return None, f"The axes {axes} name one axis twice and were dropped."
+    if others:
+        return axes.replace(others, "T"), f"The axis {others} was taken as time."
+    return axes, ""
+
+
+def _order(axes: str) -> str:
+    """Order to bring axes into: the same where rows and columns are last but for colours."""
+    if is_in_order(axes):
+        return axes
+    order = "".join(sorted(axes, key="TCZYX".index))
+    return order.replace("C", "") + "C" if axes.endswith("C") else order
 
 
 def is_in_order(axes: str) -> bool:
@@ -107,7 +121,7 @@ def _squeezed(data: NDArray[Any], axes: str) -> tuple[NDArray[Any], str]:
 def _merged(data: NDArray[Any], axes: str, letters: str, into: str) -> tuple[NDArray[Any], str]:
     """Give axes the letter ``into``; several of them become one, at the place of the last."""
     places = [i for i, letter in enumerate(axes) if letter in letters or letter == into]
-    if not any(axes[i] in letters for i in places) or not letters:
+    if not any(axes[i] in letters for i in places):
         return data, axes
     at = places[-1] - len(places) + 1
     data = np.moveaxis(data, places, range(at, at + len(places)))
