@@ -50,10 +50,11 @@ def claim(path, width, height, rows):
     return path
 
 
+@pytest.mark.parametrize("rows", [64, 2_000_000])
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw", "zstd"])
-def test_a_small_tiff_that_claims_terabytes(tmp_path, compression):
+def test_a_small_tiff_that_claims_terabytes(tmp_path, compression, rows):
     path = write(tmp_path / "a.tif", NOISE, compression=compression, metadata=None)
-    claim(path, 2_000_000, 2_000_000, 2_000_000)
+    claim(path, 2_000_000, 2_000_000, rows)
     with pytest.raises(ValueError, match=r"a\.tif claims an image of .*2000000 .* \(4 TB\)"):
         read_image(path)
 
@@ -79,7 +80,7 @@ def test_an_array_that_claims_terabytes(tmp_path):
         read_image(path)
 
 
-@pytest.mark.parametrize("side", [60_000, 2_000_000_000])
+@pytest.mark.parametrize("side", [13_000, 2_000_000_000])
 def test_a_picture_that_claims_too_much(tmp_path, side):
     path = tmp_path / "a.png"
     Image.fromarray(GREY).save(path)
@@ -143,7 +144,7 @@ def test_links_that_lead_nowhere(tmp_path):
 def test_a_stack_cut_short_is_refused(tmp_path, compression):
     path = write_pages(tmp_path / "a.tif", NOISE, NOISE, NOISE, compression=compression)
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(ValueError, match=r"a\.tif could not be read as TIF.*damaged"):
+    with pytest.raises(ValueError, match=r"a\.tif .* 1 of 3 pages go beyond .*damaged"):
         read_image(path)
 
 

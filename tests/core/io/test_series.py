@@ -53,6 +53,14 @@ def test_the_finest_level_of_a_pyramid(tmp_path):
     assert (image.scale, image.notes) == ((0.5, 0.5), ())
 
 
+def test_a_pyramid_stored_smallest_first_in_sub_pages(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as file:
+        metadata = {"axes": "YX"}
+        file.write(DEEP[::2, ::2].copy(), subifds=1, photometric="minisblack", metadata=metadata)
+        file.write(DEEP, photometric="minisblack")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.ome.tif").data, DEEP)
+
+
 def test_images_named_as_a_thumbnail_are_passed_over(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.ome.tif") as file:
         for array, name, size in ((np.zeros((40, 60)), "Thumbnail", 9.0), (DEEP, "Cells", 0.5)):

@@ -104,6 +104,15 @@ def test_ome_xml_that_makes_no_sense_costs_no_pixels(tmp_path, edit):
     assert "cannot be used" in image.notes[0]
 
 
+def test_more_planes_than_a_file_can_hold_are_not_believed(tmp_path):
+    def edit(xml):
+        return xml.replace('SizeZ="3"', 'SizeZ="3000000"')
+
+    image = read_image(write_ome(tmp_path / "a.ome.tif", edit))
+    assert image.data.shape == (3, *DEEP.shape)
+    assert "it claims 1 × 1 × 3000000 planes" in image.notes[0]
+
+
 def test_bad_metadata_of_tifffile_costs_no_pixels(tmp_path):
     stack = np.stack([GREY, GREY + 1])
     path = write(tmp_path / "a.tif", stack, metadata={"axes": "ZYX"}, compression="zlib")
