@@ -10,7 +10,7 @@ from napari_pixel_embedding.session import (
     Session,
     SessionController,
 )
-from tests.session.fakes import fake_engine, embed_frames
+from tests.session.fakes import embed_frames, fake_engine
 
 
 def test_a_run_goes_by_the_diameter_that_was_chosen(image, queue):
