@@ -1,5 +1,7 @@
 """What a network is to learn from an annotated image."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,44 +72,54 @@ def test_neighbour_radius_is_a_quarter_of_the_median_diameter():
 def test_neighbours_by_hand():
     labels = np.zeros((3, 40), int)
     labels[:, :3], labels[:, 3:6], labels[:, 10:12], labels[:, 30:] = 5, 2, 9, 7
-    assert neighbouring_labels(labels, radius=5).tolist() == [[2, 5], [2, 9]]
-    assert neighbouring_labels(labels, radius=30).tolist() == [[2, 5], [2, 9], [7, 9]]
+    pairs = {1: [[2, 5]], 5: [[2, 5], [2, 9]], 8: [[2, 5], [2, 9], [5, 9]]}
+    for radius, expected in pairs.items():  # 2 and 9 are 5 apart, 5 and 9 are 8 apart, over 2
+        assert neighbouring_labels(labels, radius).tolist() == expected
+    assert neighbouring_labels(labels, 18).tolist() == [[2, 5], [2, 9], [5, 9]]
+    assert neighbouring_labels(labels, 19).tolist() == [[2, 5], [2, 9], [5, 9], [7, 9]]
     assert neighbouring_labels(labels * 0).shape == (0, 2)
+    assert neighbouring_labels(labels * 0 + 1).shape == (0, 2)
 
 
-def smallest_distances(labels):
-    """Distance of every pair of objects, pixel by pixel."""
+def test_a_distance_is_one_between_pixel_centres():
+    square, cube = np.diag([1, 2]), np.zeros((2, 2, 2), int)
+    cube[0, 0, 0], cube[1, 1, 1] = 1, 2
+    for labels, distance in ((square, np.sqrt(2)), (cube, np.sqrt(3))):
+        assert neighbouring_labels(labels, distance - 0.01).shape == (0, 2)
+        assert neighbouring_labels(labels, distance).tolist() == [[1, 2]]
+
+
+def pairs_within(labels, radius):
+    """Compare every pixel of each object with every pixel of each other."""
     pixels = {k: np.argwhere(labels == k) for k in np.unique(labels[labels > 0]).tolist()}
-    return {
-        (a, b): np.linalg.norm(pixels[a][:, None] - pixels[b][None], axis=2).min()
-        for a in pixels
-        for b in pixels
-        if a < b
-    }
+    return [
+        [a, b]
+        for a, b in combinations(pixels, 2)
+        if np.linalg.norm(pixels[a][:, None] - pixels[b][None], axis=2).min() <= radius
+    ]
 
 
-def reachable(start, pairs):
-    found, edge = {start}, {start}
-    while edge:
-        edge = {b for pair in pairs for a, b in (pair, pair[::-1]) if a in edge} - found
-        found |= edge
-    return found
-
-
-@given(label_images(largest=4, min_side=2), st.sampled_from([1.0, 2.0, 3.0, 5.0]))
+@given(
+    label_images(largest=4),
+    st.sampled_from([1.0, 2**0.5, 3**0.5, 2.0, 5.0]) | st.floats(0.5, 9),
+)
 @settings(deadline=None)
-def test_neighbours_agree_with_all_distances(labels, radius):
-    pairs = {tuple(pair) for pair in neighbouring_labels(labels, radius).tolist()}
-    distances = smallest_distances(labels)
-    assert pairs <= distances.keys()
-    grid = 1 + np.sqrt(labels.ndim)  # both objects grow by half a pixel more and then touch
-    for pair, distance in distances.items():
-        if distance > radius + grid:
-            assert pair not in pairs
-        if distance <= np.sqrt(labels.ndim):
-            assert pair in pairs  # they touch
-        if distance <= radius:  # a third object may lie between them
-            assert pair[1] in reachable(pair[0], pairs)
+def test_neighbours_agree_with_all_distances_of_scattered_pixels(labels, radius):
+    assert neighbouring_labels(labels, radius).tolist() == pairs_within(labels, radius)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3]), st.floats(1, 12))
+@settings(deadline=None, max_examples=50)
+def test_neighbours_agree_with_all_distances_of_boxes_and_shells(seed, ndim, radius):
+    rng = np.random.default_rng(seed)
+    labels = np.zeros((30, 30) if ndim == 2 else (9, 14, 14), np.int32)
+    for label in rng.permutation(np.arange(1, 9)):  # later ones cover earlier ones
+        start = rng.integers(0, labels.shape)
+        labels[
+            tuple(slice(s, s + n) for s, n in zip(start, rng.integers(1, 9, ndim), strict=True))
+        ] = label
+    labels[rng.random(labels.shape) < 0.1] = -1
+    assert neighbouring_labels(labels, radius).tolist() == pairs_within(labels, radius)
 
 
 def test_sample_checks_that_labels_cover_the_image():

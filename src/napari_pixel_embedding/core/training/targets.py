@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import product
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
+from napari_pixel_embedding.core.boxes import grown
 from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import (
     resample,
@@ -84,18 +86,15 @@ def object_distance(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     for label, box in enumerate(ndimage.find_objects(np.maximum(labels, 0)), start=1):
         if box is None:
             continue
-        grown = tuple(
-            slice(max(s.start - 1, 0), min(s.stop + 1, n))
-            for s, n in zip(box, labels.shape, strict=True)
-        )
-        mask = labels[grown] == label
+        around = grown(box, 1, labels.shape)
+        mask = labels[around] == label
         edt = ndimage.distance_transform_edt(mask) if not mask.all() else np.ones(mask.shape)
-        distance[grown][mask] = edt[mask] / edt.max()
+        distance[around][mask] = edt[mask] / edt.max()
     return distance
 
 
 def neighbour_radius(labels: NDArray[np.int32]) -> float:
-    """Radius in pixels within which objects count as neighbours: max(5, ¼ median diameter)."""
+    """Distance in pixels up to which objects count as neighbours: max(5, ¼ median diameter)."""
     sizes = np.bincount(labels[labels > 0].ravel())
     sizes = sizes[sizes > 0]
     if sizes.size == 0:
@@ -111,7 +110,10 @@ def neighbour_radius(labels: NDArray[np.int32]) -> float:
 def neighbouring_labels(
     labels: NDArray[np.int32], radius: float | None = None
 ) -> NDArray[np.int64]:
-    """Pairs of objects at most ``radius`` pixels apart.
+    """Pairs of objects at most ``radius`` apart, whatever lies between them.
+
+    Two objects are as far apart as their two nearest pixels, measured between pixel centres:
+    objects that share a border are 1 apart, those that meet at a corner √2 (√3 in 3-D).
 
     Parameters
     ----------
@@ -124,33 +126,48 @@ def neighbouring_labels(
     -------
     array of int64, shape (P, 2)
         Each pair once, the smaller label first.
+
+    Examples
+    --------
+    >>> neighbouring_labels(np.array([[1, 1, 0, 2, 3]]), radius=2).tolist()
+    [[1, 2], [2, 3]]
+    >>> neighbouring_labels(np.array([[1, 1, 0, 2, 3]]), radius=3).tolist()
+    [[1, 2], [1, 3], [2, 3]]
     """
     if radius is None:
         radius = neighbour_radius(labels)
-    if not (labels > 0).any():
-        return np.zeros((0, 2), np.int64)
-    gap, nearest = ndimage.distance_transform_edt(labels <= 0, return_indices=True)
-    grown = np.where(gap <= radius / 2 + 0.5, labels[tuple(nearest)], 0)
-    touching = [_touching(grown, offset) for offset in _half_neighbourhood(labels.ndim)]
-    return np.unique(np.concatenate(touching), axis=0).astype(np.int64)
+    rims = _rims(np.maximum(labels, 0))
+    found = [
+        (label, other)
+        for label, box in enumerate(ndimage.find_objects(rims), start=1)
+        if box is not None
+        for other in _later_within(rims[grown(box, math.ceil(radius), rims.shape)], label, radius)
+    ]
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
-def _half_neighbourhood(ndim: int) -> list[tuple[int, ...]]:
-    """One of each two opposite offsets of the 8- (26-) neighbourhood."""
-    offsets = list(product((-1, 0, 1), repeat=ndim))
-    return offsets[len(offsets) // 2 + 1 :]
+def _rims(objects: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Keep the pixels with a neighbour of another value: the nearest of two objects are such."""
+    on_rim = np.zeros(objects.shape, bool)
+    for axis in range(objects.ndim):
+        values, rim = np.moveaxis(objects, axis, 0), np.moveaxis(on_rim, axis, 0)
+        differs = values[1:] != values[:-1]
+        rim[1:] |= differs
+        rim[:-1] |= differs
+    return np.where(on_rim, objects, 0)
 
 
-def _touching(labels: NDArray[np.int32], offset: tuple[int, ...]) -> NDArray[np.int32]:
-    first, second = _shifted(labels, offset), _shifted(labels, tuple(-o for o in offset))
-    border = (first != second) & (first > 0) & (second > 0)
-    return np.sort(np.stack([first[border], second[border]], axis=1), axis=1)
-
-
-def _shifted(labels: NDArray[np.int32], offset: tuple[int, ...]) -> NDArray[np.int32]:
-    """Cut ``labels`` to the pixels that have a pixel at ``offset``."""
-    window = zip(offset, labels.shape, strict=True)
-    return labels[tuple(slice(max(-o, 0), n - max(o, 0)) for o, n in window)]
+def _later_within(rims: NDArray[np.int32], label: int, radius: float) -> list[int]:
+    """Objects of larger number whose rim comes within ``radius`` of the rim of ``label``."""
+    places = np.argwhere(rims >= label)
+    labels = rims[tuple(places.T)]
+    own = labels == label
+    if own.all():
+        return []
+    tree = cKDTree(places[own], compact_nodes=False, balanced_tree=False)
+    distance, _ = tree.query(places[~own], distance_upper_bound=radius + 1)
+    near: list[int] = np.unique(labels[~own][distance <= radius]).tolist()
+    return near
 
 
 def prepare_samples(
