@@ -1,5 +1,6 @@
 """A training that is written to a file, done in another process, and goes on after a stop."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +70,24 @@ def test_a_request_is_trained_in_a_process_of_its_own(tmp_path, request_of):
     assert (config.name, config.space, config.base_width) == ("mine", "cosine", 2)
     assert config.provenance["training_images"] == 2
     assert interrupted_at(request.output) is None
+
+
+PLANTED = ["random", "json", "torch", "numpy", "napari_pixel_embedding", "sitecustomize", "numba"]
+
+
+@pytest.mark.parametrize("path", ["", os.pathsep, f"{os.pathsep}/nowhere"])
+def test_nothing_in_the_working_folder_is_run(tmp_path, request_of, monkeypatch, path):
+    request_of(training=replace(RECIPE.training, steps=1)).save(tmp_path)
+    work, canaries = tmp_path / "work", tmp_path / "canaries"
+    work.mkdir()
+    canaries.mkdir()
+    for name in PLANTED:
+        (work / f"{name}.py").write_text(f"open({str(canaries / name)!r}, 'w').close()")
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("PYTHONPATH", path)
+    states = list(run_in_process(ENTRY, tmp_path))
+    assert [path.name for path in canaries.iterdir()] == []
+    assert [state.step for state in states] == [1]
 
 
 def test_a_training_that_was_stopped_goes_on(tmp_path, request_of):

@@ -32,6 +32,14 @@ def test_every_step_arrives_with_its_model_and_report(tmp_path):
     assert third.step == 3
 
 
+def test_the_child_works_with_the_package_of_its_parent(tmp_path, monkeypatch):
+    other = tmp_path / "napari_pixel_embedding.py"
+    other.write_text("raise SystemExit('another package of this name')")
+    paths = [str(tmp_path), os.environ["PYTHONPATH"]]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    assert [state.step for state in run("three_steps", tmp_path)] == [1, 2, 3]
+
+
 def test_what_the_training_raises_is_raised_here(tmp_path):
     steps = run("wrong", tmp_path)
     next(steps)

@@ -1,6 +1,6 @@
 """A training in a process of its own, so that a crash or a kill costs only its last steps.
 
-What the training needs lies in a folder. A fresh Python reads it from there and says a line of
+What the training needs lies in a folder. A fresh Python reads it from there and writes a line of
 JSON after every step; models are files that are replaced in one step. The child ends with its
 parent, runs at a low priority, and gives all memory of the device back when it ends.
 """
@@ -26,7 +26,7 @@ from napari_pixel_embedding.core.model.model_file import load_model, save_model
 from napari_pixel_embedding.core.training.train import TrainProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
 MODEL_FILE = "best.safetensors"
 """The best model so far, in the folder of the training."""
@@ -39,10 +39,22 @@ _FLAGS = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) | getattr(
     subprocess, "CREATE_NO_WINDOW", 0
 )
 """On Windows; elsewhere the child lowers its priority by itself."""
-_START = (
-    "import sys; sys.path.append(sys.argv[1]); "
-    "from napari_pixel_embedding.core.training.worker_process import serve; serve(*sys.argv[2:])"
-)
+_START = """
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+
+folder, name = sys.argv[1:3]
+sys.path.append(folder)
+spec = PathFinder.find_spec(name, [folder])
+sys.modules[name] = package = module_from_spec(spec)
+spec.loader.exec_module(package)
+
+from napari_pixel_embedding.core.training.worker_process import serve
+
+serve(*sys.argv[3:])
+"""
+"""Load the parent's own package, whatever else the path offers under its name, then work."""
 
 
 class ProcessEnded(OSError):
@@ -91,15 +103,31 @@ def run_in_process(
 
 
 def _start(entry: str, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a Python that knows this package, without running the parent's main module again."""
-    package = str(Path(__file__).parents[3])
+    """Start a Python with this package, without running the parent's main module again."""
+    package = Path(__file__).parents[2]
     return subprocess.Popen(
-        [sys.executable, "-c", _START, package, entry, str(folder)],
+        [sys.executable, "-c", _START, str(package.parent), package.name, entry, str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         creationflags=_FLAGS,
+        env=_environment(os.environ),
     )
+
+
+def _environment(parent: Mapping[str, str]) -> dict[str, str]:
+    """Keep the working folder off the import path of the child and of its own children.
+
+    A user may work in a folder that holds a ``random.py``. PYTHONSAFEPATH is the option ``-P``,
+    handed on. An empty part of PYTHONPATH, as in ``PYTHONPATH=$PYTHONPATH:folder``, would stand
+    for the working folder too.
+    """
+    environment = {**parent, "PYTHONSAFEPATH": "1"}
+    folders = [part for part in parent.get("PYTHONPATH", "").split(os.pathsep) if part]
+    if folders:
+        return {**environment, "PYTHONPATH": os.pathsep.join(folders)}
+    environment.pop("PYTHONPATH", None)
+    return environment
 
 
 def _messages(
