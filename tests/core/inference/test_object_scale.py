@@ -144,6 +144,43 @@ def test_labels_enlarged_and_made_small_again_are_the_same(factor):
     assert_array_equal(resample_labels(large, labels.shape), labels)
 
 
+@given(size=st.integers(1, 200), target=st.integers(1, 200))
+def test_a_pixel_s_label_is_that_of_the_pixel_nearest_to_its_centre(size, target):
+    picked = resample_labels(np.arange(size)[None], (1, target))[0]
+    centres = (np.arange(target) + 0.5) * size / target - 0.5
+    assert_array_equal(np.sort(picked), picked)
+    assert np.abs(picked - centres).max() <= 0.5 + 1e-9
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("zoom", [0.2, 1 / 3, 0.37, 0.5, 0.8, 1.3, 1.5, 2, 3.3])
+@pytest.mark.parametrize("size", [60, 61])
+def test_an_image_and_its_labels_stay_aligned(size, zoom, axis):
+    shape = tuple(size if a == axis else 3 for a in range(3))
+    target = tuple(round(zoom * size) if a == axis else 3 for a in range(3))
+    place = np.broadcast_to(
+        np.arange(size).reshape([-1 if a == axis else 1 for a in range(3)]), shape
+    )
+    image, labels = (
+        resample(place[None].astype(np.float32), target)[0],
+        resample_labels(place, target),
+    )
+    inner = (slice(None),) * axis + (slice(3, -3),)  # at its edge an image has less to average
+    assert np.abs(image - labels)[inner].max() <= 0.5 + 1e-3
+    # nearest of two that are as near has a side: half a pixel of the image, where it is halved
+    drift = (image - labels)[inner].mean() * target[axis] / size
+    assert abs(drift) <= 0.25 + 1e-3
+
+
+@pytest.mark.parametrize("shape", [(30, 30), (12, 30, 30)])
+def test_nothing_is_lost_between_the_pixels_of_a_smaller_image(shape):
+    target = tuple(n // 3 for n in shape)
+    for place in np.ndindex((3,) * len(shape)):
+        image = np.zeros((1, *shape), np.float32)
+        image[(0, *(4 + n for n in place))] = 1
+        assert resample(image, target).sum() * 3 ** len(shape) == pytest.approx(1, abs=1e-3)
+
+
 @pytest.mark.parametrize("diameter", [8, 20, 150])
 def test_objects_of_any_size_come_to_the_network_at_the_size_it_knows(diameter):
     image, labels = discs(diameter)

@@ -68,6 +68,29 @@ def test_the_w_net_s_distance_comes_from_its_first_network_alone():
     assert all(p.grad is not None for p in network.distance_backbone.parameters())
 
 
+def w_net_with(change, image):
+    """Run a W-Net whose second network is handed other features by the first one."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build_network(tiny("wnet"))
+    network.distance_backbone.register_forward_hook(lambda module, inputs, out: change(out))
+    with torch.inference_mode():
+        return network(image)
+
+
+def test_the_w_net_s_second_network_works_with_the_features_of_the_first():
+    image = torch.rand(1, 1, 16, 16)
+    plain, changed = w_net_with(torch.clone, image), w_net_with(lambda f: f.flip(1), image)
+    difference = (plain.embedding - changed.embedding).abs().mean()
+    assert difference > 0.1 * plain.embedding.abs().mean()
+
+
+def test_the_w_net_s_second_network_sees_features_of_unit_length():
+    image = torch.rand(1, 1, 16, 16)
+    plain, scaled = w_net_with(torch.clone, image), w_net_with(lambda f: 3 * f, image)
+    torch.testing.assert_close(plain.embedding, scaled.embedding, rtol=1e-3, atol=1e-3)
+
+
 def test_the_default_network_has_at_most_two_million_weights():
     with torch.device("meta"):
         network = build_network(ModelConfig())
