@@ -24,6 +24,14 @@ def test_a_piece_that_its_window_cuts_off_joins_what_holds_it():
     assert same(first, second, ([1], ())) == [(1, 2)]
     assert same(first, second, ((), [2])) == []  # the larger one misses nothing here
     assert same([[1, 1, 0, 0, 0]], [[0, 2, 2, 2, 2]], ([1], ())) == []  # only half of it
+    assert same(second, first, ([2], ())) == []
+    assert same(second, first, ((), [1])) == [(2, 1)]
+
+
+def test_four_fifths_of_a_piece_are_enough():
+    piece, whole = [[1, 1, 1, 1, 1, 0, 0, 0, 0, 0]], [[0, 2, 2, 2, 2, 2, 2, 2, 2, 2]]
+    assert same(piece, whole, ([1], ())) == [(1, 2)]
+    assert same([[1, 1, 1, 1, 0, 0, 0, 0, 0, 0]], whole, ([1], ())) == []  # three quarters
 
 
 def test_background_joins_nothing():

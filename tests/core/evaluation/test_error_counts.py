@@ -34,6 +34,28 @@ def test_kinds_by_hand(true, pred, expected):
     assert counts(true, pred) == expected
 
 
+@pytest.mark.parametrize(
+    ("true", "pred", "expected"),
+    [
+        ([1, 1, 2, 2], [0, 7, 7, 0], {"objects": 2, "predicted": 1, "missed": 2, "extra": 1}),
+        ([0, 1, 1, 0], [7, 7, 8, 8], {"objects": 1, "predicted": 2, "missed": 1, "extra": 2}),
+    ],
+    ids=["half of each is no merge", "half of each is no split"],
+)
+def test_half_is_not_most(true, pred, expected):
+    assert counts(true, pred) == expected
+
+
+@pytest.mark.parametrize(
+    ("true", "kept"),
+    [([1, 1, -1, -1], True), ([1, -1, -1, -1], False), ([0, 0, 2, 2], True), ([0, 2, 2, 2], False)],
+    ids=["half unknown", "more", "half in what does not count", "more of it"],
+)
+def test_what_lies_half_in_the_unknown_is_judged(true, kept):
+    pred = restrict_to_known([true], [[5, 5, 5, 5]], counted=[1]).pred
+    assert pred.tolist() == [[5 * kept] * 4]
+
+
 def test_what_is_not_known_is_not_judged():
     true = [1, 1, -1, -1, -1, 0, 2, 2]
     assert counts(true, [5, 5, 6, 6, 6, 0, 7, 7]) == {"objects": 2, "predicted": 2, "matched": 2}

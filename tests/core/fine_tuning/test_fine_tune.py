@@ -95,8 +95,8 @@ def test_what_judges_a_child_does_not_choose_its_parameters(discs, tiny_model, m
     assert [int(truth.max()) for _, truth in replayed] == [int(other.max()) + 3]
 
 
-@pytest.mark.parametrize(("share", "looks"), [(0.5, 1), (1.0, 0)])
-def test_a_child_takes_one_second_look(discs, tiny_model, monkeypatch, share, looks):
+@pytest.mark.parametrize(("share", "passes"), [(0.2, 1), (0.5, 1), (1.0, 0)])
+def test_a_child_trains_itself_once(discs, tiny_model, monkeypatch, share, passes):
     image, labels = discs()
     complete, seen = fine_tune_module.samples_with_pseudo_labels, []
 
@@ -105,11 +105,28 @@ def test_a_child_takes_one_second_look(discs, tiny_model, monkeypatch, share, lo
         return seen[-1]
 
     monkeypatch.setattr(fine_tune_module, "samples_with_pseudo_labels", remember)
-    config = replace(QUICK, steps=75, self_training=share)
+    config = replace(QUICK, steps=100, self_training=share)  # validated at 25, 50, 75 and 100
     result(tiny_model(), image, corrected(labels, 6), config)
-    assert len(seen) == looks
+    assert len(seen) == passes
     for (sample,) in seen:
         assert not (sample.labels == -1).any(), "all is either known or left out"
+
+
+@pytest.mark.parametrize(("share", "margin"), [(0.25, 0.25), (1 / 16, 0.5), (0.0, 0.0)])
+def test_an_earlier_model_must_be_better_by_a_standard_error(
+    discs, tiny_model, monkeypatch, share, margin
+):
+    image, labels = discs()  # 16 objects: 4, 1 or none are held back
+    learn, margins = fine_tune_module.train, []
+
+    def remember(model, samples, config, **options):
+        margins.append(config.margin)
+        return learn(model, samples, config, **options)
+
+    monkeypatch.setattr(fine_tune_module, "train", remember)
+    tuned = result(tiny_model(), image, labels, replace(QUICK, held_back=share))
+    assert tuned.config.provenance["held_back_objects"] == 16 * share
+    assert margins == [pytest.approx(margin)]
 
 
 def test_the_child_tells_where_it_comes_from(discs, tiny_model):

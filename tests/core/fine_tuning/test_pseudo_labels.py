@@ -49,6 +49,14 @@ def test_what_is_corrected_stays(squares):
     assert (target[2:10, 7:10] == -2).all(), "the rest of a claimed object is left out"
 
 
+def test_a_found_object_that_reaches_over_a_corrected_one_is_left_out(squares):
+    corrections = np.full(squares.shape, -1)
+    corrections[2:10, 2:9] = 3  # the model's object has one column more, and a usual size
+    target = with_pseudo_labels(corrections, answer(squares), PARAMS)
+    assert (target[2:10, 9] == -2).all()
+    assert (target[squares > 1] > 3).all(), "what touches no correction is filled in"
+
+
 @pytest.mark.parametrize(
     ("foreground", "background", "expected"),
     [(0.9, 0.05, {0, 1}), (0.6, 0.05, {0}), (0.9, 0.4, {1}), (0.6, 0.4, set())],

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from napari_pixel_embedding.core.model.model_file import load_model, save_model
 from napari_pixel_embedding.core.training import train as train_module
@@ -306,6 +307,40 @@ def test_learning_rate_rises_and_falls():
     assert 0.098 < max(rates) <= 0.1
     assert rates[-1] == pytest.approx(0.001, rel=0.01)
     assert sorted(rates[60:], reverse=True) == rates[60:]
+
+
+def test_after_a_revision_the_best_is_looked_for_anew(samples, tiny_model):
+    validate, shown = scripted([0.9, 0.1, 0.05])
+
+    def revise(model, done):
+        return samples if done < 0.5 else None  # after the first validation alone
+
+    states = list(
+        train(tiny_model(), samples, QUICK, validation=validate, device="cpu", revise=revise)
+    )
+    assert [state.best_step for state in states[1::2]] == [2, 4, 4]
+    assert different(weights_of(states[-1].model), shown[1]) == []
+
+
+@pytest.mark.parametrize(("scale", "norm"), [(1e6, 5.0), (1e-6, None)])
+def test_large_gradients_are_clipped_and_small_ones_are_not(
+    samples, tiny_model, monkeypatch, scale, norm
+):
+    real, norms = train_module.weighted_sum, []
+    monkeypatch.setattr(train_module, "weighted_sum", lambda *a, **k: scale * real(*a, **k))
+
+    def measure(optimiser, arguments, options):
+        learning = [p for group in optimiser.param_groups for p in group["params"]]
+        squares = [float(p.grad.square().sum()) for p in learning if p.grad is not None]
+        norms.append(math.sqrt(sum(squares)))
+
+    hook = register_optimizer_step_pre_hook(measure)
+    try:
+        list(train(tiny_model(), samples, QUICK, device="cpu"))
+    finally:
+        hook.remove()
+    assert len(norms) == QUICK.steps
+    assert norms == pytest.approx([norm] * QUICK.steps, rel=1e-3) if norm else max(norms) < 0.01
 
 
 @pytest.mark.parametrize(("margin", "best"), [(0.0, [2, 4, 4]), (0.35, [2, 4, 6])])
