@@ -54,7 +54,7 @@ def test_one_clean_contact_is_enough():
     emap = stripes(3.0)
     emap.embedding[0, :, 7] = 0.6  # the border of the first stripe leans to the second one
     emap.embedding[0, 5:7, 7] = 0.0
-    base, regions = regions_of(emap)
+    _, regions = regions_of(emap)
     assert regions.edges.tolist() == [[0, 1]]
     first = emap.embedding[0, :, :8].mean()
     assert_allclose(regions.saddle, [first], rtol=1e-4)
