@@ -19,6 +19,7 @@ from napari_pixel_embedding.session.correct import edits
 from tests.session.fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
 from tests.session.scenes import image as row_image
 from tests.session.scenes import middle, start
+from tests.session.strokes import paint
 
 # --------------------------------------------------------------------------- accepted objects
 
@@ -28,26 +29,26 @@ def test_undo_and_redo_change_what_is_accepted():
     session = controller.session
     states = [session.accepted]
     for number in (0, 2):
-        controller.edit(edits.lock(0, middle(number)))
+        controller.edits.start(edits.lock(0, middle(number)))
         states.append(session.accepted)
     assert [len(accepted) for accepted in states] == [0, 1, 2]
     for expected in states[-2::-1]:
-        controller.undo()
+        controller.corrections.undo()
         assert session.accepted == expected
     for expected in states[1:]:
-        controller.redo()
+        controller.corrections.redo()
         assert session.accepted == expected
 
 
 def test_accepting_a_corrected_object_changes_no_pixel_and_can_be_undone():
     controller = start()
     session = controller.session
-    controller.edit(edits.merge(0, [middle(0), middle(1)]))
+    controller.edits.start(edits.merge(0, [middle(0), middle(1)]))
     corrections = session.corrections
-    controller.edit(edits.lock(0, middle(0)))
+    controller.edits.start(edits.lock(0, middle(0)))
     np.testing.assert_array_equal(session.corrections, corrections)
     assert len(session.accepted) == 1
-    controller.undo()
+    controller.corrections.undo()
     assert session.accepted == frozenset()
     np.testing.assert_array_equal(session.corrections, corrections)
 
@@ -59,7 +60,7 @@ def test_a_slider_that_moves_on_does_not_restart_the_cut_under_way(waiting, queu
     session = waiting.session
     assert session.object_count == 2
     for bandwidth in (2.5, 2.2, 1.5):  # from 2 on both objects are one
-        waiting.set_cluster_params(bandwidth=bandwidth)
+        waiting.clustering.set_params(bandwidth=bandwidth)
     queue.work()
     queue.deliver()
     assert session.object_count == 1, "the first answer is shown, though it is outdated"
@@ -74,17 +75,11 @@ def journals(folder):
     return sorted(folder.glob("*.corrections"))
 
 
-def paint(controller, column, id):
-    before, after = controller.session.labels, controller.session.labels.copy()
-    after[0, column] = id
-    controller.record_edit(before, after)
-
-
 def test_a_journal_has_one_writer_at_a_time(tmp_path, monkeypatch):
     queue = QueueExecutor()
     controller = start(executor=queue, folder=tmp_path)
     queue.settle()
-    paint(controller, 0, 99)
+    paint(controller, (0, 0), 99)
     jobs = list(queue.jobs)
     write, inside, met, begun = Journal.write, [], Event(), Event()
 
@@ -101,7 +96,7 @@ def test_a_journal_has_one_writer_at_a_time(tmp_path, monkeypatch):
     worker = Thread(target=lambda: [job.work(lambda item: None) for job in jobs])
     worker.start()
     begun.wait()
-    paint(controller, 1, 98)
+    paint(controller, (0, 1), 98)
     controller.close()  # writes what is not on the disk yet
     worker.join()
     assert not met.is_set()
@@ -112,7 +107,7 @@ def test_a_journal_has_one_writer_at_a_time(tmp_path, monkeypatch):
 def test_old_journals_of_an_image_are_dropped(tmp_path):
     for number in range(KEPT + 2):
         controller = start(folder=tmp_path)
-        controller.edit(edits.delete(0, middle(number % 4)))
+        controller.edits.start(edits.delete(0, middle(number % 4)))
         newest = controller.session.autosave_path
         os.utime(newest, (number, number))
     assert len(journals(tmp_path)) == KEPT
@@ -121,7 +116,7 @@ def test_old_journals_of_an_image_are_dropped(tmp_path):
 
 def test_own_work_is_not_offered_when_its_image_comes_back(tmp_path):
     controller = start(folder=tmp_path)
-    controller.edit(edits.delete(0, middle(0)))
+    controller.edits.start(edits.delete(0, middle(0)))
     assert start(folder=tmp_path).session.recovery is not None, "another session is offered it"
     other = row_image(name="other")
     other.data[...] = 7
@@ -141,7 +136,7 @@ def test_a_preview_takes_the_sliders_of_its_own_family_alone(image, space, same)
     def fine_tune(*arguments, **options):
         yield FakeStep(1, 1, {}, None, FakeModel(FakeConfig(name="tuned", space=space)))
 
-    def segment_region(model, pixels, region, *, params, **options):
+    def segment_region(model, image, pixels, options, params):
         seen.append(params)
         return np.zeros((2, 2), np.uint16)
 
@@ -150,8 +145,8 @@ def test_a_preview_takes_the_sliders_of_its_own_family_alone(image, space, same)
     controller.set_image(image)
     controller.set_model("fake")
     controller.run()
-    controller.set_cluster_params(bandwidth=1.5)
-    paint(controller, 0, 7)
-    controller.preview_tuning(ImageRegion(None, (slice(0, 2), slice(0, 2))))
-    controller.start_fine_tuning(None)
+    controller.clustering.set_params(bandwidth=1.5)
+    paint(controller, (0, 0), 7)
+    controller.fine_tuning.preview(ImageRegion(None, (slice(0, 2), slice(0, 2))))
+    controller.fine_tuning.start(None)
     assert seen == [controller.session.cluster_params if same else None]

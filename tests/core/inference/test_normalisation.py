@@ -98,9 +98,9 @@ def test_an_empty_plane_does_not_show_its_noise():
 def test_a_dim_frame_is_scaled_to_a_quarter_of_what_is_usual():
     ramp = np.linspace(0, 100, 400).reshape(20, 20)
     stack = np.stack([ramp, ramp, ramp, 50 + ramp / 10])  # the last one is bleached
-    ranges = frame_ranges(ModelConfig(percentiles=(0.0, 100.0)), stack, "TYX")
+    ranges = frame_ranges(stack[:, None], (0.0, 100.0))
     assert_allclose(ranges[:, 0], [[0, 100]] * 3 + [[50, 75]])
-    *_, dim = iterate_frames(ModelConfig(percentiles=(0.0, 100.0)), stack, "TYX")
+    *_, dim = ImageStack(stack, "TYX").normalised((0.0, 100.0))
     assert_allclose(dim[0], ramp / 250, atol=1e-6)
 
 
