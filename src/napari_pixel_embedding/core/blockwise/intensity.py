@@ -47,8 +47,8 @@ def intensity_ranges(config: ModelConfig, image: Any, axes: str) -> NDArray[np.f
     for frame, box in _places(axes, image.shape):
         part = read_box(image, axes, box, frame)
         (channels,) = ImageStack(part, axes, config.in_channels).frames()
-        samples.append(channels.reshape(len(channels), -1))
-    return channel_ranges(np.concatenate(samples, axis=1), config.percentiles)
+        samples.append(channels)
+    return channel_ranges(np.stack(samples, axis=1), config.percentiles)
 
 
 def _places(axes: str, shape: Sequence[int]) -> Iterator[tuple[int | None, Box]]:

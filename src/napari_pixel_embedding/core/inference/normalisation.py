@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.inference.intensity_range import (
+    intensity_range,
+    without_hot_pixels,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -17,13 +22,16 @@ def normalise(
     percentiles: tuple[float, float] = (1.0, 99.8),
     ranges: NDArray[np.floating[Any]] | None = None,
 ) -> NDArray[np.float32]:
-    """Scale each channel so that its percentiles become 0 and 1.
+    """Scale each channel so that its measured intensities become 0 to 1.
+
+    Isolated saturated pixels take the median of their neighbours: see
+    :mod:`~.inference.intensity_range`.
 
     Parameters
     ----------
     image : array, shape (C, [Z,] Y, X)
-        Any numeric dtype. Pixels that are not finite are left out of the percentiles and
-        come back as 0. A constant channel comes back as zeros.
+        Any numeric dtype. Pixels that are not finite come back as 0, a constant channel as
+        zeros.
     percentiles : (float, float)
         Lower and upper percentile, 0 to 100.
     ranges : array, shape (C, 2), optional
@@ -39,7 +47,7 @@ def normalise(
     for channel, scaled, (low, high) in zip(image, out, ranges, strict=True):
         finite = np.isfinite(channel)
         if high > low:
-            values = (channel[finite].astype(np.float64) - low) / (high - low)
+            values = (without_hot_pixels(channel)[finite].astype(np.float64) - low) / (high - low)
             scaled[finite] = np.clip(values, -1, 3)
     return out
 
@@ -47,17 +55,9 @@ def normalise(
 def channel_ranges(
     image: NDArray[Any], percentiles: tuple[float, float] = (1.0, 99.8)
 ) -> NDArray[np.float64]:
-    """Percentiles of the finite pixels of each channel (C, ...), shape (C, 2)."""
-    return np.array([_percentiles(c[np.isfinite(c)], percentiles) for c in image]).reshape(-1, 2)
-
-
-def _percentiles(values: NDArray[Any], percentiles: tuple[float, float]) -> tuple[float, float]:
-    if values.size == 0:
-        return 0.0, 0.0
-    low, high = np.percentile(values.astype(np.float64, copy=False), percentiles)
-    if high == low:  # nearly constant, a few bright pixels: fall back to the whole range
-        low, high = float(values.min()), float(values.max())
-    return float(low), float(high)
+    """Intensities of each channel (C, ...) that become 0 and 1, shape (C, 2)."""
+    chosen = [intensity_range(without_hot_pixels(channel), percentiles) for channel in image]
+    return np.array([(each.low, each.high) for each in chosen]).reshape(-1, 2)
 
 
 _LEAST_SPAN = 0.25
