@@ -1,1 +1,1 @@
-"""Inference: from an image to its embedding map, and in one call to labels."""
+"""Inference: prediction of embedding maps, and segmentation in one call."""

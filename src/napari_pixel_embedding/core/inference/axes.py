@@ -1,4 +1,4 @@
-"""What the axes of an image are, settled once, where it comes in."""
+"""Axes of an input image: guessed or checked once, then frames in (C, [Z,] Y, X)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.model.config import ModelConfig
 
 
-_LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709
+_LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709 luma weights as in scikit-image's rgb2gray
 
 AXES = "TCZYX"
 """Axis letters an image may have: time, channel, plane, row, column."""
@@ -28,7 +28,7 @@ AXES = "TCZYX"
 
 @dataclass(frozen=True, eq=False)
 class ImageStack:
-    """An image whose axes are settled, as one model takes it.
+    """An image with known axes, checked against a model's input.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ class ImageStack:
     axes : str
         A letter out of ``TCZYX`` for each axis, from :func:`resolve_axes`.
     in_channels : int
-        Channels that the model takes.
+        Number of input channels of the model.
     spacing : tuple of float, optional
         Size of a pixel along the spatial axes.
     ranges : array, shape (C, 2), optional
-        Intensities of each channel that are scaled to 0 and 1, for a part of a larger image; from
+        Intensities of each channel that are scaled to 0 and 1, for a crop of a larger image; from
         :func:`~.intensity.intensity_ranges`. By default those of the frames, see
         :func:`~.normalisation.frame_ranges`.
     """
@@ -58,12 +58,12 @@ class ImageStack:
         return self.array.shape[self.axes.index("T")] if "T" in self.axes else None
 
     def frame(self, number: int | None) -> ImageStack:
-        """One frame as an image of its own; the image itself where it has no axis T.
+        """Return one frame as an image without T; the image itself where it has no axis T.
 
         Raises
         ------
         ValueError
-            When there is no such frame, or none is named although there is a choice.
+            When there is no such frame, or ``number`` is None for an image with axis T.
         """
         count = self.count
         if count is None:
@@ -79,13 +79,13 @@ class ImageStack:
         return replace(self, array=one, axes=self.axes.replace("T", ""))
 
     def frames(self) -> Iterator[NDArray[Any]]:
-        """Yield each frame, (C, [Z,] Y, X), with as many channels as the model takes."""
+        """Yield each frame, (C, [Z,] Y, X), with the model's number of channels."""
         for number in range(self.count or 1):
             one = self.frame(number)
             yield _channels_first(one.array, one.axes, self.in_channels)
 
     def normalised(self, percentiles: tuple[float, float]) -> Iterator[NDArray[np.float32]]:
-        """Yield each frame as :meth:`frames` does, scaled to what a network knows."""
+        """Yield each frame as :meth:`frames` does, with normalised intensities."""
         ranges = self.ranges
         every = frame_ranges(self.frames(), percentiles) if ranges is None else repeat(ranges)
         for frame, own in zip(self.frames(), every, strict=False):
@@ -93,7 +93,7 @@ class ImageStack:
 
 
 def _channels_first(image: NDArray[Any], axes: str, in_channels: int) -> NDArray[Any]:
-    """Bring an image without T to (C, [Z,] Y, X), with so many channels."""
+    """Return an image without T as (C, [Z,] Y, X), with ``in_channels`` channels."""
     order = sorted(axes, key="CZYX".index)
     image = image.transpose([axes.index(letter) for letter in order])
     if "C" not in axes:
@@ -111,14 +111,14 @@ def read_stack(
     spacing: tuple[float, ...] | None = None,
     ranges: NDArray[np.floating[Any]] | None = None,
 ) -> ImageStack:
-    """Read an image of any kind and settle what its axes are: where an image comes in.
+    """Read an array-like image and resolve its axes: the entry point for images.
 
     Parameters
     ----------
     image : array_like
         As in :func:`~.predict.predict_embedding`.
     config : ModelConfig
-        Of the model that is to take it.
+        Configuration of the model to run.
     axes : str, optional
         As in :func:`resolve_axes`.
     spacing, ranges
@@ -141,23 +141,23 @@ def resolve_axes(
     in_channels: int,
     name: str = "image",
 ) -> str:
-    """Say what each axis of an image is, and that a model can take it.
+    """Return the axes of an image after checking that they fit a model.
 
     Parameters
     ----------
     shape : sequence of int
         The image's shape.
     axes : str or None
-        A letter out of ``TCZYX`` for each axis (either case). None guesses where only one
-        reading makes sense: the model's own spatial axes, those with 3 or 4 colours last, or
-        those with the model's channels first.
+        A letter out of ``TCZYX`` for each axis (either case). None accepts shapes
+        with a single interpretation: the model's spatial axes, those with 3 or 4 colours last,
+        or those with the model's channels first.
     spatial : {"YX", "ZYX"}
         The model's spatial axes.
     in_channels : int
-        The model's channels. A one-channel model also takes RGB(A) with C last, as grey; a
-        model of three channels takes a grey image as three equal ones.
+        The model's channels. A one-channel model also takes RGB(A) with C last, converted to
+        grey; a three-channel model takes a grey image as three equal channels.
     name : str
-        What messages call the image.
+        Name of the image in error messages.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def _check_spatial(axes: str, spatial: str, name: str) -> None:
 
 def _check_channels(axes: str, shape: tuple[int, ...], in_channels: int, name: str) -> None:
     found = shape[axes.index("C")] if "C" in axes else 1
-    color = axes.endswith("C") and found in (3, 4)  # grey is made of it, alpha is left out
+    color = axes.endswith("C") and found in (3, 4)  # converted to grey, without alpha
     grey = "C" not in axes  # as three equal channels
     if found == in_channels or (color and in_channels in (1, 3)) or (grey and in_channels == 3):
         return
@@ -269,11 +269,11 @@ def guess_axes(
     rgb: bool = False,
     chosen: str | None = None,
 ) -> str | None:
-    """Say what an image's axes are where nobody can be asked, for a model.
+    """Guess the axes of an image for a model, without asking the user.
 
-    Chosen axes count first, then names of axes that make sense; planes are frames to a 2-D
-    model, which takes a stack slice by slice. Without names, one axis more than the model has
-    is time, unless it has the length of the model's channels.
+    Chosen axes come first, then valid axis names from the file; a 2-D model takes planes as frames,
+    one by one. Without names, one axis more than the model has is time, unless its length is the
+    model's number of channels.
 
     Parameters
     ----------
@@ -282,16 +282,16 @@ def guess_axes(
     spatial, in_channels
         As in :func:`resolve_axes`.
     hint : str
-        What the axes are called where the image comes from; may be anything.
+        Axis names from the image's source; any text.
     rgb : bool
         Whether the last axis holds red, green, blue (and alpha).
     chosen : str, optional
-        What the user said.
+        Axes chosen by the user.
 
     Returns
     -------
     str or None
-        A letter an axis; None when :func:`resolve_axes` shall word what is wrong.
+        One letter for each axis; None when no guess fits and :func:`resolve_axes` raises the error.
 
     Examples
     --------
@@ -314,19 +314,19 @@ def guess_axes(
 
 
 def common_axes(images: Sequence[ImageData], config: ModelConfig) -> str | None:
-    """Axes that all images have, for a model; None when they differ or are not known."""
+    """Return the axes shared by all images, for a model; None when they differ or are unknown."""
     found = {axes_for_model(image.axes, config) for image in images}
     return found.pop() if len(found) == 1 else None
 
 
 def axes_for_model(axes: str | None, config: ModelConfig) -> str | None:
-    """Axes that a file names, for a model; planes are taken one by one where it is 2-D."""
+    """Convert a file's axes for a model: planes become frames where the model is 2-D."""
     if axes is not None and "Z" in axes and config.axes == "YX":
         return axes.replace("Z", "T") if "T" not in axes else axes
     return axes
 
 
 def scale_along(image: ImageData, axes: str) -> tuple[float, ...] | None:
-    """Size of a pixel along the spatial axes among ``axes``, where the file tells."""
+    """Return the pixel size along the spatial axes among ``axes``; None if unknown."""
     count = len(axes.replace("T", ""))
     return image.scale[-count:] if image.scale and len(image.scale) >= count else None

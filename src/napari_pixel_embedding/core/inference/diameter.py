@@ -1,4 +1,4 @@
-"""How large the objects of an image are, measured by looking at it at several sizes."""
+"""Estimation of the object diameter: segment an image at several scales, compare confidence."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.progress import Progress
 
 _ZOOMS = (0.1, 0.16, 0.25, 0.4, 0.63, 1.0, 1.6, 2.5)
-"""Objects are looked for at ten times to two fifths of the diameter that the model knows."""
+"""Scales to try, for objects of ten times to two fifths of the model's diameter."""
 _SIDE = {"Y": 512, "X": 512, "Z": 32}
-"""Pixels along each axis that the network sees at each size, from the image's middle."""
+"""Size of the central crop along each axis, in pixels as the network sees them."""
 _LEAST_SIDE = 32
 _ENOUGH_OBJECTS = 8
 _AS_GOOD = 0.9
 
 
 class _Look(NamedTuple):
-    """What is found at one size: a diameter in the image's pixels, and how sure that is, 0 to 1."""
+    """Result at one scale: diameter in pixels of the image, and a confidence, 0 to 1."""
 
     diameter: float
     confidence: float
@@ -51,29 +51,29 @@ def estimate_diameter(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> float:
-    """Measure the typical diameter of an image's objects, to be given as ``diameter``.
+    """Estimate the typical diameter of an image's objects, to pass as ``diameter``.
 
-    The middle of the image is segmented at several sizes. Where objects have the size that the
-    network knows, their middles are predicted to lie far from any border: at other sizes they
-    break or flow together, and the predicted distances sink. The sizes at which the middles
-    are surest decide.
+    The central part of the image is segmented at several scales. At the network's own object
+    size, the predicted normalised distance at object centres is highest: at other scales objects
+    split or merge, and it drops. The result is a weighted geometric mean of the diameters found
+    at the scales with the highest values.
 
     Parameters
     ----------
     model : EmbeddingModel
-        One that knows the diameter of its own objects and predicts distances.
+        A model with an ``object_diameter`` and a distance output.
     image, axes, frame, spacing, device, progress
-        As in :func:`predict_embedding`; of several frames the first is looked at by default.
+        As in :func:`predict_embedding`; of several frames the first is used by default.
 
     Returns
     -------
     float
-        Median diameter in pixels along Y and X, of discs (balls) as large as the objects.
+        Median equivalent diameter (of discs or balls of the same size) in pixels along Y and X.
 
     Raises
     ------
     ValueError
-        When no object is found at any size, or the model does not know its own objects.
+        When no object is found at any scale, or the model has no ``object_diameter``.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def measure_diameter(
     options: PredictOptions,
     progress: Progress | None = None,
 ) -> float:
-    """Measure the objects of an image whose axes are settled; see :func:`estimate_diameter`."""
+    """Estimate the object diameter of an image with known axes; see :func:`estimate_diameter`."""
     known = model.config.object_diameter
     if known is None:
         raise ValueError(
@@ -110,14 +110,14 @@ def measure_diameter(
 
 
 def _is_worth_it(image: ImageStack, zoom: float, known: float) -> bool:
-    """Whether an image has enough pixels at a size, and that size is one that is believed."""
+    """Whether an image has enough pixels at a scale, and the diameter there is plausible."""
     parts = zip(image.axes, image.array.shape, strict=True)
     sides = [n * zoom for letter, n in parts if letter in "YX"]
     return min(sides) >= _LEAST_SIDE and DIAMETERS[0] <= known / zoom <= DIAMETERS[1]
 
 
 def _middle(image: ImageStack, zoom: float) -> ImageStack:
-    """Cut out the middle of an image, no larger than what is looked at with this zoom."""
+    """Return the central crop of an image that is used at this scale."""
     window = []
     for letter, size in zip(image.axes, image.array.shape, strict=True):
         side = min(size, math.ceil(_SIDE[letter] / zoom)) if letter in _SIDE else size
@@ -126,7 +126,7 @@ def _middle(image: ImageStack, zoom: float) -> ImageStack:
 
 
 def _look(model: EmbeddingModel, image: ImageStack, options: PredictOptions) -> _Look:
-    """Segment an image as if its objects had the diameter of the options."""
+    """Segment an image at the diameter of the options; measure diameter and confidence."""
     (emap,) = embed_frames(model, image, options)
     params = usual_params(model.config, options.diameter, image.spacing)
     labels = build_cluster_index(emap).cut(params)
@@ -140,7 +140,7 @@ def _look(model: EmbeddingModel, image: ImageStack, options: PredictOptions) -> 
 
 
 def _settle(looks: list[_Look]) -> float:
-    """Mean, on a logarithmic scale, of the diameters that are about as sure as the surest."""
+    """Weighted geometric mean of the diameters with nearly the highest confidence."""
     best = max(look.confidence for look in looks)
     if best == 0:
         raise ValueError(

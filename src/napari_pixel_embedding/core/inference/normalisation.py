@@ -1,4 +1,4 @@
-"""Intensities scaled to what a network knows."""
+"""Percentile normalisation of image intensities."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def normalise(
     percentiles : (float, float)
         Lower and upper percentile, 0 to 100.
     ranges : array, shape (C, 2), optional
-        What becomes 0 and 1 in each channel, in place of the image's own percentiles.
+        Intensities mapped to 0 and 1 in each channel, instead of the image's percentiles.
 
     Returns
     -------
     array of float32
-        Same shape, clipped to −1 … 3 so that a single hot pixel cannot dominate.
+        Same shape, clipped to −1 … 3 against hot pixels.
     """
     out = np.zeros(image.shape, np.float32)
     ranges = channel_ranges(image, percentiles) if ranges is None else ranges
@@ -61,7 +61,7 @@ def channel_ranges(
 
 
 _LEAST_SPAN = 0.25
-"""Part of what is usual in a stack that the intensities of a frame are taken to span at least."""
+"""Smallest intensity range of a frame, relative to the usual range in its stack."""
 
 
 def frame_ranges(
@@ -69,19 +69,19 @@ def frame_ranges(
 ) -> NDArray[np.float64]:
     """Intensities of each frame that are scaled to 0 and 1, shape (T, C, 2).
 
-    Those are the frame's own percentiles, at least a quarter as far apart as in the brighter ones
-    of its stack (the 90th percentile of all frames): else the noise of an empty plane, or of a
-    frame after bleaching, would be as bright as objects.
+    The range lies between the frame's own percentiles, but is at least a quarter of the range of
+    bright frames in the stack (the 90th percentile of all frames). Otherwise the noise of an empty
+    plane, or of a bleached frame, would be scaled to the brightness of objects.
 
     Parameters
     ----------
     frames : iterable of arrays, shape (C, [Z,] Y, X)
-        All frames of a stack; one for an image without time.
+        All frames of a stack; a single one for an image without T.
     percentiles : (float, float)
         Lower and upper percentile, 0 to 100.
     """
     own = np.array([channel_ranges(frame, percentiles) for frame in frames])
     low, high = own[..., 0], own[..., 1]
-    usual = np.percentile(high - low, 90, axis=0, method="lower")  # of a few, not the brightest
+    usual = np.percentile(high - low, 90, axis=0, method="lower")  # not the brightest of a few
     wide = np.where(high - low < _LEAST_SPAN * usual, low + _LEAST_SPAN * usual, high)
     return np.stack([low, wide], axis=-1)

@@ -1,8 +1,7 @@
-"""Object scale: images are resampled to the size of objects that a model knows.
+"""Object scale: images are resampled to the object diameter a model was trained on.
 
-A network has learnt objects of some size in pixels. ``zoom_for`` says by how much an image is to
-be resampled, ``resample`` does it, and the network's outputs are brought back to the image's own
-pixels, so that everything behind the network works at full resolution.
+``zoom_for`` returns the factors, ``resample`` applies them, and the network's outputs are resampled
+back to the image's own pixels, so that clustering and editing work at full resolution.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.model.config import ModelConfig
 
     Spacings = Sequence[float] | Sequence[Sequence[float] | None] | None
-    """Size of a pixel along each spatial axis, of all images or of each; None if not known."""
+    """Size of a pixel along each spatial axis, for all images or for each; None if unknown."""
 
 DIAMETERS = (2.0, 4000.0)
-"""Smallest and largest object diameter, in pixels, that is believed."""
+"""Smallest and largest valid object diameter, in pixels."""
 
 Zoom = tuple[float, ...]
-"""Factor along each spatial axis that an image is resampled with."""
+"""Resampling factor along each spatial axis."""
 
 _CLOSE_ENOUGH = 1.05
 
 
 def image_diameter(config: ModelConfig, diameter: float | None = None) -> float | None:
-    """Diameter that the objects of an image count as having, in its pixels along Y and X.
+    """Return the object diameter to use for an image, in its pixels along Y and X.
 
-    The one that is said, else that of the images the model was tuned on, else that of the objects
-    it was trained on; None when none of them is known.
+    The given one, else that of the images the model was tuned on, else that of its training
+    objects; None when none of them is known.
 
     Examples
     --------
@@ -53,10 +52,10 @@ def image_diameter(config: ModelConfig, diameter: float | None = None) -> float 
 def diameter_at_level(
     config: ModelConfig, diameter: float | None, factor: Sequence[float]
 ) -> float | None:
-    """Diameter of the same objects at a coarser level of an image, in that level's pixels.
+    """Return the diameter of the same objects at a coarser pyramid level, in that level's pixels.
 
-    There they are smaller by ``factor``, but never enlarged for the network: it is but a preview.
-    Finest pixels, and a model that does not know its objects, leave ``diameter`` as it is said.
+    It is smaller by ``factor``, but at least the model's own, so that a preview is never enlarged.
+    At the finest level, and for a model without an object diameter, ``diameter`` is returned.
     """
     counted = image_diameter(config, diameter)
     if max(factor) == 1 or counted is None or config.object_diameter is None:
@@ -65,7 +64,7 @@ def diameter_at_level(
 
 
 def zoom_in_plane(config: ModelConfig, diameter: float | None = None) -> float:
-    """Factor along Y and X that brings objects to the size a model knows; 1 if it knows none."""
+    """Return the factor along Y and X that scales objects to the model's diameter; 1 if unknown."""
     counted = image_diameter(config, diameter)
     if config.object_diameter is None or counted is None:
         return 1.0
@@ -77,18 +76,18 @@ def zoom_for(
     diameter: float | None = None,
     spacing: Sequence[float] | None = None,
 ) -> Zoom:
-    """Factor along each spatial axis that brings objects to the size a model knows.
+    """Return the factor along each spatial axis that scales objects to the model's diameter.
 
     Parameters
     ----------
     config : ModelConfig
-        Of the model.
+        Configuration of the model.
     diameter : float, optional
-        Diameter of the image's objects in pixels along Y and X; by default what
-        :func:`image_diameter` says.
+        Diameter of the image's objects in pixels along Y and X; by default from
+        :func:`image_diameter`.
     spacing : sequence of float, optional
-        Size of a pixel along each spatial axis. A stack whose planes lie further apart, in
-        relation to its pixels, than those the model was trained on gets more planes.
+        Size of a pixel along each spatial axis. Planes are interpolated
+        where they lie further apart, relative to the pixels, than in the training images.
 
     Returns
     -------
@@ -98,7 +97,7 @@ def zoom_for(
     Raises
     ------
     ValueError
-        When the diameter makes no sense, or the model does not know that of its own objects.
+        When the diameter is invalid, or given for a model without an ``object_diameter``.
 
     Examples
     --------
@@ -111,7 +110,7 @@ def zoom_for(
 
 
 def zoom_of_planes(config: ModelConfig, spacing: Sequence[float] | None = None) -> Zoom:
-    """Give the factors of :func:`zoom_for` for objects that have the size a model knows already."""
+    """Return the factors of :func:`zoom_for` for objects that already have the model's size."""
     return _zoom(config, 1.0, spacing)
 
 
@@ -124,7 +123,7 @@ def _zoom(config: ModelConfig, plane: float, spacing: Sequence[float] | None) ->
 
 
 def spacing_of_each(spacing: Spacings, count: int) -> list[Any]:
-    """Give every image its spacing, where all may have one in common.
+    """Return the spacing of each image; a single one is repeated.
 
     Examples
     --------
@@ -136,7 +135,7 @@ def spacing_of_each(spacing: Spacings, count: int) -> list[Any]:
     Raises
     ------
     ValueError
-        When there are more or fewer than images.
+        When the number of spacings is not ``count``.
     """
     if spacing is None or all(isinstance(size, Real) for size in spacing):
         return [spacing] * count
@@ -164,7 +163,7 @@ def _check_diameter(config: ModelConfig, diameter: float | None) -> None:
 
 
 def zoomed_shape(shape: Sequence[int], zoom: Zoom) -> tuple[int, ...]:
-    """Pixels along ([Z,] Y, X) after resampling, at least one an axis."""
+    """Return the shape ([Z,] Y, X) after resampling, at least 1 along each axis."""
     return tuple(max(round(n * z), 1) for n, z in zip(shape, zoom, strict=True))
 
 
@@ -173,7 +172,7 @@ def pixels_as_seen(
     diameter: float | None = None,
     spacing: Sequence[float] | None = None,
 ) -> float:
-    """Pixels that the network sees for each pixel of an image; parameters as in ``zoom_for``.
+    """Return the network's pixels per pixel of an image; parameters as in ``zoom_for``.
 
     Examples
     --------
@@ -189,9 +188,9 @@ def usual_params(
     diameter: float | None = None,
     spacing: Sequence[float] | None = None,
 ) -> ClusterParams:
-    """Cluster parameters to start from with a model on an image.
+    """Return the default cluster parameters of a model for an image.
 
-    The least size is that of the same objects in the image's pixels: as much larger as they are.
+    The minimum size is converted to the image's pixels.
     Parameters and errors are those of ``zoom_for``.
 
     Examples
@@ -206,15 +205,15 @@ def usual_params(
 
 
 def params_as_seen(params: ClusterParams, config: ModelConfig) -> ClusterParams:
-    """Translate parameters for images as they come to ones for what the network sees."""
+    """Convert parameters from the image's pixels to the network's pixels."""
     return replace(params, min_size=round(params.min_size * pixels_as_seen(config)))
 
 
 def resample(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Resample each channel of an image (C, [Z,] Y, X) to ``shape`` ([Z,] Y, X).
 
-    Linear between pixels, and averaged where the image gets smaller. Returned as it is when it
-    has that shape already.
+    Linear interpolation, with averaging where the image gets smaller. An image that already has
+    that shape is returned unchanged.
     """
     if image.shape[1:] == shape:
         return image
@@ -226,7 +225,7 @@ def resample(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.f
 
 
 def _interpolate(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    import torch  # not before it is needed: the window asks for factors alone
+    import torch  # imported late: the window needs the factors alone
     from torch.nn import functional as F
 
     pixels = torch.from_numpy(np.require(image, requirements=("C", "W")))[None]
@@ -234,7 +233,7 @@ def _interpolate(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[
 
 
 def resample_labels(labels: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Resample a label image ([Z,] Y, X) to ``shape``: each pixel takes the nearest one's id."""
+    """Resample a label image ([Z,] Y, X) to ``shape``: nearest neighbour."""
     if labels.shape == shape:
         return labels
     picked = (
@@ -245,7 +244,7 @@ def resample_labels(labels: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any
 
 
 def equivalent_diameter(sizes: NDArray[Any], ndim: int = 2) -> float:
-    """Median diameter of discs (balls) as large as these objects, in pixels; NaN for none."""
+    """Return the median diameter of discs (balls) of these sizes, in pixels; NaN for none."""
     if len(sizes) == 0:
         return math.nan
     size = float(np.median(sizes))

@@ -1,4 +1,4 @@
-"""How a network is run on an image."""
+"""Inference options: device, object diameter, tiles and test-time augmentation."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 AUGMENTS = {1: "off", 4: "flips", 8: "flips and quarter turns"}
-"""How many times the network may look at an image, and how."""
+"""Numbers of views for test-time augmentation."""
 
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """How a network is run on an image, whatever the image is.
+    """Inference options that do not depend on the image's axes.
 
     Parameters
     ----------
@@ -22,11 +22,11 @@ class PredictOptions:
         "auto", "cpu", "cuda" or "mps".
     diameter : float, optional
         Typical diameter of the image's objects in its pixels along Y and X; see
-        :func:`~.object_scale.image_diameter` for what counts without it.
+        :func:`~.object_scale.image_diameter` for the default.
     tile_shape, halo : sequence of int, optional
         Pixels of a tile along the spatial axes, and of its overlap on each side.
     augment : {1, 4, 8}
-        How many times the network looks at the image, see :data:`AUGMENTS`.
+        Number of views averaged, see :data:`AUGMENTS`.
     """
 
     device: str = "auto"

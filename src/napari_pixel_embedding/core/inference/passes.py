@@ -1,8 +1,8 @@
-"""Passes of a network over an image: tile by tile, and from several sides.
+"""Tiled inference and test-time augmentation.
 
-An image larger than a tile is covered with overlapping tiles whose results blend without seams.
-With test-time augmentation the network also sees the image flipped and turned, and its answers
-are turned back and averaged.
+An image larger than a tile is covered with overlapping tiles, whose outputs are blended with
+weights that sum to 1. With test-time augmentation the network also sees the image flipped and
+rotated; its outputs are transformed back and averaged.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.progress import Progress
 
 _TILE = {2: (1024, 1024), 3: (96, 256, 256)}
-"""Largest tile along the spatial axes: most stacks have one layer of tiles."""
+"""Largest tile along the spatial axes; most stacks fit into one tile along Z."""
 
 
 @dataclass(frozen=True, eq=False)
 class Maps:
-    """Outputs of a network for a whole image, in the pixels that it saw, float32.
+    """Outputs of a network for a whole image, in the network's pixels, float32.
 
     ``embedding`` (E, [Z,] Y, X); ``foreground``, a probability, and ``distance`` ([Z,] Y, X).
     """
@@ -50,7 +50,7 @@ class Maps:
     def finished(
         self, config: ModelConfig, shape: tuple[int, ...], spacing: tuple[float, ...] | None = None
     ) -> EmbeddingMap:
-        """Bring the outputs to ``shape`` ([Z,] Y, X), and to what an embedding map holds."""
+        """Resample the outputs to ``shape`` ([Z,] Y, X) and return them as an embedding map."""
         embedding = resample(self.embedding, shape)
         if config.space == "cosine":
             embedding /= np.maximum(np.linalg.norm(embedding, axis=0), 1e-6)
@@ -73,7 +73,7 @@ def run_network(
     options: PredictOptions,
     progress: Progress | None = None,
 ) -> Maps:
-    """Run a network on an image in the pixels it has.
+    """Run a network on an image without resampling it.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def run_network(
     image : array, shape (C, [Z,] Y, X)
         Normalised.
     options : PredictOptions
-        Its diameter does not count.
+        The diameter is ignored.
     progress : callable, optional
         Called with the finished fraction; raises ``Cancelled`` to stop.
     """
@@ -93,7 +93,7 @@ def run_network(
 
 
 def _add_coordinates(embedding: NDArray[np.float32], scale: float) -> None:
-    """Add position divided by ``scale`` pixels to the first vectors (E, [Z,] Y, X), in place."""
+    """Add position / ``scale`` to the first components of an embedding (E, [Z,] Y, X), in place."""
     ndim = embedding.ndim - 1
     for axis, size in enumerate(embedding.shape[1:]):
         along = np.arange(size, dtype=np.float32) / scale
@@ -106,7 +106,7 @@ def _over_views(
     options: PredictOptions,
     progress: Progress | None,
 ) -> Maps:
-    """Run the network on several views of an image (C, [Z,] Y, X) and average what they share."""
+    """Run the network on the views of an image (C, [Z,] Y, X); average the comparable outputs."""
     views = symmetries(options.augment)
     shared = 0 if model.config.coordinate_scale is None else model.config.ndim
     maps = _over_tiles(model, image, options, share(progress, 0, len(views)))
@@ -150,14 +150,14 @@ def _over_tiles(
 
 @torch.inference_mode()
 def _run(network: torch.nn.Module, tile: torch.Tensor) -> NDArray[np.float32]:
-    """Embedding, foreground probability and distance of one tile: (E + 2, [Z,] Y, X)."""
+    """Return embedding, foreground probability and distance of a tile: (E + 2, [Z,] Y, X)."""
     if tile.ndim == 4:
         tile = tile.contiguous(memory_format=torch.channels_last)
     with autocast(tile.device):
         output = network(tile)
     embedding = output.embedding[0]
     maps = torch.empty((len(embedding) + 2, *embedding.shape[1:]), device=tile.device)
-    maps[:-2] = embedding  # each pixel is touched once: to float32 and to its place
+    maps[:-2] = embedding  # cast to float32 and copy in one pass
     maps[-2].copy_(output.foreground[0]).sigmoid_()
     maps[-1].copy_(output.distance[0]).clamp_(0, 1)
     return maps.cpu().numpy()
@@ -173,7 +173,7 @@ def _pad(image: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float
 
 @dataclass(frozen=True)
 class TilePlan:
-    """Where the tiles of an image lie and how they are blended."""
+    """Positions and blending weights of the tiles of an image."""
 
     padded_shape: tuple[int, ...]
     tile_shape: tuple[int, ...]
@@ -181,9 +181,9 @@ class TilePlan:
     origins: tuple[tuple[int, ...], ...]
 
     def weight(self, origin: tuple[int, ...]) -> NDArray[np.float32]:
-        """Share of the tile at ``origin`` in each of its pixels, shape ``tile_shape``.
+        """Return the blending weights of the tile at ``origin``, shape ``tile_shape``.
 
-        The shares of all tiles add up to 1 in every pixel of the image.
+        The weights of all tiles sum to 1 in every pixel of the image.
         """
         weight = np.ones(self.tile_shape, np.float32)
         for axis, start in enumerate(origin):
@@ -200,7 +200,7 @@ class TilePlan:
         return self._ramp(axis, start) / total[start : start + tile]
 
     def _ramp(self, axis: int, start: int) -> NDArray[np.float32]:
-        """1 in a tile's core, falling over the halo; no fall at the image's own border."""
+        """Linear ramp: 1 in the tile's core, falling over the halo, except at the image border."""
         tile, size, halo = self.tile_shape[axis], self.padded_shape[axis], self.halo[axis]
         position = np.arange(tile, dtype=np.float32) + 0.5
         before = position if start > 0 else np.full(tile, np.inf)
@@ -223,11 +223,11 @@ def plan_tiles(
     shape : sequence of int
         Spatial shape of the image, ([Z,] Y, X).
     stride : int
-        ``2**depth`` of the network: only tiles on this grid see the same poolings as the whole
-        image does.
+        Total stride of the network: only tiles on this grid are pooled on the same grid as the
+        whole image.
     tile_shape, halo : sequence of int
-        Largest tile that is wanted, and its overlap on each side; two strides by default. Tiles
-        get smaller where as many of them still cover the image: less is computed twice.
+        Largest tile, and its overlap on each side (default two strides). Tiles are shrunk as far
+        as the same number still covers the image, which reduces the overlap.
     """
     halo = (2 * stride,) * len(shape) if halo is None else halo
     if len(tile_shape) != len(shape) or len(halo) != len(shape):
@@ -247,7 +247,7 @@ def plan_tiles(
 
 
 def _even(size: int, tile: int, halo: int, stride: int) -> int:
-    """Side of the smallest tiles of which no more are needed than of ``tile`` pixels."""
+    """Return the smallest tile side that needs no more tiles than ``tile`` does."""
     inner = size - 2 * halo
     count = max(math.ceil(inner / (tile - 2 * halo)), 1)
     return _round_up(math.ceil(inner / count) + 2 * halo, stride)
@@ -272,7 +272,7 @@ class Symmetry:
     Parameters
     ----------
     turns : int
-        Quarter turns in the plane Y, X.
+        Rotations by 90° in the plane Y, X.
     mirrored : bool
         Whether X is reversed after that.
     """
@@ -281,17 +281,17 @@ class Symmetry:
     mirrored: bool = False
 
     def apply(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Turn an image whose last axes are Y and X."""
+        """Transform an image whose last axes are Y and X."""
         turned = np.rot90(image, self.turns, (-2, -1))
         return np.ascontiguousarray(turned[..., ::-1] if self.mirrored else turned)
 
     def undo(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Turn what :meth:`apply` made back."""
+        """Invert :meth:`apply`."""
         straight = image[..., ::-1] if self.mirrored else image
         return np.rot90(straight, -self.turns, (-2, -1))
 
     def undo_vectors(self, vectors: NDArray[Any]) -> NDArray[Any]:
-        """Turn a field of vectors (D, [Z,] Y, X), along those axes, back: places and directions."""
+        """Invert :meth:`apply` for a vector field (D, [Z,] Y, X): positions and directions."""
         back = self.undo(vectors).copy()
         if self.mirrored:
             back[-1] *= -1
@@ -301,12 +301,12 @@ class Symmetry:
 
 
 def symmetries(augment: int) -> list[Symmetry]:
-    """List the views of an image, the plain one first.
+    """Return the symmetries for test-time augmentation, the identity first.
 
     Parameters
     ----------
     augment : {1, 4, 8}
-        How many: the plain one, with its flips, and those with quarter turns.
+        1 for the identity, 4 with flips, 8 with rotations by 90° as well.
 
     Raises
     ------

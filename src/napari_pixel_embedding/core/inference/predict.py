@@ -1,4 +1,4 @@
-"""From an image to its embedding map."""
+"""Prediction of embedding maps: resample, run the network, resample back."""
 
 from __future__ import annotations
 
@@ -45,27 +45,28 @@ def predict_embedding(
     model : EmbeddingModel
         From :func:`load_model`.
     image : array_like
-        Any real dtype; dask and zarr arrays are read. Axes as ``axes`` says.
+        Any real dtype; dask and zarr arrays are read. Axes as in ``axes``.
     axes : str, optional
-        One letter an axis out of T, C, Z, Y, X, such as "YX", "YXC" or "TCZYX". Guessed from
-        the model and the shape when it can be. Red, green and blue become grey for a model
-        of one channel.
+        One letter out of T, C, Z, Y, X for each axis, such as "YX", "YXC" or "TCZYX". Guessed
+        from the model and the shape where unambiguous. RGB is converted to grey for a model of
+        one channel.
     frame : int, optional
         Index along T; needed when the image has that axis. See :func:`predict_frames`.
     tile_shape, halo : sequence of int, optional
         Pixels of a tile along the spatial axes, and of its overlap on each side; both are
-        rounded up to what the network needs.
+        rounded up to multiples of the network's stride.
     spacing : tuple of float, optional
         Size of a pixel along the spatial axes, kept in the result.
     diameter : float, optional
-        Typical diameter of the image's objects, in its pixels. The network sees the image
-        resampled to the diameter it knows; the result has the image's own pixels again.
+        Typical diameter of the image's objects, in its pixels. The image is resampled
+        to the model's object diameter; the result is in the image's own pixels.
     augment : {1, 4, 8}
-        How many times the network looks at the image: once, also flipped, also turned. Takes so
-        many times as long. Foreground, distance, and positions among the vectors are means of
-        all views; other components are those of the plain view, for views do not agree on them.
+        Number of views for test-time augmentation: 1 none, 4 with flips, 8 with rotations as
+        well; the time grows in proportion. Foreground, distance, and the coordinate components of
+        the embedding are averaged over all views; other components, which are not comparable
+        between views, come from the original view.
     ranges : array, shape (C, 2), optional
-        Intensities of each channel that are scaled to 0 and 1, for a part of a larger image; from
+        Intensities of each channel that are scaled to 0 and 1, for a crop of a larger image; from
         :func:`~.intensity.intensity_ranges`. By default the image's own.
     device : str
         "auto", "cpu", "cuda" or "mps".
@@ -80,7 +81,7 @@ def predict_embedding(
     Raises
     ------
     ValueError
-        When image, axes and model do not fit; the message says what was expected.
+        When image, axes and model do not fit together; the message says what was expected.
 
     Examples
     --------
@@ -104,9 +105,9 @@ def predict_frames(
     progress: Progress | None = None,
     **options: Any,
 ) -> Iterator[EmbeddingMap]:
-    """Run a model on each frame along T; on the image itself when it has no such axis.
+    """Run a model on each frame along T; on the whole image when it has no such axis.
 
-    Dim frames are scaled with regard to the others, see
+    Dim frames are normalised relative to the others, see
     :func:`~.normalisation.frame_ranges`.
 
     Parameters and errors are those of :func:`predict_embedding`.
@@ -114,7 +115,7 @@ def predict_frames(
     Yields
     ------
     EmbeddingMap
-        One a frame.
+        One for each frame.
     """
     given = {name: options.pop(name, None) for name in ("spacing", "ranges")}
     stack = read_stack(image, model.config, axes, **given)
@@ -127,7 +128,7 @@ def embed_frames(
     options: PredictOptions,
     progress: Progress | None = None,
 ) -> Iterator[EmbeddingMap]:
-    """Run a model on each frame of an image whose axes are settled; see :func:`predict_frames`."""
+    """Run a model on each frame of an image with known axes; see :func:`predict_frames`."""
     for done, pixels in enumerate(stack.normalised(model.config.percentiles)):
         part = share(progress, done, stack.count or 1)
         emap = predict_resampled(model, pixels, options, stack.spacing, part)
@@ -141,7 +142,7 @@ def predict_resampled(
     spacing: tuple[float, ...] | None = None,
     progress: Progress | None = None,
 ) -> EmbeddingMap:
-    """Run a model on a frame resampled to the size of objects it knows; the map has its own pixels.
+    """Run a model on a frame resampled to the model's object diameter; the map is resampled back.
 
     Parameters
     ----------
@@ -149,7 +150,7 @@ def predict_resampled(
     pixels : array, shape (C, [Z,] Y, X)
         Normalised.
     options : PredictOptions
-        How to run it.
+        Inference options.
     spacing : tuple of float, optional
         Size of a pixel along the spatial axes.
     progress : callable, optional
@@ -164,7 +165,7 @@ def predict_resampled(
 def predict_at_own_scale(
     model: EmbeddingModel, pixels: NDArray[np.float32], device: str = "auto"
 ) -> EmbeddingMap:
-    """Run a model on a normalised frame (C, [Z,] Y, X) whose objects have the size it knows."""
+    """Run a model on a normalised frame (C, [Z,] Y, X) that already has the model's object size."""
     maps = run_network(model, pixels, PredictOptions(device))
     return maps.finished(model.config, pixels.shape[1:])
 
@@ -172,5 +173,5 @@ def predict_at_own_scale(
 def predict_foreground(
     model: EmbeddingModel, pixels: NDArray[np.float32], device: str = "auto"
 ) -> NDArray[np.float32]:
-    """Foreground probability ([Z,] Y, X) of a frame as :func:`predict_at_own_scale` takes it."""
+    """Return the foreground probability ([Z,] Y, X); input as in :func:`predict_at_own_scale`."""
     return run_network(model, pixels, PredictOptions(device)).foreground

@@ -1,4 +1,4 @@
-"""From an image to its labels in one call."""
+"""Segmentation in one call: network and clustering."""
 
 from __future__ import annotations
 
@@ -48,8 +48,7 @@ def segment(
     params : ClusterParams, optional
         By default the model's own, see :func:`~.object_scale.usual_params`.
     method : {"mean_shift", "mutex"}
-        How to cluster: connected mean shift, or mutex watershed, which needs the extra
-        ``mutex``.
+        Clustering: connected mean shift, or mutex watershed, which needs the extra ``mutex``.
     axes, spacing, diameter, augment, device, progress
         As in :func:`predict_embedding`.
 
@@ -79,7 +78,7 @@ def segment(
 
 
 _MARGIN = 64
-"""Pixels around the region that the network is shown with it."""
+"""Context around the region that is given to the network, in pixels."""
 
 
 def segment_region(
@@ -89,7 +88,7 @@ def segment_region(
     options: PredictOptions,
     params: ClusterParams | None = None,
 ) -> NDArray[np.unsignedinteger[Any]]:
-    """Segment a region of an image, with the intensities of the whole image in mind.
+    """Segment a region of an image, normalised with the intensities of the whole image.
 
     Parameters
     ----------
@@ -98,9 +97,9 @@ def segment_region(
     image : ImageStack
         Without frames, see :meth:`ImageStack.frame`.
     field : tuple of slice
-        Pixels along ([Z,] Y, X).
+        Region, in pixels along ([Z,] Y, X).
     options : PredictOptions
-        How to run the network.
+        Inference options.
     params : ClusterParams, optional
         By default the model's own, see :func:`~.object_scale.usual_params`.
 
@@ -122,7 +121,7 @@ Method = Literal["mean_shift", "mutex"]
 
 
 METHODS: tuple[Method, ...] = ("mean_shift", "mutex")
-"""Connected mean shift, cut from the live index; mutex watershed."""
+"""Connected mean shift (cut from the cluster index), and mutex watershed."""
 
 
 def cluster(
@@ -135,7 +134,7 @@ def cluster(
     emap : EmbeddingMap
         From :func:`predict_embedding`.
     params : ClusterParams
-        Mutex watershed has no use for its seed threshold.
+        Mutex watershed ignores the seed threshold.
     method : {"mean_shift", "mutex"}
         See :func:`build_cluster_index` and :func:`mutex_watershed`.
 
@@ -147,7 +146,7 @@ def cluster(
     Raises
     ------
     ValueError
-        For another method, or when the package that it needs is missing.
+        For an unknown method, or when the package it needs is missing.
     """
     if method == "mean_shift":
         return build_cluster_index(emap).cut(params)
