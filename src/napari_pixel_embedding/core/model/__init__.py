@@ -1,1 +1,1 @@
-"""Models: configuration, network and file."""
+"""Models: configuration, networks and model files."""

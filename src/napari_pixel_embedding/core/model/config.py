@@ -1,7 +1,7 @@
-"""What a model file says about its model, read without loading torch or any weight.
+"""Model configuration, and reading it from a model file without loading torch or weights.
 
-A model file is a ``.safetensors`` file: the weights, and in its header the configuration as
-JSON. Nothing in it is ever executed. Pickled files (``.pt``, ``.pth``) are refused.
+A model file is a ``.safetensors`` file with the weights, and the configuration as JSON in its
+header. Nothing in it is executed. Pickled files (``.pt``, ``.pth``) are refused.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ MAX_HEADER_BYTES = 2 * 2**20
 MAX_FILE_BYTES = 4 * 2**30
 _PICKLED = frozenset({".pt", ".pth", ".pkl"})
 DEFAULT_MODEL = "nuclei-fluo"
-"""The bundled model that is taken where none is named."""
+"""Name of the default bundled model."""
 _BUNDLED = Path(__file__).parents[2] / "models"
 
 Frozen = Literal["nothing", "encoder", "backbone"]
-"""Stages of a network that keep their weights."""
+"""Stages of a network whose weights are not trained."""
 Line = Annotated[str, Field(max_length=1000)]
 Text = Annotated[str, Field(max_length=100_000)]
 _Diameter = Annotated[float | None, Field(ge=0.1, le=10_000)]
@@ -39,23 +39,23 @@ _Margin = Annotated[float, Field(ge=0.001, le=1000)]
 _Percentile = Annotated[float, Field(ge=0, le=100)]
 _PixelSize = Annotated[float, Field(ge=1e-6, le=1e6)]
 _MOST_ENLARGED = 32
-"""Images become so many times as wide and high at most: 1000 times the pixels."""
+"""Largest factor by which images are enlarged along Y and X (about 1000 times the pixels)."""
 _MOST_STRETCHED = 1000
-"""Planes lie at most so many times as far apart as pixels, or the other way round."""
+"""Largest ratio of plane spacing to pixel size, and of pixel size to plane spacing."""
 
 
 class ModelFileError(ValueError):
-    """A model file is missing, damaged, or not one of ours; the message says what to do."""
+    """A model file is missing, damaged, or not of this program; the message says what to do."""
 
 
 @configuration
 class ModelConfig:
-    """Everything about a model that is not a weight.
+    """Configuration of a model: everything but the weights.
 
     Parameters
     ----------
     name : str
-        What the model is called.
+        Name of the model.
     architecture : {"unet", "wnet"}
         Network to build.
     axes : {"YX", "ZYX"}
@@ -63,17 +63,17 @@ class ModelConfig:
     in_channels, embedding_dim, base_width, depth : int
         Size of the network, see :class:`~.networks.EmbeddingUNet`.
     stem_stride : {1, 2}
-        With 2 the network works at half resolution and gives its answers at full resolution:
-        a third of the time, and small objects blur.
+        With 2 the network works at half resolution, with outputs at full resolution: a third of
+        the time, but less detail for small objects.
     coordinate_scale : float, optional
         When given, position divided by this many pixels is added to the first components of
-        the embedding, so that the network only has to tell neighbours apart.
+        the embedding, so that the network only has to separate neighbours.
     space : {"euclidean", "cosine"}
-        How its vectors are compared.
+        Distance between embedding vectors.
     delta_var, delta_dist : float
-        Margins it was trained with, in embedding units.
+        Margins of the loss (De Brabandere et al., CVPR workshops 2017), in embedding units.
     percentiles : (float, float)
-        Intensities that are scaled to 0 and 1.
+        Percentiles of the intensities that are scaled to 0 and 1.
     cluster : dict
         Default cluster parameters, by field name of ``ClusterParams``.
     pixel_size : tuple of float, optional
@@ -81,12 +81,12 @@ class ModelConfig:
     object_diameter : float, optional
         Median diameter of the training objects, in pixels as the network saw them.
     image_diameter : float, optional
-        Diameter that objects have in images as they come, where the network is to see them at
-        another size: images are resampled accordingly unless a user names another diameter.
+        Default object diameter of input images, in their own pixels, where it differs from
+        ``object_diameter``: images are resampled accordingly unless a diameter is given.
     description, licence : str
-        For people.
+        Free text.
     provenance : dict
-        Data, steps, scores, parent: whatever tells where the model comes from.
+        Origin of the model: data, steps, scores, parent.
     """
 
     name: Line = "untitled"
@@ -123,7 +123,7 @@ class ModelConfig:
         self.cluster_params()
 
     def _check_scale(self) -> None:
-        """Refuse sizes that would have images resampled to a size that fills any memory."""
+        """Reject sizes that would enlarge images beyond any memory."""
         seen, given, pixel = self.object_diameter, self.image_diameter, self.pixel_size
         if given is not None and seen is None:
             raise ValueError(
@@ -148,30 +148,30 @@ class ModelConfig:
 
     @property
     def stride(self) -> int:
-        """Sides of an image the network takes are multiples of this many pixels."""
+        """Total stride in pixels; the sides of network inputs are multiples of it."""
         return int(self.stem_stride * 2**self.depth)
 
     def cluster_params(self) -> ClusterParams:
-        """Cluster parameters to start from with this model."""
+        """Return the default cluster parameters of this model."""
         return replace(ClusterParams.for_space(self.space, self.delta_var), **self.cluster)
 
     def to_json(self) -> str:
-        """Write the configuration as one JSON object."""
+        """Return the configuration as one JSON object."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> ModelConfig:
-        """Read back what :meth:`to_json` wrote; raises ValueError when it does not fit."""
+        """Parse the output of :meth:`to_json`; raises ValueError for invalid content."""
         return read_configuration(cls, text)
 
 
 def list_models() -> list[str]:
-    """Names of the bundled models, to be given to :func:`load_model`."""
+    """Return the names of the bundled models, as :func:`load_model` takes them."""
     return sorted(path.stem for path in _BUNDLED.glob("*.safetensors"))
 
 
 def read_config(path: str | os.PathLike[str]) -> ModelConfig:
-    """Read a model file's configuration without touching its weights.
+    """Read a model file's configuration without loading its weights.
 
     Raises
     ------
@@ -195,7 +195,7 @@ def read_config(path: str | os.PathLike[str]) -> ModelConfig:
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> Path:
-    """Path of a bundled model, by name, or of a model file; raises ModelFileError."""
+    """Return the path of a bundled model, by name, or of a model file; raises ModelFileError."""
     if isinstance(name_or_path, str) and name_or_path in list_models():
         return _BUNDLED / f"{name_or_path}.safetensors"
     path = Path(name_or_path).expanduser()
@@ -209,7 +209,7 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
 
 
 def _read_metadata(path: Path) -> Mapping[str, str]:
-    """Check size, kind and header of a file and return the header's metadata."""
+    """Check size, type and header of a file and return the header's metadata."""
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise ModelFileError(f"{path.name} has {size} bytes; at most {MAX_FILE_BYTES} are read.")
@@ -238,7 +238,7 @@ def _refuse_programs(path: Path, start: bytes) -> None:
 
 
 def damaged(path: Path, found: str) -> ModelFileError:
-    """Error for a file that is not what its name says."""
+    """Return the error for a file that is not a valid model file."""
     return ModelFileError(
         f"{path.name} is damaged or no model file: expected safetensors, found {found}. "
         "Download or copy it again."

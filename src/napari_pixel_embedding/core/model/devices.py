@@ -1,4 +1,4 @@
-"""Where networks run, and in which precision."""
+"""Devices and numerical precision of networks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 
 def available_devices() -> list[str]:
-    """Devices of this machine, the fastest first: some of "cuda", "mps", and always "cpu"."""
+    """Return the devices of this machine, fastest first: "cuda", "mps" if present, and "cpu"."""
     devices = ["cpu"]
     if torch.backends.mps.is_available():
         devices.insert(0, "mps")
@@ -19,12 +19,12 @@ def available_devices() -> list[str]:
 
 
 def resolve_device(device: str = "auto") -> torch.device:
-    """Turn a user's choice into a device.
+    """Return the torch device for a user's choice.
 
     Parameters
     ----------
     device : str
-        "auto" for the fastest there is, or "cpu", "cuda", "cuda:1", "mps".
+        "auto" for the fastest available, or "cpu", "cuda", "cuda:1", "mps".
 
     Raises
     ------
@@ -43,7 +43,7 @@ def resolve_device(device: str = "auto") -> torch.device:
 
 
 def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """Run convolutions in bfloat16 where the device computes with it natively."""
+    """Return a context that runs convolutions in bfloat16 where the device supports it natively."""
     if device.type == "cuda":
         return torch.autocast("cuda", torch.bfloat16, enabled=torch.cuda.is_bf16_supported())
     if device.type == "cpu" and _cpu_has_bfloat16():
@@ -54,10 +54,10 @@ def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
 def learning_precision(
     device: torch.device, ndim: int
 ) -> contextlib.AbstractContextManager[object]:
-    """Choose the precision to learn in: as :func:`autocast`, but float32 for volumes on the CPU.
+    """Return the precision for training: :func:`autocast`, but float32 for volumes on the CPU.
 
-    There, where a layer sees exactly two planes, the gradient of its bfloat16 weights is garbage
-    on processors with AVX-512 alone (oneDNN in torch 2.13).
+    On processors with AVX-512 but without AMX, the weight gradient of a bfloat16 3-D convolution
+    with exactly two input planes is wrong (oneDNN in torch 2.13).
     """
     if device.type == "cpu" and ndim == 3:
         return contextlib.nullcontext()

@@ -1,7 +1,7 @@
-"""Trained models: a network with its configuration, in one file.
+"""Loading and saving models: a network with its configuration, in one file.
 
-See :mod:`~.model.config` for the file. Loading one builds a network
-of our own registry by name and fills it with checked numbers.
+See :mod:`~.model.config` for the format. Loading builds a registered network by name and copies
+checked weights into it.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class EmbeddingModel:
 
     @property
     def name(self) -> str:
-        """What the model is called."""
+        """Name of the model."""
         return self.config.name
 
     @classmethod
     def untrained(cls, config: ModelConfig, seed: int = 0) -> EmbeddingModel:
-        """Make a model with fresh weights that depend on ``seed`` alone."""
+        """Return a model with random weights that depend on ``seed`` alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = build_network(config)
@@ -49,7 +49,7 @@ class EmbeddingModel:
 
 
 def same_model(a: EmbeddingModel, b: EmbeddingModel) -> bool:
-    """Whether two models say the same about every image: a file may be loaded twice, or change."""
+    """Whether two models have the same configuration and weights."""
     if a is b:
         return True
     if a.config != b.config:
@@ -59,7 +59,7 @@ def same_model(a: EmbeddingModel, b: EmbeddingModel) -> bool:
 
 
 def model_path(path: str | os.PathLike[str]) -> Path:
-    """Complete the path that a model is to be saved to; ValueError for another suffix."""
+    """Return the path with the suffix ``.safetensors`` added if missing; ValueError for another."""
     path = Path(path)
     if path.suffix == "":
         path = path.with_suffix(".safetensors")
@@ -72,7 +72,7 @@ def model_path(path: str | os.PathLike[str]) -> Path:
 
 
 def save_model(model: EmbeddingModel, path: str | os.PathLike[str]) -> Path:
-    """Write a model to ``path``, a ``.safetensors`` file; never leaves a half-written one.
+    """Write a model to ``path``, a ``.safetensors`` file; atomically.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def load_model(
     name_or_path : str or path
         One of :func:`list_models`, or the path of a ``.safetensors`` file.
     device : str
-        Where to put the weights.
+        Device of the weights.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def load_model(
     Raises
     ------
     ModelFileError
-        When there is no such model, or the file is damaged, pickled or not one of ours.
+        When there is no such model, or the file is damaged, pickled or not a model of this program.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def load_model(
 
 
 def _fill(config: ModelConfig, path: Path) -> nn.Module:
-    """Build the configured network and fill it with the file's weights, all of them checked."""
+    """Build the configured network and load the file's weights, after checking all of them."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

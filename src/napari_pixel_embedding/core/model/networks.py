@@ -1,8 +1,8 @@
-"""Networks that give every pixel an embedding vector, a foreground and a distance.
+"""Networks that predict an embedding vector, foreground and distance for every pixel.
 
 ``EmbeddingUNet`` is a U-Net (Ronneberger et al., MICCAI 2015) with three heads. ``WNet``
 puts a second U-Net behind a first one, which regresses the distance map and whose normalised
-features are added to the image (Wu, Chen & Merhof, ECCV workshops 2020).
+features are concatenated to the image (Wu, Chen & Merhof, ECCV workshops 2020).
 
 Batch normalisation instead of group normalisation keeps the output of a pixel independent
 of the tile it was computed in, once half the halo covers the receptive field, and a training
@@ -44,7 +44,7 @@ class NetworkOutput(NamedTuple):
 
 
 class EmbeddingUNet(nn.Module):
-    """A U-Net with heads for embedding, foreground and distance.
+    """U-Net (Ronneberger et al., 2015) with heads for embedding, foreground and distance.
 
     Parameters
     ----------
@@ -55,14 +55,14 @@ class EmbeddingUNet(nn.Module):
     base_width : int
         Feature channels at full resolution; every pooling doubles them.
     depth : int
-        Number of poolings. A network with ``l`` poolings tells at most ``4**l``
-        same-looking objects apart (Rumberger et al., ICCV 2021).
+        Number of poolings. A network with ``l`` poolings separates at most ``4**l``
+        identical objects (Rumberger et al., ICCV 2021).
     ndim : {2, 3}
         Number of spatial axes.
     stem_stride : {1, 2}
         With 2 a first convolution halves the resolution, and each head doubles it again.
     extra_channels : int
-        Features that a subclass adds to the image before the backbone.
+        Feature channels that a subclass concatenates to the image before the backbone.
     """
 
     def __init__(
@@ -95,10 +95,10 @@ class EmbeddingUNet(nn.Module):
 
 
 class WNet(EmbeddingUNet):
-    """Two U-Nets: the first learns distances, the second embeds with the first one's features.
+    """Two U-Nets: the first regresses distance, the second embeds with its features.
 
-    Parameters are those of :class:`EmbeddingUNet`, for each of the two U-Nets; they share the
-    stem.
+    See Wu, Chen & Merhof, ECCV workshops 2020. Parameters are those of :class:`EmbeddingUNet`, for
+    each of the two U-Nets; they share the stem.
     """
 
     def __init__(
@@ -164,11 +164,11 @@ class UNetBackbone(nn.Module):
 
 
 ARCHITECTURES: dict[str, type[EmbeddingUNet]] = {"unet": EmbeddingUNet, "wnet": WNet}
-"""The networks a model file may name; nothing else is ever built from a file."""
+"""Networks that a model file may name; no other is built from a file."""
 
 
 def build_network(config: ModelConfig) -> nn.Module:
-    """Build the network a configuration describes, with fresh weights."""
+    """Build the network a configuration describes, with random weights."""
     return ARCHITECTURES[config.architecture](
         config.in_channels,
         config.embedding_dim,
@@ -180,7 +180,7 @@ def build_network(config: ModelConfig) -> nn.Module:
 
 
 def freeze(network: nn.Module, frozen: Frozen) -> None:
-    """Let stages of a network keep their weights: nothing, the encoder, or all but the heads."""
+    """Disable gradients for nothing, the encoder, or all stages but the heads."""
     stages = {"nothing": (), "encoder": ("encoder",), "backbone": ("encoder", "up", "decoder")}
     if frozen not in stages:
         raise ValueError(f"frozen must be one of {', '.join(stages)}, found {frozen!r}.")
@@ -191,7 +191,7 @@ def freeze(network: nn.Module, frozen: Frozen) -> None:
 
 
 def for_inference(network: nn.Module, device: torch.device) -> nn.Module:
-    """Copy a network to ``device`` with normalisations folded into convolutions.
+    """Return a copy of a network on ``device``, with batch norms folded into convolutions.
 
     The copy gives the same outputs up to rounding, in 0.6 of the CPU time
     (``benchmarks/normalisation.py``).
@@ -221,12 +221,12 @@ def _block(in_channels: int, out_channels: int, ndim: int) -> nn.Sequential:
 
 
 def _stem(in_channels: int, out_channels: int, ndim: int) -> nn.Sequential:
-    """Halve the resolution with a learnt filter that sees every pixel."""
+    """Return a strided convolution block that halves the resolution."""
     return nn.Sequential(*_conv_norm_relu(in_channels, out_channels, ndim, stride=2))
 
 
 def _head(in_channels: int, out_channels: int, ndim: int, stride: int) -> nn.Sequential:
-    """Make a head; behind a stem each of its pixels answers for the 2×2 (×2) it stands for."""
+    """Return an output head; behind a strided stem it upsamples its outputs by 2."""
     last = _CONV[ndim] if stride == 1 else _UPCONV[ndim]
     return nn.Sequential(
         *_conv_norm_relu(in_channels, in_channels, ndim),

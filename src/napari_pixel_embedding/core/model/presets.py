@@ -1,4 +1,4 @@
-"""The three systems, and networks by the name of their size; loads nothing heavy."""
+"""Presets of the three systems and named network sizes; importing this does not load torch."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ NETWORK_SIZES: dict[NetworkSize, tuple[int, int]] = {
     "base": (16, 4),
     "large": (24, 4),
 }
-"""Features at full resolution and number of poolings of a U-Net, by name: some 0.1, 0.5, 2 and
-4 million weights in 2-D."""
+"""Base width and depth of a U-Net by name: about 0.1, 0.5, 2 and 4 million weights in 2-D."""
 
 _KINDS: dict[Preset, dict[str, Any]] = {
     "euclidean": {"architecture": "unet", "space": "euclidean"},
@@ -30,7 +29,7 @@ _KINDS: dict[Preset, dict[str, Any]] = {
 
 
 def model_config_for(preset: Preset, size: NetworkSize = "base", **changes: Any) -> ModelConfig:
-    """Describe a fresh model of one of the three systems.
+    """Return the configuration of a new model of one of the three systems.
 
     Parameters
     ----------
@@ -39,10 +38,10 @@ def model_config_for(preset: Preset, size: NetworkSize = "base", **changes: Any)
         local constraints (Chen et al., 2019), or the latter on distance features (Wu et al.,
         2020).
     size : {"tiny", "small", "base", "large"}
-        See :data:`NETWORK_SIZES`. The W-Net's two U-Nets are narrower, so that they have about
-        as many weights together as the U-Net of the same name.
+        See :data:`NETWORK_SIZES`. The W-Net's two U-Nets are narrower, so that together they have
+        about as many weights as the U-Net of the same name.
     **changes
-        Other fields of :class:`ModelConfig`; ``base_width`` and ``depth`` go before the size.
+        Other fields of :class:`ModelConfig`; ``base_width`` and ``depth`` override the size.
 
     Raises
     ------
