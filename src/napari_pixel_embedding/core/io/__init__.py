@@ -1,1 +1,1 @@
-"""Input and output: image files, label files, and replacing files safely."""
+"""Input and output: image files, label files, and atomic writing."""

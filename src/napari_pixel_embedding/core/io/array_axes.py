@@ -1,4 +1,4 @@
-"""Axes as a file names them, brought to letters out of TCZYX with rows and columns last."""
+"""Conversion of a file's axes to letters out of TCZYX, with rows and columns last."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CHANNEL_AXES = "SEH"
-"""Letters of tifffile that are channels to us: samples, wavelengths, lifetimes."""
+"""Axis letters of tifffile that are read as channels: samples, wavelengths, lifetimes."""
 
 _UNNAMED_AXES = "IQ"
-"""Letters of tifffile that say nothing: a sequence of pages, any other axis."""
+"""Axis letters of tifffile without a meaning: a sequence of pages, or another axis."""
 
 _IN_ORDER = re.compile(r"(?!.*(.).*\1)[TCZ]*YXC?")
 
 
 class AxedArray(NamedTuple):
-    """An array, a letter for each axis (None where the file does not tell), and remarks."""
+    """An array, a letter for each axis (None if unknown), and remarks."""
 
     data: NDArray[Any]
     axes: str | None
@@ -28,17 +28,17 @@ class AxedArray(NamedTuple):
 
 
 def settle_axes(data: NDArray[Any], axes: str | None) -> AxedArray:
-    """Name each axis with a letter out of ``TCZYX``, rows and columns last but for colours.
+    """Name each axis by a letter out of ``TCZYX``, rows and columns last or before colours.
 
     Axes of length one are left out, except Y and X. Samples, wavelengths and lifetimes are
-    channels. One other letter is taken as time where there is none. Pages beside Y and X alone
-    stay unnamed: they can be planes or frames.
+    channels. One other letter is read as time where there is none. A single axis of pages besides
+    Y and X stays unnamed: it may be planes or frames.
 
     Parameters
     ----------
     data : array
     axes : str or None
-        Letters of tifffile, in either case.
+        Axis letters of tifffile, in either case.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def settle_axes(data: NDArray[Any], axes: str | None) -> AxedArray:
 
 
 def _known(axes: str) -> tuple[str | None, str]:
-    """Bring letters to ``TCZYX``, or None where they must be named; and a remark."""
+    """Return letters out of ``TCZYX``, or None where the user must name them; and a remark."""
     others = "".join(letter for letter in axes if letter not in "TCZYX")
     if others and set(others) <= set(_UNNAMED_AXES) and len(others) == len(axes) - 2:
         return None, ""
@@ -82,7 +82,7 @@ def _known(axes: str) -> tuple[str | None, str]:
 
 
 def _order(axes: str) -> str:
-    """Order to bring axes into: the same where rows and columns are last but for colours."""
+    """Return the target order of axes: unchanged where :func:`is_in_order`."""
     if is_in_order(axes):
         return axes
     order = "".join(sorted(axes, key="TCZYX".index))
@@ -90,7 +90,7 @@ def _order(axes: str) -> str:
 
 
 def is_in_order(axes: str) -> bool:
-    """Whether axes are letters out of ``TCZYX``, each once, with ``YX`` last but for colours.
+    """Whether axes are letters out of ``TCZYX``, each once, with ``YX`` last or before colours.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def is_in_order(axes: str) -> bool:
 
 
 def _unnamed(data: NDArray[Any]) -> AxedArray:
-    """Drop axes of length one in front and at the end, down to rows and columns."""
+    """Drop leading and trailing axes of length one, down to rows and columns."""
     while data.ndim > 2 and data.shape[0] == 1:
         data = data[0]
     while data.ndim > 2 and data.shape[-1] == 1:
@@ -119,7 +119,7 @@ def _squeezed(data: NDArray[Any], axes: str) -> tuple[NDArray[Any], str]:
 
 
 def _merged(data: NDArray[Any], axes: str, letters: str, into: str) -> tuple[NDArray[Any], str]:
-    """Give axes the letter ``into``; several of them become one, at the place of the last."""
+    """Rename axes to ``into``; several are merged into one, at the position of the last."""
     places = [i for i, letter in enumerate(axes) if letter in letters or letter == into]
     if not any(axes[i] in letters for i in places):
         return data, axes

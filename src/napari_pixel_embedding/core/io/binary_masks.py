@@ -1,4 +1,4 @@
-"""Binary masks: files that mark the objects and do not tell them apart."""
+"""Binary masks: detection of masks without object ids, and their connected components."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def is_binary_mask(labels: NDArray[np.integer[Any]], axes: str | None = None) -> bool:
-    """Whether one id covers several pieces, as in a mask instead of a label image.
+    """Whether one id covers several connected components, as in a binary mask.
 
     Parameters
     ----------
     labels : array of int, shape ([T,] [Z,] Y, X)
         Label image, 0 is background.
     axes : str, optional
-        A letter for each axis. Frames along T are looked at one by one.
+        A letter for each axis. Frames along T are checked one by one.
 
     Examples
     --------
@@ -38,9 +38,9 @@ def is_binary_mask(labels: NDArray[np.integer[Any]], axes: str | None = None) ->
 def connected_components(
     labels: NDArray[np.integer[Any]], axes: str | None = None
 ) -> NDArray[np.int32]:
-    """Give each connected piece of one id an id of its own, from 1.
+    """Return connected components: each connected region of one id gets its own id, from 1.
 
-    Pixels that touch at a corner only belong to different pieces.
+    Pixels that touch only at a corner are not connected.
 
     Parameters
     ----------

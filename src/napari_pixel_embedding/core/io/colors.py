@@ -1,4 +1,4 @@
-"""What the numbers of a TIFF page mean as colours: palettes, inverted grey, planes of a colour."""
+"""Photometric interpretation of TIFF pages: palettes, inverted grey, planar colours, CMYK."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _WHITE_IS_ZERO, _RGB, _PALETTE, _SEPARATED = 0, 2, 3, 5
 
 
 def as_shown(data: NDArray[Any], axes: str, page: TiffPage) -> tuple[NDArray[Any], str]:
-    """Bring stored numbers to intensities and colours, bright is large.
+    """Convert stored values to intensities or colours, where larger is brighter.
 
     Parameters
     ----------
     data : array
         As stored.
     axes : str
-        Letters of tifffile; S are the samples of a pixel.
+        Axis letters of tifffile; S are the samples of a pixel.
     page : TiffPage
         One page of the image.
 
     Returns
     -------
     data : array
-        Colours come last as RGB or RGBA. A palette of greys gives one channel.
+        Colours are last, as RGB or RGBA. A grey palette gives one channel.
     axes : str
     """
     if page.photometric == _PALETTE and page.colormap is not None:
@@ -47,7 +47,7 @@ def _samples(data: NDArray[Any], axes: str) -> int:
 
 
 def samples_last(data: NDArray[Any], axes: str, page: TiffPage) -> tuple[NDArray[Any], str]:
-    """Bring colours that are stored plane by plane to the last axis."""
+    """Move colours that are stored plane by plane to the last axis."""
     colored = page.photometric in (_RGB, _SEPARATED) and _samples(data, axes) in (3, 4)
     if axes.endswith("S") or not colored:
         return data, axes
@@ -56,10 +56,10 @@ def samples_last(data: NDArray[Any], axes: str, page: TiffPage) -> tuple[NDArray
 
 
 def _colored(data: NDArray[Any], axes: str, colormap: NDArray[Any]) -> tuple[NDArray[Any], str]:
-    """Look colours up; the palette of a TIFF file is 16-bit even for 8-bit colours."""
+    """Apply a palette, which in TIFF is 16-bit even for 8-bit colours."""
     colors = colormap.T
     if data.dtype.itemsize == 1:
-        # Some programs wrote 8-bit colours as they are.
+        # Some programs write 8-bit palettes unscaled.
         colors = (colors >> 8 if colors.max() > 255 else colors).astype(np.uint8)
     if (colors == colors[:, :1]).all():
         return colors[:, 0][data], axes
@@ -75,7 +75,7 @@ def _inverted(data: NDArray[Any], page: TiffPage) -> NDArray[Any]:
 
 
 def _without_ink(data: NDArray[Any]) -> NDArray[Any]:
-    """Red, green and blue of cyan, magenta, yellow and black."""
+    """Convert CMYK to RGB."""
     full = np.iinfo(data.dtype).max if data.dtype.kind in "ui" else 1
     paper = 1 - data.astype(np.float32) / full
     return np.round(paper[..., :3] * paper[..., 3:] * full).astype(data.dtype)

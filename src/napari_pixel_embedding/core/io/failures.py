@@ -1,4 +1,4 @@
-"""What can go wrong while a file is read: errors in words, sizes checked before memory is taken."""
+"""Errors while reading files: readable messages, and size checks before memory is allocated."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MOST_EXPANSION = 40_000
-"""Bytes that compression makes of one byte at most: zstd writes 128 KiB of zeros in four."""
+"""Largest expansion of a compressed byte: zstd stores 128 KiB of zeros in four bytes."""
 
 _FROM_THE_FILE = (None, errno.EINVAL)
-"""Error numbers of an OSError that a decoder raises itself; others come from the system."""
+"""errno of an OSError raised by a decoder; other values come from the system."""
 
 
 class UnreadableFileError(ValueError):
-    """A file cannot be read, and the message says why in a whole sentence."""
+    """A file cannot be read; the message says why in a full sentence."""
 
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises into ValueError or OSError that names the file.
+    """Turn any exception of a decoder into a ValueError or OSError that names the file.
 
     Decoders raise errors of every kind on damaged files, RecursionError, struct.error and
     MemoryError among them.
@@ -45,18 +45,18 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def check_size(path: Path, shape: Sequence[int], itemsize: int, stored: int) -> None:
-    """Refuse an image that its file cannot hold, or the memory cannot take.
+    """Reject an image that is larger than its file or the free memory can hold.
 
-    Nothing is allocated before: a short file can claim any size.
+    Checked before allocation: a short file can claim any size.
 
     Parameters
     ----------
     path : path
     shape : sequence of int
     itemsize : int
-        Bytes of a number.
+        Bytes per value.
     stored : int
-        Bytes of the file, or of all files of the image.
+        Size of the file, or of all files of the image, in bytes.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def check_size(path: Path, shape: Sequence[int], itemsize: int, stored: int) -> 
 
 
 def available_memory() -> int:
-    """Bytes of memory that can be taken without swapping."""
+    """Return the memory available without swapping, in bytes."""
     import psutil
 
     return int(psutil.virtual_memory().available)
@@ -104,7 +104,7 @@ def _sentence(path: Path, error: Exception) -> str:
 
 
 def _names(error: BaseException | None) -> set[str]:
-    """Names of the types of an error and of those that caused it."""
+    """Return the type names of an error and of its causes."""
     names = set()
     while error is not None:
         names.add(type(error).__name__)
@@ -113,7 +113,7 @@ def _names(error: BaseException | None) -> set[str]:
 
 
 def _missing_codec(message: str) -> str | None:
-    """Name of the compression or predictor that a message of tifffile says it cannot undo."""
+    """Return the compression or predictor that a tifffile message reports as unsupported."""
     if not re.search(r"imagecodecs|not supported|not implemented|not a known COMPRESSION", message):
         return None
     found = re.search(r"<?(?:COMPRESSION|PREDICTOR)\.(\w+)|^(\d+) is not a known", message)

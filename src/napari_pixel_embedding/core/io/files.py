@@ -1,4 +1,4 @@
-"""Finding image files, pairing them with their masks, and replacing files safely."""
+"""Listing and checking image files, and writing files atomically."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 TIFF_SUFFIXES = (".tif", ".tiff", ".lsm")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".npy")
-"""Endings of the files that :func:`read_image` reads, in lower case."""
+"""Suffixes of the files that :func:`read_image` reads, in lower case."""
 
 _KINDS = (
     (stat.S_ISDIR, "folder"),
@@ -25,15 +25,15 @@ _KINDS = (
     (stat.S_ISBLK, "device"),
     (stat.S_ISSOCK, "socket"),
 )
-"""What a path may lead to instead of a regular file: opening a pipe waits without end."""
+"""Kinds of paths that are not regular files and are not opened: a pipe would block forever."""
 
 
 @contextmanager
 def open_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file for writing that takes the place of ``path`` only when all went well.
+    """Open a file for writing that replaces ``path`` only if no error occurs.
 
-    Bytes go to a temporary file beside it, are flushed to the disk, and then renamed. After
-    an error, or a loss of power, the earlier file is still there.
+    The data is written to a temporary file in the same folder, flushed to disk, and renamed. After
+    an error or a power loss the earlier file is intact.
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def open_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def list_images(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
 ) -> list[Path]:
-    """Image files of a folder (not of its subfolders), a file, or several of both.
+    """Return the image files of a folder (without subfolders), a file, or several of both.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def list_images(
     FileNotFoundError
         When a path does not exist.
     ValueError
-        When a file is not of a known kind, or a folder has no image.
+        When a file type is not supported, or a folder has no image.
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
@@ -80,7 +80,7 @@ def list_images(
 
 
 def check_file(path: Path) -> None:
-    """Raise when ``path`` is no regular file of a kind that can be read; it is not opened."""
+    """Raise when ``path`` is not a regular file of a supported type; it is not opened."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -97,7 +97,7 @@ def check_file(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last; systems that cannot open folders do it by themselves."""
+    """Flush a rename to disk; not needed on systems that cannot open folders."""
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -126,7 +126,7 @@ def _images_at(path: Path) -> list[Path]:
 
 
 def image_name(path: Path) -> str:
-    """Name without its ending, in one spelling of accents (systems store them differently)."""
+    """Return the name without suffix, in one Unicode normal form (systems differ in accents)."""
     stem = path.stem
     if path.suffix.lower() in TIFF_SUFFIXES and stem.lower().endswith(".ome"):
         stem = stem[:-4]

@@ -1,4 +1,4 @@
-"""Images and label images in and out of files, with their axes and pixel size."""
+"""Reading and writing images and label images, with axes and pixel size."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
-    """An image or label image as its file describes it.
+    """An image or label image with the metadata of its file.
 
     Parameters
     ----------
     data : array
         The pixels, in the machine's byte order.
     axes : str or None
-        A letter out of ``TCZYX`` for each axis; None where the file does not tell.
+        A letter out of ``TCZYX`` for each axis; None if unknown.
     scale : tuple of float, optional
         Size of a pixel along each *spatial* axis, ([Z,] Y, X), in ``units``.
     units : str, optional
-        For example ``"µm"``; None for pixels or not known.
+        For example ``"µm"``; None for pixels or unknown.
     name : str
-        The file's name without its ending; with the position where a file has several.
+        The file's name without suffix; with the position where a file has several.
     notes : tuple of str
-        What was dropped or passed over while reading, a sentence each.
+        What was dropped or skipped while reading, one sentence each.
     """
 
     data: NDArray[Any]
@@ -58,13 +58,13 @@ class ImageData:
 
 
 _LARGEST_ID = 2**31 - 2
-"""Corrections keep ids as int32."""
+"""Largest id: corrections are stored as int32."""
 
 
 def read_image(
     path: str | os.PathLike[str], series: int | None = None, *, indexed: bool = False
 ) -> ImageData:
-    """Read an image file: of a pyramid the finest level, of several images the largest.
+    """Read an image file: the finest level of a pyramid, the largest of several images.
 
     Parameters
     ----------
@@ -72,19 +72,18 @@ def read_image(
         TIFF (also OME-TIFF, ImageJ and LSM, with axes and pixel size), PNG, JPEG, BMP, or NPY
         without pickled objects.
     series : int, optional
-        Which of several equal positions, from 0. None takes the first that lies in this file,
-        and a note says so.
+        Index of the position, from 0, where a file has several of equal shape. None takes the
+        first that is stored in this file, with a note.
     indexed : bool
-        Give the indices of an image in indexed colours instead of its colours, and greys as they
-        are stored.
+        Return palette indices instead of colours, and grey values as stored.
 
     Raises
     ------
     FileNotFoundError
         When there is no such file.
     ValueError
-        When it is not of a known kind, is damaged, holds no numbers, or claims more of them than
-        file or memory can hold.
+        When the file type is not supported, or the file is damaged, holds no numbers, or claims
+        more of them than file or memory can hold.
     OSError
         When the system cannot read it.
 
@@ -113,8 +112,8 @@ def read_images(path: str | os.PathLike[str]) -> list[ImageData]:
     Returns
     -------
     list of ImageData
-        One for each position, all of one shape, named ``"NAME position 1"`` and so on. A single
-        one has the plain name.
+        One for each position, all of the same shape, named ``"NAME position 1"`` and so on; a
+        single one has the plain name.
 
     Raises
     ------
@@ -125,9 +124,9 @@ def read_images(path: str | os.PathLike[str]) -> list[ImageData]:
 
 
 def read_labels(path: str | os.PathLike[str]) -> ImageData:
-    """Read a label image, 0 is background, from any file that keeps exact values.
+    """Read a label image, 0 is background, from a losslessly stored file.
 
-    Indexed-colour PNGs give their indices. A grey image stored as RGB is read as one channel.
+    Palette PNGs are read as indices. A grey image stored as RGB is read as one channel.
 
     Parameters
     ----------
@@ -139,8 +138,8 @@ def read_labels(path: str | os.PathLike[str]) -> ImageData:
     FileNotFoundError
         When there is no such file.
     ValueError
-        When the values are no ids, the image is in colours, or the file is a JPEG, whose
-        compression changes ids.
+        When the values are not ids, the image has colours, or the file is a JPEG, whose
+        compression changes values.
     """
     path = Path(path)
     if path.suffix.lower() in (".jpg", ".jpeg"):
@@ -168,19 +167,18 @@ def write_labels(
     scale: Sequence[float] | None = None,
     units: str | None = None,
 ) -> None:
-    """Write a label image as a compressed OME-TIFF that other programs read with its pixel size.
+    """Write a label image as a compressed OME-TIFF with its pixel size.
 
-    The file appears complete or not at all: an earlier one is replaced in one step. The same
-    labels give the same bytes.
+    An existing file is replaced atomically. Equal labels give identical bytes.
 
     Parameters
     ----------
     path : path
-        Ends in ``.tif`` or ``.tiff``; missing folders are made.
+        Ends in ``.tif`` or ``.tiff``; missing folders are created.
     labels : array of int, shape ([T,] [Z,] Y, X)
-        Label image, 0 is background; stored as uint16 where ids fit, else as uint32.
+        Label image, 0 is background; stored as uint16 where the ids fit, else as uint32.
     axes : str, optional
-        A letter out of ``TZYX`` for each axis; needed for three axes, where it could be T or Z.
+        A letter out of ``TZYX`` for each axis; needed for three axes, whose first could be T or Z.
     scale : sequence of float, optional
         Size of a pixel along each spatial axis.
     units : str, optional
@@ -209,19 +207,19 @@ def write_image(
     scale: Sequence[float] | None = None,
     units: str | None = None,
 ) -> None:
-    """Write an image as a compressed TIFF, complete or not at all.
+    """Write an image as a compressed TIFF, atomically.
 
-    Whatever :func:`read_image` gives can be written and comes back.
+    Every result of :func:`read_image` can be written and is read back unchanged.
 
     Parameters
     ----------
     path : path
-        Ends in ``.tif`` or ``.tiff``; missing folders are made.
+        Ends in ``.tif`` or ``.tiff``; missing folders are created.
     image : array
-        Three or four channels that come last are colours.
+        Three or four channels on the last axis are colours.
     axes : str or None
         A letter for each axis: ``T``, ``C`` and ``Z`` in any order, then ``YX``; or ``C`` last.
-        None where they are not known.
+        None if unknown.
     scale : sequence of float, optional
         Size of a pixel along each spatial axis.
     units : str, optional
@@ -251,7 +249,7 @@ def write_label_tiff(
     scale: Sequence[float] | None,
     units: str | None,
 ) -> None:
-    """Write an array with axes out of TZYX as it is; labels and corrections share it."""
+    """Write an integer array with axes out of TZYX unchanged; for labels and corrections."""
     write_ome_tiff(path, array, _label_axes(array.ndim, axes), scale, units)
 
 
@@ -288,7 +286,7 @@ def _one_channel(
     if axes is None or "C" not in axes:
         return data, axes
     if not axes.endswith("C"):
-        return data, None  # a stack of three or four planes looks like colours to some writers
+        return data, None  # some writers store a stack of three or four planes as colours
     first = data[..., 0]
     if (data[..., :3] != first[..., None]).any():
         raise ValueError(

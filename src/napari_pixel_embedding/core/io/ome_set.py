@@ -1,4 +1,4 @@
-"""OME-TIFF sets of several files: which files belong together, and which may be opened."""
+"""OME-TIFF sets of several files: their members, and checks before other files are opened."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _MOST_PLANES = 2_000_000
-"""More planes than a file of any kind holds: tifffile takes memory for each one claimed."""
+"""Largest plausible number of planes: tifffile allocates memory for each one claimed."""
 
 
 @dataclass(frozen=True)
 class OmeSet:
-    """What the OME-XML of a file says, as far as it can be used.
+    """The usable part of a file's OME-XML.
 
     Parameters
     ----------
     xml : str or None
-        The XML without files that must not or cannot be opened; None where it is unusable.
+        The XML without files that must not or cannot be opened; None if it is unusable.
     members : tuple of Path
-        The other files of the set that are there.
+        Other existing files of the set.
     missing : tuple of str
-        Names of files of the set that are not beside it.
+        Names of files of the set that are missing in the folder.
     notes : tuple of str
-        What was passed over, in sentences.
+        What was skipped, in sentences.
     """
 
     xml: str | None = None
@@ -47,7 +47,7 @@ def inspect_ome(description: str, path: Path) -> OmeSet:
     description : str
         The file's image description.
     path : path
-        The file. Only regular files in its own folder may be opened for it.
+        The file. Only regular files in its own folder may be members.
     """
     text = description.strip(" \t\r\n\0")
     if "<OME" not in text[:2000]:
@@ -67,7 +67,7 @@ def inspect_ome(description: str, path: Path) -> OmeSet:
 
 
 def set_members(path: str | os.PathLike[str]) -> tuple[Path, ...]:
-    """Other files that are read together with an OME-TIFF file; empty for a single file.
+    """Return the other files read together with an OME-TIFF file; empty for a single file.
 
     Examples
     --------
@@ -82,12 +82,12 @@ def set_members(path: str | os.PathLike[str]) -> tuple[Path, ...]:
     try:
         with tifffile.TiffFile(path) as file:
             return inspect_ome(file.pages.first.description, path).members
-    except Exception:  # a damaged file has no members; reading it says what is wrong
+    except Exception:  # a damaged file has no members; reading it raises the error
         return ()
 
 
 def one_per_set(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Leave out the files that an earlier one reads as members of its OME set."""
+    """Drop files that are members of the OME set of an earlier one."""
     kept: list[Path] = []
     done: set[Path] = set()
     for path in map(Path, paths):
@@ -99,7 +99,7 @@ def one_per_set(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def _check_counts(root: ElementTree.Element) -> None:
-    """Refuse numbers of planes that would make the reader itself run out of memory."""
+    """Reject numbers of planes that would make the reader run out of memory."""
     for pixels in root.iterfind("{*}Image/{*}Pixels"):
         counts = [int(pixels.get(f"Size{letter}", 0)) for letter in "TCZ"]
         claims = [
@@ -166,7 +166,7 @@ def _set_notes(missing: Iterable[str], refused: Iterable[str]) -> Iterator[str]:
 
 
 def listed(names: list[str], most: int = 5) -> str:
-    """Names in a row, the first five of many."""
+    """Return names as a comma-separated text, the first ``most`` of many."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
@@ -178,7 +178,7 @@ def _member(path: Path, name: str) -> Path | None:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether a name has no folder in it, in the spelling of any system."""
+    """Whether a name contains no folder, in the path syntax of any system."""
     return not set(name) & set("/\\:\0") and name not in ("", ".", "..")
 
 

@@ -1,4 +1,4 @@
-"""Arrays out into OME-TIFF: axes, pixel size and number types that the format takes."""
+"""Writing arrays as OME-TIFF, with axes, pixel size and a supported dtype."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def write_ome_tiff(
     scale: Sequence[float] | None,
     units: str | None,
 ) -> None:
-    """Write an array as a compressed OME-TIFF, complete or not at all.
+    """Write an array as a compressed OME-TIFF, atomically.
 
     Parameters
     ----------
     path : path
-        Ends in ``.tif`` or ``.tiff``; missing folders are made.
+        Ends in ``.tif`` or ``.tiff``; missing folders are created.
     array : array
-        Equal arrays give equal files.
+        Equal arrays give identical files.
     axes : str
         ``T``, ``C`` and ``Z`` in any order, then ``YX``; or ``C`` last for colours.
     scale : sequence of float, optional
@@ -46,7 +46,7 @@ def write_ome_tiff(
     Raises
     ------
     ValueError
-        When scale or units do not fit.
+        When scale or units do not fit the axes.
     """
     import tifffile
 
@@ -73,7 +73,7 @@ def write_ome_tiff(
 
 
 def tiff_path(path: str | os.PathLike[str]) -> Path:
-    """Path of a file to write; raises ValueError where it does not end in .tif or .tiff."""
+    """Return the path of a file to write; ValueError if it does not end in .tif or .tiff."""
     path = Path(path)
     if path.suffix.lower() not in (".tif", ".tiff"):
         raise ValueError(
@@ -84,7 +84,7 @@ def tiff_path(path: str | os.PathLike[str]) -> Path:
 
 
 def _stored_type(array: NDArray[Any]) -> NDArray[Any]:
-    """Bring numbers to a type of OME without changing one: 64-bit ones to 32 bits or floats."""
+    """Convert to a dtype of OME without changing values: 64-bit ones to 32 bits or floats."""
     if array.dtype.kind == "b":
         return array.astype(np.uint8)
     if array.dtype == np.float16:

@@ -1,4 +1,4 @@
-"""PNG, JPEG, BMP and NPY files in; what they claim is checked before memory is taken."""
+"""Reading PNG, JPEG, BMP and NPY files, with size checks before memory is allocated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _READ_AS = {"CMYK": "RGB", "YCbCr": "RGB", "LA": "L", "La": "L", "LAB": "RGB", "HSV": "RGB"}
-"""Modes of Pillow that are converted, and to what."""
+"""Modes of Pillow that are converted, and their targets."""
 
 
 def read_picture(path: Path, *, indexed: bool) -> StoredImage:
@@ -26,9 +26,9 @@ def read_picture(path: Path, *, indexed: bool) -> StoredImage:
     ----------
     path : path
     indexed : bool
-        Give the indices of indexed colours instead of the colours.
+        Return palette indices instead of colours.
     """
-    with warnings.catch_warnings():  # Pillow's, from a quarter of the pixels that it refuses
+    with warnings.catch_warnings():  # Pillow warns about large images; check_size decides
         warnings.simplefilter("ignore")
         return _read_picture(path, indexed)
 
@@ -45,7 +45,7 @@ def _read_picture(path: Path, indexed: bool) -> StoredImage:
 
 
 def read_npy(path: Path) -> NDArray[Any]:
-    """Read one array without pickled objects.
+    """Read one array; pickled objects are rejected.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def read_npy(path: Path) -> NDArray[Any]:
 def _check_header(path: Path, file: Any) -> None:
     magic = file.read(len(np.lib.format.MAGIC_PREFIX))
     if magic != np.lib.format.MAGIC_PREFIX:
-        return  # np.load says what else it is
+        return  # np.load raises the error
     file.seek(0)
     version = np.lib.format.read_magic(file)
     readers = {
@@ -74,7 +74,7 @@ def _check_header(path: Path, file: Any) -> None:
     }
     shape, _, dtype = readers.get(version, np.lib.format.read_array_header_2_0)(file)
     if dtype.hasobject:
-        return  # np.load refuses it
+        return  # np.load rejects it
     size = path.stat().st_size
     count = int(np.prod([int(n) for n in shape], dtype=object)) * dtype.itemsize
     if any(n < 0 for n in shape) or count > size - file.tell():

@@ -1,4 +1,4 @@
-"""The pixel size that a TIFF file stores in its OME, ImageJ or LSM metadata."""
+"""Pixel size of TIFF files, from OME, ImageJ or LSM metadata."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 def stored_pixel_size(
     file: TiffFile, series: TiffPageSeries, axes: str, omexml: str | None
 ) -> PixelSize:
-    """Pixel size of a series along the spatial axes among ``axes``.
+    """Return the pixel size of a series along the spatial axes among ``axes``.
 
-    A printer's resolution (dpi) does not count.
+    A print resolution (dpi) is ignored.
     """
     if omexml:
         return _ome(omexml, series, axes)
@@ -41,7 +41,7 @@ def _ome(xml: str, series: TiffPageSeries, axes: str) -> PixelSize:
 
 
 def _pixels_of(root: ElementTree.Element, series: TiffPageSeries) -> Mapping[str, str] | None:
-    """Attributes of the Pixels element of a series: the one of its name and size, or its size."""
+    """Return the attributes of the Pixels element with the series' name and size, or size alone."""
     size = {a: str(n) for a, n in zip(series.axes, series.shape, strict=False) if a in "YX"}
     images = [
         (image.get("Name") or "", pixels.attrib)
@@ -63,7 +63,7 @@ def _imagej(file: TiffFile, metadata: Mapping[str, Any], axes: str) -> PixelSize
     if unit == "in":
         note = "The pixel size in inches is a printer's resolution and was dropped."
         return PixelSize(notes=(note,))
-    spacing = metadata.get("spacing", 1.0)  # ImageJ leaves it out where it is 1
+    spacing = metadata.get("spacing", 1.0)  # ImageJ omits a spacing of 1
     depth = parse_number(spacing)
     sizes: dict[str, Any] = {"Z": spacing if depth is None else abs(depth)}
     tags = file.pages.first.tags

@@ -1,4 +1,4 @@
-"""Which images of a TIFF file are read: the largest level, the largest series, complete frames."""
+"""Selection of TIFF series: finest level, largest image, complete frames; and reading them."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from tifffile import TiffPageSeries
 
 _NOT_THE_IMAGE = re.compile(r"thumb|snapshot|macro|overview|preview|^label|slide label", re.I)
-"""Names of what microscopes store beside the image."""
+"""Names of the extra images that microscopes store with the image."""
 
 POSITION_AXES = "RPMJK"
-"""Axis letters of tifffile along which there are places of a sample: regions, positions, tiles."""
+"""Axis letters of tifffile for places of a sample: regions, positions, tiles."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Series of equal shape, one a position, and a sentence on what was passed over."""
+    """Series of equal shape, one for each position, and a sentence on what was skipped."""
 
     positions: tuple[TiffPageSeries, ...]
     notes: tuple[str, ...] = ()
 
 
 def select_series(series: Iterable[TiffPageSeries]) -> Selection:
-    """Choose the largest image of a file, at its largest level, and all others of its shape.
+    """Select the largest image of a file, at its finest level, and all others of its shape.
 
-    Thumbnails, snapshots and masks are passed over. Of equal sizes the one with more bits wins:
-    a snapshot is often the same field as 8-bit colours.
+    Thumbnails, snapshots and masks are skipped. Of equal sizes the one with more bits is taken:
+    a snapshot often shows the same field of view in 8-bit colours.
 
     Raises
     ------
@@ -60,12 +60,12 @@ def select_series(series: Iterable[TiffPageSeries]) -> Selection:
 def complete_frames(
     series: TiffPageSeries, path: Path, missing: Sequence[str]
 ) -> tuple[TiffPageSeries, tuple[str, ...]]:
-    """Leave out the frames of which a plane is missing, instead of reading them as zeros.
+    """Drop frames with a missing plane instead of reading the plane as zeros.
 
     Parameters
     ----------
     series : TiffPageSeries
-        Its pages are None where a file does not hold them.
+        Missing pages are None.
     path : path
     missing : sequence of str
         Names of files that are missing.
@@ -73,7 +73,7 @@ def complete_frames(
     Raises
     ------
     ValueError
-        When no frame is complete; it names the missing files.
+        When no frame is complete; the message names the missing files.
     """
     import tifffile
 
@@ -112,12 +112,12 @@ def complete_frames(
 
 
 def check_pages(series: TiffPageSeries, path: Path) -> None:
-    """Check that the files can hold what a series claims, before memory is taken for it.
+    """Check that the files can hold a series, before memory is allocated for it.
 
     Raises
     ------
     ValueError
-        When the image is larger than files or memory, or its parts lie beyond the files' end.
+        When the image is larger than files or memory, or its data lies beyond the end of a file.
     """
     page, itemsize = series.keyframe, series.dtype.itemsize
     contiguous = _is_contiguous(series)
@@ -139,10 +139,10 @@ def check_pages(series: TiffPageSeries, path: Path) -> None:
 
 
 def read_series(series: TiffPageSeries) -> NDArray[Any]:
-    """Read the numbers of a series that is complete.
+    """Read the pixels of a complete series.
 
-    tifffile looks for those of a series that lies in another file of a set in the file that was
-    opened first, so the pages of such a series are read one by one.
+    tifffile looks for the pixels in the file that was opened first. The pages of a series in
+    another file of the set are therefore read one by one.
     """
     if _is_in_one_file(series):
         return np.asarray(series.asarray())
@@ -156,7 +156,7 @@ def read_series(series: TiffPageSeries) -> NDArray[Any]:
 
 @contextmanager
 def _open_file(page: Any) -> Iterator[None]:
-    """Have the file of a page open; those of a set are closed until they are needed."""
+    """Open the file of a page; tifffile keeps other files of a set closed."""
     handle = page.parent.filehandle
     if not handle.closed:
         yield
@@ -169,7 +169,7 @@ def _open_file(page: Any) -> Iterator[None]:
 
 
 def own_position(positions: Sequence[TiffPageSeries], path: Path) -> int:
-    """Index of the first position with pages in this very file, 0 where none has."""
+    """Return the index of the first position with pages in this file; 0 if there is none."""
     for index, series in enumerate(positions):
         if any(page is not None and page.parent.filename == path.name for page in series.pages):
             return index
@@ -177,7 +177,7 @@ def own_position(positions: Sequence[TiffPageSeries], path: Path) -> int:
 
 
 def _stack_shape(series: TiffPageSeries, count: int) -> tuple[tuple[int, ...], str]:
-    """Shape and axes of the pages of a series, without those within a page."""
+    """Return shape and axes of a series' stack of pages, without the axes within a page."""
     inside = len(series.keyframe.shape)
     shape = tuple(series.shape[: len(series.shape) - inside])
     if math.prod(shape) != count:
@@ -186,7 +186,7 @@ def _stack_shape(series: TiffPageSeries, count: int) -> tuple[tuple[int, ...], s
 
 
 def _best_axis(absent: NDArray[Any], axes: str) -> tuple[int, NDArray[Any]]:
-    """Axis along which most is left, time before others, and the indices that are complete."""
+    """Return the axis along which most is complete (time first), and the complete indices."""
     candidates = []
     for along, letter in enumerate(axes):
         others = tuple(axis for axis in range(absent.ndim) if axis != along)
@@ -198,7 +198,7 @@ def _best_axis(absent: NDArray[Any], axes: str) -> tuple[int, NDArray[Any]]:
 
 
 def _is_contiguous(series: TiffPageSeries) -> bool:
-    """Whether one page tells where all of the series lies; it can claim any number of planes."""
+    """Whether one page describes the whole series; it can claim any number of planes."""
     return _is_in_one_file(series) and series.dataoffset is not None
 
 
@@ -208,7 +208,7 @@ def _is_in_one_file(series: TiffPageSeries) -> bool:
 
 def _is_whole(page: Any) -> bool:
     """Whether every strip or tile of a page lies within its file."""
-    offsets = np.array(page.dataoffsets, np.float64)  # large numbers of damaged files do not wrap
+    offsets = np.array(page.dataoffsets, np.float64)  # no overflow with damaged files
     counts = np.array(page.databytecounts, np.float64)
     if len(offsets) != len(counts) or len(offsets) < math.prod(page.keyframe.chunked):
         return False
@@ -219,7 +219,7 @@ def _is_whole(page: Any) -> bool:
 
 
 def _is_absent(page: Any) -> bool:
-    """Whether a plane is not stored; Micro-Manager's reader gives those it lacks no offset."""
+    """Whether a plane is not stored; the Micro-Manager reader gives such a page no offset."""
     return page is None or tuple(page.dataoffsets) == (0,)
 
 

@@ -1,4 +1,4 @@
-"""TIFF files in: OME, ImageJ, LSM and plain dialects, one array a position of the sample."""
+"""Reading TIFF files (OME, ImageJ, LSM, plain): one array for each position of the sample."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class StoredImage(NamedTuple):
-    """One image of a file, its axes (None where the file does not tell), pixel size and remarks."""
+    """One image of a file, its axes (None if unknown), pixel size and remarks."""
 
     data: NDArray[Any]
     axes: str | None
@@ -42,7 +42,7 @@ class StoredImage(NamedTuple):
 
 
 _ONE_FILE = {"is_mmstack": False, "is_ndtiff": False}
-"""Flags of tifffile against its readers of Micro-Manager files, which open others beside them."""
+"""Flags that disable tifffile's Micro-Manager readers, which open further files."""
 
 
 class _Opened(NamedTuple):
@@ -58,9 +58,9 @@ def read_tiff(path: Path, *, indexed: bool, first: bool) -> list[StoredImage]:
     ----------
     path : path
     indexed : bool
-        Give stored numbers: the indices of a palette, and greys that are not inverted.
+        Return stored values: palette indices, and grey values without inversion.
     first : bool
-        Read one position only: the first that lies in this file of a set.
+        Read one position only: the first that is stored in this file of a set.
     """
     with _quiet(), _opened(path) as opened:
         selection = select_series(opened.series)
@@ -81,7 +81,7 @@ def read_tiff(path: Path, *, indexed: bool, first: bool) -> list[StoredImage]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the reader's log messages of this thread back: remarks and errors say it in words.
+    """Suppress the reader's log messages of this thread; remarks and errors replace them.
 
     Some would be wrong here, such as that missing planes are read as zeros.
     """
@@ -100,7 +100,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[_Opened]:
-    """Open a file and list its series, doing without metadata that makes the reader fail."""
+    """Open a file and list its series, without metadata on which the reader fails."""
     import tifffile
 
     ome = _ome_of(path)
@@ -136,7 +136,7 @@ def _ome_of(path: Path) -> OmeSet:
 
 
 def _without(ome: OmeSet, errors: Sequence[Exception]) -> OmeSet:
-    """Add to the remarks that the reader failed because of metadata, where it did."""
+    """Add a remark if the reader failed on metadata."""
     if not errors:
         return ome
     note = f"Metadata that cannot be used was passed over ({errors[0]}): axes are not known."
@@ -146,7 +146,7 @@ def _without(ome: OmeSet, errors: Sequence[Exception]) -> OmeSet:
 def _read_positions(
     opened: _Opened, series: TiffPageSeries, path: Path, *, indexed: bool
 ) -> list[StoredImage]:
-    """Read a series; the places of a sample that share one are given one by one."""
+    """Read a series; positions stored as an axis of it are returned one by one."""
     series, incomplete = complete_frames(series, path, opened.ome.missing)
     check_pages(series, path)
     data, axes = read_series(series), series.axes.upper()
@@ -154,7 +154,7 @@ def _read_positions(
         axes = "Q" * (data.ndim - 2) + "YX"
     if not indexed:
         data, axes = as_shown(data, axes, series.keyframe)
-    elif series.kind != "shaped":  # tifffile writes three planes of a stack as planes of colours
+    elif series.kind != "shaped":  # tifffile writes a stack of three planes as planar colours
         data, axes = samples_last(data, axes, series.keyframe)
     images = []
     for place, letters in _places(data, axes):
@@ -179,5 +179,5 @@ def _pixel_size(opened: _Opened, series: TiffPageSeries, axes: str | None) -> Pi
         return PixelSize()
     try:
         return stored_pixel_size(opened.file, series, axes, opened.ome.xml)
-    except Exception as error:  # no metadata is worth the pixels
+    except Exception as error:  # bad metadata must not prevent reading the pixels
         return PixelSize(notes=(f"The pixel size cannot be read ({error}) and was dropped.",))

@@ -1,4 +1,4 @@
-"""Length units and the pixel size of an image: odd or missing values never cost the pixels."""
+"""Length units and pixel sizes; invalid or missing values are dropped with a note."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 UNITS = {"nm": 1e-9, "µm": 1e-6, "mm": 1e-3, "cm": 1e-2, "m": 1.0}
-"""Length units that a pixel size is given in, and their size in metres."""
+"""Supported length units of a pixel size, in metres."""
 
 _CONVERTED = {
     "fm": 1e-15,
@@ -27,7 +27,7 @@ _CONVERTED = {
     "mi": 1609.344,
     "pt": 0.0254 / 72,
 }
-"""Other length units of OME, in metres; sizes in them are brought to µm."""
+"""Other length units of OME, in metres; sizes in them are converted to µm."""
 
 _NAMES = {
     "nm": ("nanometer", "nanometers", "nanometre", "nanometres"),
@@ -50,11 +50,11 @@ _NAMES = {
 
 
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
-"""A letter as ImageJ writes those beyond ASCII."""
+"""Escape sequence that ImageJ writes for non-ASCII letters."""
 
 
 class PixelSize(NamedTuple):
-    """Size of a pixel along the spatial axes, its unit, and what was dropped, in sentences."""
+    """Size of a pixel along the spatial axes, its unit, and notes on what was dropped."""
 
     scale: tuple[float, ...] | None = None
     units: str | None = None
@@ -62,7 +62,7 @@ class PixelSize(NamedTuple):
 
 
 def unit_symbol(name: str) -> str:
-    """Symbol of a unit written in one of its common ways; others are returned as they are.
+    """Return the symbol of a unit in a common spelling; others are returned unchanged.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def unit_symbol(name: str) -> str:
 
 
 def parse_number(text: object) -> float | None:
-    """Read a number, also with a decimal comma; None for what is no finite number.
+    """Parse a number, also with a decimal comma; None for anything but a finite number.
 
     Examples
     --------
@@ -92,23 +92,23 @@ def parse_number(text: object) -> float | None:
 
 
 def pixel_size(axes: str, sizes: Mapping[str, object], units: Mapping[str, str]) -> PixelSize:
-    """Settle the size of a pixel from what a file says of each axis.
+    """Return the pixel size from a file's values for each axis.
 
     Parameters
     ----------
     axes : str
         The image's axes; those out of ``ZYX`` have a size.
     sizes : mapping of str to object
-        Size along each axis as it is stored: a number or text of any kind.
+        Size along each axis as stored: a number or any text.
     units : mapping of str to str
         Unit of each size, in any spelling.
 
     Returns
     -------
     PixelSize
-        In the unit of X, in µm where that is none of :data:`UNITS`. A size that is missing or
-        no positive number is taken from another axis, and a note says so. No scale, with a
-        note, where no size along X or Y can be used or a unit is no length.
+        In the unit of X, or in µm where that is none of :data:`UNITS`. A size that is missing or
+        not positive is taken from another axis, with a note. Without a scale, with a note, where
+        no size along X or Y is usable or a unit is not a length.
     """
     spatial = [letter for letter in axes if letter in "ZYX"]
     given = {letter: sizes[letter] for letter in spatial if letter in sizes}
@@ -127,21 +127,21 @@ def pixel_size(axes: str, sizes: Mapping[str, object], units: Mapping[str, str])
 
 
 def usable_scale(axes: str, scale: Sequence[float] | None, units: str | None) -> PixelSize:
-    """Bring any scale to one that a file can be written with, before work is spent on it.
+    """Convert any scale to one that can be written to a file.
 
     Parameters
     ----------
     axes : str
         The image's axes.
     scale : sequence of float, optional
-        Size of a pixel along each spatial axis among ``axes``, as a viewer or file gives it.
+        Size of a pixel along each spatial axis among ``axes``, as set by a viewer or file.
     units : str, optional
         Unit of ``scale`` in any spelling.
 
     Returns
     -------
     PixelSize
-        What :func:`~.images.write_labels` and :func:`~.images.write_image` take.
+        As :func:`~.images.write_labels` and :func:`~.images.write_image` take it.
 
     Examples
     --------
@@ -161,7 +161,7 @@ def usable_scale(axes: str, scale: Sequence[float] | None, units: str | None) ->
 def _in_one_unit(
     sizes: Mapping[str, float], units: Mapping[str, str]
 ) -> tuple[dict[str, float], str | None, str]:
-    """Sizes in one unit, that unit (None for pixels), and why there are none."""
+    """Return sizes in one unit, the unit (None for pixels), and the reason if there are none."""
     symbols = {letter: unit_symbol(units.get(letter, "pixel")) for letter in sizes}
     found = set(symbols.values())
     if found == {"pixel"}:
@@ -180,12 +180,12 @@ def _in_one_unit(
 
 
 def _converted(size: float, unit: float, wanted: float) -> float:
-    """Size in another unit, without the dust of the division."""
+    """Convert a size to another unit, without rounding errors of the division."""
     return size if unit == wanted else float(f"{size * unit / wanted:.12g}")
 
 
 def _refused(values: Mapping[str, object]) -> list[str]:
-    """Say which sizes are no sizes."""
+    """Return notes on invalid sizes."""
     if not values:
         return []
     found = ", ".join(f"{letter} {str(value)!r}" for letter, value in values.items())
@@ -193,7 +193,7 @@ def _refused(values: Mapping[str, object]) -> list[str]:
 
 
 def _fill(sizes: dict[str, float], spatial: Iterable[str]) -> list[str]:
-    """Give the axes without a size that of X or Y; returns what to say about it."""
+    """Fill missing sizes with that of X or Y; return notes on them."""
     other = sizes.get("X", sizes.get("Y", 1.0))
     missing = [letter for letter in spatial if letter not in sizes]
     sizes.update(dict.fromkeys(missing, other))

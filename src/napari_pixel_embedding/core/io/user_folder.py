@@ -1,4 +1,4 @@
-"""Where a user's unfinished work is kept between two starts of the program."""
+"""User data folder, where unfinished work is stored between sessions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
 _NAME = "napari-pixel-embedding"
 VARIABLE = "NAPARI_PIXEL_EMBEDDING_HOME"
-"""Environment variable that names another folder."""
+"""Environment variable that overrides the folder."""
 
 
 def user_folder() -> Path:
-    """Folder of this program's own files, in the place that the system has for them.
+    """Return the user data folder of this program, in the system's standard place.
 
-    The folder need not exist yet. The environment variable ``NAPARI_PIXEL_EMBEDDING_HOME`` names
-    another one.
+    It may not exist yet. The environment variable ``NAPARI_PIXEL_EMBEDDING_HOME`` overrides it.
     """
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen).expanduser()
@@ -30,9 +29,9 @@ def user_folder() -> Path:
 
 @contextmanager
 def temporary_user_folder() -> Iterator[Path]:
-    """Keep unfinished work in a folder that goes when the block ends.
+    """Store unfinished work in a temporary folder, removed when the block ends.
 
-    For work that nobody will ask for again, such as what a demonstration paints.
+    For work that is not kept, such as that of a demonstration.
     """
     before = os.environ.get(VARIABLE)
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
