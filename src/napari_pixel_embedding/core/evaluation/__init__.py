@@ -1,1 +1,1 @@
-"""Evaluation: how good label images are."""
+"""Evaluation: segmentation metrics and error counts."""

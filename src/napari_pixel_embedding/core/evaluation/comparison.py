@@ -1,4 +1,4 @@
-"""What a fine-tuning has changed, in numbers that a user can judge."""
+"""Error counts before and after a fine-tuning."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ErrorCounts:
-    """How predicted objects fit known ones; add two for the counts of both.
+    """Error counts of predicted against annotated objects; ``+`` pools two of them.
 
     Parameters
     ----------
     objects, predicted : int
-        Known objects that count, and predicted ones that can be judged by what is known.
+        Annotated objects that are scored, and predicted ones that the annotation covers.
     matched : int
-        Pairs of both with an IoU of at least 0.5.
+        Matched pairs, with an IoU of at least 0.5.
     splits : int
-        Objects without a partner in which two or more predicted ones lie mostly.
+        Unmatched objects that contain most of two or more predicted ones.
     merges : int
-        Predicted objects that cover most of two or more known ones.
+        Predicted objects that cover most of two or more annotated ones.
     missed : int
-        Objects without a partner that are neither split nor merged.
+        Unmatched objects that are neither split nor merged.
     extra : int
-        Predicted objects without a partner that are neither part of a split nor a merge.
+        Unmatched predicted objects that are neither part of a split nor a merge.
     """
 
     objects: int = 0
@@ -36,7 +36,7 @@ class ErrorCounts:
 
     @property
     def ap50(self) -> float:
-        """TP / (TP + FP + FN); 1 where there is nothing to find and nothing was found."""
+        """TP / (TP + FP + FN) at an IoU of 0.5; 1 without any annotated or predicted object."""
         either = self.objects + self.predicted - self.matched
         return self.matched / either if either else 1.0
 
@@ -52,7 +52,7 @@ def _values(counts: ErrorCounts) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class BeforeAfter:
-    """The same objects, found by the parent and by the tuned model."""
+    """Error counts on the same objects, of the parent and of the tuned model."""
 
     before: ErrorCounts
     after: ErrorCounts
@@ -65,15 +65,14 @@ class BeforeAfter:
 
 @dataclass(frozen=True)
 class TuningReport:
-    """What a tuned model finds that its parent did not, and what it has forgotten.
+    """Comparison of a tuned model with its parent, on held-out corrections and on replay.
 
     Parameters
     ----------
     held_back : BeforeAfter, optional
-        Corrected objects that were not learnt from; None where there were too few.
+        On held-out corrected objects; None where there were too few.
     replay : BeforeAfter, optional
-        Objects like those that the parent was trained on, not learnt from either; None
-        without replay.
+        On held-out images of the kind the parent was trained on; None without replay.
     """
 
     held_back: BeforeAfter | None = None

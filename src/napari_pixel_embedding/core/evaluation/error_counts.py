@@ -1,4 +1,4 @@
-"""How predicted objects fit known ones where only a part of an image is known."""
+"""Error counts against sparse annotations: matched, split, merged, missed and extra objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class KnownObjects(NamedTuple):
-    """The objects that count and the predicted ones that can be judged, both label images."""
+    """Annotated objects to score, and the predicted ones they cover, as label images."""
 
     true: NDArray[np.integer[Any]]
     pred: NDArray[np.integer[Any]]
@@ -27,19 +27,19 @@ class KnownObjects(NamedTuple):
 def restrict_to_known(
     y_true: ArrayLike, y_pred: ArrayLike, counted: Iterable[int] | None = None
 ) -> KnownObjects:
-    """Leave out what cannot be judged by sparse labels, as detection benchmarks do.
+    """Remove predicted objects that sparse labels cannot score, as detection benchmarks do.
 
-    A predicted object of which more than half lies where nothing is known, or in known objects
-    that do not count, is left out; every other one counts with all its pixels.
+    A predicted object is removed when more than half of it lies on unknown pixels or on annotated
+    objects that are not scored; the others keep all their pixels.
 
     Parameters
     ----------
     y_true : array of int, shape ([Z,] Y, X)
-        Sparse label image: k > 0 is a known object, 0 known background, −1 not known.
+        Sparse label image: k > 0 is an annotated object, 0 known background, −1 unknown.
     y_pred : label image of the same shape
         0 is background.
     counted : iterable of int, optional
-        Known objects that count; all of them by default.
+        Ids of the annotated objects to score; all by default.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def count_errors(
 
 
 class _Pairs(NamedTuple):
-    """Known and predicted objects that meet: ids, common pixels, and the sizes of both."""
+    """Overlapping annotated and predicted objects: ids, common pixels, and sizes of both."""
 
     true: NDArray[np.int64]
     pred: NDArray[np.int64]
@@ -116,13 +116,13 @@ class _Pairs(NamedTuple):
         return self.true_size + self.pred_size - self.pixels
 
     def merges(self, counted: NDArray[np.integer[Any]]) -> dict[int, set[int]]:
-        """Predicted objects that cover most of several known ones, one of which counts."""
+        """Predicted objects that cover most of several annotated ones, at least one scored."""
         covered = _grouped(self.pred, self.true, 2 * self.pixels > self.true_size)
         wanted = set(counted.tolist())
         return {k: found for k, found in covered.items() if len(found) > 1 and found & wanted}
 
     def fragments(self, objects: set[int]) -> dict[int, set[int]]:
-        """Predicted objects that lie mostly in each of some known ones."""
+        """Predicted objects that lie mostly inside each of these annotated ones."""
         inside = _grouped(self.true, self.pred, 2 * self.pixels > self.pred_size)
         return {k: inside.get(k, set()) for k in objects}
 

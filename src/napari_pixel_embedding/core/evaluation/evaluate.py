@@ -1,4 +1,4 @@
-"""How well a model does on annotated images."""
+"""Evaluation of a model on annotated images."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ IOU_THRESHOLDS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores over a set of images, objects of all images pooled for the average precision.
+    """Scores over a set of images; AP and PQ pool the objects of all images.
 
     Parameters
     ----------
     ap50, ap75, ap : float
         TP / (TP + FP + FN) at an IoU of 0.5, of 0.75, and its mean over 0.5:0.05:0.95.
     sbd, dic, pq : float
-        Symmetric best Dice and difference in count, each a mean over images, and panoptic
-        quality.
+        Symmetric best Dice and absolute difference in count (means over images; Scharr et al.,
+        2016), and panoptic quality (Kirillov et al., 2019).
     images : int
         Number of images.
     seconds : float
-        Mean wall time of an image.
+        Mean wall time per image.
     """
 
     ap50: float
@@ -89,12 +89,12 @@ def evaluate(
     params, method
         As in :func:`segment`.
     spacing : sequence of float, or a sequence of them, optional
-        As in :func:`predict_embedding`, of every image or of each.
+        As in :func:`predict_embedding`, for all images or for each.
     axes, diameter, augment, device, progress
         As in :func:`predict_embedding`.
     distance_seeds : bool
-        Whether the distance map may seed the clusters; without it they come from the embedding
-        alone. Mutex watershed never asks it.
+        Whether the distance map seeds the clusters; otherwise seeds come from the embedding
+        alone. Mutex watershed does not use it.
     """
     if len(images) != len(labels) or not images:
         raise ValueError(

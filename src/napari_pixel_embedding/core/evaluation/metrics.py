@@ -1,8 +1,7 @@
-"""How well a label image agrees with the truth: AP, SBD, |DiC| and panoptic quality.
+"""Segmentation metrics: AP, symmetric best Dice, |DiC| and panoptic quality.
 
 Every function takes label images, 0 is background, whose ids need not be consecutive. Scores
-of two images without any object are perfect (1.0), so that an empty field does not count as
-a failure.
+of two images without any object are 1.0, so that an empty image does not count as a failure.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ class Matching:
     Parameters
     ----------
     iou_threshold : float
-        Two objects can be matched when their intersection over union reaches it.
+        Smallest intersection over union (IoU) of a match.
     tp, fp, fn : int
-        Matched pairs, predicted objects without a partner, true objects without one.
+        Matched pairs, unmatched predicted objects, unmatched true objects.
     sum_iou : float
-        Sum of the matched pairs' intersection over union.
+        Sum of the IoU of the matched pairs.
     """
 
     iou_threshold: float
@@ -62,7 +61,7 @@ class Matching:
 
     @property
     def panoptic_quality(self) -> float:
-        """Sum of the matched IoU / (TP + FP/2 + FN/2)."""
+        """Sum of the matched IoU / (TP + FP/2 + FN/2) (Kirillov et al., CVPR 2019)."""
         return self._ratio(self.sum_iou, self.tp + 0.5 * self.fp + 0.5 * self.fn)
 
     def _ratio(self, part: float, whole: float) -> float:
@@ -91,7 +90,7 @@ def matching(y_true: ArrayLike, y_pred: ArrayLike, iou_threshold: float = 0.5) -
     y_true, y_pred : array of int, shape ([Z,] Y, X)
         Label images, 0 is background.
     iou_threshold : float
-        Over 0 to 1; an IoU equal to it is enough.
+        Above 0, up to 1; an IoU equal to it is a match.
 
     Raises
     ------
@@ -129,10 +128,10 @@ def average_precision(
     Parameters
     ----------
     y_true, y_pred : array of int, or list of arrays
-        Label images ([Z,] Y, X), 0 is background. A list pools its images' objects: crowded
+        Label images ([Z,] Y, X), 0 is background. A list pools the objects of its images: crowded
         images weigh more than sparse ones.
     iou_threshold : float or sequence of float
-        Over 0 to 1. The mean over ``np.arange(0.5, 1, 0.05)`` is COCO-like "0.5:0.95".
+        Above 0, up to 1. The mean over ``np.arange(0.5, 1, 0.05)`` is COCO-like "0.5:0.95".
 
     Returns
     -------
@@ -141,7 +140,7 @@ def average_precision(
     Raises
     ------
     ValueError
-        When lists or shapes differ, or something is no label image.
+        When lists or shapes differ, or an array is no label image.
 
     Examples
     --------
@@ -168,7 +167,7 @@ def panoptic_quality(y_true: LabelImages, y_pred: LabelImages, iou_threshold: fl
     y_true, y_pred : array of int, or list of arrays
         Label images ([Z,] Y, X), 0 is background.
     iou_threshold : float
-        Over 0 to 1.
+        Above 0, up to 1.
 
     References
     ----------
@@ -189,9 +188,8 @@ def panoptic_quality(y_true: LabelImages, y_pred: LabelImages, iou_threshold: fl
 def symmetric_best_dice(y_true: LabelImages, y_pred: LabelImages) -> float:
     """Symmetric best Dice (SBD) of the CVPPP leaf segmentation challenge.
 
-    Every object of one image takes its best Dice with any object of the other; the mean over
-    objects is taken in both directions, and the lower one counts. 0 when only one of the two
-    images has objects.
+    The best Dice of each object of one image with any object of the other, averaged over objects;
+    the lower value of the two directions. 0 when only one of the two images has objects.
 
     Parameters
     ----------
@@ -217,6 +215,10 @@ def difference_in_count(y_true: LabelImages, y_pred: LabelImages) -> float:
     ----------
     y_true, y_pred : array of int, or list of arrays
         Label images ([Z,] Y, X), 0 is background.
+
+    References
+    ----------
+    Scharr et al., Leaf segmentation in plant phenotyping: a collation study, MVA 2016.
 
     Examples
     --------
@@ -273,7 +275,7 @@ class _Overlap:
 
 
 def _consecutive(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Objects numbered from 0 (background −1), flat, and their sizes."""
+    """Return object indices from 0 (background −1), flattened, and the objects' sizes."""
     flat = labels.ravel()
     if int(flat.max()) > max(4 * flat.size, 2**16):
         flat = np.unique(flat, return_inverse=True)[1] + int(flat.min() > 0)
@@ -288,7 +290,7 @@ def _consecutive(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.intp], ND
 def _count_pairs(
     true: NDArray[np.intp], pred: NDArray[np.intp], pred_count: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
-    """Count the pixels of every pair of objects that meet."""
+    """Count the common pixels of every pair of overlapping objects."""
     both = (true >= 0) & (pred >= 0)
     keys = true[both] * pred_count + pred[both]
     if pred_count and keys.size and int(keys.max()) <= 8 * true.size:
@@ -304,10 +306,10 @@ def _count_pairs(
 def _assign(
     rows: NDArray[np.intp], columns: NDArray[np.intp], iou: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """IoU of an optimal one-to-one choice among candidate pairs.
+    """Return the IoU of the pairs in an optimal one-to-one assignment of candidate pairs.
 
-    Candidates that share no object with another are taken at once: over an IoU of 0.5 that is
-    all of them. The others fall into small groups, each solved by itself.
+    Candidates that share no object with another are accepted directly: above an IoU of 0.5 that is
+    all of them. The others form small groups, which are solved separately.
     """
     if rows.size == 0:
         return np.empty(0)
@@ -343,7 +345,7 @@ def _assign_group(
     column_ids, column = np.unique(columns, return_inverse=True)
     scores = np.zeros((len(row_ids), len(column_ids)))
     scores[row, column] = iou
-    # a further pair outweighs any gain in IoU, as sums of IoU stay below the smaller side
+    # one more pair outweighs any gain in IoU: the scaled sum of IoU stays below 1
     gain = np.where(scores > 0, 1 + scores / (2 * min(scores.shape)), 0)
     picked = scores[linear_sum_assignment(gain, maximize=True)]
     return np.asarray(picked[picked > 0])
@@ -362,7 +364,7 @@ def _paired(y_true: LabelImages, y_pred: LabelImages) -> list[tuple[Any, Any]]:
 
 
 def _as_list(images: LabelImages, name: str) -> list[Any]:
-    """Images of a list of arrays; anything else, nested lists of numbers too, is one image."""
+    """Return a list of images; anything but a list of arrays is one image, also nested lists."""
     if not isinstance(images, (list, tuple)):
         return [images]
     arrays = [hasattr(image, "shape") and image.shape != () for image in images]

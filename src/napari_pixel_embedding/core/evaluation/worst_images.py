@@ -1,4 +1,4 @@
-"""Single images with what a model makes of them, to look at."""
+"""Annotated images on which a model scores worst, with its predictions."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ImageScore:
-    """An annotated image, what a model found in it, and how well that fits.
+    """An annotated image, a model's prediction, and its AP.
 
     Parameters
     ----------
     name : str
         The image file's name.
     ap : float
-        TP / (TP + FP + FN) of this image, mean over an IoU of 0.5:0.05:0.95.
+        TP / (TP + FP + FN) of this image, averaged over IoU 0.5:0.05:0.95.
     image : array
         As read from its file.
     rgb : bool
@@ -58,7 +58,7 @@ def worst_images(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> list[ImageScore]:
-    """Segment the images of pairs and return the worst of them, the very worst first.
+    """Segment the images of pairs and return those with the lowest AP, lowest first.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def worst_images(
     pairs : sequence of Pair
         Images with their label images.
     count : int
-        How many to keep.
+        Number of images to return.
     device, progress
         As in :func:`~.predict.predict_embedding`.
 
