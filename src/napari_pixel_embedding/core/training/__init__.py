@@ -1,1 +1,1 @@
-"""Training: samples, losses and the loop."""
+"""Training: samples and targets, augmentation, losses, and the training loop."""

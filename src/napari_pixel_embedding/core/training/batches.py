@@ -1,4 +1,4 @@
-"""Training data: normalisation, targets, and augmented crops in batches."""
+"""Batches of random crops with geometric and intensity augmentation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Batch(NamedTuple):
     """Augmented crops: image (B, C, [Z,] Y, X), labels and distance (B, [Z,] Y, X).
 
-    ``neighbours`` holds for each image the pairs of neighbouring labels, int64 (P, 2).
+    ``neighbours`` holds the pairs of neighbouring labels of each image, int64 (P, 2).
     """
 
     image: Tensor
@@ -33,7 +33,7 @@ class Batch(NamedTuple):
     neighbours: list[Tensor]
 
     def to(self, device: torch.device) -> Batch:
-        """Move the pixels to ``device``; the pairs stay where they are read, on the CPU."""
+        """Move the pixel arrays to ``device``; the label pairs stay on the CPU."""
         return Batch(
             self.image.to(device), self.labels.to(device), self.distance.to(device), self.neighbours
         )
@@ -49,26 +49,26 @@ def draw_batch(
     sampling_weights: Sequence[float] | None = None,
     centred: bool = False,
 ) -> Batch:
-    """Draw augmented crops of ``crop`` pixels a side that contain known objects.
+    """Draw augmented crops of ``crop`` pixels a side that contain annotated objects.
 
     Parameters
     ----------
     samples : sequence of Sample
-        What is drawn from.
+        Samples to draw from.
     batch_size, crop : int
         Number of crops and pixels along each of their sides; stacks with fewer planes than
-        ``crop`` give the largest multiple of ``stride`` planes that fits.
+        ``crop`` are cropped to the largest multiple of ``stride`` planes that fits.
     rng : numpy.random.Generator
-        Decides everything that is random.
+        Source of all randomness.
     augmentation : Augmentation, optional
-        None leaves the crops as they are.
+        None switches it off.
     stride : int
         Sides are rounded up to multiples of it, which the network needs.
     sampling_weights : sequence of float, optional
-        How likely each sample is drawn, in proportion; the square root of its size by default.
+        Relative sampling probability of each sample; by default the square root of its size.
     centred : bool
-        Place every crop around the centre of an object, each as likely as any other, rather
-        than anywhere that holds an object: for objects that are far between.
+        Place every crop around the centre of an object drawn uniformly, instead of anywhere that
+        contains an object; for sparse objects.
     """
     if sampling_weights is None:
         sampling_weights = [math.sqrt(sample.labels.size) for sample in samples]
@@ -119,7 +119,7 @@ def _crop(
 
 
 def _place(sample: Sample, reach: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
-    """Choose the first corner of a window; one that would hold no object moves to one."""
+    """Draw the first corner of a window; an empty window is moved to an object."""
     room = [max(n - r, 0) for n, r in zip(sample.labels.shape, reach, strict=True)]
     corner = [int(rng.integers(0, n + 1)) for n in room]
     window = tuple(slice(c, c + r) for c, r in zip(corner, reach, strict=True))
@@ -131,7 +131,7 @@ def _place(sample: Sample, reach: tuple[int, ...], rng: np.random.Generator) -> 
 def _place_at_object(
     sample: Sample, reach: tuple[int, ...], rng: np.random.Generator
 ) -> tuple[int, ...]:
-    """Choose the first corner of a window in whose inner half the centre of an object lies."""
+    """Draw the first corner of a window whose inner half contains the centre of an object."""
     centre = sample.centres[rng.integers(len(sample.centres))]
     return tuple(
         int(np.clip(c - rng.integers(r // 4, r - r // 4 + 1), 0, max(n - r, 0)))
@@ -142,7 +142,7 @@ def _place_at_object(
 def _window(
     sample: Sample, corner: tuple[int, ...], reach: tuple[int, ...]
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]:
-    """Cut a window out of a sample; beyond its border the image is mirrored and unknown."""
+    """Cut a window out of a sample; beyond the border the image is mirrored, its labels unknown."""
     window = tuple(slice(c, c + r) for c, r in zip(corner, reach, strict=True))
     image = sample.image[(slice(None), *window)]
     labels, distance = sample.labels[window], sample.distance[window]
@@ -170,7 +170,7 @@ def _resize(
 
 
 def _flip(crop: _Crop, rng: np.random.Generator) -> _Crop:
-    """Flip along random axes and turn by multiples of 90° in the plane."""
+    """Flip along random axes and rotate by multiples of 90° in the plane."""
     ndim = crop.labels.ndim
     flips = [-1 - axis for axis in range(ndim) if rng.random() < 0.5]
     turns = int(rng.integers(4))
@@ -178,7 +178,7 @@ def _flip(crop: _Crop, rng: np.random.Generator) -> _Crop:
 
 
 def _vary_intensity(image: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Vary gamma, brightness, contrast and noise of a normalised image."""
+    """Augment gamma, brightness, contrast and noise of a normalised image."""
     gamma = float(np.exp(rng.uniform(-augmentation.gamma, augmentation.gamma)))
     image = image.sign() * image.abs().pow(gamma)
     image = image * float(1 + rng.uniform(-augmentation.brightness, augmentation.brightness))
@@ -190,6 +190,6 @@ def _vary_intensity(image: Tensor, augmentation: Augmentation, rng: np.random.Ge
 
 
 def _vary_color(image: Tensor, strength: float, rng: np.random.Generator) -> Tensor:
-    """Vary gain and offset of every channel of an image (C, [Z,] Y, X) by itself."""
+    """Augment gain and offset of each channel of an image (C, [Z,] Y, X) independently."""
     gain, offset = rng.uniform(-strength, strength, (2, len(image), *(1,) * (image.ndim - 1)))
     return image * torch.from_numpy(1 + gain).float() + torch.from_numpy(offset).float()

@@ -1,4 +1,4 @@
-"""Where an interrupted training is kept, and how far it got; loads nothing heavy."""
+"""Checkpoint and recipe files beside a model; importing this does not load torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def checkpoint_path(output: str | os.PathLike[str]) -> Path:
-    """File that holds what a training needs to go on, beside the model it writes.
+    """Return the path of the checkpoint, beside the model that a training writes.
 
     Examples
     --------
@@ -23,7 +23,7 @@ def checkpoint_path(output: str | os.PathLike[str]) -> Path:
 
 
 def recipe_path(output: str | os.PathLike[str]) -> Path:
-    """File that tells how a model was trained, beside the model.
+    """Return the path of the recipe that a model was trained with, beside the model.
 
     Examples
     --------
@@ -34,12 +34,12 @@ def recipe_path(output: str | os.PathLike[str]) -> Path:
 
 
 def interrupted_at(output: str | os.PathLike[str]) -> int | None:
-    """Step that an interrupted training of this model was kept at; None when there is none.
+    """Return the step of this model's checkpoint; None when there is none.
 
     Raises
     ------
     ValueError
-        When the checkpoint is damaged or no checkpoint.
+        When the file is damaged or not a checkpoint.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -57,12 +57,12 @@ def interrupted_at(output: str | os.PathLike[str]) -> int | None:
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, str], dict[str, dict[str, Tensor]]]:
-    """Read the checkpoint of a training: its state and its groups of tensors.
+    """Read a checkpoint: the training state and its groups of tensors.
 
     Raises
     ------
     ValueError
-        When it is damaged or something else.
+        When the file is damaged or not a checkpoint.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -1,7 +1,7 @@
-"""What a user may choose about training, in plain values that load nothing heavy.
+"""Training settings as plain values; importing them does not load torch.
 
-Each field that a user may choose carries its title, bounds and description; the window's forms,
-the command line's options and the documentation are made from them.
+Each user-facing field carries its title, bounds and description, from which the forms of the
+window, the command-line options and the documentation are generated.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _Weight = Annotated[float, Field(ge=0, le=1_000_000)]
 
 @configuration
 class Augmentation:
-    """How strongly crops are varied.
+    """Ranges of the data augmentation.
 
     Parameters
     ----------
     scale : (float, float)
-        Least and largest factor a crop is resampled with.
+        Smallest and largest factor by which a crop is resampled.
     gamma, noise, brightness : float
-        Of all channels alike.
+        Strength of the changes shared by all channels.
     color : float
-        How much gain and offset of single channels may differ, for stains that vary.
+        Strength of independent changes of gain and offset per channel, for varying stains.
     """
 
     scale: tuple[_Factor, _Factor] = (0.7, 1.4)
@@ -63,18 +63,18 @@ class LossConfig:
     foreground, distance, intra, inter, reg : float
         Weight of each term.
     neighbours_only : bool
-        Push only neighbouring objects apart in the Euclidean loss too, as the cosine loss
-        always does. On wherever coordinates are part of the embedding.
+        Restrict the Euclidean loss to pairs of neighbouring objects, as the cosine loss always
+        is. Always on where coordinates are part of the embedding.
     cosine_form : {"squared", "absolute", "signed"}
         See :class:`~.losses.NeighbourCosineLoss`.
     min_pixels : int
-        Objects smaller than this in a crop do not count for the embedding.
+        Objects with fewer pixels in a crop are left out of the embedding loss.
     unlabelled_weight : float
-        Weight, in the foreground term, of pixels that nothing is known about, as background.
+        Weight of unknown pixels (−1) as background in the foreground term.
     instance_dice : float
         Weight of :func:`~.losses.instance_dice_loss`; 0 leaves it out.
     instance_dice_from : float
-        Share of the steps after which that term sets in: means have to be told apart first.
+        Share of the steps after which that term is added, once object means are separated.
     """
 
     foreground: _Weight = 1.0
@@ -92,12 +92,13 @@ class LossConfig:
 
 @configuration
 class TrainConfig:
-    """How a model is trained.
+    """Settings of a training.
 
-    ``ema_decay`` averages the weights over steps; ``fixed_statistics`` keeps the
-    normalisation's running statistics, which a few crops of one image would spoil; ``frozen``
-    names the stages that do not learn; ``centred`` draws crops around objects. A validated model
-    is kept unless an earlier one scored more than ``margin`` above it.
+    ``ema_decay`` is the decay of the weights' exponential moving average (Polyak & Juditsky,
+    1992); ``fixed_statistics`` keeps the running statistics of batch normalisation, which a few
+    crops of one image would bias; ``frozen`` names the stages that are not trained; ``centred``
+    draws crops around objects. A validated model is kept unless an earlier one scored more than
+    ``margin`` above it.
     """
 
     steps: int = Field(

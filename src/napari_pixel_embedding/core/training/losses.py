@@ -1,8 +1,9 @@
-"""Losses that pull pixels of one object together and push objects apart.
+"""Embedding, foreground and distance losses.
 
-All of them work on label images by scatter sums, never one-hot masks; a pixel labelled −1 or −2 is
-unknown and counts nowhere, but that −1 may be a weak vote for background. They expect float32: call
-them outside of autocast.
+The embedding losses pull pixels of one object together and push objects apart. All losses work on
+label images by scatter sums, never on one-hot masks. Pixels labelled −1 or −2 are unknown and left
+out, except that −1 may count as background with a small weight. Inputs are float32: call the losses
+outside of autocast.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 IGNORE = -1
-"""Label of a pixel that nothing is known about."""
+"""Label of unknown pixels."""
 
 EXCLUDED = -2
-"""Label of a pixel that nothing is to be learnt from, not even that most pixels are background."""
+"""Label of pixels excluded from every loss, also where −1 counts weakly as background."""
 
 _EPS = 1e-6
 
 
 class EmbeddingTerms(NamedTuple):
-    """The parts of an embedding loss, scalars, each already averaged over the batch."""
+    """Terms of an embedding loss: scalars, averaged over the batch."""
 
     intra: Tensor
     inter: Tensor
@@ -41,9 +42,9 @@ class Objects:
     pixels : int64, shape (N,)
         Flat positions, in (B, [Z,] Y, X), of all pixels that belong to an object.
     owner : int64, shape (N,)
-        Object, 0 to K − 1, that each of these pixels belongs to.
+        Index, 0 to K − 1, of the object that each of these pixels belongs to.
     image : int64, shape (K,)
-        Image of the batch that each object lies in.
+        Index in the batch of each object's image.
     label : int64, shape (K,)
         Label of each object in its image.
     size : float32, shape (K,)
@@ -85,7 +86,7 @@ class Objects:
 
     @property
     def count_in_image(self) -> Tensor:
-        """Objects in each image, float32, shape (B,)."""
+        """Number of objects in each image, float32, shape (B,)."""
         return torch.bincount(self.image, minlength=self.batch_size).to(torch.float32)
 
     def mean(self, values: Tensor) -> Tensor:
@@ -123,10 +124,10 @@ class Objects:
 
 @dataclass(frozen=True)
 class DiscriminativeLoss:
-    """Hinged intra and inter loss of the Euclidean embedding (De Brabandere et al., 2017).
+    """Discriminative loss of the Euclidean embedding (De Brabandere et al., CVPR workshops 2017).
 
-    Pixels are pulled to within ``delta_var`` of their object's mean and means are pushed
-    ``2 * delta_dist`` apart. With ``neighbours`` only neighbouring objects are pushed apart.
+    Hinge margins: pixels are pulled to within ``delta_var`` of their object's mean, and the means
+    of the given pairs of objects are pushed ``2 * delta_dist`` apart.
 
     Notes
     -----
@@ -161,8 +162,8 @@ class NeighbourCosineLoss:
     Parameters
     ----------
     form : {"squared", "absolute", "signed"}
-        What is minimised between neighbours: cos², |cos| or cos itself. ``signed`` lets good
-        pairs pay for bad ones and is only meant for non-negative embeddings.
+        Term minimised between neighbours: cos², |cos| or cos. With ``signed``, negative values
+        offset positive ones; use it only for non-negative embeddings.
     """
 
     form: Literal["squared", "absolute", "signed"] = "squared"
@@ -193,13 +194,14 @@ def instance_dice_loss(vectors: Tensor, objects: Objects, pairs: Tensor, delta: 
     """One minus the Dice overlap of each object with its soft mask, a scalar.
 
     The soft mask of an object is exp(−d² / 2σ²), with d the distance of a pixel's vector to the
-    object's mean. It is asked to be 1 on the object and 0 on its partners; pixels of other
-    objects do not count, so that distant objects may share a vector.
+    object's mean. Its target is 1 on the object and 0 on its partners; pixels of other objects
+    are left out, so that distant objects may share a vector. Dice as in Milletari
+    et al., 3DV 2016, without the squares in the denominator.
 
     Parameters
     ----------
     vectors : float32, shape (N, E)
-        Of the objects' pixels.
+        Embedding of the objects' pixels.
     objects : Objects
     pairs : int64, shape (P, 2)
         Ordered pairs of objects that must not overlap.
@@ -216,7 +218,7 @@ def instance_dice_loss(vectors: Tensor, objects: Objects, pairs: Tensor, delta: 
 
 
 def _partner_pixels(objects: Objects, pairs: Tensor) -> tuple[Tensor, Tensor]:
-    """For every pair (A, B) and every pixel of B: A, and the pixel's place among all (N)."""
+    """Return, for every pair (A, B) and every pixel of B: A, and the pixel's index among all N."""
     by_owner = torch.argsort(objects.owner)
     size = torch.bincount(objects.owner, minlength=len(objects))
     first = torch.cumsum(size, 0) - size
@@ -227,10 +229,11 @@ def _partner_pixels(objects: Objects, pairs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def foreground_loss(logits: Tensor, labels: Tensor, unlabelled_weight: float = 0.0) -> Tensor:
-    """Binary cross-entropy plus soft Dice of foreground logits, both (B, [Z,] Y, X).
+    """Binary cross-entropy plus soft Dice loss of foreground logits, both (B, [Z,] Y, X).
 
-    The target is ``labels > 0``; pixels with label −1 count as background with the weight
-    ``unlabelled_weight``, and those with label −2 not at all.
+    The target is ``labels > 0``; pixels labelled −1 count as background with the weight
+    ``unlabelled_weight``, pixels labelled −2 are left out. Dice as in Milletari et al.,
+    3DV 2016, without the squares in the denominator.
     """
     counted = labels != EXCLUDED if unlabelled_weight > 0 else labels >= 0
     logits, labels = logits[counted], labels[counted]
@@ -246,7 +249,7 @@ def foreground_loss(logits: Tensor, labels: Tensor, unlabelled_weight: float = 0
 
 
 def distance_loss(predicted: Tensor, distance: Tensor, labels: Tensor) -> Tensor:
-    """Smooth L1 between predicted and true normalised distance, both (B, [Z,] Y, X).
+    """Smooth L1 loss between predicted and true normalised distance, both (B, [Z,] Y, X).
 
     Pixels with labels below 0 are left out.
     """

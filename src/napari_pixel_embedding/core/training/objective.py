@@ -1,4 +1,4 @@
-"""What a training minimises: the heads' losses on one batch and their weighted sum."""
+"""Training objective: the loss terms of the heads on one batch and their weighted sum."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def loss_terms(
     config: LossConfig,
     instance_dice: bool = False,
 ) -> dict[str, Tensor]:
-    """All terms of the loss of a batch, in float32: foreground, distance, intra, inter, reg.
+    """Return the loss terms of a batch, in float32: foreground, distance, intra, inter, reg.
 
-    With ``instance_dice`` that term too; it is the dearest of them.
+    ``instance_dice`` adds that term, which costs the most time.
     """
     objects = Objects.from_labels(batch.labels, config.min_pixels)
     vectors = object_vectors(output.embedding.float(), objects)
@@ -59,7 +59,7 @@ def loss_terms(
         "distance": distance_loss(output.distance.float(), batch.distance, batch.labels),
         "intra": terms.intra,
         "inter": terms.inter,
-        # Where position is part of the vector, its length says nothing about the network.
+        # With coordinates added, the norm of a mean depends on the object's position.
         "reg": terms.reg if model.coordinate_scale is None else terms.reg * 0.0,
     }
     if instance_dice:
@@ -72,7 +72,7 @@ def loss_terms(
 def _add_coordinates(
     vectors: Tensor, objects: Objects, shape: Sequence[int], scale: float
 ) -> Tensor:
-    """Add position / scale to the first components of the pixels' vectors (N, E)."""
+    """Add position / ``scale`` to the first components of the pixels' vectors (N, E)."""
     position = torch.unravel_index(objects.pixels % math.prod(shape), tuple(shape))
     coordinates = torch.stack(position, 1).to(vectors.dtype) / scale
     ndim = len(shape)
@@ -82,6 +82,6 @@ def _add_coordinates(
 def weighted_sum(
     terms: dict[str, Tensor], config: LossConfig, with_embedding: bool = True
 ) -> Tensor:
-    """Add up the terms with the configured weights; the embedding's own only when asked for."""
+    """Return the weighted sum of the terms; without those of the embedding during warm-up."""
     names = [n for n in terms if with_embedding or n in ("foreground", "distance")]
     return torch.stack([getattr(config, name) * terms[name] for name in names]).sum()

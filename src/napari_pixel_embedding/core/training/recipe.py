@@ -1,7 +1,7 @@
-"""Recipes: a small TOML file that describes a training whole.
+"""Recipes: TOML files that describe a training completely.
 
-A recipe names the system, the network, how it is trained, and which images of a data folder it
-learns from. Whatever it leaves out keeps its default::
+A recipe names the system, the network, the training settings, and the images of a data folder to
+train on. Omitted entries keep their defaults::
 
     name = "nuclei"
     preset = "euclidean"
@@ -41,25 +41,25 @@ if TYPE_CHECKING:
     import os
 
 _NOT_OF_A_MODEL = set("preset size architecture space name description licence provenance".split())
-"""What a recipe says outside of its table for the model, or not at all."""
+"""Model fields that are set outside of a recipe's model table, or cannot be set in a recipe."""
 
 
 @configuration
 class DataSelection:
-    """Which pairs of a data folder are learnt from; paths are relative to that folder.
+    """Selection of training pairs in a data folder; paths are relative to that folder.
 
     Parameters
     ----------
     folder : str
         Holds ``images/`` and ``masks/``.
     validation : str, optional
-        Another such folder, to choose the best step by.
+        Another such folder, whose pairs the training is validated on.
     hold_back : int
-        Without one, one pair in so many of ``folder`` is held back instead; 0 holds back none.
+        Without ``validation``, every n-th pair of ``folder`` is held back; 0 holds back none.
     index : str, optional
         A CSV table with a column ``name``.
     where : dict of str
-        Only pairs whose row of the table has these values.
+        Only pairs with these values in their row of the table.
     """
 
     folder: str = "."
@@ -81,30 +81,30 @@ class DataSelection:
 
 @configuration
 class Recipe:
-    """A training as a whole.
+    """Complete description of a training.
 
     Parameters
     ----------
     name, description, licence : str
-        Of the model that comes out.
+        Metadata of the trained model.
     preset : {"euclidean", "cosine", "wnet"}
         See :func:`~.presets.model_config_for`.
     size : {"tiny", "small", "base", "large"}
         Of the network.
     start : str, optional
-        A bundled model, or the path of a model file, to go on from; it then decides what
-        ``preset``, ``size`` and ``model`` say.
+        A bundled model, or the path of a model file, to start from; it then replaces
+        ``preset``, ``size`` and ``model``.
     model : dict
         Other fields of :class:`~.config.ModelConfig`, such as ``embedding_dim``.
     training : TrainConfig
         Steps, batches, loss and augmentation.
     data : DataSelection
-        What is learnt from.
+        Images to train on.
 
     Raises
     ------
     ValueError
-        When a value is out of its range, or the parts do not make a model.
+        When a value is out of range, or the parts do not fit together.
     """
 
     name: Line = "untitled"
@@ -126,15 +126,15 @@ class Recipe:
             config = self.model_config()
         except ValueError as error:
             raise ValueError(f"model: {error}") from error
-        # Numbers as they were checked: a list from a file has become a tuple.
+        # Keep the validated values: lists from a file have become tuples.
         object.__setattr__(self, "model", {name: getattr(config, name) for name in self.model})
 
     def model_config(self) -> ModelConfig:
-        """Describe the fresh model, as far as the images do not decide about it."""
+        """Return the configuration of the new model; what depends on the images is still open."""
         return model_config_for(self.preset, self.size, **self.model)
 
     def arguments(self, root: str | os.PathLike[str]) -> dict[str, Any]:
-        """Translate to the parameters of :func:`~.train_folder.train_from_folder`.
+        """Return the arguments of :func:`~.train_folder.train_from_folder`.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class Recipe:
         }
 
     def how(self) -> dict[str, Any]:
-        """Translate all but the data to the parameters of :func:`~.train_folder.train_pairs`."""
+        """Return the arguments of :func:`~.train_folder.train_pairs`, without the data."""
         return {
             "preset": self.preset,
             "size": self.size,
@@ -165,21 +165,21 @@ class Recipe:
 
 
 def load_recipe(path: str | os.PathLike[str]) -> Recipe:
-    """Read a recipe.
+    """Read a recipe file.
 
     Raises
     ------
     FileNotFoundError
         When there is no such file.
     ValueError
-        When it is no TOML, has an entry that is not known, or a value that is not possible.
+        When it is not TOML, or has an unknown entry or an invalid value.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no recipe {path}. Check its name and folder.")
     try:
         return parse_recipe(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # TOML's and Unicode's errors are of this kind too
+    except ValueError as error:  # includes TOMLDecodeError and UnicodeDecodeError
         raise ValueError(f"the recipe {path.name} cannot be used: {error}") from error
 
 
@@ -189,13 +189,13 @@ def parse_recipe(text: str) -> Recipe:
 
 
 def save_recipe(recipe: Recipe, path: str | os.PathLike[str]) -> None:
-    """Write a recipe with all that it decides, so that new defaults do not change it."""
+    """Write a recipe with all its settings, so that later defaults do not change it."""
     with open_atomically(path) as file:
         file.write(format_recipe(recipe).encode())
 
 
 def format_recipe(recipe: Recipe) -> str:
-    """Write a recipe as the text that :func:`parse_recipe` reads.
+    """Return a recipe as the text that :func:`parse_recipe` reads.
 
     Examples
     --------
@@ -206,7 +206,7 @@ def format_recipe(recipe: Recipe) -> str:
 
 
 def _without_none(values: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what TOML has no word for, in tables within a table too."""
+    """Remove None values, which TOML cannot express, also in nested tables."""
     return {
         name: _without_none(value) if isinstance(value, dict) else value
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""A training as a file, for the process that is to do it."""
+"""Training requests: files that tell a worker process what to train."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
 
 ENTRY = f"{__name__}:train_request"
-"""What :func:`~.worker_process.run_in_process` is to run on a folder with a request."""
+"""Entry point that :func:`~.worker_process.run_in_process` runs on a request's folder."""
 _FILE = "request.json"
 
 
 @configuration
 class TrainingRequest:
-    """Everything that a training on files needs.
+    """Everything a worker process needs to train on files.
 
     Parameters
     ----------
     recipe : Recipe
-        How to train; its ``data`` does not count.
+        How to train; its ``data`` is ignored.
     split : TrainingPairs
-        What to learn from.
+        Training and validation pairs.
     output : Path
         The ``.safetensors`` file to write.
     device : str
@@ -53,7 +53,7 @@ class TrainingRequest:
 
 
 def train_request(folder: Path) -> Generator[TrainProgress, None, None]:
-    """Train as the request in a folder says, and report after every step."""
+    """Run the training requested in a folder; yield progress after every step."""
     from napari_pixel_embedding.core.training.train_folder import train_pairs
 
     request = TrainingRequest.load(folder)

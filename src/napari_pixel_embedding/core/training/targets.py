@@ -1,4 +1,4 @@
-"""What a network is to learn from an annotated image."""
+"""Training targets of annotated images: labels, distance maps, neighbouring objects, centres."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Sample(NamedTuple):
     """One annotated image, ready for cropping.
 
     ``image`` (C, [Z,] Y, X) float32 normalised; ``labels`` ([Z,] Y, X) int32 with −1 where
-    nothing is known, −2 where nothing is to be learnt; ``distance`` like ``labels``, float32;
-    ``neighbours`` (P, 2), pairs of labels of objects that lie close together; ``centres``
-    (K, 2 or 3), the middle of each object's bounding box.
+    unknown, −2 where excluded from every loss; ``distance`` like ``labels``, float32;
+    ``neighbours`` (P, 2), pairs of labels of neighbouring objects; ``centres`` (K, 2 or 3), the
+    centre of each object's bounding box.
     """
 
     image: NDArray[np.float32]
@@ -63,7 +63,7 @@ def prepare_sample(image: NDArray[np.float32], labels: NDArray[Any]) -> Sample:
 
 
 def object_centres(labels: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Middle of the bounding box of each object of ``labels`` ([Z,] Y, X): shape (K, 2 or 3)."""
+    """Centre of the bounding box of each object of ``labels`` ([Z,] Y, X): shape (K, 2 or 3)."""
     boxes = [box for box in ndimage.find_objects(np.maximum(labels, 0)) if box is not None]
     middles = [[(side.start + side.stop) // 2 for side in box] for box in boxes]
     return np.array(middles, np.int64).reshape(-1, labels.ndim)
@@ -80,7 +80,7 @@ def object_distance(labels: NDArray[np.int32]) -> NDArray[np.float32]:
     Returns
     -------
     array of float32
-        1 in the middle of an object, 0 in the background. The image border is no object border.
+        1 at the centre of an object, 0 in the background. The image border is no object border.
     """
     distance = np.zeros(labels.shape, np.float32)
     for label, box in enumerate(ndimage.find_objects(np.maximum(labels, 0)), start=1):
@@ -110,10 +110,10 @@ def neighbour_radius(labels: NDArray[np.int32]) -> float:
 def neighbouring_labels(
     labels: NDArray[np.int32], radius: float | None = None
 ) -> NDArray[np.int64]:
-    """Pairs of objects at most ``radius`` apart, whatever lies between them.
+    """Pairs of objects at most ``radius`` apart, also with another object between them.
 
-    Two objects are as far apart as their two nearest pixels, measured between pixel centres:
-    objects that share a border are 1 apart, those that meet at a corner √2 (√3 in 3-D).
+    The distance of two objects is that of their nearest pixels, between pixel centres: 1 for
+    objects that share a border, √2 (√3 in 3-D) for objects that touch at a corner.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def neighbouring_labels(
 
 
 def _rims(objects: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Keep the pixels with a neighbour of another value: the nearest of two objects are such."""
+    """Keep the border pixels of each object; the nearest pixels of two objects are among them."""
     on_rim = np.zeros(objects.shape, bool)
     for axis in range(objects.ndim):
         values, rim = np.moveaxis(objects, axis, 0), np.moveaxis(on_rim, axis, 0)
@@ -158,7 +158,7 @@ def _rims(objects: NDArray[np.int32]) -> NDArray[np.int32]:
 
 
 def _later_within(rims: NDArray[np.int32], label: int, radius: float) -> list[int]:
-    """Objects of larger number whose rim comes within ``radius`` of the rim of ``label``."""
+    """Objects with a larger id whose border is within ``radius`` of that of ``label``."""
     places = np.argwhere(rims >= label)
     labels = rims[tuple(places.T)]
     own = labels == label
@@ -179,21 +179,21 @@ def prepare_samples(
     diameter: float | None = None,
     spacing: Spacings = None,
 ) -> list[Sample]:
-    """Normalise annotated images and compute the targets of their labels.
+    """Normalise annotated images and compute their training targets.
 
     Parameters
     ----------
     images : sequence of arrays
         As :func:`predict_embedding` takes them; each frame along T becomes a sample.
     labels : sequence of arrays, shape ([T,] [Z,] Y, X)
-        Label images, 0 is background, −1 is ignored.
+        Label images, 0 is background, −1 unknown.
     config : ModelConfig
-        Of the model that is to learn from them.
+        Configuration of the model to train.
     axes : str, optional
         Axes of every image.
     diameter : float, optional
         Typical diameter of the objects in every image, in its pixels; images and labels are
-        resampled to the diameter that the model knows.
+        resampled to the model's object diameter.
     spacing : sequence of float, or a sequence of them, optional
         Size of a pixel along each spatial axis, of every image or of each; see
         :func:`~.object_scale.zoom_for`.
@@ -221,19 +221,19 @@ def annotated_frames(
     Parameters
     ----------
     config : ModelConfig
-        Whose percentiles count.
+        Configuration of the model; its percentiles are used.
     stack : ImageStack
         The image.
     labels : array_like of int, shape ([T,] [Z,] Y, X)
         0 is background, −1 not known.
     zoom : tuple of float
-        What image and labels are resampled with, from :func:`~.object_scale.zoom_for`; or from
-        :func:`~.object_scale.zoom_of_planes`, where objects have the size that the model knows.
+        Factors to resample image and labels by, from :func:`~.object_scale.zoom_for`; or from
+        :func:`~.object_scale.zoom_of_planes`, where objects already have the model's size.
 
     Raises
     ------
     ValueError
-        When the labels have other pixels than the image.
+        When labels and image differ in shape.
     """
     frames = list(stack.normalised(config.percentiles))
     pixels = frames[0].shape[1:]
@@ -250,7 +250,7 @@ def annotated_frames(
 
 
 def _small_ids(labels: NDArray[Any]) -> NDArray[np.int32]:
-    """Label image as int32; sparse, large ids are numbered anew, what tables are made by."""
+    """Return a label image as int32; large ids are renumbered, since tables are indexed by id."""
     if labels.max() <= max(labels.size, 2**16):
         return labels.astype(np.int32)
     unique, inverse = np.unique(labels, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Training a model from label images."""
+"""The training loop: optimisation, weight averaging, validation and checkpoints."""
 
 from __future__ import annotations
 
@@ -34,30 +34,30 @@ if TYPE_CHECKING:
 
 
 Revision = Callable[[EmbeddingModel, float], "Sequence[Sample] | None"]
-"""Makes samples anew, from a model and the share of the steps that it has done; None to keep."""
+"""Returns new samples, given a model and the share of steps done; None keeps the old ones."""
 
 
 @dataclass(frozen=True)
 class TrainProgress:
-    """Where training stands after a step.
+    """Progress of a training after a step.
 
     Parameters
     ----------
     step, steps : int
-        Steps done and steps in all.
+        Steps done and steps in total.
     losses : dict
         Running mean of each term: total, foreground, distance, intra, inter, reg, and
-        instance_dice once it has set in.
+        instance_dice once it is active.
     validation_ap : float, optional
-        Score of the averaged weights, on the steps that were validated.
+        Score of the averaged weights, on validated steps.
     seconds_left : float, optional
-        Estimate from the steps so far.
+        Estimate of the remaining time, from the steps so far.
     model : EmbeddingModel, optional
         The best model so far, on the CPU: on validated steps and on the last one.
     best_step : int, optional
-        After how many steps that model was as it is.
+        Step of that model.
     report : TuningReport, optional
-        Of a fine-tuning, with each model: what it finds that its parent did not.
+        Of a fine-tuning, with each model: error counts before and after.
     """
 
     step: int
@@ -81,12 +81,16 @@ def train(
     sampling_weights: Sequence[float] | None = None,
     revise: Revision | None = None,
 ) -> Generator[TrainProgress, None, None]:
-    """Train a model and report after every step.
+    """Train a model and yield progress after every step.
+
+    AdamW (Loshchilov & Hutter, ICLR 2019) with a cosine schedule (Loshchilov & Hutter, ICLR 2017)
+    and clipped gradients; the result is an exponential moving average of the weights (Polyak &
+    Juditsky, 1992).
 
     Parameters
     ----------
     model : EmbeddingModel
-        Where to start from; it is copied, not changed.
+        The initial model; it is copied, not changed.
     samples : sequence of Sample
         From :func:`prepare_samples`.
     config : TrainConfig, optional
@@ -98,14 +102,14 @@ def train(
         "auto", "cpu", "cuda" or "mps".
     checkpoint : Path, optional
         A file that training is resumed from when it exists, and that is written at every
-        validation. Resuming gives the weights that going on would have given, but that samples
-        which were revised some time before are revised anew.
+        validation. Resuming gives the same weights as an uninterrupted training, except that
+        revised samples are computed again from the weights at the checkpoint.
     sampling_weights : sequence of float, optional
-        How likely each sample is drawn, see :func:`~.batches.draw_batch`.
+        Relative sampling probability of each sample, see :func:`~.batches.draw_batch`.
     revise : callable, optional
-        Gets the averaged model and the share of the steps that are done, after every validation
-        but the last, and when training is resumed; the samples it returns, if any, are learnt from
-        from then on.
+        Called with the averaged model and the share of steps done, after every validation but the
+        last, and when training is resumed; the samples it returns, if any, replace the current
+        ones.
 
     Yields
     ------
@@ -115,9 +119,9 @@ def train(
     Raises
     ------
     ValueError
-        When the samples hold no object, or the checkpoint is damaged or of another model.
+        When the samples contain no object, or the checkpoint is damaged or of another model.
     FloatingPointError
-        When the loss or its gradient is no longer a number.
+        When the loss or its gradient is not finite.
     """
     config = config or TrainConfig()
     if not any((sample.labels > 0).any() for sample in samples):
@@ -146,7 +150,7 @@ def train(
             milestone, score = True, trainer.keep_best(validation)
             if new := trainer.revision(revise):
                 samples = new
-                trainer.best_score = -math.inf  # weights that have not seen them are no rivals
+                trainer.best_score = -math.inf  # earlier weights were trained on other samples
             if checkpoint is not None:
                 trainer.save(checkpoint)
         done = trainer.step - first
@@ -162,7 +166,7 @@ def train(
 
 
 class _Trainer:
-    """Weights, their average, the optimiser and the best so far: the state of one training."""
+    """State of a training: weights, their moving average, the optimiser and the best weights."""
 
     def __init__(self, model: EmbeddingModel, config: TrainConfig, device: torch.device) -> None:
         self.model_config = model.config
@@ -185,7 +189,7 @@ class _Trainer:
     def train_step(
         self, samples: Sequence[Sample], sampling_weights: Sequence[float] | None = None
     ) -> dict[str, float]:
-        """Learn from one batch; return the running mean of the loss terms."""
+        """Take one optimiser step on a batch; return the running mean of the loss terms."""
         config = self.config
         rng = np.random.default_rng((config.seed, self.step))  # resuming draws the same crops
         batch = draw_batch(
@@ -216,7 +220,7 @@ class _Trainer:
         return self._update_running({"total": total, **terms})
 
     def _has_done(self, share: float) -> bool:
-        """Whether this share of the steps lies behind."""
+        """Whether this share of the steps is done."""
         return self.step >= share * self.config.steps
 
     def _train_mode(self) -> None:
@@ -254,7 +258,7 @@ class _Trainer:
         return dict(self.running)
 
     def keep_best(self, validation: Validation | None) -> float | None:
-        """Score the averaged weights; keep them unless earlier ones were better by a margin."""
+        """Score the averaged weights; keep them unless an earlier score is better by the margin."""
         score = None
         if validation is not None:
             score = validation(EmbeddingModel(self.average, self.model_config))
@@ -264,14 +268,14 @@ class _Trainer:
         return score
 
     def revision(self, revise: Revision | None) -> Sequence[Sample] | None:
-        """Ask the averaged weights for new samples, while there is something left to learn."""
+        """Return new samples computed with the averaged weights; None after the last step."""
         if revise is None or self.step >= self.config.steps:
             return None
         model = EmbeddingModel(self.average, self.model_config)
         return revise(model, self.step / self.config.steps)
 
     def best_model(self) -> EmbeddingModel:
-        """Copy the best weights so far into a model of its own, on the CPU."""
+        """Return a model with a copy of the best weights so far, on the CPU."""
         network = build_network(self.model_config)
         network.load_state_dict(self.best_weights)
         return EmbeddingModel(network.eval(), self.model_config)
@@ -315,7 +319,7 @@ class _Trainer:
         self.average.load_state_dict(groups["average"])
         self.best_weights = groups["best"]
         for name, parameter in self.network.named_parameters():
-            if name in groups["moment1"]:  # a head that still waits for the warm-up has none
+            if name in groups["moment1"]:  # no moments of the embedding during warm-up
                 self.optimiser.state[parameter] = {
                     "step": groups["count"][name],
                     "exp_avg": groups["moment1"][name].to(parameter),
@@ -332,12 +336,12 @@ class _Trainer:
 
 
 def _learn_alike(one: ModelConfig, other: ModelConfig) -> bool:
-    """Whether a training of one model is one of the other, whatever they tell of their objects."""
+    """Whether two configurations agree for resuming: in all but the object diameter."""
     return replace(one, object_diameter=other.object_diameter).to_json() == other.to_json()
 
 
 def _cosine_rate(config: TrainConfig, step: int) -> float:
-    """Learning rate at a step: a short rise, then a cosine down to a hundredth."""
+    """Return the learning rate: linear warm-up, then a cosine down to a hundredth."""
     rise = min((step + 1) / 50, 1.0)
     fall = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / config.steps))
     return config.learning_rate * rise * fall

@@ -1,4 +1,4 @@
-"""Training on a folder of image and mask pairs, from the first step to a model file."""
+"""Training on a folder of image and mask pairs; writes the model file and its checkpoint."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def train_from_folder(
 ) -> Generator[TrainProgress, None, None]:
     """Train a model on the image and mask pairs of a folder.
 
-    The best model so far is written to ``output`` at every validation. What is needed to go on
-    after an interruption is kept beside it, with the suffix ``.training``, until the last step.
+    The best model so far is written to ``output`` at every validation. A checkpoint to resume from
+    is kept beside it, with the suffix ``.training``, until the last step.
 
     Parameters
     ----------
@@ -77,18 +77,18 @@ def train_from_folder(
     size : {"tiny", "small", "base", "large"}
         Of the network, see :data:`~.presets.NETWORK_SIZES`.
     start : str or EmbeddingModel, optional
-        A bundled name, a path or a model to go on from; ``preset``, ``size`` and the fields that
-        shape a network are then its own.
+        A bundled name, a path or a model to start from; it then replaces ``preset``, ``size`` and
+        the options that define the network.
     config : TrainConfig, optional
         How to train.
     validation : path, optional
-        Another such folder; every tenth pair of ``folder`` is held back by default.
+        Another such folder, to validate on; by default pairs of ``folder`` are held back.
     names : iterable of str, optional
-        Only these pairs, of both folders; see :func:`~.pairs.names_where`.
+        Use only these pairs, of both folders; see :func:`~.pairs.names_where`.
     hold_back : int
-        Every so manieth pair is held back where ``validation`` is not given; 0 for none.
+        Without ``validation``, every ``hold_back``-th pair is held back to validate on; 0 for none.
     max_validation : int
-        At most so many validation images, spread evenly.
+        Largest number of validation images, evenly spaced over all of them.
     device : str
         "auto", "cpu", "cuda" or "mps".
     **model_options
@@ -126,7 +126,7 @@ def train_pairs(
     Parameters
     ----------
     split : TrainingPairs
-        Pairs to learn from, and to choose the best step by.
+        Pairs to train on and to validate on.
     """
     output, config = model_path(output), config or TrainConfig()
     if start is None:
@@ -160,7 +160,7 @@ def choose_pairs(
     names: Iterable[str] | None = None,
     hold_back: int = 10,
 ) -> TrainingPairs:
-    """Choose the pairs that a training learns from, and those it is validated on.
+    """Split the pairs of a folder into those to train on and those to validate on.
 
     Parameters are those of :func:`train_from_folder`; raises as :func:`~.pairs.find_pairs` does.
     """
@@ -172,7 +172,7 @@ def choose_pairs(
 
 
 def _renamed(start: str | EmbeddingModel, options: dict[str, Any]) -> EmbeddingModel:
-    """Take a model to go on from, with another name, description and licence for its child."""
+    """Load the start model and give it the name, description and licence of the new one."""
     model = start if isinstance(start, EmbeddingModel) else load_model(start)
     words = {key: options[key] for key in ("name", "description", "licence") if key in options}
     parent = {"parent": model.name, "parent_provenance": model.config.provenance}
@@ -182,7 +182,7 @@ def _renamed(start: str | EmbeddingModel, options: dict[str, Any]) -> EmbeddingM
 def _told(
     model: EmbeddingModel, config: TrainConfig, split: TrainingPairs, origin: dict[str, Any]
 ) -> EmbeddingModel:
-    """Write down in a model what it is trained with."""
+    """Add images, steps and crops of a training to a model's provenance."""
     provenance = {
         **origin,
         "training_images": len(split.train),
@@ -195,7 +195,7 @@ def _told(
 
 
 def _with_diameter(model: EmbeddingModel, labels: Sequence[NDArray[Any]]) -> EmbeddingModel:
-    """Let a model know how large the objects are that it learns from, unless it was told."""
+    """Set the object diameter of a model from the training labels, unless it is set."""
     if model.config.object_diameter is not None:
         return model
     sizes = [np.unique(image[image > 0], return_counts=True)[1] for image in labels]
@@ -207,7 +207,7 @@ def _with_diameter(model: EmbeddingModel, labels: Sequence[NDArray[Any]]) -> Emb
 def _with_spacing(
     model: EmbeddingModel, spacing: Sequence[tuple[float, ...] | None]
 ) -> EmbeddingModel:
-    """Let a model know how far apart the planes are that it learns from, unless it was told."""
+    """Set the pixel size of a model from the training images, unless it is set."""
     known = next(filter(None, spacing), None)
     if model.config.pixel_size is not None or known is None:
         return model

@@ -1,4 +1,4 @@
-"""Scores by which a training chooses its best model."""
+"""Validation scores, by which a training selects its best model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 Validation = Callable[[EmbeddingModel], float]
-"""Scores a model; higher is better."""
+"""Function that scores a model; higher is better."""
 
 
 def ap_validation(
@@ -33,7 +33,7 @@ def ap_validation(
     spacing: Spacings = None,
     device: str = "auto",
 ) -> Validation:
-    """Make a validation for :func:`train`: the mean AP over IoU 0.5 to 0.95 on these images."""
+    """Return a validation for :func:`train`: AP on these images, averaged over IoU 0.5 to 0.95."""
     spacings = spacing_of_each(spacing, len(images))
 
     def validate(model: EmbeddingModel) -> float:

@@ -1,8 +1,8 @@
-"""A training in a process of its own, so that a crash or a kill costs only its last steps.
+"""Training in a worker process, so that a crash or a kill costs only the last steps.
 
-What the training needs lies in a folder. A fresh Python reads it from there and writes a line of
-JSON after every step; models are files that are replaced in one step. The child ends with its
-parent, runs at a low priority, and gives all memory of the device back when it ends.
+The input of the training is stored in a folder. A new Python process reads it and writes a line of
+JSON after every step; model files are replaced atomically. The child exits with its parent, runs at
+low priority, and frees all device memory when it exits.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ERRORS = {error.__name__: error for error in (ValueError, FloatingPointError, M
 _FLAGS = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) | getattr(
     subprocess, "CREATE_NO_WINDOW", 0
 )
-"""On Windows; elsewhere the child lowers its priority by itself."""
+"""Creation flags for Windows; elsewhere the child lowers its own priority."""
 _START = """
 import sys
 from importlib.machinery import PathFinder
@@ -54,7 +54,7 @@ from napari_pixel_embedding.core.training.worker_process import serve
 
 serve(*sys.argv[3:])
 """
-"""Load the parent's own package, whatever else the path offers under its name, then work."""
+"""Code of the child: import the parent's own copy of the package, then call ``serve``."""
 
 
 class ProcessEnded(OSError):
@@ -64,17 +64,17 @@ class ProcessEnded(OSError):
 def run_in_process(
     entry: str, folder: Path, *, heartbeat: Callable[[], None] | None = None
 ) -> Generator[TrainProgress, None, None]:
-    """Train in a process of its own and report after every step.
+    """Train in a worker process and yield progress after every step.
 
     Parameters
     ----------
     entry : str
-        ``"module:function"``. In the new process, the function is given ``folder`` and yields
-        TrainProgress; what it needs lies in the folder.
+        ``"module:function"``. The worker calls the function with ``folder``, which holds its
+        input; it yields TrainProgress.
     folder : Path
-        Belongs to this training. The best model so far is kept there as ``best.safetensors``.
+        Folder of this training. The best model so far is kept there as ``best.safetensors``.
     heartbeat : callable, optional
-        Called several times a second while there is nothing to report; what it raises ends the
+        Called several times a second while waiting for progress; an exception in it ends the
         training.
 
     Yields
@@ -85,7 +85,7 @@ def run_in_process(
     Raises
     ------
     ValueError, FloatingPointError, MemoryError, RuntimeError
-        What the training raised.
+        Raised by the training.
     ProcessEnded
         When the process was ended from outside, for instance for lack of memory.
     """
@@ -103,7 +103,7 @@ def run_in_process(
 
 
 def _start(entry: str, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a Python with this package, without running the parent's main module again."""
+    """Start a Python process with this package, without running the parent's main module."""
     package = Path(__file__).parents[2]
     return subprocess.Popen(
         [sys.executable, "-c", _START, str(package.parent), package.name, entry, str(folder)],
@@ -119,8 +119,8 @@ def _environment(parent: Mapping[str, str]) -> dict[str, str]:
     """Keep the working folder off the import path of the child and of its own children.
 
     A user may work in a folder that holds a ``random.py``. PYTHONSAFEPATH is the option ``-P``,
-    handed on. An empty part of PYTHONPATH, as in ``PYTHONPATH=$PYTHONPATH:folder``, would stand
-    for the working folder too.
+    inherited by child processes. An empty part of PYTHONPATH, as in
+    ``PYTHONPATH=$PYTHONPATH:folder``, would mean the working folder too.
     """
     environment = {**parent, "PYTHONSAFEPATH": "1"}
     folders = [part for part in parent.get("PYTHONPATH", "").split(os.pathsep) if part]
@@ -133,7 +133,7 @@ def _environment(parent: Mapping[str, str]) -> dict[str, str]:
 def _messages(
     child: subprocess.Popen[bytes], heartbeat: Callable[[], None] | None
 ) -> Iterator[dict[str, Any]]:
-    """Yield what the child says until it closes its end."""
+    """Yield the child's messages until it closes its output."""
     lines: Queue[bytes | None] = Queue()
     Thread(target=_read_lines, args=(child.stdout, lines), daemon=True).start()
     while True:
@@ -172,7 +172,7 @@ def _error(message: dict[str, Any]) -> Exception:
 
 
 def _ending(code: int, folder: Path) -> str:
-    """Say how a process ended, with the last line it wrote."""
+    """Describe how a process ended, with the last line it wrote."""
     how = f"by the signal {signal.Signals(-code).name}" if code < 0 else f"with the code {code}"
     with (folder / _LOG_FILE).open(encoding="utf-8", errors="replace") as log:
         last = "".join(deque(log, maxlen=1)).strip()
@@ -196,7 +196,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def serve(entry: str, folder: str) -> None:
-    """Do the work of the child process: run ``entry`` on ``folder`` and say how it goes."""
+    """Run ``entry`` on ``folder`` in the child process and write its progress."""
     messages = _own_stdout()
     Thread(target=_end_with_parent, daemon=True).start()
     with suppress(AttributeError, OSError):
@@ -211,7 +211,7 @@ def serve(entry: str, folder: str) -> None:
 
 
 def _own_stdout() -> IO[str]:
-    """Keep standard output for messages; what others print goes to standard error."""
+    """Reserve standard output for messages; other output goes to standard error."""
     kept = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return kept
@@ -219,7 +219,7 @@ def _own_stdout() -> IO[str]:
 
 def _end_with_parent() -> None:
     """End this process when the other end of its standard input closes."""
-    while os.read(0, 1):  # not by sys.stdin, whose lock would be missed at the end
+    while os.read(0, 1):  # not sys.stdin: a thread holding its lock breaks the exit
         pass
     os._exit(1)
 
