@@ -1,1 +1,1 @@
-"""Fine-tuning: adapting a model to corrections."""
+"""Fine-tuning of a model on a user's corrections."""

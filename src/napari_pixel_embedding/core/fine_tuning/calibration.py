@@ -1,4 +1,4 @@
-"""Cluster parameters of a tuned model, chosen by the corrections it was tuned on."""
+"""Choice of cluster parameters for a tuned model, by AP on corrected and replayed frames."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     Frame = tuple[NDArray[np.float32], NDArray[np.int32]]
 
 FEWEST = 10
-"""With fewer corrected objects than this, a model keeps the parameters of its parent."""
+"""With fewer corrected objects than this, the tuned model keeps its parent's parameters."""
 
 _MOST_FRAMES = 4
 _BANDWIDTHS = 7
 _LOWER = (0.2, 0.1)
-"""How far below the usual foreground threshold others are tried."""
+"""Offsets below the default foreground threshold that are tried."""
 
 _SMALL = 5.0
-"""Percentile of the corrected objects' sizes that is taken for a small object."""
+"""Percentile of the corrected objects' sizes that defines a small object."""
 
 
 def tune_cluster_params(
@@ -43,21 +43,22 @@ def tune_cluster_params(
     replayed: Sequence[Frame] = (),
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Choose the parameters that suit corrected objects best, and those of the model's past.
+    """Choose cluster parameters by their AP on corrected and replayed frames.
 
-    One after the other: of seven bandwidths, of three foreground thresholds, and of two least
-    sizes, the usual one and half that of a small corrected object, the one with the best mean AP
-    over IoU 0.5 to 0.95. Corrections and past count alike.
+    Coordinate-wise grid search: first seven bandwidths, then three foreground thresholds, then
+    two minimum sizes (the default, and half the size of a small corrected object). Each time the
+    value with the best AP, averaged over IoU 0.5 to 0.95, is kept. Corrected and replayed frames
+    weigh the same.
 
     Parameters
     ----------
     model : EmbeddingModel
-        A tuned one.
+        The tuned model.
     frames : sequence of (image, corrections)
-        From :func:`~.targets.annotated_frames`: at the size that the network sees. Without
-        ten objects the parameters stay those of the parent.
+        From :func:`~.targets.annotated_frames`, resampled as the network sees them. With fewer
+        than ten objects the parent's parameters are kept.
     replayed : sequence of (image, labels)
-        What the model is not to forget, likewise.
+        Annotated images of the kind the parent was trained on, in the same form.
     device : str
         As in :func:`predict_embedding`.
 
@@ -91,12 +92,12 @@ def _sizes(corrections: NDArray[np.int32]) -> NDArray[np.intp]:
 
 
 def _few(frames: Sequence[Frame]) -> Sequence[Frame]:
-    """Take a few frames, evenly spread over all of them."""
+    """Return a few frames, evenly spaced over the sequence."""
     return frames[:: max(-(-len(frames) // _MOST_FRAMES), 1)]
 
 
 class ParameterSearch:
-    """Tells parameters apart by how well groups of known frames are cut with them."""
+    """Grid search over cluster parameters, scored by mean AP over groups of annotated frames."""
 
     def __init__(
         self, model: EmbeddingModel, groups: Sequence[Sequence[Frame]], device: str
@@ -109,7 +110,7 @@ class ParameterSearch:
         ]
 
     def best(self, params: ClusterParams, name: str, values: Sequence[float]) -> ClusterParams:
-        """Change one parameter to the best of some values, the first of several equal ones."""
+        """Return ``params`` with the best value of one parameter; ties go to the first."""
         tried = [replace(params, **{name: value}) for value in values]  # type: ignore[arg-type]
         return tried[int(np.argmax([self._score(one) for one in tried]))]
 

@@ -1,4 +1,4 @@
-"""How a model is tuned on corrections, in plain values that load nothing heavy."""
+"""Fine-tuning settings as plain values; importing them does not load torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GENTLE = Augmentation(scale=(0.85, 1.2), gamma=0.2, noise=0.03, brightness=0.1)
 
 @configuration
 class FineTuneConfig:
-    """How a model is tuned on corrections."""
+    """Settings of a fine-tuning on corrections."""
 
     steps: int = Field(
         default=800,
@@ -114,7 +114,7 @@ class FineTuneConfig:
     seed: Seed = 0
 
     def training(self) -> TrainConfig:
-        """Translate to a training: no warm-up, gentle augmentation, fixed statistics."""
+        """Return the training settings: no warm-up, mild augmentation, fixed statistics."""
         return TrainConfig(
             steps=self.steps,
             learning_rate=self.learning_rate,

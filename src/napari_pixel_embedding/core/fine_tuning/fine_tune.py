@@ -1,4 +1,4 @@
-"""Tuning a model on a user's corrections, however few they are."""
+"""Fine-tuning of a model on sparse corrections, with replay and a report on held-out objects."""
 
 from __future__ import annotations
 
@@ -55,43 +55,43 @@ def fine_tune(
     names: Sequence[str] = (),
     checkpoint: Path | None = None,
 ) -> Generator[TrainProgress, None, None]:
-    """Tune a model on corrected labels and report before the first step and after each.
+    """Tune a model on corrected labels; yield progress before the first step and after each.
 
     Parameters
     ----------
     model : EmbeddingModel
         The parent; it is copied, not changed.
     images : array or sequence of arrays
-        As :func:`predict_embedding` takes them; a stack along T gives a sample a frame.
+        As :func:`predict_embedding` takes them; each frame along T becomes a sample.
     corrections : array or sequence of arrays, shape ([T,] [Z,] Y, X)
-        Sparse label images: k > 0 is a corrected object, 0 known background, −1 is ignored.
+        Sparse label images: k > 0 is a corrected object, 0 known background, −1 unknown.
     config : FineTuneConfig, optional
-        How to tune.
+        Settings.
     axes : str or sequence of str, optional
         Axes of every image, or of each.
     spacing : sequence of float, or a sequence of them, optional
         As in :func:`predict_embedding`, of every image or of each.
     diameter : float or sequence of float, optional
-        As in :func:`predict_embedding`, for every image or for each; the tuned model takes it, or
-        the median, for its own.
+        As in :func:`predict_embedding`, for every image or for each; stored in the tuned model (the
+        median of several) as its default.
     device : str
         "auto", "cpu", "cuda" or "mps".
     replay : sequence of (image, labels), optional
-        What the model is not to forget, with full label images. By default the samples that
-        come with the bundled model it descends from, if it does.
+        Fully annotated images of the kind the parent was trained on, mixed in against
+        forgetting. By default the samples shipped for the bundled model it descends from, if any.
     replay_spacing : sequence of float, or a sequence of them, optional
-        Like ``spacing``, of those.
+        Like ``spacing``, for the replay images.
     names : sequence of str
-        What the images are called; the tuned model remembers it.
+        Names of the images, stored in the tuned model's provenance.
     checkpoint : Path, optional
         As in :func:`train`.
 
     Yields
     ------
     TrainProgress
-        Step 0 tells how the parent does; its losses are NaN. Every 25 steps, and on the last one,
-        the best tuned model comes with a report; scores are the mean AP over IoU 0.5 to 0.95
-        on the objects held back. ``close()`` stops at once.
+        Step 0 scores the parent; its losses are NaN. Every 25 steps, and on the last one, the
+        best tuned model comes with a report; scores are AP, averaged over IoU 0.5 to 0.95, on the
+        held-out objects. ``close()`` stops at once.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _as_list(arrays: NDArray[Any] | Sequence[NDArray[Any]]) -> list[NDArray[Any]
 
 
 def _for_each(value: Any, images: Sequence[Any]) -> Sequence[Any]:
-    """Repeat one value for every image; a sequence has one for each."""
+    """Return one value for each image: a single value repeated, or the sequence itself."""
     single = value is None or isinstance(value, str | int | float)
     return [value] * len(images) if single else value
 
@@ -147,7 +147,7 @@ def _corrected_frames(
     spacing: Spacings,
     diameter: float | Sequence[float | None] | None,
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
-    """Pair frames, as the network takes them, with their corrections where there are any."""
+    """Return (normalised frame, corrections) for every frame with a corrected object."""
     if len(images) != len(corrections):
         raise ValueError(
             "expected corrections for each image, "
@@ -175,12 +175,12 @@ def _corrected_frames(
 
 
 def _standard_error(objects: int) -> float:
-    """Largest standard error of a mean of so many values between 0 and 1."""
+    """Upper bound of the standard error of a mean of ``objects`` values between 0 and 1."""
     return 0.5 / math.sqrt(objects) if objects else 0.0
 
 
 class _SelfTraining:
-    """Once, when a share of the steps is done: let the child complete what it learns from."""
+    """Self-training: once, after a share of the steps, add pseudo-labels to the samples."""
 
     def __init__(
         self, fine_tuning_set: FineTuningSet, replayed: ReplaySet, share: float, device: str
@@ -201,7 +201,7 @@ class _SelfTraining:
 
 
 class _Scores(NamedTuple):
-    """How a model did in both exams, where they were held."""
+    """Scores of a model on both held-out sets; None where a set is empty."""
 
     held_back: HeldOutScore | None
     replay: HeldOutScore | None
@@ -218,7 +218,7 @@ class _Scores(NamedTuple):
 
 
 class _HeldOutSets(NamedTuple):
-    """By the objects held back, and by what is not to be forgotten."""
+    """Held-out corrected objects and held-out replay images; None where there are none."""
 
     held_back: HeldOutSet | None
     replay: HeldOutSet | None
@@ -233,7 +233,7 @@ def _with_reports(
     before: _Scores,
     calibrate: Callable[[EmbeddingModel], dict[str, Any]],
 ) -> Iterator[TrainProgress]:
-    """Give each model its parameters, and tell what it does better and worse than its parent."""
+    """Add to each model its cluster parameters and a comparison with its parent."""
     cluster: dict[str, Any] = {}
     report = before.compared(before)
     scored_step: int | None = None
@@ -254,7 +254,7 @@ def _with_cluster(model: EmbeddingModel, cluster: dict[str, Any]) -> EmbeddingMo
 
 
 def _with_report(model: EmbeddingModel, report: TuningReport) -> EmbeddingModel:
-    """Write into a model when it was tuned and how it does, which a checkpoint cannot know."""
+    """Add date and report to a model's provenance; a checkpoint does not hold them."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     provenance = {**model.config.provenance, "tuned": now, "report": asdict(report)}
     return replace(model, config=replace(model.config, provenance=provenance))
@@ -268,7 +268,7 @@ def _tuned_config(
     names: Sequence[str],
     diameter: float | Sequence[float | None] | None,
 ) -> ModelConfig:
-    """Name the child and write down where it comes from."""
+    """Return the tuned model's configuration, with its name and provenance."""
     provenance = {
         "parent": parent.name,
         "parent_provenance": parent.provenance,

@@ -1,4 +1,4 @@
-"""Judging a model by objects that it does not learn from."""
+"""Held-out evaluation: AP and error counts on annotated objects excluded from training."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
 _MARGIN = 48
-"""Pixels around an object that the network is shown with it."""
+"""Context around an object that is given to the network, in pixels."""
 
 
 class HeldOutCrop(NamedTuple):
-    """A part of a normalised image, what is known there, and which objects count.
+    """A crop of a normalised image, its sparse labels, and the ids of the objects to score.
 
-    ``frame`` (C, [Z,] Y, X); ``truth`` ([Z,] Y, X), −1 where nothing is known.
+    ``frame`` (C, [Z,] Y, X); ``truth`` ([Z,] Y, X), −1 where unknown.
     """
 
     frame: NDArray[np.float32]
@@ -39,7 +39,7 @@ class HeldOutCrop(NamedTuple):
 
 
 class HeldOutScore(NamedTuple):
-    """How a model did: the mean AP over IoU 0.5 to 0.95, and its errors at 0.5."""
+    """Score of a model: AP averaged over IoU 0.5 to 0.95, and error counts at 0.5."""
 
     ap: float
     errors: ErrorCounts
@@ -48,7 +48,7 @@ class HeldOutScore(NamedTuple):
 def crops_around(
     frame: NDArray[np.float32], truth: NDArray[np.int32], ids: Iterable[int]
 ) -> list[HeldOutCrop]:
-    """Ask about each of some objects by itself, with as much around it as the network needs."""
+    """Return one crop for each object in ``ids``, with the context the network needs."""
     boxes = ndimage.find_objects(np.maximum(truth, 0))
     crops = []
     for k in ids:
@@ -60,13 +60,13 @@ def crops_around(
 
 
 def crop_of_all(frame: NDArray[np.float32], truth: NDArray[np.int32]) -> HeldOutCrop:
-    """Ask about all objects of a frame at once."""
+    """Return the whole frame as one crop in which all objects are scored."""
     return HeldOutCrop(frame, truth, tuple(np.unique(truth[truth > 0]).tolist()))
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOutSet:
-    """Questions that models are compared by.
+    """Held-out crops on which models are compared.
 
     Parameters
     ----------
@@ -80,11 +80,11 @@ class HeldOutSet:
     device: str = "auto"
 
     def ap(self, model: EmbeddingModel) -> float:
-        """Mean AP over IoU 0.5 to 0.95."""
+        """Return the AP of a model, averaged over IoU 0.5 to 0.95."""
         return self.score(model).ap
 
     def score(self, model: EmbeddingModel) -> HeldOutScore:
-        """Let a model answer all questions."""
+        """Segment all crops and score the result."""
         pairs, errors = [], ErrorCounts()
         for crop in self.crops:
             answer = _segmented(model, crop.frame, self.device)
@@ -99,6 +99,6 @@ class HeldOutSet:
 def _segmented(
     model: EmbeddingModel, frame: NDArray[np.float32], device: str
 ) -> NDArray[np.unsignedinteger[Any]]:
-    """Segment a frame that has the size that the network wants already."""
+    """Segment a frame that is already resampled to the network's object size."""
     params = params_as_seen(model.config.cluster_params(), model.config)
     return build_cluster_index(predict_at_own_scale(model, frame, device)).cut(params)

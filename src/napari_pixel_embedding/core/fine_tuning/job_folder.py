@@ -1,8 +1,8 @@
-"""Fine-tuning in a process of its own, which can go on after a crash.
+"""Fine-tuning in a worker process, resumable after a crash.
 
-Everything it needs lies in a folder among the user's files: the parent, the corrected frames, the
-settings, and soon a checkpoint. The folder goes when the tuning ends; one that is left behind, by
-a crash of the child or of the whole program, is an interrupted tuning that can be resumed.
+A job folder in the user's data folder holds the parent model, the corrected frames, the settings
+and, once written, a checkpoint. It is removed when the tuning ends; a folder left behind by a crash
+of the worker or of the whole program is an interrupted tuning that can be resumed.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
 
 ENTRY = f"{__name__}:tune_request"
-"""What :func:`~.worker_process.run_in_process` is to run on a folder with a request."""
+"""Entry point that :func:`~.worker_process.run_in_process` runs on a job folder."""
 
 _REQUEST, _PARENT, _OUTPUT, _LOCK = "request.json", "parent.safetensors", "run", "lock"
 _STALE_S = 24 * 3600
-"""Folders that were never completed are removed after so many seconds."""
+"""Age in seconds after which incomplete folders are removed."""
 
 
 @configuration
 class _Request:
-    """A fine-tuning as a file; parameters are those of :func:`fine_tune_in_process`."""
+    """A fine-tuning request as stored in its folder; fields as in :func:`fine_tune_in_process`."""
 
     config: FineTuneConfig
     axes: tuple[str | None, ...]
@@ -56,18 +56,18 @@ class _Request:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A fine-tuning that was ended from outside.
+    """A fine-tuning that ended before its last step.
 
     Parameters
     ----------
     folder : Path
-        Where it lies.
+        Its job folder.
     names : tuple of str
-        What its images are called.
+        Names of its images.
     model : str
         Name of the parent.
     step, steps : int
-        Steps that are kept, and steps in all.
+        Steps in the checkpoint, and steps in total.
     """
 
     folder: Path
@@ -78,7 +78,7 @@ class Interrupted:
 
 
 def tunings_folder() -> Path:
-    """Folder that holds a folder for each fine-tuning under way or interrupted."""
+    """Return the folder with the job folders of running and interrupted fine-tunings."""
     return user_folder() / "tuning"
 
 
@@ -95,16 +95,16 @@ def fine_tune_in_process(
     names: Sequence[str] = (),
     heartbeat: Callable[[], None] | None = None,
 ) -> Generator[TrainProgress, None, None]:
-    """Do what :func:`~.fine_tune.fine_tune` does in a process of its own.
+    """Run :func:`~.fine_tune.fine_tune` in a worker process.
 
     Parameters
     ----------
     model, images, corrections, config, diameter, device, names
         As in :func:`~.fine_tune.fine_tune`.
     axes, spacing : sequence
-        Axes of each image, and size of its pixels.
+        Axes and pixel size of each image.
     heartbeat : callable, optional
-        As in :func:`~.worker_process.run_in_process`, whose errors these are too.
+        As in :func:`~.worker_process.run_in_process`, which also lists the errors.
     """
     folder = _new_folder()
     corrected = [_corrected_only(*one) for one in zip(images, corrections, axes, strict=True)]
@@ -124,7 +124,7 @@ def fine_tune_in_process(
 def resume_tuning(
     folder: Path, *, heartbeat: Callable[[], None] | None = None
 ) -> Generator[TrainProgress, None, None]:
-    """Go on with an interrupted fine-tuning; the folder stays if it is interrupted again."""
+    """Resume an interrupted fine-tuning; the folder is kept if it is interrupted again."""
     from napari_pixel_embedding.core.training.worker_process import ProcessEnded, run_in_process
 
     keep = False
@@ -139,7 +139,7 @@ def resume_tuning(
 
 
 def interrupted_tunings() -> list[Interrupted]:
-    """Fine-tunings that were ended from outside, the newest first."""
+    """Return the interrupted fine-tunings, newest first."""
     folders = [path for path in tunings_folder().glob("*") if path.is_dir()]
     for path in folders:
         if path.name.startswith(".") and time.time() - path.stat().st_mtime > _STALE_S:
@@ -154,7 +154,7 @@ def forget_tuning(folder: Path) -> None:
 
 
 def tune_request(folder: Path) -> Generator[TrainProgress, None, None]:
-    """Tune as the request in a folder says, and report after every step."""
+    """Run the fine-tuning requested in a folder; yield progress after every step."""
     from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
     from napari_pixel_embedding.core.model.model_file import load_model
 
@@ -176,7 +176,7 @@ def tune_request(folder: Path) -> Generator[TrainProgress, None, None]:
 
 
 def _new_folder() -> Path:
-    """Name a folder that sorts by time, and make it under a name that marks it as incomplete."""
+    """Choose a folder name that sorts by time and create it under its incomplete name."""
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}"
     (tunings_folder() / f".{name}").mkdir(parents=True)
     return tunings_folder() / name
@@ -188,7 +188,7 @@ def _write_request(
     corrected: Sequence[tuple[NDArray[Any], NDArray[Any]]],
     request: _Request,
 ) -> None:
-    """Write everything under the incomplete name, then give the folder its own."""
+    """Write all files, then rename the folder from its incomplete to its final name."""
     from napari_pixel_embedding.core.model.model_file import save_model
 
     incomplete = folder.with_name(f".{folder.name}")
@@ -208,7 +208,7 @@ def _read_request(folder: Path) -> _Request:
 def _corrected_only(
     image: Any, corrections: NDArray[Any], axes: str | None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Read an image, or of one with frames only those that hold a corrected object."""
+    """Read image and corrections; of a time series only the frames with a corrected object."""
     if axes is None or "T" not in axes:
         return np.asarray(image), corrections
     along = axes.index("T")
@@ -219,7 +219,7 @@ def _corrected_only(
 
 
 def _interrupted(folder: Path) -> Interrupted | None:
-    """Describe an interrupted tuning; None for one that is under way or cannot be read."""
+    """Return the interrupted tuning in a folder; None if it is running or unreadable."""
     try:
         with _locked(folder):
             request = _read_request(folder)
@@ -231,7 +231,7 @@ def _interrupted(folder: Path) -> Interrupted | None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which the system frees when the process ends; OSError if held."""
+    """Hold the folder's lock, released by the system when the process ends; OSError if held."""
     with (folder / _LOCK).open("ab") as file:
         _lock(file)
         yield

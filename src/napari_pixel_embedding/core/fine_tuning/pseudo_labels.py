@@ -1,8 +1,7 @@
-"""What a model that is being tuned makes of the pixels that nobody has corrected.
+"""Pseudo-labels for uncorrected pixels, for self-training on sparse corrections.
 
-Sparse corrections leave most of an image unknown. Half-way through its tuning a model knows the
-new kind of objects well enough to fill in what it is sure of, and learns from that as well
-(self-training; Lee, ICML Workshop 2013).
+Sparse corrections leave most of an image unknown. Half-way through fine-tuning, by default, the
+model's own confident predictions are added to the labels (Lee, ICML Workshop 2013).
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 _BACKGROUND = 0.2
-"""Foreground below which a pixel surely is background."""
+"""Foreground probability below which a pixel becomes background."""
 
 _OBJECT = 0.7
-"""Mean foreground from which on a cluster surely is an object, given a usual size."""
+"""Mean foreground probability from which a cluster of plausible size becomes an object."""
 
 _SIZES = (0.6, 1.5)
-"""Usual sizes: from so many times a small corrected object to so many times a large one."""
+"""Plausible sizes: factors on the size of a small and of a large corrected object."""
 
 _SMALL, _LARGE = 5.0, 95.0  # percentiles
 
@@ -36,23 +35,23 @@ _SMALL, _LARGE = 5.0, 95.0  # percentiles
 def with_pseudo_labels(
     corrections: NDArray[np.int32], answer: EmbeddingMap, params: ClusterParams
 ) -> NDArray[np.int32]:
-    """Fill in what a model is sure of where corrections say nothing.
+    """Add a model's confident predictions where nothing was corrected.
 
     Parameters
     ----------
     corrections : array, shape ([Z,] Y, X)
-        −1 not corrected, 0 fixed background, k a corrected object; at least one of them.
+        −1 not corrected, 0 known background, k a corrected object; at least one object.
     answer : EmbeddingMap
-        What the model makes of the same pixels.
+        The model's prediction for the same pixels.
     params : ClusterParams
-        How to cut objects out of the answer, in these pixels.
+        Cluster parameters, for these pixels.
 
     Returns
     -------
     array of int32
         The corrections, with background and further objects where there was −1. Corrected pixels
-        stay what they are; −2 is left where the model is not sure, and in what it finds across the
-        border of a corrected object.
+        are unchanged; −2 (no loss) is set where the model is not sure, and in predicted objects
+        that overlap a corrected one.
     """
     unknown = corrections == IGNORE
     found = build_cluster_index(answer).cut(params)
@@ -65,7 +64,7 @@ def with_pseudo_labels(
 def _sure_objects(
     found: NDArray[np.integer], foreground: NDArray[np.float32], corrections: NDArray[np.int32]
 ) -> NDArray[np.intp]:
-    """Ids of found objects that are as sure and as large as corrected ones, and apart from them."""
+    """Ids of confident predicted objects of plausible size that overlap no corrected object."""
     count = int(found.max(initial=0)) + 1
     known = np.bincount(corrections[corrections > 0])
     low, high = np.percentile(known[known > 0], (_SMALL, _LARGE)) * _SIZES

@@ -1,7 +1,7 @@
-"""Samples of what a bundled model was trained on, so that tuning does not make it forget.
+"""Replay samples of the bundled models' training data, against forgetting during fine-tuning.
 
-They are crops of training images and lie in ``sample_data/replay``, as ``images/KIND-NN.tif`` and
-``masks/KIND-NN.tif``; ``scripts/make_replay_data.py`` chose them. Volumes are drawn.
+They are crops of training images in ``sample_data/replay``, as ``images/KIND-NN.tif`` and
+``masks/KIND-NN.tif``, chosen by ``scripts/make_replay_data.py``. Volumes are synthetic.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _KINDS = {
     "generic": ("fluo", "bright", "stained", "phase"),
     "cells-phase": ("phase",),
 }
-"""For each bundled model, the kinds of images it was trained on."""
+"""Kinds of training images of each bundled model."""
 
 _VOLUMES = "volume"
 _DRAWN = 6
@@ -43,12 +43,12 @@ def origin(config: ModelConfig) -> str:
 
 
 def bundled_replay(config: ModelConfig) -> list[Annotation]:
-    """Load samples of what a bundled model, or one that descends from it, was trained on.
+    """Load replay samples for a bundled model or one that descends from it.
 
     Returns
     -------
     list of Annotation
-        Empty for models of other origin, whose training images are not known here.
+        Empty for models of other origin.
     """
     from napari_pixel_embedding.core.datasets.pairs import find_pairs
     from napari_pixel_embedding.core.io.images import read_image, read_labels
@@ -67,6 +67,6 @@ def bundled_replay(config: ModelConfig) -> list[Annotation]:
 
 
 def _drawn_volume(seed: int) -> Annotation:
-    """Draw touching ellipsoids, noisier with each seed, of the size that `volume` knows."""
+    """Draw touching ellipsoids, noisier with each seed, of the object size of ``volume``."""
     config = SyntheticConfig(diameter=16.0, noise=0.05 + 0.06 * seed)
     return Annotation(*synthetic_image("ellipses", (48, 64, 64), seed=seed, config=config))

@@ -1,4 +1,4 @@
-"""What a model learns from when it is tuned, and what it is judged by."""
+"""Fine-tuning data: training samples from sparse corrections, replay samples, held-out objects."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
     Frame = tuple[NDArray[np.float32], NDArray[np.int32]]
 
 FEWEST_TO_HOLD_BACK = 5
-"""With fewer corrected objects than this, all of them are learnt from."""
+"""With fewer corrected objects than this, none is held out."""
 
 _MOST_HELD_BACK = 16
 _JUDGES, _CHOOSES = (2, 3), (3, 6)
-"""Of the replayed images, the third and every third one from there on shows what is forgotten, and
-the fourth and every sixth one helps to choose cluster parameters: neither is learnt from."""
+"""First index and step of the replay images held out to measure forgetting, and of those held out
+to choose cluster parameters; neither is trained on."""
 
 _SURE = 0.5
-"""Foreground from which on the model's word counts more than the border of an object."""
+"""Foreground probability from which a pixel near a corrected object is not set to background."""
 
 _DOUBTED = 0.02
-"""Share of the corrected pixels to which a parent may give less foreground than to background."""
+"""Quantile of the foreground probability on corrected objects; background must lie below it."""
 
 
 class CorrectedFrame(NamedTuple):
-    """A corrected frame that a sample is made of, and the objects of it that are held back."""
+    """A corrected frame that a sample is made from, and the ids of its held-out objects."""
 
     frame: NDArray[np.float32]
     corrections: NDArray[np.int32]
@@ -55,15 +55,15 @@ class CorrectedFrame(NamedTuple):
 
     @property
     def learnt(self) -> Frame:
-        """The frame and its corrections without what is held back."""
+        """Frame and corrections without the held-out objects."""
         known = np.where(np.isin(self.corrections, self.held_back), IGNORE, self.corrections)
         return self.frame, known
 
 
 class FineTuningSet(NamedTuple):
-    """Samples to learn from, how many objects they hold, and objects to be judged by.
+    """Training samples, the number of objects in them, and the held-out objects.
 
-    ``corrected`` has a corrected frame for each sample.
+    ``corrected`` holds the corrected frame of each sample.
     """
 
     samples: list[Sample]
@@ -76,16 +76,16 @@ class FineTuningSet(NamedTuple):
 def build_fine_tuning_set(
     model: EmbeddingModel, frames: Sequence[Frame], config: FineTuneConfig, device: str = "auto"
 ) -> FineTuningSet:
-    """Turn corrected frames into samples, and hold some of their objects back.
+    """Turn corrected frames into samples and hold out some of their objects.
 
     Parameters
     ----------
     model : EmbeddingModel
-        The parent, whose foreground tells what surely is background.
+        The parent, whose foreground probability marks confident background.
     frames : sequence of (image, corrections)
         From :func:`~.targets.annotated_frames`, each with at least one corrected object.
     config : FineTuneConfig
-        How to tune.
+        Settings.
     device : str
         As in :func:`predict_embedding`.
     """
@@ -110,7 +110,7 @@ def build_fine_tuning_set(
 def samples_with_pseudo_labels(
     corrected: Sequence[CorrectedFrame], model: EmbeddingModel, device: str = "auto"
 ) -> list[Sample]:
-    """Make the samples anew, with what a child is sure of where nothing was corrected."""
+    """Rebuild the samples with the model's pseudo-labels where nothing was corrected."""
     params = params_as_seen(model.config.cluster_params(), model.config)
     samples = []
     for frame, corrections, held_back in corrected:
@@ -122,7 +122,7 @@ def samples_with_pseudo_labels(
 
 
 def _held_back(objects: list[tuple[int, int]], config: FineTuneConfig) -> list[tuple[int, int]]:
-    """Choose objects at random, at least one of five or more, unless none are wanted."""
+    """Draw the objects to hold out: at least one of five or more, unless the share is 0."""
     if len(objects) < FEWEST_TO_HOLD_BACK or config.held_back == 0:
         return []
     count = min(max(round(config.held_back * len(objects)), 1), _MOST_HELD_BACK)
@@ -144,24 +144,24 @@ def learning_target(
     held_back: Sequence[int],
     config: FineTuneConfig,
 ) -> NDArray[np.int32]:
-    """Say what is learnt at each pixel: an object, background (0), or nothing (−1, −2).
+    """Return the training label of each pixel: object (k), background (0), unknown (−1, −2).
 
     Parameters
     ----------
     corrections : array, shape ([Z,] Y, X)
-        −1 not corrected, 0 fixed background, k a corrected object.
+        −1 not corrected, 0 known background, k a corrected object.
     foreground : array of the same shape, optional
-        What the parent makes of the pixels that are not corrected, 0 to 1.
+        The parent's foreground probability, 0 to 1.
     held_back : sequence of int
-        Corrected objects of which nothing is learnt: they become −2.
+        Ids of held-out objects; their pixels become −2.
     config : FineTuneConfig
-        Its ``border`` and ``trust_background`` count.
+        Uses ``border`` and ``trust_background``.
 
     Returns
     -------
     array of int32
-        Uncorrected pixels near an object, or that the parent takes for background, become 0. A
-        parent that takes corrected pixels for background too is not believed.
+        Uncorrected pixels near an object, or that the parent predicts as background, become 0.
+        The threshold is lowered if the parent predicts corrected pixels as background too.
     """
     target = corrections.copy()
     if foreground is not None:
@@ -175,9 +175,9 @@ def learning_target(
 
 
 class ReplaySet(NamedTuple):
-    """What is not to be forgotten: samples to look at again, and images to be judged by.
+    """Replay data: samples to train on, and held-out images to measure forgetting.
 
-    ``chosen_by`` are further frames with their label images, to choose cluster parameters by.
+    ``chosen_by`` holds further frames with label images, to choose cluster parameters by.
     """
 
     samples: list[Sample]
@@ -191,11 +191,11 @@ def replay_set(
     device: str = "auto",
     spacing: Spacings = None,
 ) -> ReplaySet:
-    """Turn annotated images of the model's own kind into samples, and into what judges it."""
+    """Split annotated images of the parent's kind into samples and held-out images."""
     config, frames = model.config, []
     for (image, labels), apart in zip(replay, spacing_of_each(spacing, len(replay)), strict=True):
         stack = read_stack(image, config, spacing=apart)
-        zoom = zoom_of_planes(config, stack.spacing)  # whatever size objects of other images have
+        zoom = zoom_of_planes(config, stack.spacing)  # objects already have the model's size
         frames += annotated_frames(config, stack, labels, zoom)
     first, every = _JUDGES
     crops = [crop_of_all(*frame) for frame in frames[first::every]]
@@ -208,9 +208,9 @@ def replay_set(
 def sampling_weights(
     fine_tuning_set: FineTuningSet, replayed: ReplaySet, replay: float
 ) -> list[float]:
-    """Say how likely each of the lessons' and then of the past's samples is to be drawn.
+    """Return the sampling probability of each corrected, then of each replay sample.
 
-    Samples of the lessons count by their objects; those of the past get the share ``replay``.
+    Corrected samples are weighted by their number of objects; replay samples share ``replay``.
     """
     share = replay if replayed.samples else 0.0
     weight = np.array([len(sample.centres) for sample in fine_tuning_set.samples], float)
