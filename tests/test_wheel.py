@@ -56,6 +56,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(*command: str, cwd: Path) -> str:
     """Run a command, show what it said if it fails, and return its output."""
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    environment["NUMBA_DISABLE_JIT"] = "1"  # to compile all kernels anew takes ten times as long
     done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
