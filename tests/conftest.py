@@ -7,6 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +19,12 @@ os.environ["NAPARI_STRICT_QT"] = "raise"  # a widget left behind fails its test
 os.environ["NAPARI_ENSURE_PLUGIN_MAIN_THREAD"] = "1"
 os.environ.setdefault("QT_API", "pyqt6")
 os.environ["NAPARI_PIXEL_EMBEDDING_HOME"] = tempfile.mkdtemp()  # nor the user's unfinished work
+
+# The same examples each time, and no clock: a busy machine or a first compilation is no failure.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from napari_pixel_embedding.core.blockwise.block_plan import (
 from napari_pixel_embedding.core.boxes import grown
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.lists(st.integers(1, 90), min_size=2, max_size=3),
     side=st.integers(8, 40),

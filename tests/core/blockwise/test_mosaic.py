@@ -74,7 +74,7 @@ def test_volumes():
     assert f1_score(whole.cut(ClusterParams()), labels) >= 0.995
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     order=st.permutations(range(9)),
     bandwidth=st.floats(0.8, 2.5),
@@ -173,7 +173,7 @@ def test_a_bandwidth_of_its_own_reaches_every_window_that_holds_the_object():
 # ------------------------------------------------------------------------------------ reading
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     start=st.tuples(st.integers(0, 120), st.integers(0, 140)),
     size=st.tuples(st.integers(1, 60), st.integers(1, 60)),

@@ -21,7 +21,7 @@ SIDES = st.integers(1, 5000)
 ENDS = st.tuples(st.floats(-6000, 6000), st.floats(0, 6000)).map(lambda p: (p[0], p[0] + p[1]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     shape=st.tuples(SIDES, SIDES),
     view=st.none() | st.tuples(ENDS, ENDS),
@@ -84,7 +84,7 @@ def test_a_time_lapse_begins_with_one_frame():
     assert late.frame == 8
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     factor=st.floats(1, 9),
     start=st.integers(0, 100),

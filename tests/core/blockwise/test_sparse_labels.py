@@ -19,7 +19,7 @@ def boxes():
     return st.tuples(part, part).map(box)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(writes=st.lists(st.tuples(boxes(), st.integers(-1, 5)), max_size=4), read=boxes())
 def test_it_reads_like_one_large_array(writes, read):
     sparse, dense = SparseLabels(SHAPE), np.full(SHAPE, -1, np.int32)

@@ -52,7 +52,7 @@ def embedding_maps(draw):
     threshold=st.sampled_from([0.2, 0.5, 0.8]),
     seed_threshold=st.floats(0.05, 0.6),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_labels_cover_the_foreground_that_is_finite(
     emap, block, bandwidth, threshold, seed_threshold
 ):
@@ -72,7 +72,7 @@ def test_labels_cover_the_foreground_that_is_finite(
 
 
 @given(power=st.integers(-40, 40), seed=st.integers(0, 100), distance=st.booleans())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_unit_of_the_embedding_does_not_matter(power, seed, distance):
     plain = make_scene((40, 40), 12, noise=0.3, apart=1.0, seed=seed, distance=distance).emap
     unit = 2.0**power
@@ -91,7 +91,7 @@ def test_the_unit_of_the_embedding_does_not_matter(power, seed, distance):
 
 
 @given(emap=embedding_maps(), bandwidth=st.floats(0.0, 1.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_cut_is_the_same_each_time_and_for_each_layout(emap, bandwidth):
     low, high = build_cluster_index(emap).bandwidth_range
     params = ClusterParams(bandwidth=low + bandwidth * (high - low))

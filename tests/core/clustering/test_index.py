@@ -266,7 +266,7 @@ def test_bandwidth_out_of_range_is_clamped_and_says_so(bandwidth, same):
     distance=st.booleans(),
     shape=st.sampled_from([(40, 47), (5, 24, 22)]),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_cuts_are_nested_and_ids_stable(seed, noise, space, distance, shape):
     scene = make_scene(shape, 11, 6, space, noise, 1.0, 1.5, seed, distance)
     index = build_cluster_index(scene.emap)
@@ -457,7 +457,7 @@ def test_three_pixels_wide_object_between_two_others():
 
 
 @given(shape=st.tuples(st.integers(1, 9), st.integers(1, 23)), block=st.integers(1, 4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_odd_sizes_cover_every_pixel(shape, block):
     rng = np.random.default_rng(shape[0])
     embedding = rng.normal(size=(3, *shape)).astype(np.float32)

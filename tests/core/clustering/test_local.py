@@ -158,7 +158,7 @@ def cases(draw):
 
 
 @given(case=cases())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_object_under_the_point_is_that_of_its_bandwidth_and_others_stay(case):
     index, params, local = case
     before, after = index.cut(params, local=local[:-1]), index.cut(params, local=local)
@@ -172,7 +172,7 @@ def test_the_object_under_the_point_is_that_of_its_bandwidth_and_others_stay(cas
 
 
 @given(case=cases(), data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_cuts_are_nested_in_the_bandwidth_of_all_and_in_that_of_one(case, data):
     index, params, local = case
     low, high = index.bandwidth_range
@@ -186,7 +186,7 @@ def test_cuts_are_nested_in_the_bandwidth_of_all_and_in_that_of_one(case, data):
 
 
 @given(case=cases(), direction=st.sampled_from(["finer", "coarser"]), size=st.integers(0, 40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_step_changes_the_object_and_an_end_is_reached(case, direction, size):
     index, params, local = case
     params, point = dataclasses.replace(params, min_size=size), local[0].point
@@ -221,7 +221,7 @@ def test_the_bandwidth_at_which_two_pixels_become_one_object_is_exact(four):
             assert (cut[LEFT] == cut[other]) == joined
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 3), st.data())
 def test_merging_bandwidths_of_any_pair_agree_with_the_cut(seed, data):
     scene = make_scene((48, 48), seed=seed)

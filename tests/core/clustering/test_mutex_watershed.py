@@ -47,7 +47,7 @@ def test_it_agrees_with_the_index_on_clear_objects():
 
 
 @given(emap=embedding_maps(), bandwidth=st.floats(0.01, 1.0))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_labels_cover_the_foreground_that_is_finite(emap, bandwidth):
     labels = mutex_watershed(emap, ClusterParams(bandwidth=bandwidth, min_size=0))
     inside = np.isfinite(emap.embedding).all(axis=0) & (emap.foreground > 0.5)

@@ -74,7 +74,7 @@ def test_runs_end_where_five_percent_are_lost_or_won():
         seed_threshold=st.floats(0.05, 0.6),
     ),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_curve_is_the_count_at_every_bandwidth(seed, noise, space, distance, params):
     index = build_cluster_index(
         make_scene((40, 47), 11, 6, space, noise, 1.0, 1.0, seed, distance).emap
@@ -89,7 +89,7 @@ def test_curve_is_the_count_at_every_bandwidth(seed, noise, space, distance, par
 
 
 @given(seed=st.integers(0, 1000), min_size=st.integers(0, 100), bandwidth=st.floats(0.5, 3.0))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_summary_is_that_of_the_label_image(seed, min_size, bandwidth):
     index = build_cluster_index(make_scene((40, 40), 11, noise=0.5, apart=0.8, seed=seed).emap)
     params = ClusterParams(bandwidth=bandwidth, min_size=min_size)
@@ -123,7 +123,7 @@ def test_a_crumb_makes_no_object_doubtful():
 
 
 @given(seed=st.integers(0, 1000), space=st.sampled_from(["euclidean", "cosine"]))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_an_object_lives_from_its_split_to_its_merge(seed, space):
     index = build_cluster_index(make_scene((40, 40), 11, 6, space, 0.3, 1.0, 0.8, seed).emap)
     params = ClusterParams.for_space(space, min_size=10)

@@ -56,7 +56,7 @@ def _rim(labels: np.ndarray) -> np.ndarray:
     return rim
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     kind=kinds,
     shape=st.tuples(st.integers(8, 90), st.integers(8, 90)),
@@ -71,7 +71,7 @@ def test_any_image_has_whole_objects_with_consecutive_ids(kind, shape, diameter,
     check_labels(labels)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(kind=kinds, depth=st.integers(8, 24), seed=st.integers(0, 2**31))
 def test_any_volume_has_whole_objects_with_consecutive_ids(kind, depth, seed):
     config = SyntheticConfig(diameter=12)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
@@ -83,7 +83,6 @@ def test_shapes_must_agree():
         )
     )
 )
-@settings(deadline=None)
 def test_on_full_labels_the_precision_is_the_usual_one(pair):
     true, pred = (np.array([values]) for values in pair)
     found = count_errors(true, pred)

@@ -77,7 +77,7 @@ def test_objects_of_an_unusual_size_are_not_believed():
     assert (target[labels >= 3] == -2).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31 - 1))
 def test_corrections_are_never_changed(seed):
     rng = np.random.default_rng(seed)

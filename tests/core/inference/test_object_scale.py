@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.draw import disk
@@ -112,7 +112,6 @@ def test_a_model_that_resamples_by_itself_must_know_what_to():
         ModelConfig(image_diameter=80)
 
 
-@settings(deadline=None)
 @given(
     shape=st.lists(st.integers(1, 20), min_size=2, max_size=3).map(tuple),
     zoom=st.floats(0.05, 4),

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_pixel_embedding.core.inference.options import AUGMENTS
@@ -27,7 +27,6 @@ def plans(draw):
 
 
 @given(plans())
-@settings(deadline=None)
 def test_shares_of_all_tiles_add_up_to_1_in_every_pixel(case):
     shape, _, plan = case
     total = np.zeros(plan.padded_shape)
@@ -42,7 +41,6 @@ def test_shares_of_all_tiles_add_up_to_1_in_every_pixel(case):
 
 
 @given(plans())
-@settings(deadline=None)
 def test_tiles_lie_on_the_grid_of_the_network(case):
     shape, stride, plan = case
     for sizes in (plan.padded_shape, plan.tile_shape, *plan.origins):

@@ -169,9 +169,7 @@ def originals(tmp_path_factory):
     return [(path.suffix, path.read_bytes()) for path in paths]
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     which=st.integers(0, 7),
     cut=st.floats(0, 1) | st.just(1.0),

@@ -212,7 +212,7 @@ def test_gradients_of_the_heads_agree_with_finite_differences():
 
 @pytest.mark.parametrize("loss", ALL_LOSSES, ids=str)
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_numbers_that_objects_carry_change_nothing(loss, data):
     seed = data.draw(st.integers(0, 1000))
     generator = torch.Generator().manual_seed(seed)

@@ -48,7 +48,6 @@ def test_distance_of_an_image_full_of_one_object_is_1():
 
 
 @given(label_images(largest=4))
-@settings(deadline=None)
 def test_distance_is_positive_in_objects_alone_and_1_in_their_middle(labels):
     distance = object_distance(labels)
     assert_array_equal(distance > 0, labels > 0)
@@ -103,13 +102,12 @@ def pairs_within(labels, radius):
     label_images(largest=4),
     st.sampled_from([1.0, 2**0.5, 3**0.5, 2.0, 5.0]) | st.floats(0.5, 9),
 )
-@settings(deadline=None)
 def test_neighbours_agree_with_all_distances_of_scattered_pixels(labels, radius):
     assert neighbouring_labels(labels, radius).tolist() == pairs_within(labels, radius)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3]), st.floats(1, 12))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_neighbours_agree_with_all_distances_of_boxes_and_shells(seed, ndim, radius):
     rng = np.random.default_rng(seed)
     labels = np.zeros((30, 30) if ndim == 2 else (9, 14, 14), np.int32)
