@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from npe2 import PluginManifest
 from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_pixel_embedding._napari.correct.panel import CorrectPanel
@@ -10,6 +11,15 @@ from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
 
 PLUGIN = "napari-pixel-embedding"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plugins_are_looked_for_once():
+    """Keep what is installed: each new viewer reads the metadata of every package again."""
+    found = list(PluginManifest.discover())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found))
+        yield
 
 
 @pytest.fixture(scope="session")
