@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname))
 
 export PYTHON
@@ -29,12 +30,13 @@ $(READY): pyproject.toml constraints.txt | system
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[gui,test,dev]' -c constraints.txt
 	@touch $@
 
-# pytest-xvfb starts a virtual screen by itself.
+# pytest-xvfb starts a virtual screen by itself; tests/conftest.py shares the tests out to workers.
+# ARGS="-n 0" runs them one after the other.
 test: $(READY)
 	@if [ -n "$(SCREEN)" ] || command -v Xvfb >/dev/null; then \
-	    $(BIN)/python -m pytest $(ARGS); \
+	    $(PYTEST) $(ARGS); \
 	else \
-	    $(BIN)/python -m pytest --no-xvfb --ignore=tests/_napari $(ARGS); \
+	    $(PYTEST) --no-xvfb --ignore=tests/_napari $(ARGS); \
 	    echo "The window tests did not run: there is neither a screen nor Xvfb (see above)."; exit 1; \
 	fi
 

@@ -1,11 +1,13 @@
-"""Settings and fixtures that every test shares."""
+"""Settings and fixtures that every test shares, and how the tests are shared out to workers."""
 
 from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +28,56 @@ settings.register_profile(
     "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("suite")
+
+WORKER = "PYTEST_XDIST_WORKER"
+"""Environment variable that pytest-xdist sets in each worker."""
+
+COMPILE = "from napari_pixel_embedding.core.clustering import warm_up; warm_up()"
+COMPILING = pytest.StashKey["subprocess.Popen[bytes]"]()
+
+FIRST = ("window", "wheel")
+"""What starts first, because it takes longest."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers or more; beyond four all would wait for the one with the window tests."""
+    return min(max(os.cpu_count() or 1, 2), 4)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Prepare what workers share: threads that fit the machine, and compiled kernels."""
+    workers = len(config.getoption("tx", None) or ())
+    if workers == 0 or WORKER in os.environ:
+        return
+    threads = str(max(1, (os.cpu_count() or 1) // workers))
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ.setdefault(name, threads)
+    compiling = subprocess.Popen([sys.executable, "-c", COMPILE])
+    config.stash[COMPILING] = compiling
+    config.add_cleanup(compiling.wait)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any) -> None:
+    """Let no worker begin before the kernels are compiled: each would compile all of them."""
+    node.config.stash[COMPILING].wait()
+
+
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each file to one worker, for its fixtures' sake, and all window tests to another."""
+    if WORKER not in os.environ:
+        return
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_share(item)))
+    order = {share: place for place, share in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(_share(item), len(order)))
+
+
+def _share(item: pytest.Item) -> str:
+    in_window = "_napari" in item.path.parts
+    return "window" if in_window else item.path.stem.removeprefix("test_")
 
 
 def pytest_collection_finish() -> None:
