@@ -1,16 +1,14 @@
-"""How much memory there is to work with; no package is needed for it."""
+"""How much memory there is to work with."""
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
+
+import psutil
 
 _SHARE = 0.5
 """Part of the free memory that one piece of work may take: the rest is for what runs beside it."""
 
-_UNKNOWN = 2**32
-_MEMINFO = Path("/proc/meminfo")
 _GROUPS = Path("/proc/self/cgroup")
 _GROUP_FILES = Path("/sys/fs/cgroup")
 
@@ -23,22 +21,10 @@ def memory_budget() -> int:
 def available_memory() -> int:
     """Bytes that this process can still take without swapping.
 
-    On Linux what the kernel calls available, or what the control group of a container or a batch
-    job leaves, whichever is less; on Windows what the system calls available; elsewhere half of
-    what is built in.
+    What the system calls available, or what the control group of a container or a batch job
+    leaves, whichever is less.
     """
-    if sys.platform == "win32":
-        return _windows_memory()
-    free = _linux_memory()
-    if free is None:
-        return _built_in() // 2
-    return min([free, *_left_in_groups()])
-
-
-def _linux_memory() -> int | None:
-    lines = _read(_MEMINFO).splitlines()
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    return found[0] if found else None
+    return min([int(psutil.virtual_memory().available), *_left_in_groups()])
 
 
 def _left_in_groups() -> list[int]:
@@ -78,28 +64,3 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="ascii", errors="replace")
     except OSError:
         return ""
-
-
-def _built_in() -> int:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        return _UNKNOWN
-
-
-def _windows_memory() -> int:
-    import ctypes
-
-    class Status(ctypes.Structure):
-        _fields_ = (
-            ("length", ctypes.c_ulong),
-            ("load", ctypes.c_ulong),
-            *((name, ctypes.c_ulonglong) for name in ("total", "available")),
-            *((f"other_{n}", ctypes.c_ulonglong) for n in range(5)),
-        )
-
-    status = Status(length=ctypes.sizeof(Status))
-    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009  mypy knows it on Windows only
-    if not kernel.GlobalMemoryStatusEx(ctypes.byref(status)):
-        return _UNKNOWN
-    return int(status.available)
