@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_pixel_embedding.core.evaluation.comparison import ErrorCounts
-from napari_pixel_embedding.core.evaluation.metrics import matching
+from napari_pixel_embedding.core.evaluation.metrics import Overlap, matching
 from napari_pixel_embedding.core.label_regions import contains
 from napari_pixel_embedding.core.validation import check_same_shape
 
@@ -70,67 +70,24 @@ def count_errors(
     """
     known = np.maximum(np.asarray(y_true), 0)
     true, pred = restrict_to_known(y_true, y_pred, counted)
-    pairs = _Pairs.of(known, pred)
-    counted_ids = np.unique(true[true > 0])
-    match = matching(true, pred)
-    half = 2 * pairs.pixels >= pairs.union
-    partners = (set(pairs.true[half].tolist()), set(pairs.pred[half].tolist()))
-    lonely = set(counted_ids.tolist()) - partners[0]
-    merged = pairs.merges(counted_ids)
-    split = {k: parts for k, parts in pairs.fragments(lonely).items() if len(parts) > 1}
-    missed = lonely - set(split) - set().union(*merged.values())
-    explained = set(merged).union(*split.values())
-    extra = set(np.unique(pred[pred > 0]).tolist()) - partners[1] - explained
+    match, overlap = matching(true, pred), Overlap.of(known, pred)
+    counts = np.isin(np.unique(known[known > 0]), true)
+    covers = 2 * overlap.pixels > overlap.true_size[overlap.true]
+    inside = 2 * overlap.pixels > overlap.pred_size[overlap.pred]
+    agree = 2 * overlap.pixels >= overlap.union
+
+    lonely = counts & (overlap.pairs_of_true(agree) == 0)
+    merged = overlap.pairs_of_pred(covers) > 1
+    merged &= overlap.pairs_of_pred(covers & counts[overlap.true]) > 0
+    split = lonely & (overlap.pairs_of_true(inside) > 1)
+    missed = lonely & ~split & (overlap.pairs_of_true(covers & merged[overlap.pred]) == 0)
+    extra = ~merged & (overlap.pairs_of_pred(agree | (inside & split[overlap.true])) == 0)
     return ErrorCounts(
         objects=match.tp + match.fn,
         predicted=match.tp + match.fp,
         matched=match.tp,
-        splits=len(split),
-        merges=len(merged),
-        missed=len(missed),
-        extra=len(extra),
+        splits=int(split.sum()),
+        merges=int(merged.sum()),
+        missed=int(missed.sum()),
+        extra=int(extra.sum()),
     )
-
-
-class _Pairs(NamedTuple):
-    """Overlapping annotated and predicted objects: ids, common pixels, and sizes of both."""
-
-    true: NDArray[np.int64]
-    pred: NDArray[np.int64]
-    pixels: NDArray[np.int64]
-    true_size: NDArray[np.int64]
-    pred_size: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, true: NDArray[np.integer[Any]], pred: NDArray[np.integer[Any]]) -> _Pairs:
-        true, pred = true.astype(np.int64), pred.astype(np.int64)
-        both = (true > 0) & (pred > 0)
-        base = int(pred.max()) + 1
-        keys, pixels = np.unique(true[both] * base + pred[both], return_counts=True)
-        rows, columns = np.divmod(keys, base)
-        sizes = np.bincount(true.ravel())[rows], np.bincount(pred.ravel())[columns]
-        return cls(rows, columns, pixels, *sizes)
-
-    @property
-    def union(self) -> NDArray[np.int64]:
-        return self.true_size + self.pred_size - self.pixels
-
-    def merges(self, counted: NDArray[np.integer[Any]]) -> dict[int, set[int]]:
-        """Predicted objects that cover most of several annotated ones, at least one scored."""
-        covered = _grouped(self.pred, self.true, 2 * self.pixels > self.true_size)
-        wanted = set(counted.tolist())
-        return {k: found for k, found in covered.items() if len(found) > 1 and found & wanted}
-
-    def fragments(self, objects: set[int]) -> dict[int, set[int]]:
-        """Predicted objects that lie mostly inside each of these annotated ones."""
-        inside = _grouped(self.true, self.pred, 2 * self.pixels > self.pred_size)
-        return {k: inside.get(k, set()) for k in objects}
-
-
-def _grouped(
-    keys: NDArray[np.int64], values: NDArray[np.int64], where: NDArray[np.bool_]
-) -> dict[int, set[int]]:
-    groups: dict[int, set[int]] = {}
-    for key, value in zip(keys[where].tolist(), values[where].tolist(), strict=True):
-        groups.setdefault(key, set()).add(value)
-    return groups

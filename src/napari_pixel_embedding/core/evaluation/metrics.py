@@ -103,7 +103,7 @@ def matching(y_true: ArrayLike, y_pred: ArrayLike, iou_threshold: float = 0.5) -
     >>> found.tp, found.fp, found.fn
     (1, 0, 1)
     """
-    return _Overlap.of(y_true, y_pred).match(_check_threshold(iou_threshold))
+    return Overlap.of(y_true, y_pred).match(_check_threshold(iou_threshold))
 
 
 @overload
@@ -153,7 +153,7 @@ def average_precision(
     pairs = _paired(y_true, y_pred)
     pooled = [Matching(t, 0, 0, 0, 0.0) for t in thresholds]
     for true, pred in pairs:
-        overlap = _Overlap.of(true, pred)
+        overlap = Overlap.of(true, pred)
         pooled = [total + overlap.match(total.iou_threshold) for total in pooled]
     scores = np.array([total.average_precision for total in pooled])
     return float(scores[0]) if np.ndim(iou_threshold) == 0 else scores
@@ -181,7 +181,7 @@ def panoptic_quality(y_true: LabelImages, y_pred: LabelImages, iou_threshold: fl
     threshold = _check_threshold(iou_threshold)
     total = Matching(threshold, 0, 0, 0, 0.0)
     for true, pred in _paired(y_true, y_pred):
-        total += _Overlap.of(true, pred).match(threshold)
+        total += Overlap.of(true, pred).match(threshold)
     return total.panoptic_quality
 
 
@@ -229,8 +229,20 @@ def difference_in_count(y_true: LabelImages, y_pred: LabelImages) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class _Overlap:
-    """Sizes of all objects of two label images and of their non-empty intersections."""
+class Overlap:
+    """Contingency table of two label images: sizes of objects, and of what two have in common.
+
+    Objects are numbered from 0, in the order of their ids.
+
+    Parameters
+    ----------
+    true_size, pred_size : array of int, shape (T,) and (P,)
+        Pixels of each object.
+    true, pred : array of int, shape (N,)
+        The two objects of each pair that meets.
+    pixels : array of int, shape (N,)
+        Pixels that both have in common, at least 1.
+    """
 
     true_size: NDArray[np.int64]
     pred_size: NDArray[np.int64]
@@ -239,7 +251,8 @@ class _Overlap:
     pixels: NDArray[np.int64]
 
     @classmethod
-    def of(cls, y_true: ArrayLike, y_pred: ArrayLike) -> _Overlap:
+    def of(cls, y_true: ArrayLike, y_pred: ArrayLike) -> Overlap:
+        """Count the pixels of two label images of one shape."""
         true, pred = check_label_image(y_true, "y_true"), check_label_image(y_pred, "y_pred")
         check_same_shape(true, pred, ("y_true", "y_pred"))
         true_index, true_size = _consecutive(true)
@@ -249,15 +262,30 @@ class _Overlap:
 
     @property
     def true_count(self) -> int:
+        """Number of true objects."""
         return len(self.true_size)
 
     @property
     def pred_count(self) -> int:
+        """Number of predicted objects."""
         return len(self.pred_size)
 
+    @property
+    def union(self) -> NDArray[np.int64]:
+        """Pixels of each pair that belong to at least one of both."""
+        return self.true_size[self.true] + self.pred_size[self.pred] - self.pixels
+
+    def pairs_of_true(self, which: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Count, for each true object, its pairs among some of all."""
+        return np.bincount(self.true[which], minlength=self.true_count)
+
+    def pairs_of_pred(self, which: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Count, for each predicted object, its pairs among some of all."""
+        return np.bincount(self.pred[which], minlength=self.pred_count)
+
     def match(self, threshold: float) -> Matching:
-        union = self.true_size[self.true] + self.pred_size[self.pred] - self.pixels
-        iou = self.pixels / union
+        """Match objects one to one, see :func:`matching`."""
+        iou = self.pixels / self.union
         enough = iou >= threshold
         chosen = _assign(self.true[enough], self.pred[enough], iou[enough])
         tp = len(chosen)
@@ -265,6 +293,7 @@ class _Overlap:
         return Matching(threshold, tp, fp, fn, float(chosen.sum()))
 
     def symmetric_best_dice(self) -> float:
+        """Best Dice of each object, see :func:`symmetric_best_dice`."""
         if self.true_count == 0 or self.pred_count == 0:
             return float(self.true_count == self.pred_count)
         dice = 2 * self.pixels / (self.true_size[self.true] + self.pred_size[self.pred])
@@ -376,10 +405,10 @@ def _as_list(images: LabelImages, name: str) -> list[Any]:
 
 
 def _mean_over_images(
-    y_true: LabelImages, y_pred: LabelImages, score: Callable[[_Overlap], float]
+    y_true: LabelImages, y_pred: LabelImages, score: Callable[[Overlap], float]
 ) -> float:
     pairs = _paired(y_true, y_pred)
-    return float(np.mean([score(_Overlap.of(true, pred)) for true, pred in pairs]))
+    return float(np.mean([score(Overlap.of(true, pred)) for true, pred in pairs]))
 
 
 def _check_threshold(iou_threshold: float) -> float:
