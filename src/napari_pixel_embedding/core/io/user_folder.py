@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+
+from platformdirs import user_data_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ def user_folder() -> Path:
     """
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen).expanduser()
-    return _data_folder() / _NAME
+    return user_data_path(_NAME, appauthor=False)
 
 
 @contextmanager
@@ -42,11 +43,3 @@ def temporary_user_folder() -> Iterator[Path]:
             os.environ.pop(VARIABLE)
             if before is not None:
                 os.environ[VARIABLE] = before
-
-
-def _data_folder() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
