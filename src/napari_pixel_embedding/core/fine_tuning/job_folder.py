@@ -11,11 +11,11 @@ import os
 import shutil
 import time
 import uuid
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from filelock import FileLock
 from pydantic import Field, TypeAdapter
 
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
@@ -25,7 +25,7 @@ from napari_pixel_embedding.core.parameters import configuration, read_configura
 from napari_pixel_embedding.core.training.checkpoint import checkpoint_path, interrupted_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -158,7 +158,7 @@ def tune_request(folder: Path) -> Generator[TrainProgress, None, None]:
     from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
     from napari_pixel_embedding.core.model.model_file import load_model
 
-    with _locked(folder):
+    with _lock(folder):
         request = _read_request(folder)
         count = len(request.axes)
         yield from fine_tune(
@@ -221,7 +221,7 @@ def _corrected_only(
 def _interrupted(folder: Path) -> Interrupted | None:
     """Return the interrupted tuning in a folder; None if it is running or unreadable."""
     try:
-        with _locked(folder):
+        with _lock(folder):
             request = _read_request(folder)
             step = interrupted_at(folder / _OUTPUT) or 0
     except (OSError, ValueError):
@@ -229,20 +229,6 @@ def _interrupted(folder: Path) -> Interrupted | None:
     return Interrupted(folder, request.names, request.model, step, request.config.steps)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, released by the system when the process ends; OSError if held."""
-    with (folder / _LOCK).open("ab") as file:
-        _lock(file)
-        yield
-
-
-def _lock(file: IO[bytes]) -> None:
-    if os.name == "nt":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _lock(folder: Path) -> FileLock:
+    """Return the lock of a folder; the system frees it when the process ends. Timeout if held."""
+    return FileLock(folder / _LOCK, timeout=0, thread_local=False)
