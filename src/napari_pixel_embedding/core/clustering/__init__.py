@@ -1,4 +1,4 @@
-"""Live clustering: an index built once per embedding, and a cut at every slider tick."""
+"""Clustering: an index built once per embedding, cut at any bandwidth in milliseconds."""
 
 from __future__ import annotations
 

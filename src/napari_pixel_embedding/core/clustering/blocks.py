@@ -1,4 +1,4 @@
-"""Block means: what mean shift works on instead of pixels."""
+"""Blocks of pixels and their mean vectors, which mean shift works on instead of pixels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 BACKGROUND, OUTSIDE = -1, -2
-"""What the padded grid holds where there is no block: inside the image, and beyond its edge."""
+"""Values of the padded grid where there is no block: inside the image, and outside of it."""
 
 WEAK, CONFIDENT = 1, 2
 """Levels of a pixel; 0 is background."""
@@ -25,12 +25,12 @@ WEAK, CONFIDENT = 1, 2
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """An embedding map as (Z, Y, X) volumes that kernels can read; Z is 1 for an image.
+    """An embedding map as (Z, Y, X) volumes for the kernels; Z is 1 for an image.
 
     Parameters
     ----------
     embedding : array of float32, shape (E, Z, Y, X)
-        Vectors as the network gave them.
+        Vectors as the network predicted them.
     inverse_norm : array of float32, shape (Z, Y, X)
         Factor that makes a vector a unit vector under cosine; ones otherwise.
     level : array of uint8, shape (Z, Y, X)
@@ -55,7 +55,7 @@ class Pixels:
     flat: bool
 
     def with_level(self, level: NDArray[np.uint8]) -> Pixels:
-        """Give the same pixels at other levels."""
+        """Return the same pixels with other levels."""
         return replace(self, level=level)
 
 
@@ -70,11 +70,11 @@ class Blocks:
     step : tuple of int
         Pixels in a block along Z, Y, X.
     position : array of int32, shape (N,)
-        Place of each block in the raveled grid.
+        Index of each block in the raveled grid.
     vectors : array of float32, shape (N, E)
         Mean of the block's pixels; a unit vector under cosine.
     weight, variance : array of float32, shape (N,)
-        Number of pixels and their variance.
+        Number of pixels, and variance of their vectors.
     distance : array of float32, shape (N,), or None
         Mean of the distance map.
     touching, near, faces : array of int32
@@ -95,7 +95,7 @@ class Blocks:
 
 
 def read_pixels(emap: EmbeddingMap, constants: IndexConstants) -> Pixels:
-    """View an embedding map as volumes and say which pixels are foreground.
+    """Return an embedding map as volumes, with the foreground level of each pixel.
 
     A pixel whose vector or foreground is NaN or infinite, or whose vector is zero under cosine,
     is background.
@@ -146,21 +146,21 @@ def make_blocks(pixels: Pixels, level: int, step: tuple[int, int, int]) -> Block
 
 
 def inner_grid(blocks: Blocks, flat: bool) -> NDArray[np.int32]:
-    """Block numbers without the margin."""
+    """Return the grid of block numbers without its margin."""
     return _inner(blocks.grid, flat)
 
 
 def block_step(side: int, pixels: Pixels) -> tuple[int, int, int]:
-    """Pixels in a block along each axis, so that blocks are about as deep as wide."""
+    """Return the pixels in a block along (Z, Y, X), so that blocks are about as deep as wide."""
     z, y, x = (max(1, round(side / size)) for size in pixels.spacing)
     return (1 if pixels.flat else z), y, x
 
 
 def object_diameter(pixels: Pixels, jump: float) -> float:
-    """Typical object diameter in pixels of the finest axis.
+    """Estimate the typical object diameter in pixels of the finest axis.
 
-    Walks along some hundred rows: a run of foreground ends where the embedding moves by more
-    than ``jump`` over two pixels. The run that the median pixel lies in is nearly a diameter.
+    Scans about 128 rows: a run of foreground ends where the embedding changes by more than
+    ``jump`` over two pixels. The length of the run with the median pixel is close to a diameter.
     """
     lengths = kernels.run_lengths(
         pixels.embedding, pixels.inverse_norm, pixels.level, np.float32(jump), 128

@@ -1,4 +1,4 @@
-"""Building the cluster index: everything that is done once per embedding."""
+"""Construction of the cluster index: the work that is done once per embedding."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ def build_cluster_index(
     progress: Progress | None = None,
     constants: IndexConstants | None = None,
 ) -> ClusterIndex:
-    """Prepare an embedding so that cutting it at any bandwidth takes milliseconds.
+    """Build the index of an embedding, which takes milliseconds to cut at any bandwidth.
 
-    The foreground is divided into small base regions by connected greedy mean shift at a small
+    The foreground is divided into superpixels by connected greedy mean shift at a small
     bandwidth; where the map has a distance channel they are grown from its maxima instead. A
-    linkage then finds the bandwidth at which touching regions merge.
+    linkage then finds the bandwidth at which touching superpixels merge.
 
     Parameters
     ----------
     emap : EmbeddingMap
-        Embedding, foreground and perhaps distance of one frame. Pixels with NaN or infinite
-        values, and zero vectors under cosine, are background.
+        Embedding, foreground and, if there is one, distance map of one frame. Pixels with NaN or
+        infinite values, and zero vectors under cosine, are background.
     seed_threshold : float, optional
-        Threshold for which the merges are prepared; another one costs some milliseconds at the
-        first cut. The default is that of ``ClusterParams``.
+        Seed threshold for which the merge tree is built; the first cut at another one takes some
+        milliseconds more. By default that of ``ClusterParams``.
     block : int, optional
-        Pixels along a side of the blocks that are averaged first. By default 1, and 2 or 4 for
-        large images of large objects.
+        Side in pixels of the blocks that are averaged first. By default 1, and 2 or 4 for large
+        images of large objects.
     progress : callable, optional
         Called with the finished fraction.
     constants : IndexConstants, optional
@@ -55,7 +55,7 @@ def build_cluster_index(
     Returns
     -------
     ClusterIndex
-        What can be cut.
+        Index of the frame.
 
     Raises
     ------
@@ -64,8 +64,9 @@ def build_cluster_index(
 
     Notes
     -----
-    Under the slider lies connected mean shift with a flat kernel (Comaniciu and Meer, 2002) on
-    the embeddings of De Brabandere et al. (2017) and Chen et al. (2019).
+    The method is connected mean shift with a flat kernel (Comaniciu and Meer, "Mean shift: a
+    robust approach toward feature space analysis", TPAMI 24, 2002) on the embeddings of
+    De Brabandere et al. (2017) and Chen et al. (2019).
 
     Examples
     --------
@@ -101,9 +102,9 @@ def build_cluster_index(
 
 
 def warm_up() -> None:
-    """Compile the kernels on a tiny embedding, so that the first slider tick waits for nothing.
+    """Compile the kernels on a tiny embedding, so that the first cut does not wait for that.
 
-    Takes seconds at the first time on a machine, much less later: call it in the background.
+    Takes seconds the first time on a machine and much less later: call it in the background.
     """
     ramp = np.linspace(0, 6, 48, dtype=np.float32)
     embedding = np.stack(np.meshgrid(ramp, ramp))

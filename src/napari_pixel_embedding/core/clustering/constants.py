@@ -1,7 +1,7 @@
-"""The few constants of the cluster index, in one place.
+"""Constants of the cluster index.
 
 Lengths in embedding space are multiples of the *unit*: ``delta_var`` of a Euclidean model, half
-the chord of the default bandwidth of a cosine model. So an embedding of any scale works.
+the chord of the default bandwidth of a cosine model. So they hold for embeddings of any scale.
 """
 
 from __future__ import annotations
@@ -11,48 +11,49 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class IndexConstants:
-    """Constants of the index; users choose with ``ClusterParams`` instead.
+    """Constants of the index, not meant for users: theirs are in ``ClusterParams``.
 
     Parameters
     ----------
     confident : float
-        Foreground above which pixels form regions.
+        Foreground probability above which pixels form superpixels.
     weak : float
-        Foreground above which pixels are labelled at all: below ``confident`` they join the
-        region they touch, or form regions of their own where they touch none.
+        Foreground probability above which pixels are labelled at all: up to ``confident`` they
+        join the superpixel they touch, or form superpixels of their own where they touch none.
     base_factor, base_cap, base_floor : float
-        Base radius: ``base_factor`` times the noise inside objects, between ``base_floor`` and
-        ``base_cap`` units.
+        Radius of the first mean shift: ``base_factor`` times the noise inside objects, between
+        ``base_floor`` and ``base_cap`` units.
     leftover_factors : tuple of float
-        Multiples of the base radius at which free blocks are tried in turn.
+        Multiples of that radius at which the unlabelled blocks are clustered, in this order.
     cores, core_set : int
-        A set must have so many blocks with all neighbours in it, and so many blocks: border
-        slivers have not.
+        Core blocks (with all their neighbours in the set) and blocks that a set of blocks needs
+        to become a superpixel. Slivers at borders have fewer.
     ring : float
-        Pixels that regions grow over what mean shift left free.
+        Pixels by which superpixels grow into what mean shift left unlabelled.
     speck : int
-        Leftover sets of fewer blocks join a neighbour.
+        Leftover sets of fewer blocks are merged into a neighbour.
     seed_radius : float
-        A seed takes what lies within so many units of its region's mean.
+        Distance from the mean of a seed's region, in units, up to which blocks join it.
     seed_floor : float
-        Valleys shallower than this make no seeds, whatever the user's threshold.
+        Relative depth of a valley up to which two maxima are one seed, whatever the user's
+        threshold.
     seed_softness : float
-        Added to a peak before the valley's depth is divided by it: low peaks are noise.
+        Added to the peak that a valley's depth is divided by, because low peaks are noise.
     hold : float
-        Without a valley, the distance between two means counts only so much: large objects
-        drift inside, and their seed holds them together.
+        Factor on the distance of two means that no valley separates: embeddings drift within
+        large objects, and a common seed keeps these whole.
     veto : float
-        What a valley can add at most to the height at which two seeds merge, in units.
+        Most that a valley adds to the height at which two seeds merge, in units.
     veto_slope : float
-        Units added for each seed threshold by which the valley is too deep.
+        Units added for each multiple of the seed threshold by which a valley exceeds it.
     core : float
-        Blocks of at least this share of their seed's distance belong to it from the start.
+        Share of a seed's distance value from which blocks belong to the seed at the start.
     jump : float
-        Steps of the embedding along a row that end an object, in units.
+        Step of the embedding along a row that is taken as the end of an object, in units.
     medium_object, large_object : float
         Object diameters in pixels from which blocks are 2 and 4 pixels wide.
     small_image : int
-        With fewer foreground pixels a block is always one pixel.
+        Number of foreground pixels below which a block is always one pixel.
     """
 
     confident: float = 0.5

@@ -1,4 +1,4 @@
-"""Base regions of an embedding and the tree of their merges, which every cut is read from."""
+"""Superpixels of an embedding and their merge tree, which every cut is read from."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ if TYPE_CHECKING:
 
 
 class RegionHierarchy:
-    """Base regions of one embedding and the bandwidths at which they merge.
+    """Superpixels of one embedding and the bandwidths at which they merge.
 
     Parameters
     ----------
     base : array of uint16 or uint32, shape ([Z,] Y, X)
-        Number of each pixel's base region plus one; 0 is background.
+        Number of each pixel's superpixel plus one; 0 is background.
     foreground : array of float32, shape ([Z,] Y, X)
         Probability that a pixel belongs to any object.
     regions : Regions
-        The base regions and which of them touch.
+        The superpixels and which of them touch.
     space : {"euclidean", "cosine"}
         How vectors are compared.
     delta_var : float
-        Intra margin of the network, which scales Euclidean bandwidths.
+        Pull margin of the network, which scales Euclidean bandwidths.
     has_seeds : bool
-        Whether a distance map was there.
+        Whether the superpixels were grown from seeds of a distance map.
     constants : IndexConstants
         Constants of the method.
     """
@@ -64,7 +64,7 @@ class RegionHierarchy:
         self._regions = regions
         self._has_seeds = has_seeds
         self._constants = constants
-        # What the last cut needed and the next will most likely need again, by its parameter.
+        # Caches of the last cut, each with the parameter it holds for.
         # A tuple is replaced in one step, so threads see either the old or the new one.
         self._last_tree: tuple[float, Tree] | None = None
         self._last_sizes: tuple[float, NDArray[np.int64]] | None = None
@@ -76,17 +76,17 @@ class RegionHierarchy:
 
     @property
     def base(self) -> NDArray[np.unsignedinteger[Any]]:
-        """Number of each pixel's base region plus one, 0 is background; not to be written into."""
+        """Number of each pixel's superpixel plus one, 0 is background; do not write into it."""
         return self._base
 
     @property
     def region_count(self) -> int:
-        """Number of base regions; no object's id is larger."""
+        """Number of superpixels; no object's id is larger."""
         return self._regions.count
 
     @property
     def bandwidth_range(self) -> tuple[float, float]:
-        """Smallest and largest bandwidth that a cut tells apart."""
+        """Smallest and largest bandwidth of a cut; others are clamped."""
         return bandwidth_range(self.space, self.delta_var)
 
     @property
@@ -95,7 +95,7 @@ class RegionHierarchy:
         return self._base.dtype
 
     def tree(self, seed_threshold: float) -> Tree:
-        """Give the merges for one seed threshold.
+        """Return the merge tree for one seed threshold.
 
         Parameters
         ----------
@@ -159,13 +159,13 @@ class RegionHierarchy:
         return np.array([radius_to_bandwidth(float(r), self.space) for r in radii], np.float64)
 
     def _middle(self, birth: np.float32, death: np.float32) -> float:
-        """Bandwidth in the middle of two radii, of which the second is too large."""
+        """Return the bandwidth in the middle of two radii, always below the second."""
         low, high = (radius_to_bandwidth(float(r), self.space) for r in (birth, death))
         middle = (low + min(high, self.bandwidth_range[1])) / 2
         return middle if birth <= self._radius(middle) < death else low
 
     def _region_at(self, point: tuple[int, ...]) -> int:
-        """Give the base region at a pixel, -1 for background."""
+        """Return the superpixel at a pixel, -1 for background."""
         inside = len(point) == len(self.shape) and all(
             0 <= n < size for n, size in zip(point, self.shape, strict=True)
         )

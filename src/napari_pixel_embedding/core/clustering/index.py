@@ -1,4 +1,4 @@
-"""The cluster index: built once per embedding, cut at every slider tick."""
+"""The cluster index: label images of one embedding at any bandwidth."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class ClusterIndex(RegionHierarchy):
-    """Labels of one embedding at any bandwidth, and at which bandwidth single objects change.
+    """Label images of one embedding at any bandwidth, and the bandwidths at which objects change.
 
-    Made by :func:`build_cluster_index`. A cut never writes into it, so several threads may cut
+    Built by :func:`build_cluster_index`. A cut never writes into it, so several threads may cut
     one index.
     """
 
@@ -34,7 +34,7 @@ class ClusterIndex(RegionHierarchy):
         out: NDArray[np.unsignedinteger[Any]] | None = None,
         local: LocalBandwidths = (),
     ) -> NDArray[np.unsignedinteger[Any]]:
-        """Give the objects at one bandwidth.
+        """Return the label image at one bandwidth.
 
         Objects at a larger bandwidth are unions of those at a smaller one. An object keeps its
         id, the id of its heaviest part, so colours do not flicker; ids are not consecutive.
@@ -45,10 +45,10 @@ class ClusterIndex(RegionHierarchy):
             Bandwidth, foreground threshold, minimum size and seed threshold; by default those
             of the index's embedding space.
         out : array of the index's dtype and shape, C-contiguous, optional
-            Where to write: a fresh array costs more than the cut.
+            Array to write into: to allocate one takes longer than the cut.
         local : tuple of LocalBandwidth, optional
-            Objects with a bandwidth of their own; where they contradict, the later wins. Those
-            on the background do nothing.
+            Local bandwidths; where they contradict, the later wins. Those on the background
+            have no effect.
 
         Returns
         -------
@@ -79,7 +79,7 @@ class ClusterIndex(RegionHierarchy):
     def lookup(
         self, params: ClusterParams | None = None, local: LocalBandwidths = ()
     ) -> NDArray[np.unsignedinteger[Any]]:
-        """Give the object of each base region at one bandwidth, without looking at pixels.
+        """Return the object id of each superpixel at one bandwidth, without reading pixels.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class ClusterIndex(RegionHierarchy):
         Returns
         -------
         array of the index's dtype, shape (region_count + 1,)
-            What a cut shows where ``base`` has the number; 0 is background, also the first.
+            Object id for each value of ``base``; 0 is background, as is the first entry.
         """
         params = self._params(params)
         levels = self._levels(params)
@@ -98,16 +98,16 @@ class ClusterIndex(RegionHierarchy):
     def read(
         self, lookup: NDArray[Any], foreground_threshold: float, part: tuple[slice, ...]
     ) -> NDArray[Any]:
-        """Give a part of a cut.
+        """Return a part of a cut's label image.
 
         Parameters
         ----------
         lookup : array, shape (region_count + 1,)
-            From :meth:`lookup`, or with other ids in its place.
+            From :meth:`lookup`; its ids may have been replaced by others.
         foreground_threshold : float
             As in ``ClusterParams``.
         part : tuple of slice
-            Along ([Z,] Y, X), with steps if need be.
+            Along ([Z,] Y, X), with steps if needed.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class ClusterIndex(RegionHierarchy):
         return found
 
     def count(self, params: ClusterParams | None = None, local: LocalBandwidths = ()) -> int:
-        """Count the objects that a cut would show.
+        """Count the objects of a cut.
 
         Parameters
         ----------
@@ -134,7 +134,7 @@ class ClusterIndex(RegionHierarchy):
         return self.summary(self._params(params), local).count
 
     def summary(self, params: ClusterParams | None = None, local: LocalBandwidths = ()) -> Summary:
-        """Count the objects that a cut would show, and give their median size.
+        """Return the number of objects of a cut and their median size.
 
         Parameters
         ----------
@@ -152,17 +152,17 @@ class ClusterIndex(RegionHierarchy):
         return Summary(sizes.size, float(np.median(sizes)) if sizes.size > 0 else 0.0)
 
     def stability(self, params: ClusterParams | None = None) -> StabilityCurve:
-        """Count the objects at every bandwidth, exactly: the curve under the slider.
+        """Count the objects at every bandwidth, exactly.
 
         Parameters
         ----------
         params : ClusterParams, optional
-            The other parameters, as for :meth:`cut`; their bandwidth does not matter.
+            As for :meth:`cut`; the bandwidth does not matter.
 
         Returns
         -------
         StabilityCurve
-            The counts and the bandwidth at which they rest.
+            The counts and their widest plateau.
         """
         from napari_pixel_embedding.core.clustering.stability import stability_curve
 
@@ -172,9 +172,9 @@ class ClusterIndex(RegionHierarchy):
     def merge_heights(
         self, params: ClusterParams | None = None, local: LocalBandwidths = ()
     ) -> MergeHeights:
-        """Say of each object at which bandwidths it would split or merge with another.
+        """Return the bandwidths at which each object would split or merge with another.
 
-        Parts of fewer than ``min_size`` pixels are no objects: gaining one is no merge.
+        Parts of fewer than ``min_size`` pixels are not objects: to absorb one is not a merge.
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ class ClusterIndex(RegionHierarchy):
     def merging_bandwidth(
         self, params: ClusterParams, first: tuple[int, ...], second: tuple[int, ...]
     ) -> float:
-        """Say from which bandwidth on two pixels belong to one object.
+        """Return the bandwidth from which two pixels belong to one object.
 
         Parameters
         ----------
@@ -207,8 +207,8 @@ class ClusterIndex(RegionHierarchy):
         Returns
         -------
         float
-            0 where they always do; infinity where no bandwidth of the range joins them, or one
-            of them is background.
+            0 where they always do; infinity where no bandwidth of the range joins them, or where
+            one of them is background.
 
         Raises
         ------
@@ -231,14 +231,14 @@ class ClusterIndex(RegionHierarchy):
         point: tuple[int, ...],
         direction: Literal["finer", "coarser"],
     ) -> float | None:
-        """Find the next bandwidth at which the object under a pixel is another one.
+        """Find the next bandwidth at which the object at a pixel changes.
 
-        So one step of a wheel always does something: :meth:`with_local` takes the result.
+        So each step of a mouse wheel changes the object; pass the result to :meth:`with_local`.
 
         Parameters
         ----------
         params, local
-            As for :meth:`cut`: what is shown now.
+            As for :meth:`cut`, of the cut that is shown.
         point : tuple of int
             Index ([z,] y, x) of a pixel.
         direction : {"finer", "coarser"}
@@ -247,8 +247,8 @@ class ClusterIndex(RegionHierarchy):
         Returns
         -------
         float or None
-            The middle of the bandwidths at which the object is its next smaller or larger self,
-            so that little depends on rounding; None where it has none or the pixel is background.
+            Middle of the bandwidths at which the next smaller or larger object exists, so that
+            rounding matters little; None without such an object or where the pixel is background.
 
         Raises
         ------
@@ -268,21 +268,21 @@ class ClusterIndex(RegionHierarchy):
     def with_local(
         self, params: ClusterParams, local: LocalBandwidths, new: LocalBandwidth
     ) -> LocalBandwidths:
-        """Add a local bandwidth, leaving out those that it overrules.
+        """Add a local bandwidth and remove those that it overrides.
 
         Parameters
         ----------
         params : ClusterParams
             As for :meth:`cut`; only its seed threshold matters.
         local : tuple of LocalBandwidth
-            Those there are.
+            The present ones.
         new : LocalBandwidth
             The one to add.
 
         Returns
         -------
         tuple of LocalBandwidth
-            The new one last, without those for the same base region or inside its object.
+            The new one last, without those at the same superpixel or inside the new object.
 
         Raises
         ------

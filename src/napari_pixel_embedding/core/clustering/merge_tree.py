@@ -1,4 +1,4 @@
-"""The order in which regions merge as the bandwidth grows."""
+"""The merge tree: the order in which superpixels merge as the bandwidth grows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """The base regions: what a cut can join, but never split.
+    """The superpixels, which a cut can join but never split, and their contacts.
 
     Parameters
     ----------
@@ -27,13 +27,14 @@ class Regions:
     weight : array of float32, shape (R,)
         Number of pixels.
     peak : array of float32, shape (R,)
-        Highest distance value in the region.
+        Highest value of the distance map in the superpixel.
     edges : array of int32, shape (M, 2)
-        Touching regions, the smaller number first.
+        Touching superpixels, the smaller number first.
     saddle : array of float32, shape (M,)
-        How far, at the best of their contacts, the farther side is from its own mean.
+        Over the contacts of two superpixels, the least distance from its own mean of whichever
+        block is farther from it.
     valley : array of float32, shape (M,)
-        Highest distance value on the way from one to the other.
+        Over their contacts, the highest of the lower distance values of the two blocks.
     """
 
     means: NDArray[np.float32]
@@ -45,23 +46,22 @@ class Regions:
 
     @property
     def count(self) -> int:
-        """Number of regions."""
+        """Number of superpixels."""
         return self.weight.size
 
 
 @dataclass(frozen=True, eq=False)
 class Tree:
-    """M merges of R regions, in the order of the radius at which they happen.
+    """M merges of R superpixels, in the order of the radius at which they happen.
 
     Parameters
     ----------
     heights : array of float32, shape (M,)
         Radius of each merge, never decreasing: so the cuts are nested.
     parent : array of int32, shape (R + M,)
-        Nodes are the R base regions, then the M merges: the merge that each takes part in, -1
-        where there is none.
+        Parent of each node, -1 for a root. Nodes are the R superpixels, then the M merges.
     heaviest : array of int32, shape (R + M,)
-        Base region with the most pixels in each node.
+        Superpixel with the most pixels in each node.
     """
 
     heights: NDArray[np.float32]
@@ -70,33 +70,33 @@ class Tree:
 
     @property
     def regions(self) -> int:
-        """Number of base regions."""
+        """Number of superpixels."""
         return self.parent.size - self.heights.size
 
     def node_heights(self) -> NDArray[np.float32]:
-        """Radius from which each node exists: 0 for a base region."""
+        """Return the radius from which each node exists: 0 for a superpixel."""
         return np.concatenate([np.zeros(self.regions, np.float32), self.heights])
 
     def parent_heights(self) -> NDArray[np.float32]:
-        """Radius from which each node is part of another; infinite where it stays alone."""
+        """Return the radius from which each node is part of its parent; infinity for a root."""
         heights = np.append(self.node_heights(), np.float32(np.inf))
         return heights[self.parent]
 
 
 def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float32]) -> Tree:
-    """Merge touching regions, the lowest edge first, up to radius ``r_max``.
+    """Merge touching superpixels, the lowest edge first, up to radius ``r_max``.
 
     Parameters
     ----------
     regions : Regions
-        Base regions and their edges.
+        Superpixels and their edges.
     r_max : Real
-        Radius at which to stop: a full tree would cost quadratic time and never be cut there.
+        Radius at which to stop: a full tree takes quadratic time and is never cut above this.
     cosine : bool
-        Whether means are directions.
+        Whether means are unit vectors.
     valleys : array of float32, shape (5,)
         Seed threshold, softness, hold, and the veto's slope and limit in embedding units;
-        a threshold of 0 says that there is no distance map.
+        a threshold of 0 stands for no distance map.
 
     Returns
     -------
@@ -122,10 +122,10 @@ def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float3
 def _height(
     a: int, b: int, saddle: Real, valley: Real, means: Array, peak: Array, valleys: Array
 ) -> np.float32:
-    """Radius at which two touching clusters merge.
+    """Return the radius at which two touching clusters merge.
 
-    The farther of their means and their saddle; less where no valley of the distance map lies
-    between them, more where one does.
+    The larger of the distance of their means and their saddle; less where no valley of the
+    distance map separates them, more where one does.
     """
     apart = max(np.sqrt(squared(means[a], means[b])), saddle)
     threshold, softness, hold, slope, limit = valleys
@@ -153,7 +153,7 @@ def _link(
     means, weight, peak = region_means.copy(), region_weight.copy(), region_peak.copy()
     ends, saddle, valley = region_edges.copy(), region_saddle.copy(), region_valley.copy()
     count, size = weight.size, ends.shape[0]
-    # Each region has a chain of edge sides: side 2 * e + k is end k of edge e.
+    # Each superpixel has a linked list of edge sides: side 2 * e + k is end k of edge e.
     first = np.full(count, -1, np.int32)
     after = np.full(2 * size, -1, np.int32)
     version = np.zeros(size, np.int64)  # negative: the edge is gone
@@ -209,7 +209,7 @@ def _join(
     saddle: Array,
     valley: Array,
 ) -> None:
-    """Hand the edges of ``b`` to ``a``; of two edges to one neighbour the better way remains."""
+    """Move the edges of ``b`` to ``a``; two edges to one neighbour become the better of both."""
     side, last = first[a], -1
     while side >= 0:
         following = after[side]

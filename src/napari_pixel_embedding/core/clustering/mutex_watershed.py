@@ -1,6 +1,7 @@
-"""Mutex watershed on an embedding: every pair of pixels has a say, no mean is taken.
+"""Mutex watershed on an embedding: clustering by pairs of pixels, without cluster means.
 
-Wolf et al., "The mutex watershed and its objective", TPAMI 43 (2021). Needs the extra ``mutex``.
+Wolf et al., "The mutex watershed and its objective: efficient, parameter-free graph partitioning",
+TPAMI 43 (2021). Needs the extra ``mutex``.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     Offset = tuple[int, ...]
 
 REACH = (9, 27)
-"""How far apart pixels are, along rows, columns and diagonals, that may keep objects apart."""
+"""Lengths of the repulsive offsets in pixels, along the axes and the diagonals of the plane."""
 
 MIN_INTERIOR = 2
-"""Pixels of an object whose whole neighbourhood is the object's, as in the cluster index."""
+"""Least number of pixels of an object whose whole neighbourhood lies in it."""
 
 STRIDE = 2
-"""Only every so many pixels along an axis have such partners: as good, and half the time."""
+"""Step along each axis between pixels with repulsive offsets: as accurate in half the time."""
 
 
 def mutex_watershed(
@@ -34,9 +35,9 @@ def mutex_watershed(
     """Cluster an embedding by mutex watershed.
 
     Neighbouring pixels attract each other, pixels 9 and 27 apart repel each other, both by the
-    distance of their vectors. The strongest comes first: an attraction joins two objects unless
-    a repulsion between them came before it. Attraction and repulsion are equal at the bandwidth.
-    Slivers between objects, where vectors are a blend of both, go to the objects they touch.
+    distance of their vectors. The strongest edge comes first: an attraction joins two clusters
+    unless a stronger repulsion lies between them. Attraction and repulsion are equal at the
+    bandwidth. Slivers between objects, where vectors are a mixture, join the objects they touch.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def mutex_watershed(
 
     Notes
     -----
-    Takes some 200 bytes of memory for each pixel. Along Z, distances are shortened by the
+    Takes about 200 bytes of memory per pixel. Offsets along Z are shortened according to the
     spacing.
 
     Examples
@@ -87,7 +88,7 @@ def mutex_watershed(
 def neighbourhood(
     shape: tuple[int, ...], spacing: tuple[float, ...] | None = None
 ) -> tuple[list[Offset], list[Offset]]:
-    """Offsets of the neighbours that attract a pixel, and of those that repel it.
+    """Return the offsets of the attractive and of the repulsive edges of a pixel.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def neighbourhood(
     Returns
     -------
     near, far : list of tuple of int
-        One for each axis; along each axis and the diagonals of the plane.
+        Attractive: one for each axis. Repulsive: along each axis and the diagonals of the plane.
 
     Examples
     --------
@@ -132,7 +133,7 @@ def _library() -> Any:
 
 
 def _read(emap: EmbeddingMap, threshold: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Vectors (E, [Z,] Y, X) without anything that is no number, and where objects may be."""
+    """Return finite vectors (E, [Z,] Y, X) and the mask of the pixels to cluster."""
     vectors = np.ascontiguousarray(emap.embedding, np.float32)
     usable = np.isfinite(vectors).all(axis=0)
     if emap.space == "cosine":
@@ -145,7 +146,7 @@ def _read(emap: EmbeddingMap, threshold: float) -> tuple[NDArray[np.float32], ND
 def _distances(
     vectors: NDArray[np.float32], offsets: list[Offset], space: str
 ) -> NDArray[np.float32]:
-    """Distance of each pixel's vector to that of its partner, (offsets, [Z,] Y, X)."""
+    """Return the distance of the vectors of each edge, of shape (offsets, [Z,] Y, X)."""
     from bioimage_cpp.affinities import compute_embedding_distances
 
     norm = "cosine" if space == "cosine" else "l2"
@@ -153,7 +154,7 @@ def _distances(
 
 
 def _without_slivers(labels: NDArray[np.uint64]) -> NDArray[np.int32]:
-    """Give pieces without an interior to the pieces they touch; those by themselves stay."""
+    """Merge objects without an interior into those that they touch; isolated ones stay."""
     from scipy.ndimage import maximum_filter, minimum_filter
     from skimage.segmentation import watershed
 

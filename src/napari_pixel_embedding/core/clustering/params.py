@@ -1,4 +1,4 @@
-"""What the user chooses about clustering, and the range in which choosing makes sense."""
+"""Parameters of clustering, their defaults and the range of useful bandwidths."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import Space
 
 EUCLIDEAN_DELTA_VAR = 0.5
-"""The intra margin at which the Euclidean slider runs from 0.5 to 3.0."""
-_MOST_BANDWIDTH = 10**15  # far above any: embeddings may have any unit
+"""Default pull margin, at which Euclidean bandwidths range from 0.5 to 3.0."""
+_MOST_BANDWIDTH = 10**15  # far above any in use, because embeddings may have any unit
 
 
 def bandwidth_range(space: Space, delta_var: float = EUCLIDEAN_DELTA_VAR) -> tuple[float, float]:
-    """Smallest and largest bandwidth that tell objects apart.
+    """Return the smallest and largest useful bandwidth.
 
     Parameters
     ----------
@@ -26,12 +26,13 @@ def bandwidth_range(space: Space, delta_var: float = EUCLIDEAN_DELTA_VAR) -> tup
         How vectors are compared. Euclidean bandwidths are in embedding units and scale with
         ``delta_var``; cosine bandwidths are ``1 - cos`` and do not.
     delta_var : float
-        Intra margin the network was trained with.
+        Pull margin of the discriminative loss (De Brabandere et al., 2017) that the network was
+        trained with.
 
     Returns
     -------
     tuple of float
-        Lower and upper end of the slider.
+        Lowest and highest bandwidth.
 
     Examples
     --------
@@ -46,23 +47,23 @@ def bandwidth_range(space: Space, delta_var: float = EUCLIDEAN_DELTA_VAR) -> tup
 
 
 def default_bandwidth(space: Space, delta_var: float = EUCLIDEAN_DELTA_VAR) -> float:
-    """Bandwidth to begin with: ``2 * delta_var``, or 0.3 for cosine."""
+    """Return the default bandwidth: ``2 * delta_var``, or 0.3 for cosine."""
     return 0.3 if space == "cosine" else 2.0 * delta_var
 
 
 def bandwidth_to_radius(bandwidth: float, space: Space) -> float:
-    """Radius of the kernel's ball: the chord between unit vectors under cosine."""
+    """Return the kernel's radius: the bandwidth, or under cosine the chord of unit vectors."""
     return math.sqrt(2.0 * bandwidth) if space == "cosine" else bandwidth
 
 
 def radius_to_bandwidth(radius: float, space: Space) -> float:
-    """Inverse of :func:`bandwidth_to_radius`, exact for a radius of single precision."""
+    """Invert :func:`bandwidth_to_radius`, exactly for a radius of single precision."""
     return float(radius) ** 2 / 2.0 if space == "cosine" else float(radius)
 
 
 @configuration
 class ClusterParams:
-    """Everything a cut of the cluster index depends on.
+    """Parameters of a cut of the cluster index.
 
     Parameters
     ----------
@@ -70,18 +71,18 @@ class ClusterParams:
         Radius of the mean shift kernel: embedding units, or ``1 - cos`` for cosine embeddings.
         A cut clamps it to the range of its index, with a warning.
     foreground_threshold : float
-        Pixels whose foreground probability is not above it are background. Pixels at or below
-        0.1 are background whatever the threshold.
+        Pixels with a foreground probability up to this are background. Pixels up to 0.1 are
+        background at any threshold.
     min_size : int
         Objects of fewer pixels are removed.
     seed_threshold : float
         Depth of a valley in the distance map, relative to the lower of its two peaks, from
-        which two seeds are two objects. Without a distance map it has no effect.
+        which two seeds are two objects. No effect without a distance map.
 
     Raises
     ------
     ValueError
-        When a value is no number, not finite or out of its range.
+        When a value is not a number, not finite or out of range.
 
     Examples
     --------
@@ -135,9 +136,9 @@ class ClusterParams:
         space : {"euclidean", "cosine"}
             How vectors are compared.
         delta_var : float
-            Intra margin the network was trained with.
+            Pull margin the network was trained with.
         **changes
-            Fields that shall differ from the defaults.
+            Fields that differ from the defaults.
 
         Returns
         -------
@@ -154,22 +155,23 @@ class ClusterParams:
 
 @configuration
 class LocalBandwidth:
-    """A bandwidth of its own for the object under one pixel.
+    """Local bandwidth: the bandwidth for the object at one pixel, in place of the cut's.
 
-    A cut gives that object as it is at this bandwidth, finer or coarser than its surroundings.
-    What it leaves behind, or was torn from, stays whole.
+    A cut shows that object as it is at this bandwidth, finer or coarser than its surroundings.
+    The branches of the merge tree beside it stay as at the cut's bandwidth.
 
     Parameters
     ----------
     point : tuple of int
         Index ([z,] y, x) of a pixel of the object.
     bandwidth : float
-        As in :class:`ClusterParams`; from 0, because an object may be split below the slider.
+        As in :class:`ClusterParams`; from 0, because an object may be split at a bandwidth below
+        the range of the index.
 
     Raises
     ------
     ValueError
-        When the point has not two or three whole numbers from 0, or the bandwidth is negative or
+        When the point is not two or three whole numbers from 0, or the bandwidth is negative or
         not finite.
 
     Examples
@@ -189,4 +191,4 @@ class LocalBandwidth:
 
 
 LocalBandwidths = tuple[LocalBandwidth, ...]
-"""All objects of one image that have a bandwidth of their own."""
+"""Local bandwidths of one image; where two contradict, the later one counts."""

@@ -1,4 +1,4 @@
-"""What an index says about a cut besides its label image."""
+"""Statistics of a cut: object count, median size, bandwidths of merges and splits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a cut shows, in two numbers.
+    """Object count and median object size of a cut.
 
     Parameters
     ----------
     count : int
         Number of objects.
     median_size : float
-        Their median number of pixels; 0 where there are none.
+        Median number of pixels of an object; 0 without objects.
     """
 
     count: int
@@ -28,18 +28,18 @@ class Summary:
 
 @dataclass(frozen=True, eq=False)
 class MergeHeights:
-    """Bandwidths between which each object of a cut is what it is.
+    """Bandwidths at which each object of a cut splits and merges.
 
-    An object whose ``split`` or ``merge`` lies near the bandwidth in use is doubtful.
+    An object whose ``split`` or ``merge`` lies near the bandwidth in use is uncertain.
 
     Parameters
     ----------
     ids : array of int64, shape (N,)
         Labels of the objects, ascending.
     split : array of float64, shape (N,)
-        Below this bandwidth it is two objects or more; 0 where it never splits.
+        Bandwidth below which the object splits; 0 where it never does.
     merge : array of float64, shape (N,)
-        From this bandwidth on it is part of a larger object; infinity where it stays alone.
+        Bandwidth from which it is part of a larger object; infinity where it never is.
     """
 
     ids: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""How many objects there are at each bandwidth, and where that number rests."""
+"""The stability curve: the number of objects at each bandwidth, and its widest plateau."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 TOLERANCE = 0.05
-"""Share of the objects that may come or go on a plateau.
+"""Relative change of the number of objects that a plateau allows.
 
-Of what was tried (absolute or relative widths; tolerances of 0, 0.02, 0.05 and 0.1; arithmetic or
-geometric middles), this with the absolute width and the arithmetic middle gave the best average
-precision on real nuclei, above that of any fixed bandwidth.
+Of the variants tried (absolute or relative widths; tolerances of 0, 0.02, 0.05 and 0.1; arithmetic
+or geometric middles), this one with the absolute width and the arithmetic middle gave the best
+average precision on real nuclei, above that of any fixed bandwidth.
 """
 
 
 @dataclass(frozen=True, eq=False)
 class StabilityCurve:
-    """Number of objects at every bandwidth: a staircase, exact at each step.
+    """Number of objects at every bandwidth, as an exact step function.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ class StabilityCurve:
     high : float
         Highest bandwidth of the index.
     plateau : tuple of float
-        Lower and upper end of the longest stretch over which the number keeps within five
-        percent of what it is at the lower end.
+        Lower and upper end of the longest interval in which the number stays within five percent
+        of that at the lower end.
     """
 
     bandwidths: NDArray[np.float64]
@@ -64,12 +64,12 @@ def stability_curve(levels: TreeCut, limits: tuple[float, float], space: Space) 
     limits : tuple of float
         Lowest and highest bandwidth.
     space : {"euclidean", "cosine"}
-        How radii are said as bandwidths.
+        How vectors are compared, which decides the bandwidth of a radius.
 
     Returns
     -------
     StabilityCurve
-        The staircase and its widest plateau.
+        The counts and their widest plateau.
     """
     low, high = (np.float32(bandwidth_to_radius(limit, space)) for limit in limits)
     tree, shown = levels.tree, levels.sizes >= levels.smallest
@@ -88,7 +88,7 @@ def stability_curve(levels: TreeCut, limits: tuple[float, float], space: Space) 
 def _widest(
     bandwidths: NDArray[np.float64], counts: NDArray[np.int64], high: float
 ) -> tuple[float, float]:
-    """Give the ends of the longest stretch over which the count keeps near where it begins."""
+    """Return the ends of the longest interval in which the count stays near its first value."""
     from napari_pixel_embedding.core.clustering.kernels.tree_nodes import run_ends
 
     ends = np.append(bandwidths, high)[run_ends(counts, TOLERANCE)]

@@ -1,4 +1,8 @@
-"""Base regions: small connected pieces of objects that every cut is made of."""
+"""Superpixels ("base regions" of the method): small connected parts of objects.
+
+Every cut is a union of superpixels. They are found by mean shift with a flat kernel (Comaniciu
+and Meer, 2002), or grown from the maxima of the distance map.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +38,10 @@ Labels = NDArray[np.int32]
 def superpixels(
     pixels: Pixels, step: tuple[int, int, int], unit: float, constants: IndexConstants
 ) -> tuple[NDArray[np.unsignedinteger], Regions]:
-    """Divide the foreground into base regions.
+    """Divide the foreground into superpixels.
 
-    Confident pixels first; weak ones join the region that they touch, and what touches none
-    forms regions of its own.
+    Confident pixels first; weak pixels join the superpixel that they touch, and those that touch
+    none form superpixels of their own.
 
     Parameters
     ----------
@@ -46,16 +50,16 @@ def superpixels(
     step : tuple of int
         Pixels in a block along Z, Y, X.
     unit : float
-        Length in embedding space that the tuning's multiples refer to.
+        Unit of length in embedding space that the constants are multiples of.
     constants : IndexConstants
-        Constants.
+        Constants of the method.
 
     Returns
     -------
     base : array of uint16 or uint32, shape (Z, Y, X)
-        Number of the region plus one; 0 is background.
+        Number of each pixel's superpixel plus one; 0 is background.
     regions : Regions
-        The regions and which of them touch.
+        The superpixels and which of them touch.
     """
     base = np.zeros(pixels.level.shape, np.int32)
     parts = [_label_level(pixels, CONFIDENT, step, unit, constants, base)]
@@ -102,7 +106,7 @@ def _label_level(
 def _label_blocks(
     blocks: Blocks, pixels: Pixels, unit: float, constants: IndexConstants
 ) -> tuple[Labels, int]:
-    """Give every block a region: seeds, then mean shift, then what is left over."""
+    """Label every block with a superpixel: from seeds, by mean shift, then the leftovers."""
     grid, cosine = blocks.grid.ravel(), pixels.cosine
     labels = np.full(blocks.weight.size, -1, np.int32)
     dilate_labels = kernels.flatness(
@@ -163,7 +167,7 @@ def _grow_from_seeds(
 
 
 def _heights(blocks: Blocks) -> NDArray[np.float32]:
-    """Smoothed distance of each block; zeros where the network gives none."""
+    """Return the smoothed distance value of each block; zeros without a distance map."""
     if blocks.distance is None:
         return np.zeros(blocks.weight.size, np.float32)
     return seed_kernels.smooth(blocks.position, blocks.grid.ravel(), blocks.distance, blocks.near)
@@ -203,9 +207,9 @@ def _concatenate(parts: list[Regions]) -> Regions:
 
 
 def _ascending(values: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Order of non-negative values, to three digits.
+    """Return the ascending order of non-negative values, to about three digits.
 
-    The upper bits of a positive float sort as it does, and numpy sorts 16-bit numbers by radix.
+    The upper bits of a positive float sort as the float does, and numpy radix-sorts 16-bit keys.
     """
     key = np.maximum(values, 0).view(np.int32) >> 15
     return np.argsort(key.astype(np.uint16), kind="stable")

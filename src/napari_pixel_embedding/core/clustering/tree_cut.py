@@ -1,4 +1,4 @@
-"""The merge tree as it looks at one foreground threshold and minimum size."""
+"""The merge tree at one foreground threshold and minimum size, and its cuts."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Nodes = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class TreeCut:
-    """A merge tree and the pixels of its nodes that are shown.
+    """A merge tree with the sizes of its nodes above the foreground threshold.
 
     Parameters
     ----------
     tree : Tree
         The merges.
     sizes : array of int64, shape (R + M,)
-        Pixels shown of each node.
+        Pixels of each node above the foreground threshold.
     smallest : int
-        Nodes of fewer pixels are no objects.
+        Nodes of fewer pixels are not objects.
     """
 
     tree: Tree
@@ -38,23 +38,23 @@ class TreeCut:
 
     @classmethod
     def of(cls, tree: Tree, sizes: Nodes, smallest: int) -> TreeCut:
-        """Add up the sizes of the base regions along a tree."""
+        """Make the cut of a tree from the sizes of its superpixels, which are added up."""
         return cls(tree, tree_nodes.add_up(tree.parent, sizes), max(smallest, 1))
 
     def objects(self, radius: np.float32, apart: Iterable[tuple[int, np.float32]] = ()) -> Nodes:
-        """Node that each node is shown as part of, at a radius.
+        """Return the object, as a node number, that each node belongs to at a radius.
 
         Parameters
         ----------
         radius : float32
             Radius of the cut.
-        apart : iterable of (base region, radius)
-            Regions whose object has a radius of its own.
+        apart : iterable of (superpixel, radius)
+            Superpixels whose object is cut at another radius.
 
         Returns
         -------
         array of int64, shape (R + M,)
-            A node number for each base region; merges that are not done stand for themselves.
+            Node number of the object of each node; merges above the radius have their own.
         """
         tree = self.tree
         merged = tree.heights <= radius
@@ -64,7 +64,7 @@ class TreeCut:
         return found
 
     def labels(self, objects: Nodes, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Label of each base region; the first entry is the background."""
+        """Return the label of each superpixel; the first entry is the background."""
         whole = objects[: self.tree.regions]
         kept = self.sizes[whole] >= self.smallest
         lut = np.zeros(self.tree.regions + 1, dtype)
@@ -72,13 +72,13 @@ class TreeCut:
         return lut
 
     def shown(self, objects: Nodes) -> Nodes:
-        """Nodes that are the objects of a cut, in the order of their labels."""
+        """Return the nodes that are the objects of a cut, in the order of their labels."""
         found = np.unique(objects[: self.tree.regions])
         found = found[self.sizes[found] >= self.smallest]
         return found[np.argsort(self.tree.heaviest[found])]
 
     def object_heights(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Radius below which each node splits into objects, and from which it merges."""
+        """Return the radius below which each node splits, and that from which it merges."""
         tree = self.tree
         split, merge = tree_nodes.object_heights(
             tree.parent, tree.heights, self.sizes, self.smallest
@@ -88,7 +88,10 @@ class TreeCut:
     def step(
         self, region: int, objects: Nodes, coarser: bool
     ) -> tuple[np.float32, np.float32] | None:
-        """Radii between which a base region's object is its next larger or smaller self."""
+        """Return the radii between which the next larger or smaller object exists, if any.
+
+        The object is that of a superpixel.
+        """
         path = tree_nodes.path_up(self.tree.parent, region)
         births, deaths = self.tree.node_heights()[path], self.tree.parent_heights()[path]
         sizes = np.where(self.sizes[path] >= self.smallest, self.sizes[path], 0)

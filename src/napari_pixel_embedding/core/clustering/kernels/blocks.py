@@ -1,7 +1,7 @@
-"""Compiled loops over blocks. What they mean is said by the modules that call them.
+"""Compiled loops over blocks: mean shift, filling, means and contacts of superpixels.
 
 ``grid`` is the raveled padded grid of block numbers (-1 background, -2 outside the image),
-``position`` the place of each block in it, ``touching`` and ``near`` offsets to neighbours.
+``position`` the index of each block in it, ``touching`` and ``near`` offsets to neighbours.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from napari_pixel_embedding.core.clustering.kernels.jit import jit
 
 @jit
 def flatness(position: Array, grid: Array, vectors: Array, variance: Array, near: Array) -> Array:
-    """Mean of a block's variance and its squared distances to its neighbours."""
+    """Return the mean of each block's variance and its squared distances to its neighbours."""
     result = np.empty(position.size, np.float32)
     for i in range(position.size):
         total, count = variance[i], 1
@@ -49,12 +49,14 @@ def mean_shift(
     labels: Array,
     count: int,
 ) -> int:
-    """Cluster the free blocks by connected greedy mean shift; give the new number of regions.
+    """Cluster the free blocks by connected greedy mean shift; return the number of superpixels.
 
-    A set is kept if it has ``smallest`` blocks, ``cores`` of them with all their neighbours in it.
-    Seeds must be able to be such blocks, and the blocks of a set that is not kept are no seeds
-    any more: otherwise a long sliver would be walked once for each of its blocks. The mean is
-    first found on the 64 blocks nearest to the seed, so the whole set is walked once or twice.
+    Mean shift with a flat kernel (Comaniciu and Meer, 2002), restricted to blocks connected with
+    the seed. A set is kept if it has ``smallest`` blocks, ``cores`` of them core blocks, with all
+    their neighbours in the set. Only blocks that could be core blocks are seeds, and the blocks
+    of a rejected set are no longer seeds: otherwise a long sliver would be grown once for each of
+    its blocks. The mean is first found on the 64 blocks nearest to the seed, so the whole set is
+    grown only once or twice.
     """
     state = np.zeros(position.size, np.int32)
     tried = np.zeros(position.size, np.bool_)
@@ -191,7 +193,7 @@ def fill(
     rings: int,
     labels: Array,
 ) -> None:
-    """Give free blocks the nearest mode among their labelled neighbours, ring by ring."""
+    """Label free blocks with the nearest mean among their labelled neighbours, ring by ring."""
     free = np.flatnonzero(labels < 0)
     found = np.empty(free.size, np.int32)
     for _ in range(rings):
@@ -222,7 +224,7 @@ def fill(
 def region_means(
     labels: Array, vectors: Array, weight: Array, count: int, cosine: bool
 ) -> tuple[Array, Array]:
-    """Mean vector and number of pixels of each region."""
+    """Return the mean vector and number of pixels of each superpixel."""
     total = np.zeros((count, vectors.shape[1]), np.float32)
     mass = np.zeros(count, np.float32)
     for i in range(labels.size):
@@ -246,7 +248,11 @@ def contacts(
     values: Array,
     touching: Array,
 ) -> tuple[Array, Array, Array]:
-    """Every contact of two regions: pair number, embedding saddle, height of the valley."""
+    """Return every contact of two superpixels: number of the pair, saddle, valley.
+
+    ``saddle`` is the larger distance of the two blocks from their means, ``valley`` the lower of
+    their values.
+    """
     away = np.empty(labels.size, np.float32)
     for i in range(labels.size):
         away[i] = np.sqrt(rows_squared(vectors, i, means, labels[i]))
@@ -272,7 +278,7 @@ def contacts(
 
 @jit
 def region_peaks(labels: Array, values: Array, count: int) -> Array:
-    """Highest value in each region."""
+    """Return the highest value in each superpixel."""
     peak = np.zeros(count, np.float32)
     for i in range(labels.size):
         peak[labels[i]] = max(peak[labels[i]], values[i])

@@ -1,7 +1,7 @@
 """Distances and means inside kernels.
 
-numba caches a kernel by the text of its own file, and these are compiled into their callers: after
-a change here, delete ``__pycache__``.
+numba caches a kernel by its own file, and these are compiled into their callers: after a change
+here, delete ``__pycache__``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Real = float | np.floating[Any]
 
 @jit
 def squared(vector: Array, mean: Array) -> Real:
-    """Squared distance of two vectors."""
+    """Return the squared distance of two vectors."""
     total: Real = np.float32(0.0)
     for k in range(vector.size):
         step = vector[k] - mean[k]
@@ -29,7 +29,7 @@ def squared(vector: Array, mean: Array) -> Real:
 
 @jit
 def row_squared(vectors: Array, i: int, mean: Array) -> Real:
-    """Squared distance of row ``i`` to a vector; a view of the row would cost as much again."""
+    """Return the squared distance of row ``i`` to a vector; a view of the row doubles the time."""
     total: Real = np.float32(0.0)
     for k in range(mean.size):
         step = vectors[i, k] - mean[k]
@@ -39,7 +39,7 @@ def row_squared(vectors: Array, i: int, mean: Array) -> Real:
 
 @jit
 def rows_squared(vectors: Array, i: int, others: Array, j: int) -> Real:
-    """Squared distance of row ``i`` of one array to row ``j`` of another."""
+    """Return the squared distance of row ``i`` of one array to row ``j`` of another."""
     total: Real = np.float32(0.0)
     for k in range(vectors.shape[1]):
         step = vectors[i, k] - others[j, k]

@@ -1,4 +1,4 @@
-"""One decorator for all kernels: compiled, cached where possible, and free of the GIL."""
+"""The decorator of all kernels: compiled, cached where possible, without the GIL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def jit(function: Kernel) -> Kernel:
     """Compile ``function`` with numba at its first call.
 
     The machine code is cached on disk, which saves seconds at every start. Where numba finds no
-    folder that it may write, it refuses to cache and the kernel is compiled anew instead.
+    writable folder, it refuses to cache, and the kernel is compiled at every start instead.
     """
     try:
         return _compiled(function, cache=True)
@@ -23,5 +23,5 @@ def jit(function: Kernel) -> Kernel:
 
 
 def _compiled(function: Kernel, cache: bool) -> Kernel:
-    fastmath = {"reassoc", "contract", "nsz"}  # NaN and infinity must still be seen
+    fastmath = {"reassoc", "contract", "nsz"}  # kernels test for NaN and infinity
     return cast("Kernel", numba.njit(function, nogil=True, cache=cache, fastmath=fastmath))

@@ -14,7 +14,7 @@ STRIP = 64  # pixels of a row that are read together, so that their blocks stay 
 def read_levels(
     embedding: Array, foreground: Array, weak: Real, confident: Real, cosine: bool
 ) -> tuple[Array, Array]:
-    """Level of each pixel, and the factor that normalises its vector."""
+    """Return the level of each pixel, and the factor that normalises its vector."""
     depth, height, width = foreground.shape
     level = np.zeros((depth, height, width), np.uint8)
     inverse = np.ones((depth, height, width), np.float32)
@@ -50,7 +50,7 @@ def average(
     count: int,
     cosine: bool,
 ) -> tuple[Array, Array, Array, Array]:
-    """Mean vector, number of pixels, variance and mean distance of each block."""
+    """Return the mean vector, number of pixels, variance and mean distance of each block."""
     channels, depth, height, width = embedding.shape
     vectors = np.zeros((count, channels), np.float32)
     squares = np.zeros(count, np.float64)
@@ -108,7 +108,7 @@ def average(
 
 @jit
 def run_lengths(embedding: Array, inverse: Array, level: Array, jump: Real, rows: int) -> Array:
-    """Lengths of runs of one object along about ``rows`` rows."""
+    """Return the lengths of runs of one object along about ``rows`` rows."""
     channels, depth, height, width = embedding.shape
     lengths = np.zeros(depth * height * width // 2 + width, np.int64)
     stride = max(1, depth * height // rows)
@@ -153,10 +153,10 @@ def paint(
     touching: Array,
     base: Array,
 ) -> None:
-    """Write the number of each pixel's region plus one into ``base``.
+    """Write the number of each pixel's superpixel plus one into ``base``.
 
-    Where blocks are wider than a pixel, the pixels of a block at a border choose the nearest
-    mode among the regions around it.
+    Where blocks are wider than a pixel, each pixel of a block at a border takes the superpixel
+    around it with the nearest mean.
     """
     depth, height, width = level.shape
     vector = np.empty(means.shape[1], np.float32)
@@ -223,7 +223,7 @@ def dilate_labels(level: Array, base: Array) -> None:
 
 @jit
 def sizes_above(base: Array, foreground: Array, threshold: Real, regions: int) -> Array:
-    """Pixels of each region whose foreground is above the threshold."""
+    """Count the pixels of each superpixel whose foreground is above the threshold."""
     sizes = np.zeros(regions + 1, np.int64)
     for i in range(base.size):
         if foreground[i] > threshold:

@@ -1,7 +1,7 @@
-"""Compiled loops that find seeds in the distance map and grow regions from them.
+"""Compiled loops that find seeds in the distance map and grow superpixels from them.
 
 ``grid`` is the raveled padded grid of block numbers (-1 background, -2 outside the image),
-``position`` the place of each block in it, ``touching``, ``near`` and ``faces`` offsets to
+``position`` the index of each block in it, ``touching``, ``near`` and ``faces`` offsets to
 neighbours.
 """
 
@@ -15,7 +15,7 @@ from napari_pixel_embedding.core.clustering.kernels.jit import jit
 
 @jit
 def smooth(position: Array, grid: Array, values: Array, near: Array) -> Array:
-    """Mean of a block's value and its neighbours'; background counts as zero."""
+    """Return the mean of each block's value and its neighbours'; background counts as zero."""
     result = np.empty(position.size, np.float32)
     for i in range(position.size):
         total, count = values[i], 1
@@ -33,10 +33,10 @@ def smooth(position: Array, grid: Array, values: Array, near: Array) -> Array:
 def climb(
     values: Array, position: Array, grid: Array, touching: Array
 ) -> tuple[Array, Array, Array]:
-    """Divide the blocks among the maxima of ``values``, by steepest ascent.
+    """Assign each block to a maximum of ``values`` by steepest ascent.
 
-    Returns the block of each one's maximum, the pairs of touching blocks that lie under different
-    maxima, and the lower value of each pair.
+    Returns the block of each one's maximum, the pairs of maxima whose basins touch, once for each
+    contact, and the lower value at each contact.
     """
     top = np.empty(position.size, np.int32)
     for i in range(position.size):
@@ -69,10 +69,10 @@ def climb(
 def choose_seeds(
     top: Array, values: Array, pairs: Array, saddle: Array, floor: Real, softness: Real
 ) -> tuple[Array, Array]:
-    """Keep the maxima with a valley deeper than ``floor`` around them.
+    """Keep the maxima that a valley of relative depth above ``floor`` separates from others.
 
-    Floods from the highest pair down, as they are ordered; where two floods meet, the lower peak
-    is a seed if the meeting point lies deep enough below it, and else falls to the other.
+    Merges basins from the highest contact down, as the pairs are ordered; where two meet, the
+    lower peak is a seed if the contact lies deep enough below it, and else joins the other.
 
     Returns the seeds, and for each block the number of its seed or -1.
     """
@@ -125,14 +125,14 @@ def grow_seeds(
     cosine: bool,
     labels: Array,
 ) -> None:
-    """Grow regions from seeds, the block nearest to its region's running mean first.
+    """Grow superpixels from seeds, the block nearest to the superpixel's running mean first.
 
-    A region begins with the blocks of its basin that have at least the share ``core`` of the
-    seed's value. Writes region numbers into ``labels`` where they are negative; blocks beyond
-    ``radius`` stay free.
+    A superpixel starts with the blocks of its basin that have at least the share ``core`` of the
+    seed's value. Writes superpixel numbers into ``labels`` where they are negative; blocks beyond
+    ``radius`` stay unlabelled.
     """
     total, mass, mean = _plant(seeds, basin, values, core, vectors, weight, radius, cosine, labels)
-    # A bucket queue: chains of items, first in first out, by rounded key; used items are reused.
+    # A bucket queue: linked lists of items, first in first out, by rounded key; items are reused.
     buckets = 512
     scale = (buckets - 1) / (radius + 1e-30)
     head, tail = np.full(buckets, -1, np.int32), np.full(buckets, -1, np.int32)
@@ -195,7 +195,7 @@ def _plant(
     cosine: bool,
     labels: Array,
 ) -> tuple[Array, Array, Array]:
-    """Label the cores; give each one's sum, weight and mean."""
+    """Label the cores; return the sum, weight and mean of each."""
     total = np.zeros((seeds.size, vectors.shape[1]), np.float32)
     mass = np.zeros(seeds.size, np.float32)
     mean = np.zeros((seeds.size, vectors.shape[1]), np.float32)

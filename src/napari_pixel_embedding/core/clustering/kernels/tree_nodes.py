@@ -1,8 +1,8 @@
-"""Compiled walks over the nodes of a merge tree.
+"""Compiled loops over the nodes of a merge tree.
 
-Nodes are the R base regions, then one for each of the M merges in their order: so a parent's number
-is larger than its children's. ``parent`` is -1 where nothing merges any more; ``merged`` says of
-each merge whether it is done. Where a merge is not done, none above it is.
+Nodes are the R superpixels, then one for each of the M merges in their order: so a parent's number
+is larger than its children's. ``parent`` is -1 for a root; ``merged`` is true for the merges that
+are done. Where a merge is not done, none above it is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @jit
 def make_nodes(absorbed: Array, into: Array, weight: Array) -> tuple[Array, Array]:
-    """Parent of each node, and the heaviest base region in it (of equals the first)."""
+    """Return the parent of each node, and the heaviest superpixel in it (of equals the first)."""
     regions = weight.size
     parent = np.full(regions + absorbed.size, -1, np.int32)
     heaviest = np.arange(regions + absorbed.size).astype(np.int32)
@@ -36,7 +36,7 @@ def make_nodes(absorbed: Array, into: Array, weight: Array) -> tuple[Array, Arra
 
 @jit
 def add_up(parent: Array, sizes: Array) -> Array:
-    """Size of each node from the sizes of the base regions."""
+    """Return the size of each node from the sizes of the superpixels."""
     total = np.zeros(parent.size, np.int64)
     total[: sizes.size] = sizes
     for n in range(parent.size):
@@ -47,7 +47,7 @@ def add_up(parent: Array, sizes: Array) -> Array:
 
 @jit
 def find_objects(parent: Array, merged: Array) -> Array:
-    """Node of the object that each node lies in."""
+    """Return the node of the object that each node lies in."""
     regions = parent.size - merged.size
     found = np.arange(parent.size)
     for n in range(parent.size - 1, -1, -1):
@@ -58,9 +58,9 @@ def find_objects(parent: Array, merged: Array) -> Array:
 
 @jit
 def set_apart(parent: Array, heights: Array, region: int, radius: Real, merged: Array) -> None:
-    """Make the object of a base region what it is at ``radius``, whatever ``merged`` said.
+    """Change ``merged`` so that the object of a superpixel is what it is at ``radius``.
 
-    All merges inside it are done, and none of it with others.
+    All merges inside the object are done, and none with others.
     """
     regions = parent.size - merged.size
     node = region
@@ -78,7 +78,7 @@ def set_apart(parent: Array, heights: Array, region: int, radius: Real, merged: 
 
 @jit
 def path_up(parent: Array, node: int) -> Array:
-    """Nodes from one to the root of its tree."""
+    """Return the nodes from one up to the root of its tree."""
     path = [node]
     while parent[path[-1]] >= 0:
         path.append(parent[path[-1]])
@@ -87,7 +87,7 @@ def path_up(parent: Array, node: int) -> Array:
 
 @jit
 def meeting(parent: Array, first: int, second: int) -> int:
-    """Lowest node that two nodes lie in, -1 when there is none."""
+    """Return the lowest common ancestor of two nodes, -1 when there is none."""
     while first != second:
         if first > second:  # a parent's number is larger than its children's
             first, second = second, first
@@ -101,9 +101,9 @@ def meeting(parent: Array, first: int, second: int) -> int:
 def object_heights(
     parent: Array, heights: Array, sizes: Array, smallest: int
 ) -> tuple[Array, Array]:
-    """Radius below which each node splits into objects, and from which it merges with another.
+    """Return the radius below which each node splits, and that from which it merges.
 
-    Parts of fewer than ``smallest`` pixels are no objects: losing or gaining one does not count.
+    Parts of fewer than ``smallest`` pixels are not objects: to lose or absorb one does not count.
     A node that never splits has 0, one that never merges infinity.
     """
     regions = parent.size - heights.size
@@ -127,7 +127,7 @@ def object_heights(
 
 @jit
 def run_ends(counts: Array, tolerance: float) -> Array:
-    """First later place at which a count differs from each by more than a share of it."""
+    """Return, for each count, the next index at which the count differs by more than a share."""
     ends = np.empty(counts.size, np.int64)
     for i in range(counts.size):
         j = i + 1
