@@ -1,1 +1,1 @@
-"""Embedding maps: the vectors a network gives to pixels, and looking into them."""
+"""Embedding maps: the vectors that a network predicts for pixels, and views of them."""

@@ -1,4 +1,4 @@
-"""Embeddings made visible: three colours for E components, and what resembles a pixel."""
+"""Embeddings as colour images: three principal components as red, green and blue."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 _CHUNK = 1 << 16
-"""Pixels worked on at a time: small enough to stay in a processor's cache."""
+"""Pixels processed at a time: few enough to stay in a processor's cache."""
 
 _OBJECTS_AROUND = 4
-"""Touching objects, ``2 * delta_dist`` apart, until the colours of a position come around again."""
+"""Touching objects, ``2 * delta_dist`` apart, after which the colours of positions repeat."""
 
 _MOST_SATURATED = 0.5
-"""Share of vectors that may lie beyond a basis's range by half of it before it is given up."""
+"""Share of vectors beyond a basis's range by half of it, above which the basis is refitted."""
 
 
 @dataclass(frozen=True, eq=False)
 class ColorBasis:
-    """How vectors become colours; kept, it gives other frames the same colours.
+    """Linear map from vectors to colours, which can be kept for other frames.
 
     Parameters
     ----------
     mean : array of float32, shape (F,)
-        Mean of the sampled foreground's vectors, each position in them wrapped to two numbers.
+        Mean of the sampled foreground vectors, with each position channel as two numbers.
     components : array of float32, shape (3, F)
-        Unit vectors of largest variance, one for each of red, green and blue; zeros where the
-        embedding has fewer directions.
+        Principal components, one for each of red, green and blue; zeros where the embedding has
+        fewer directions.
     low, high : array of float32, shape (3,)
-        Projections shown as 0 and as full colour: the sample's 1st and 99th percentile.
+        Projections shown as 0 and as full colour: 1st and 99th percentile of the sample.
     """
 
     mean: NDArray[np.float32]
@@ -55,19 +55,19 @@ class ColorBasis:
 
 
 def fit_color_basis(emap: EmbeddingMap, sample: int = 20000, seed: int = 0) -> ColorBasis:
-    """Fit the colours to an embedding: principal components of its foreground.
+    """Fit a colour basis to an embedding: the principal components of its foreground.
 
-    A component's largest entry is made positive, so that colours do not flip between runs. A
-    position among the vector's components is wrapped around a circle first: neighbours then
-    differ in colour on a large image too, instead of all colours fading from corner to corner.
+    A component's largest entry is made positive, so that colours do not flip between runs.
+    Position channels are wrapped around a circle first: so neighbours differ in colour on a
+    large image too, instead of one gradient from corner to corner.
 
     Parameters
     ----------
     emap : EmbeddingMap
     sample : int
-        Number of foreground pixels to look at, at least 2. Without foreground all pixels count.
+        Number of foreground pixels to sample, at least 2. Without foreground, of all pixels.
     seed : int
-        Of the random choice of pixels; the same seed gives the same colours.
+        Seed of the random choice of pixels; the same seed gives the same colours.
 
     Raises
     ------
@@ -88,14 +88,14 @@ def fit_color_basis(emap: EmbeddingMap, sample: int = 20000, seed: int = 0) -> C
 
 
 def embedding_to_rgb(emap: EmbeddingMap, basis: ColorBasis | None = None) -> NDArray[np.uint8]:
-    """Show an embedding in colours: like vectors in like colours, the background black.
+    """Return an embedding as an RGB image: similar vectors in similar colours, background black.
 
     Parameters
     ----------
     emap : EmbeddingMap
     basis : ColorBasis, optional
-        From :func:`fit_color_basis` on another frame or an earlier model, for colours that mean
-        the same; by default fitted to this one. A component the embedding lacks is shown as 0.5.
+        From :func:`fit_color_basis` on another frame or an earlier model, for comparable colours;
+        by default fitted to this one. A component that is missing is shown as 0.5.
 
     Returns
     -------
@@ -136,17 +136,17 @@ def embedding_to_rgb(emap: EmbeddingMap, basis: ColorBasis | None = None) -> NDA
 
 
 def basis_fits(basis: ColorBasis, emap: EmbeddingMap, sample: int = 20000) -> bool:
-    """Say whether a basis kept from another embedding still tells this one's objects apart.
+    """Return whether a basis of another embedding also suits this one.
 
-    It does while most of the vectors get colours between the darkest and the fullest. Vectors
-    of a model that was trained anew lie elsewhere, and would all be saturated.
+    It does unless most vectors get saturated colours, as those of a model that was trained anew
+    usually do.
 
     Parameters
     ----------
     basis : ColorBasis
     emap : EmbeddingMap
     sample : int
-        Number of foreground pixels to look at.
+        Number of foreground pixels to sample.
     """
     if len(basis.mean) != emap.embedding_dim + emap.position_channels:
         return False
@@ -162,20 +162,20 @@ def basis_fits(basis: ColorBasis, emap: EmbeddingMap, sample: int = 20000) -> bo
 def iterate_features(
     emap: EmbeddingMap, *, wrap: bool = True
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Go over all pixels in parts, with the vectors that a colour basis is for.
+    """Iterate over all pixels in chunks, with the features that a colour basis is fitted to.
 
     Parameters
     ----------
     emap : EmbeddingMap
     wrap : bool
-        Replace positions by points on circles, as the colours do.
+        Replace position channels by points on circles, as for colours.
 
     Yields
     ------
     part : slice
         Pixels of the flattened image.
     features : array of float32, shape (F, n)
-        Their vectors, of length one in cosine space.
+        Their vectors, of unit length in cosine space.
     """
     for part, vectors in _vectors(emap.embedding, emap):
         yield part, _wrapped(vectors, emap) if wrap else vectors
@@ -184,7 +184,7 @@ def iterate_features(
 def _vectors(
     embedding: NDArray[Any], emap: EmbeddingMap
 ) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-    """Parts of the pixels and their vectors (E, n), of length one in cosine space."""
+    """Iterate over chunks of pixels and their vectors (E, n), of unit length in cosine space."""
     flat = embedding.reshape(emap.embedding_dim, -1)
     for start in range(0, flat.shape[1], _CHUNK):
         part = slice(start, min(start + _CHUNK, flat.shape[1]))
@@ -200,7 +200,7 @@ def _unit(vectors: NDArray[np.float32], emap: EmbeddingMap) -> NDArray[np.float3
 
 
 def _wrapped(vectors: NDArray[np.float32], emap: EmbeddingMap) -> NDArray[np.float32]:
-    """Replace each position by a point on a circle, true to scale: (E, n) to (F, n)."""
+    """Replace each position by a point on a circle, lengths along it kept: (E, n) to (F, n)."""
     count = emap.position_channels
     if count == 0:
         return vectors
@@ -210,7 +210,7 @@ def _wrapped(vectors: NDArray[np.float32], emap: EmbeddingMap) -> NDArray[np.flo
 
 
 def _finite(colors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Black where any colour of a pixel is NaN or Inf."""
+    """Set the colours of pixels with NaN or Inf to 0."""
     bad = ~np.isfinite(colors).all(axis=0)
     if bad.any():
         colors[:, bad] = 0.0
@@ -218,7 +218,7 @@ def _finite(colors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _sample_vectors(emap: EmbeddingMap, sample: int, seed: int) -> NDArray[np.float64]:
-    """Return finite vectors (n, E) of random foreground pixels, or of any where there are none."""
+    """Return finite features (n, F) of random foreground pixels, or of any without foreground."""
     flat = emap.embedding.reshape(emap.embedding_dim, -1)
     pixels = np.flatnonzero(emap.foreground > 0.5)
     if pixels.size < 2:
@@ -232,7 +232,7 @@ def _sample_vectors(emap: EmbeddingMap, sample: int, seed: int) -> NDArray[np.fl
 
 
 def _principal_components(centred: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Directions of largest variance (3, E), zeros where there are no more."""
+    """Return the directions of largest variance (3, F), zeros where there are fewer."""
     dim = centred.shape[1]
     scale = max(float(np.abs(centred).max()), 1e-30)
     vectors = np.linalg.eigh((centred / scale).T @ (centred / scale))[1][:, ::-1].T[:3]

@@ -1,4 +1,4 @@
-"""What a network says about one image: a vector, a foreground and a distance for every pixel."""
+"""The embedding map of a frame: a vector, foreground and distance for every pixel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Space = Literal["euclidean", "cosine"]
 
 @dataclass(frozen=True, eq=False)
 class EmbeddingMap:
-    """The result of one network pass over one frame, in the frame's own pixels.
+    """Prediction of a network for one frame, at the frame's own pixel size.
 
     Parameters
     ----------
@@ -24,19 +24,20 @@ class EmbeddingMap:
     foreground : array of float, shape ([Z,] Y, X)
         Probability, 0 to 1, that a pixel belongs to any object.
     distance : array of float, shape ([Z,] Y, X), optional
-        Distance to the object's border divided by its maximum in that object: 1 in an
-        object's middle, 0 in the background.
+        Distance to the object's border divided by its maximum in that object: 1 in the middle
+        of an object, 0 in the background.
     space : {"euclidean", "cosine"}
         How vectors are compared.
     delta_var, delta_dist : float
-        Margins the network was trained with, in embedding units: pixels lie within
-        ``delta_var`` of their object's mean, means of touching objects ``2 * delta_dist`` apart.
+        Margins of the discriminative loss (De Brabandere et al., 2017) in training, in embedding
+        units: pixels lie within ``delta_var`` of their object's mean, the means of touching
+        objects ``2 * delta_dist`` apart.
     spacing : tuple of float, optional
-        Size of a pixel along each spatial axis; ones when it is not known.
+        Size of a pixel along each spatial axis; ones when unknown.
     frame : int, optional
         Index along T of the frame this map belongs to; None without a time axis.
     position_channels : int
-        How many of the first components are a position that a learnt offset was added to.
+        Number of leading components that are a pixel position plus a learnt offset.
 
     Raises
     ------
@@ -79,7 +80,7 @@ class EmbeddingMap:
             )
 
     def crop(self, box: tuple[slice, ...]) -> EmbeddingMap:
-        """Copy a part of the map, so that the whole can be given back.
+        """Copy a part of the map, so that the memory of the whole can be freed.
 
         Parameters
         ----------
@@ -112,5 +113,5 @@ class EmbeddingMap:
 
     @property
     def embedding_dim(self) -> int:
-        """Components of a pixel's vector."""
+        """Number of components of a pixel's vector."""
         return int(self.embedding.shape[0])

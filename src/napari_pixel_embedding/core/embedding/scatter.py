@@ -1,7 +1,7 @@
-"""An embedding as a plot: its foreground's vectors on a plane, their density, what a lasso holds.
+"""Scatter plot of an embedding: projection of the foreground, point density, lasso selection.
 
-Nothing here draws. A million points are never handed to a plot one by one: they become a picture
-of their density once, and only that is moved about.
+Nothing here draws. A plot shows an image of the density, computed once, instead of a million
+single points.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap, Space
 
 POSITION = None
-"""In place of two components: the plane of the first two position channels, as they are."""
+"""In place of two components: the plane of the position channels, without projection."""
 
 _MARGIN = 0.04
 """Empty border around the points, as a share of the plot's side."""
 
 _CELLS = 256
-"""Cells a side in which a lasso is looked at before single points are."""
+"""Cells per side of the grid that a lasso is tested on before single points are."""
 
 _FAINTEST = 96
 """Brightness, of 255, of a cell that holds a single point."""
@@ -44,7 +44,7 @@ class PointCloud:
     points : array of float32, shape (2, N)
         Horizontal and vertical coordinate of each point, in embedding units.
     pixels : array of int, shape (N,)
-        The pixel of each point: its index in the flattened image ([Z,] Y, X).
+        Pixel of each point, as an index into the flattened image ([Z,] Y, X).
     shape : tuple of int
         Pixels of the image along ([Z,] Y, X).
     origin : tuple of float
@@ -71,10 +71,10 @@ def project_to_plane(
     components: tuple[int, int] | None = (0, 1),
     foreground_threshold: float = 0.5,
 ) -> PointCloud:
-    """Lay the foreground's vectors on the plane of two colours.
+    """Project the foreground's vectors onto the plane of two components of a colour basis.
 
-    A distance on the plane is never longer than that of the vectors, in cosine space never
-    longer than the chord: a disc of :func:`disc_radius` holds every pixel within the bandwidth.
+    A distance on the plane is at most that of the vectors, in cosine space at most the chord: so
+    a disc of :func:`disc_radius` holds every pixel within the bandwidth.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ def project_to_plane(
     basis : ColorBasis
         From :func:`~.colors.fit_color_basis`.
     components : tuple of int, optional
-        Which two of the basis's three components span the plane, horizontal first;
-        :data:`POSITION` takes the two last position channels instead, x to the right and y up.
+        Two of the basis's three components that span the plane, horizontal first;
+        :data:`POSITION` takes the last two position channels instead, x to the right and y up.
     foreground_threshold : float
         Pixels above it become points, 0 to 1.
 
@@ -123,7 +123,7 @@ def place_on_plane(
     basis: ColorBasis,
     components: tuple[int, int] | None = (0, 1),
 ) -> tuple[float, float]:
-    """Return where :func:`project_to_plane` would lay one vector of shape (E,)."""
+    """Return the point to which :func:`project_to_plane` projects a vector of shape (E,)."""
     one = vector.reshape(-1, *[1] * emap.ndim)
     foreground = np.ones(one.shape[1:], np.float32)
     pixel = replace(emap, embedding=one, foreground=foreground, distance=None)
@@ -134,7 +134,7 @@ def place_on_plane(
 def _plane(
     emap: EmbeddingMap, basis: ColorBasis, components: tuple[int, int] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Matrix (2, F) and offset (F,) of the features that become coordinates."""
+    """Return the matrix (2, F) and offset (F,) that turn features into coordinates."""
     if components is POSITION:
         if emap.position_channels < 2:
             raise ValueError(
@@ -157,13 +157,13 @@ def _plane(
 
 
 def _square(points: NDArray[np.float32]) -> tuple[tuple[float, float], float]:
-    """Origin and side of a square around all points, with a margin."""
+    """Return origin and side of a square around all points, with a margin."""
     if points.shape[1] == 0:
         return (-0.5, -0.5), 1.0
     low, high = (f(points, axis=1).astype(float) for f in (np.min, np.max))
     side = (1 + 2 * _MARGIN) * float((high - low).max())
     size = float(np.abs(points).max())
-    if side <= 1e-6 * size or side < 1e-30:  # one point, as far as numbers can tell
+    if side <= 1e-6 * size or side < 1e-30:  # one point, within rounding
         side = max(1e-3 * size, 1.0)
     origin = (low + high - side) / 2
     return (float(origin[0]), float(origin[1])), side
@@ -178,14 +178,14 @@ def raster(
     ----------
     cloud : PointCloud
     bins : int
-        Cells a side, at least 1.
+        Cells per side, at least 1.
     chosen : array of bool, shape (N,), optional
         Count only these points.
 
     Returns
     -------
     array of int, shape (bins, bins)
-        Points in each cell; the first axis is vertical, its first row the lowest.
+        Number of points in each cell; the first axis is vertical, its first row the lowest.
 
     Raises
     ------
@@ -203,10 +203,10 @@ def raster(
 def _cells(
     cloud: PointCloud, points: NDArray[np.float32], bins: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Column and row of the cell that each point lies in."""
+    """Return column and row of the cell of each point."""
     scale = np.float32(bins / cloud.side)
     origin = np.array(cloud.origin, np.float32)
-    # Clipped before the cast: what rounding puts a hair outside belongs to the outermost cells.
+    # Clipped before the cast: points that rounding puts outside belong to the outermost cells.
     column, row = (
         np.clip((axis - start) * scale, 0, bins - 1).astype(np.int32)
         for axis, start in zip(points, origin, strict=True)
@@ -215,7 +215,7 @@ def _cells(
 
 
 def density_image(counts: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
-    """Turn counts into brightness on a logarithmic scale, so that thin clouds are seen too.
+    """Return brightness from counts on a logarithmic scale, so that sparse points are visible.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def density_image(counts: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
     Returns
     -------
     array of uint8, shape (H, W)
-        0 without a point, 255 where most points are.
+        0 without a point, 255 at the highest count.
     """
     most = int(counts.max(initial=0))
     if most == 0:
@@ -236,7 +236,7 @@ def density_image(counts: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
 
 
 def disc_radius(space: Space, bandwidth: float) -> float:
-    """Radius on the plane within which all vectors within a bandwidth lie.
+    """Return the radius of the disc on the plane that holds all vectors within a bandwidth.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def disc_radius(space: Space, bandwidth: float) -> float:
     Returns
     -------
     float
-        The bandwidth itself, or the chord of its angle between unit vectors.
+        The bandwidth itself, or in cosine space the chord between unit vectors.
 
     Examples
     --------
@@ -258,13 +258,13 @@ def disc_radius(space: Space, bandwidth: float) -> float:
 
 
 def points_in_lasso(cloud: PointCloud, lasso: Sequence[Sequence[float]]) -> NDArray[np.bool_]:
-    """Say which points lie in a closed curve, by the even-odd rule.
+    """Return which points lie in a closed curve, by the even-odd rule.
 
     Parameters
     ----------
     cloud : PointCloud
     lasso : sequence of (float, float)
-        Corners (horizontal, vertical) of a polygon, closed by itself; fewer than 3 hold nothing.
+        Corners (horizontal, vertical) of a polygon, which is closed; fewer than 3 enclose nothing.
 
     Returns
     -------
@@ -299,14 +299,14 @@ def _in_box(points: NDArray[np.float32], corners: NDArray[np.float64]) -> NDArra
 
 
 def _whole_cells(cloud: PointCloud, corners: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Cells whose middle lies in the polygon; it holds for all of a cell that is not crossed."""
+    """Return the cells whose centre lies in the polygon: as all of the cell, if not crossed."""
     middles = (np.arange(_CELLS) + 0.5) * cloud.side / _CELLS
     x, y = np.meshgrid(cloud.origin[0] + middles, cloud.origin[1] + middles)
     return _even_odd(np.stack([x.ravel(), y.ravel()]), corners).reshape(_CELLS, _CELLS)
 
 
 def _crossed_cells(cloud: PointCloud, corners: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Cells that the polygon's sides may pass through, and their neighbours."""
+    """Return the cells that the polygon's sides may cross, and their neighbours."""
     start = (corners - cloud.origin) * (_CELLS / cloud.side)
     along = np.roll(start, -1, axis=0) - start
     first, last = _within_grid(start, along)
@@ -327,7 +327,7 @@ def _crossed_cells(cloud: PointCloud, corners: NDArray[np.float64]) -> NDArray[n
 def _within_grid(
     start: NDArray[np.float64], along: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """From where to where, 0 to 1, each side lies on the grid; the other way round: nowhere."""
+    """Return the start and end, 0 to 1, of each side's part on the grid; start > end for none."""
     steady = along == 0
     step = np.where(steady, 1.0, along)
     ends = np.stack([(-1 - start) / step, (_CELLS + 1 - start) / step])
@@ -338,7 +338,7 @@ def _within_grid(
 
 
 def _even_odd(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Count the sides to the right of each point (2, N), for an odd number it is inside."""
+    """Return which points (2, N) are inside: those with an odd number of sides to their right."""
     x, y = points
     order = np.argsort(y, kind="stable")
     x, y = x[order], y[order]
@@ -358,26 +358,26 @@ def _even_odd(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDAr
 def objects_inside(
     labels: NDArray[np.integer[Any]], inside: NDArray[np.bool_], share: float = 0.5
 ) -> NDArray[np.integer[Any]]:
-    """Ids of the objects that lie inside with more than a share of their pixels.
+    """Return the ids of the objects with more than a share of their pixels inside.
 
     Parameters
     ----------
     labels : array of int, shape (N,)
-        The object of each point, 0 is background.
+        Label of each point, 0 is background.
     inside : array of bool, shape (N,)
-        Which points count as inside.
+        Which points are inside.
     share : float
         From 0 to 1.
 
     Returns
     -------
     array of int
-        In rising order.
+        In ascending order.
 
     Raises
     ------
     ValueError
-        When both arrays do not have one shape.
+        When the shapes differ.
 
     Examples
     --------

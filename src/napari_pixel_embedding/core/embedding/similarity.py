@@ -1,4 +1,4 @@
-"""How like one pixel's vector the vectors of all others are."""
+"""Distance of every pixel's vector from one vector."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from napari_pixel_embedding.core.embedding.colors import _unit, _vectors
 
 
 def vector_at(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.float32]:
-    """Return one pixel's vector as it is compared: of length one in cosine space.
+    """Return one pixel's vector, scaled to unit length in cosine space.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def vector_at(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.float32]:
 
 
 def similarity_to_pixel(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.float32]:
-    """How far every pixel's vector is from one pixel's.
+    """Return the distance of every pixel's vector from that of one pixel.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def similarity_to_pixel(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.
     Returns
     -------
     array of float32, shape ([Z,] Y, X)
-        Distance in embedding units, or 1 − cos in cosine space: what a bandwidth is compared
-        with. Inf where a vector has NaN or Inf.
+        Distance in embedding units, or 1 − cos in cosine space, as a bandwidth. Inf where a
+        vector has NaN or Inf.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def similarity_to_pixel(emap: EmbeddingMap, index: Sequence[int]) -> NDArray[np.
 def similarity_to_vector(
     emap: EmbeddingMap, vector: NDArray[np.float32], region: tuple[slice, ...] | None = None
 ) -> NDArray[np.float32]:
-    """How far every pixel's vector is from a given one.
+    """Return the distance of every pixel's vector from a given one.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def similarity_to_vector(
     vector : array of float32, shape (E,)
         From :func:`vector_at`, of this embedding or of another frame.
     region : tuple of slice, optional
-        The pixels to look at, a slice for each of the axes ([Z,] Y, X); by default all.
+        Box of pixels, a slice for each of the axes ([Z,] Y, X); by default all.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def similarity_to_vector(
     Raises
     ------
     ValueError
-        When the vector has another length than those of the embedding.
+        When the vector has another number of components than the embedding.
 
     Examples
     --------
