@@ -1,1 +1,1 @@
-"""The chain image → embedding → clusters → labels as pure functions on arrays."""
+"""The steps from image to embedding, clusters and labels, as pure functions on arrays."""

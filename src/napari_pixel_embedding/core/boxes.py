@@ -1,4 +1,4 @@
-"""Boxes of pixels: slices along the spatial axes, and how they lie to each other."""
+"""Boxes of pixels, as slices along the spatial axes: grown, intersected, relative to another."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Box = tuple[slice, ...]
 
 
 def grown(box: Box, by: int, shape: Sequence[int]) -> Box:
-    """Box with so many pixels more on every side, as far as the image goes."""
+    """Return a box with ``by`` more pixels on every side, clipped to an image of ``shape``."""
     parts = zip(box, shape, strict=True)
     return tuple(slice(max(p.start - by, 0), min(p.stop + by, n)) for p, n in parts)
 
 
 def common(a: Box, b: Box) -> Box | None:
-    """Pixels that two boxes share; None when there are none."""
+    """Return the intersection of two boxes; None when it is empty."""
     both = tuple(
         slice(max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a, b, strict=True)
     )
@@ -26,6 +26,6 @@ def common(a: Box, b: Box) -> Box | None:
 
 
 def within(box: Box, outer: Box) -> Box:
-    """Box as it is counted from the start of another one."""
+    """Return a box relative to the start of another one."""
     parts = zip(box, outer, strict=True)
     return tuple(slice(p.start - o.start, p.stop - o.start) for p, o in parts)

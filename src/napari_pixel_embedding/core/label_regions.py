@@ -1,4 +1,4 @@
-"""Regions and ids of label images: boxes, connected pieces, parts grown from seeds, free ids."""
+"""Regions and ids of label images: boxes, connected components, watershed from seeds, free ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TABLE_SIZE = 1 << 24
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """Smallest box around the true pixels, of which there must be one."""
+    """Return the smallest box around the true pixels, of which there must be at least one."""
     box = []
     for axis in range(mask.ndim):
         others = tuple(a for a in range(mask.ndim) if a != axis)
@@ -29,7 +29,7 @@ def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
 def connected_pieces(
     labels: NDArray[np.integer[Any]],
 ) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]], NDArray[np.int64]]:
-    """Give the connected pieces of equal id numbers from 1, and tell each one's id and size."""
+    """Return the connected components of equal id, numbered from 1, and their ids and sizes."""
     from skimage import measure
 
     label: Any = measure.label
@@ -40,7 +40,7 @@ def connected_pieces(
 
 
 def outline(mask: NDArray[np.bool_], width: int = 2) -> NDArray[np.bool_]:
-    """Pixels around a mask, plane by plane in a volume.
+    """Return the pixels around a mask, plane by plane in a volume.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def outline(mask: NDArray[np.bool_], width: int = 2) -> NDArray[np.bool_]:
 
 
 def contains(labels: NDArray[np.integer[Any]], ids: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-    """Pixels of a label image whose id is among ``ids``; a look-up, six times as fast as isin."""
+    """Return the pixels with an id among ``ids``; a look-up table, six times as fast as isin."""
     top = int(labels.max())
     if top >= _TABLE_SIZE:
         return np.isin(labels, ids)
@@ -66,7 +66,7 @@ def contains(labels: NDArray[np.integer[Any]], ids: NDArray[np.integer[Any]]) ->
 def seed_markers(
     inside: NDArray[np.bool_], seeds: Sequence[Sequence[int]] | NDArray[Any], id: int
 ) -> NDArray[np.int32]:
-    """Seeds as a label image 1, 2, … within the instance, in their order."""
+    """Return the seeds as a label image 1, 2, … within the instance, in their order."""
     markers = np.zeros(inside.shape, np.int32)
     if isinstance(seeds, np.ndarray) and seeds.shape == inside.shape:
         drawn = np.where(inside, check_label_image(seeds, "seeds"), 0)
@@ -100,11 +100,11 @@ def _position(seed: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def grow_from(markers: NDArray[np.int32], inside: NDArray[np.bool_]) -> NDArray[np.integer[Any]]:
-    """Share the pixels inside out among the markers, cutting at necks where there are any.
+    """Divide the pixels inside among the markers, at necks where there are any.
 
-    Every marker first climbs to the middle of its lobe: a click near the border would else be
-    overrun from the neighbouring lobe. Markers that meet on their way share a lobe, and every
-    pixel goes to the nearest one.
+    A watershed of the distance to the border. Every marker first climbs to the middle of its
+    lobe: otherwise the neighbouring lobe would flood a marker near the border. Markers whose
+    paths meet lie in one lobe, and every pixel goes to the nearest marker.
     """
     from scipy import ndimage
     from skimage import segmentation
@@ -121,7 +121,7 @@ def grow_from(markers: NDArray[np.int32], inside: NDArray[np.bool_]) -> NDArray[
 def nearest_part(
     parts: NDArray[np.integer[Any]], inside: NDArray[np.bool_], reach: float = np.inf
 ) -> NDArray[np.integer[Any]]:
-    """Give every pixel inside that has no part the nearest one within reach; 0 outside."""
+    """Assign every pixel inside without a part to the nearest part within reach; 0 outside."""
     from scipy import ndimage
 
     if not ((parts == 0) & inside).any():
@@ -133,7 +133,7 @@ def nearest_part(
 def _climb(
     markers: NDArray[np.int32], depth: NDArray[np.floating[Any]]
 ) -> NDArray[np.int32] | None:
-    """Markers with their steepest paths to a maximum of depth; None when two of them meet."""
+    """Return the markers with their steepest paths to a maximum of depth; None when two meet."""
     result = markers.copy()
     for number in range(1, int(markers.max()) + 1):
         start = np.argmax(np.where(markers == number, depth, -1))
@@ -160,7 +160,7 @@ def _steepest_path(
 
 
 def free_ids(used: NDArray[np.integer[Any]], count: int) -> NDArray[np.int64]:
-    """``count`` ids above all ``used`` ones, or in their gaps where 16 bits would not do."""
+    """Return ``count`` unused ids: above the used ones, or in gaps to stay within 16 bits."""
     top = int(used.max(initial=0))
     if top + count < 2**16 or top >= 2**16:
         return np.arange(top + 1, top + 1 + count, dtype=np.int64)

@@ -1,13 +1,13 @@
-"""What a configuration is made of: fields with bounds and descriptions, checked by pydantic.
+"""Configurations: frozen dataclasses of fields with bounds and descriptions, checked by pydantic.
 
-A configuration is a frozen dataclass whose fields say what they may be::
+The fields declare their bounds::
 
     @configuration
     class Blur:
         width: float = Field(default=1.0, ge=0, le=20, title="Blur", description="In pixels.")
 
 Forms, command line and documents are made from these fields (:func:`parameters_of`), and files
-are read through them (:func:`read_configuration`), so that every way in has the same checks.
+are read through them (:func:`read_configuration`), so that all inputs get the same checks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 CHECKS = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-"""No text or truth value for a number, no number with a fraction for a whole one, no NaN."""
+"""Strict checks: no text or boolean for a number, no fraction for a whole number, no NaN."""
 _KINDS = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -48,7 +48,7 @@ _KINDS = {
     "too_short": "a list of at least {min_length} numbers",
     "too_long": "a list of at most {max_length} numbers",
 }
-"""What was expected, by pydantic's name of the error."""
+"""Expected value in words, by pydantic's error type."""
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 80
 
@@ -59,12 +59,12 @@ _C = TypeVar("_C")
 def configuration(cls: type[_C]) -> type[_C]:
     """Make a frozen dataclass whose values are checked against its fields.
 
-    Lists and arrays are taken as tuples, and NumPy's numbers as Python's.
+    Lists and arrays become tuples, and NumPy's numbers Python's.
 
     Raises
     ------
     ValueError
-        From the class that is made: names the field, what was expected and what was found.
+        From the new class: names the field, what was expected and what was found.
     """
     made: Any = checked_dataclass(frozen=True, config=CHECKS)(cls)
     check = made.__init__
@@ -96,22 +96,22 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A field that a user may choose, as forms, the command line and documents need it.
+    """Description of a field that a user may set, for forms, command line and documents.
 
     Parameters
     ----------
     name : str
-        Of the field.
+        Name of the field.
     title, description : str
-        A label of a few words, and what it means in a sentence.
+        A label of a few words, and its meaning in a sentence.
     default : int, float or str
-        Its type is the field's type.
+        Default, whose type is that of the field.
     low, high : float, optional
-        Its range.
+        Range.
     step : float, optional
-        What one notch changes.
+        Step of a slider or spin box.
     choices : tuple of str
-        What may be chosen; empty for numbers.
+        Allowed values; empty for numbers.
     """
 
     name: str
@@ -125,10 +125,10 @@ class Parameter:
 
 
 def parameters_of(config: Any) -> tuple[Parameter, ...]:
-    """Describe the fields of a configuration (or its class) that a user may choose, in order.
+    """Return the fields of a configuration (or its class) that a user may set, in order.
 
     These are the fields with a title. Their range is that of the bounds, unless a field's
-    ``json_schema_extra`` names a ``low`` and ``high`` that are of use.
+    ``json_schema_extra`` has a narrower ``low`` and ``high`` for forms.
     """
     fields = config.__pydantic_fields__.items()
     return tuple(_parameter(name, spec) for name, spec in fields if spec.title)
@@ -148,11 +148,11 @@ def _bounds(spec: FieldInfo | None) -> tuple[float | None, float | None]:
 
 
 def _worded(error: ValidationError, config: Any) -> str:
-    """Say in a sentence what is wrong with the first value that cannot be used."""
+    """Return a sentence about the first invalid value: its name, expected and found."""
     problem = error.errors(include_url=False)[0]
     kind, context, steps = problem["type"], problem.get("ctx", {}), problem["loc"]
     short = kind == "missing" and isinstance(steps[-1], int)
-    steps = steps[:-1] if short else steps  # the list is meant, not the item that it lacks
+    steps = steps[:-1] if short else steps  # name the list, not its missing item
     name, spec, known = _locate(steps, config)
     if kind == "value_error":
         return f"{name}: {context['error']}" if name else str(context["error"])
@@ -185,7 +185,7 @@ def _expected(kind: str, context: Mapping[str, Any], spec: FieldInfo | None) -> 
 def _locate(
     steps: tuple[int | str, ...], config: Any
 ) -> tuple[str, FieldInfo | None, dict[str, FieldInfo]]:
-    """Find the name of a value, its field, and the fields beside it."""
+    """Return the name of a value, its field, and all fields of the same configuration."""
     name = ""
     spec: FieldInfo | None = None
     known: dict[str, FieldInfo] = {}

@@ -1,4 +1,4 @@
-"""How long computations report progress and learn that they should stop."""
+"""Progress reports and cancellation of long computations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Cancelled(Exception):
 
 
 def report(progress: Progress | None, fraction: float) -> None:
-    """Tell ``progress``, when there is one, that ``fraction`` of the work is done."""
+    """Call ``progress``, if there is one, with the finished fraction of the work."""
     if progress is not None:
         progress(min(max(fraction, 0.0), 1.0))
 
 
 def share(progress: Progress | None, done: int, count: int) -> Progress | None:
-    """Report for one of ``count`` equal parts, ``done`` of which are finished already."""
+    """Return a callable for the progress of one of ``count`` equal parts, ``done`` finished."""
     return None if progress is None else lambda fraction: progress((done + fraction) / count)

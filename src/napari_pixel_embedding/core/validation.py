@@ -1,4 +1,4 @@
-"""Shape, dtype and axes checks: the one place that words their messages."""
+"""Checks of the shape and dtype of images and label images, with their error messages."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ if TYPE_CHECKING:
 
 
 def as_numeric_image(image: ArrayLike | Any, name: str = "image") -> NDArray[Any]:
-    """Read an image into a numpy array of real numbers in the machine's byte order.
+    """Return an image as a numpy array of real numbers in the machine's byte order.
 
     Dask, zarr and other lazy arrays are read through ``np.asarray``. NaN and Inf are kept:
-    the normalisation leaves them out. A copy is made only when the type has to change.
+    the normalisation ignores them. A copy is made only when the type has to change.
 
     Parameters
     ----------
     image : array_like
         Booleans (become uint8 0 and 1), integers or floats (wider than float64 become float64).
     name : str
-        What messages call it.
+        Name in error messages.
 
     Returns
     -------
     array
-        Any number of axes from one, at least one pixel.
+        At least one axis and one pixel.
 
     Raises
     ------
     ValueError
-        For complex numbers, objects, text, a multiscale list, and for no pixels at all.
+        For complex numbers, objects, text, a multiscale list, and an empty array.
 
     Examples
     --------
@@ -60,11 +60,11 @@ def check_label_image(
     Parameters
     ----------
     labels : array_like
-        Booleans become one object; floats are taken when every value is a whole number.
+        Booleans become one object; floats are accepted when every value is a whole number.
     name : str
-        What messages call it.
+        Name in error messages.
     ndim : int, optional
-        Number of axes it must have.
+        Required number of axes.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def check_label_image(
     Raises
     ------
     ValueError
-        For fractions, NaN, negative ids, and for another number of axes.
+        For fractions, NaN, negative ids, and another number of axes.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def check_label_image(
 def check_same_shape(
     a: NDArray[Any], b: NDArray[Any], names: tuple[str, str] = ("y_true", "y_pred")
 ) -> None:
-    """Raise ValueError when two arrays do not cover the same pixels.
+    """Raise ValueError when two arrays differ in shape.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def _whole_numbers(array: NDArray[Any], name: str) -> NDArray[np.integer[Any]]:
 
 
 def _signed(array: NDArray[Any], name: str) -> NDArray[np.integer[Any]]:
-    """Ids as int64: numpy turns uint64 into floats as soon as it meets signed integers."""
+    """Return ids as int64: numpy turns uint64 mixed with signed integers into floats."""
     if array.max() >= 2**63:
         raise ValueError(
             f"{name} must have ids below 2**63, found {array.max()}. Renumber the objects from 1."
