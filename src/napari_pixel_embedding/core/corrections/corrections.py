@@ -1,8 +1,8 @@
-"""What the user fixed by hand, kept apart from the clusters so that it outlives them.
+"""Corrections of a user, kept apart from the clusters so that they survive a new clustering.
 
 Corrections are one sparse int32 label image: −1 is not corrected, 0 fixed background, k > 0 the
-locked instance k. The same array is laid over every new clustering, is what is saved, and is
-the target of fine-tuning, where −1 is ignored. No function here writes into its arguments.
+locked instance k. The same array is overlaid on every new clustering, saved, and used as the
+target of fine-tuning, where −1 is ignored. No function here writes into its arguments.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ NOT_CORRECTED = -1
 """Value of a pixel that follows the clusters."""
 
 KEPT_SHARE = 0.25
-"""Rests of a cluster under this share of it, and pieces under this share of the largest, go."""
+"""Share of a cluster, and of its largest component, below which remains of it are removed."""
 
 _LARGEST_ID = int(np.iinfo(np.int32).max)
 
 
 def no_corrections(shape: Sequence[int]) -> NDArray[np.int32]:
-    """Corrections of an image nobody has touched yet: −1 everywhere.
+    """Return the corrections of an uncorrected image: −1 everywhere.
 
     Examples
     --------
@@ -49,18 +49,18 @@ def no_corrections(shape: Sequence[int]) -> NDArray[np.int32]:
 
 
 def record_edit(corrections: ArrayLike, before: ArrayLike, after: ArrayLike) -> NDArray[np.int32]:
-    """Note what a stroke of the brush, a fill or an undo changed in the labels.
+    """Record what a brush stroke, a fill or an undo changed in the labels.
 
     Every changed pixel is fixed to its new value. An instance that *gained* pixels is locked
-    whole, as it is in ``after``. An instance that only lost pixels is not: its remaining
-    pixels keep following the clusters.
+    whole, as it is in ``after``. An instance that only lost pixels is not locked: its remaining
+    pixels still follow the clusters.
 
     Parameters
     ----------
     corrections : array of int, shape ([Z,] Y, X)
-        What was noted until now.
+        Present corrections.
     before, after : array of int, shape ([Z,] Y, X)
-        The label image as it was shown, and as it is now; 0 is background.
+        The label image before and after the edit; 0 is background.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def record_edit(corrections: ArrayLike, before: ArrayLike, after: ArrayLike) -> 
     Raises
     ------
     ValueError
-        When shapes differ or something is no label image.
+        When shapes differ or an array is not a label image.
 
     Examples
     --------
@@ -95,12 +95,12 @@ def record_edit(corrections: ArrayLike, before: ArrayLike, after: ArrayLike) -> 
 
 
 def apply_corrections(clusters: ArrayLike, corrections: ArrayLike) -> NDArray[Any]:
-    """Lay corrections over clusters: the label image to show, save and measure.
+    """Overlay corrections on clusters: the label image to show, save and measure.
 
-    Locked instances and fixed background appear exactly as they were noted. A cluster whose id
-    is that of a locked instance gets a free one. Of a cluster that lost pixels to corrections
-    nothing is kept under a quarter of it; else its largest connected piece is, and other
-    pieces of at least a quarter of that one, so that no slivers surround what was corrected.
+    Locked instances and fixed background appear exactly as recorded. A cluster with the id of a
+    locked instance gets a free one. A cluster that lost pixels to corrections is removed when
+    less than a quarter of it is left; otherwise its largest connected component stays, and other
+    components of at least a quarter of that one, so that no slivers surround a correction.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def apply_corrections(clusters: ArrayLike, corrections: ArrayLike) -> NDArray[An
     Raises
     ------
     ValueError
-        When shapes differ or something is no label image.
+        When shapes differ or an array is not a label image.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def apply_corrections(clusters: ArrayLike, corrections: ArrayLike) -> NDArray[An
 
 
 def locked_ids(corrections: ArrayLike) -> list[int]:
-    """Ids of the locked instances, in increasing order.
+    """Return the ids of the locked instances, in increasing order.
 
     Examples
     --------
@@ -150,9 +150,9 @@ def locked_ids(corrections: ArrayLike) -> list[int]:
 
 
 def next_free_id(labels: ArrayLike, corrections: ArrayLike | None = None) -> int:
-    """Id for a new instance that neither the labels nor the corrections use.
+    """Return an id for a new instance that neither the labels nor the corrections use.
 
-    It follows the largest id; where that would need more than 16 bits, the smallest gap is used.
+    It is the largest id plus one, or the smallest gap where that would need more than 16 bits.
 
     Examples
     --------
@@ -172,7 +172,7 @@ def merge(corrections: ArrayLike, labels: ArrayLike, ids: Iterable[int]) -> NDAr
     Parameters
     ----------
     corrections, labels : array of int, shape ([Z,] Y, X)
-        What was noted until now, and the label image as it is shown.
+        Present corrections, and the label image as it is shown.
     ids : iterable of int
         At least two instances in ``labels``.
 
@@ -205,21 +205,21 @@ def split(
     id: int,
     seeds: Sequence[Sequence[int]] | NDArray[Any],
 ) -> NDArray[np.int32]:
-    """Cut one instance into a part for each seed and lock the parts.
+    """Split one instance into a part for each seed and lock the parts.
 
-    Seeds in different lobes are parted at the neck between them (watershed of the distance to
+    Seeds in different lobes are separated at the neck between them (watershed of the distance to
     the border), seeds in one lobe halfway. The first seed's part keeps the id, the others get
     free ones.
 
     Parameters
     ----------
     corrections, labels : array of int, shape ([Z,] Y, X)
-        What was noted until now, and the label image as it is shown.
+        Present corrections, and the label image as it is shown.
     id : int
-        The instance to cut.
+        The instance to split.
     seeds : sequence of pixel positions ([z,] y, x), or array of int, shape ([Z,] Y, X)
-        Two or more pixels of the instance; or a label image of the seeds, whose smallest id
-        counts as the first. One that covers the instance fixes the cut to the pixel.
+        Two or more pixels of the instance; or a label image of the seeds, whose smallest id is
+        the first. One that covers the instance defines the parts exactly.
 
     Raises
     ------
@@ -259,7 +259,7 @@ def lock_parts(
 def unlock(corrections: ArrayLike, ids: Iterable[int]) -> NDArray[np.int32]:
     """Let instances follow the clusters again; the id 0 frees fixed background.
 
-    Ids that are not locked are passed over.
+    Ids that are not locked are ignored.
 
     Examples
     --------
@@ -273,12 +273,12 @@ def unlock(corrections: ArrayLike, ids: Iterable[int]) -> NDArray[np.int32]:
 
 
 def check_corrections(corrections: ArrayLike, name: str = "corrections") -> NDArray[np.int32]:
-    """Return corrections as int32, without a copy where they are already.
+    """Return corrections as int32, without a copy where they are int32 already.
 
     Raises
     ------
     ValueError
-        When they are no whole numbers from −1 to 2³¹ − 1.
+        When they are not whole numbers from −1 to 2³¹ − 1.
     """
     array = np.asarray(corrections)
     if array.dtype.kind not in "iu" or array.ndim == 0 or array.size == 0:
@@ -305,7 +305,7 @@ def _labels_like(
 def _without_rests(
     labels: NDArray[np.integer[Any]], corrected: NDArray[np.bool_]
 ) -> NDArray[np.integer[Any]]:
-    """Clusters on the uncorrected pixels, rests and slivers of those that lost pixels removed."""
+    """Return the clusters on uncorrected pixels, without small remains of corrected ones."""
     result = labels * ~corrected
     touched = np.unique(labels[corrected])
     touched = touched[touched > 0]
@@ -325,7 +325,7 @@ def _without_rests(
 def _kept_pieces(
     owner: NDArray[np.intp], sizes: NDArray[np.int64], whole: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Which pieces stay: ``owner`` is their cluster, ``whole`` the clusters' full sizes."""
+    """Return which components stay; ``owner`` is their cluster, ``whole`` the clusters' sizes."""
     left = np.bincount(owner, weights=sizes, minlength=len(whole))
     largest = np.zeros(len(whole))
     np.maximum.at(largest, owner, sizes)
@@ -336,7 +336,7 @@ def _kept_pieces(
 def _renamed(
     labels: NDArray[np.integer[Any]], locked: NDArray[np.int32]
 ) -> NDArray[np.integer[Any]]:
-    """Give clusters that carry a locked id a free one."""
+    """Give free ids to clusters with the id of a locked instance."""
     renamed = contains(labels, locked)
     clash = np.unique(labels[renamed])
     if clash.size == 0:

@@ -1,7 +1,7 @@
-"""Objects changed by what the embedding says: split by seeds or a line, grown from one pixel.
+"""Edits of objects from the embedding or a line: split by seeds, cut along a line, grow, add.
 
-As in :mod:`~.corrections.corrections`, results are corrections and no function
-writes into its arguments.
+As in :mod:`~.corrections.corrections`, edits return corrections and no function writes into its
+arguments.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 
 SEED_RADIUS = 2.0
-"""Pixels around a click that speak for its seed: one vector alone is noisy."""
+"""Radius in pixels around a click over which a seed's vector is averaged, as one is noisy."""
 
 SMALLEST_PART = 0.02
-"""Pieces beside a line that are under this share of the object are no parts."""
+"""Share of an object below which a component beside a line does not count as a part."""
 
 _FIRST_REACH = 24
-"""Pixels around a click that are looked at first; an object that reaches further, further."""
+"""Pixels around a click that are searched first; doubled until the object fits."""
 
 _WEAK = 0.5
-"""A grown object takes pixels down to this share of the foreground under the click."""
+"""Share of the foreground at the click that a grown object's pixels need."""
 
 
 def split_by_embedding(
@@ -55,16 +55,16 @@ def split_by_embedding(
     seeds: Sequence[Sequence[int]] | NDArray[Any],
     emap: EmbeddingMap,
 ) -> NDArray[np.int32]:
-    """Cut one instance into a part for each seed, by whose vector a pixel's vector is nearest to.
+    """Split one instance into a part for each seed: a pixel goes to the seed of nearest vector.
 
     Every part is connected and holds its seed. Where two seeds have the same vector within the
-    noise (``delta_var``, or a chord of 0.5 under cosine), the embedding cannot part them, and the
-    shape does: see :func:`~.corrections.split`.
+    noise (``delta_var``, or a chord of 0.5 under cosine), the embedding cannot separate them, and
+    the instance is split by its shape: see :func:`~.corrections.split`.
 
     Parameters
     ----------
     corrections, labels : array of int, shape ([Z,] Y, X)
-        What was noted until now, and the label image as it is shown.
+        Present corrections, and the label image as it is shown.
     id : int
         The instance to cut.
     seeds : sequence of pixel positions ([z,] y, x), or array of int, shape ([Z,] Y, X)
@@ -94,17 +94,17 @@ def split_by_embedding(
 def cut_along(
     corrections: ArrayLike, labels: ArrayLike, id: int, line: Sequence[Sequence[float]]
 ) -> NDArray[np.int32]:
-    """Cut one instance along a line that was drawn across it, and lock the parts.
+    """Split one instance along a line that was drawn across it, and lock the parts.
 
     Parameters
     ----------
     corrections, labels : array of int, shape ([Z,] Y, X)
-        What was noted until now, and the label image as it is shown.
+        Present corrections, and the label image as it is shown.
     id : int
         The instance to cut.
     line : sequence of positions ([z,] y, x)
-        Corners of the line, inside the image or not. In a volume, it lies in a plane and cuts
-        all planes that are parallel to it.
+        Corners of the line, inside the image or not. In a volume it lies in a plane and cuts all
+        parallel planes too.
 
     Returns
     -------
@@ -114,7 +114,7 @@ def cut_along(
     Raises
     ------
     ValueError
-        When the instance does not exist or the line leaves it in one piece.
+        When the instance does not exist or the line does not split it.
 
     Examples
     --------
@@ -146,28 +146,28 @@ def grow_like(
     bandwidth: float,
     corrections: ArrayLike | None = None,
 ) -> tuple[tuple[slice, ...], NDArray[np.bool_]]:
-    """Find the object that a pixel belongs to: connected pixels whose vectors are like its own.
+    """Grow an object from a pixel: the connected pixels of similar vectors.
 
-    Its holes are filled. Pixels of other objects and fixed background are not taken, nor pixels
-    whose foreground is under half of that of ``point``.
+    Its holes are filled. Pixels of other objects, of fixed background, and with a foreground
+    below half of that at ``point`` are left out.
 
     Parameters
     ----------
     emap : EmbeddingMap
         The frame.
     labels : array of int, shape ([Z,] Y, X)
-        Label image of the objects that are there.
+        Label image of the present objects.
     point : sequence of int
         The pixel, ([z,] y, x), on the background of ``labels``.
     bandwidth : float
-        How far a vector may be from the pixel's: embedding units, or 1 − cos.
+        Largest distance of a vector from the pixel's: embedding units, or 1 − cos.
     corrections : array of int, shape ([Z,] Y, X), optional
         Its fixed background stays background, unless the pixel lies on it.
 
     Returns
     -------
     box : tuple of slice
-        Where the object lies.
+        Bounding box of the object.
     mask : array of bool, of the box's shape
         Its pixels.
 
@@ -186,7 +186,7 @@ def grow_like(
         )
     fixed = None if corrections is None else np.asarray(corrections)
     if fixed is not None and fixed[position] == 0:
-        fixed = None  # the user takes back what was background
+        fixed = None  # the click overrides the fixed background
     floor = _WEAK * float(emap.foreground[position])
     reach = _FIRST_REACH
     while True:
@@ -214,14 +214,14 @@ def add_object(
     Parameters
     ----------
     corrections, labels : array of int, shape ([Z,] Y, X)
-        What was noted until now, and the label image as it is shown.
+        Present corrections, and the label image as it is shown.
     box, mask
         The new instance, as from :func:`grow_like`.
 
     Raises
     ------
     ValueError
-        When the mask holds nothing.
+        When the mask is empty.
     """
     fixed, shown = _checked(corrections, labels)
     if not mask.any():
@@ -250,7 +250,7 @@ def _nearest_seed(
     markers: NDArray[np.int32],
     inside: NDArray[np.bool_],
 ) -> NDArray[np.integer[Any]]:
-    """Share the instance out among the seeds by their vectors, or by its shape."""
+    """Divide the instance among the seeds by their vectors, or else by its shape."""
     around = nearest_part(markers, inside, SEED_RADIUS)
     vectors = [_mean_vector(emap, box, around == k) for k in range(1, int(markers.max()) + 1)]
     if not _tell_apart(vectors, emap):
@@ -273,7 +273,7 @@ def _mean_vector(
 
 
 def _tell_apart(vectors: list[NDArray[np.float32]], emap: EmbeddingMap) -> bool:
-    """Whether any two of the vectors are further apart than noise."""
+    """Return whether all vectors are further apart from each other than the noise."""
     noise = 0.5 if emap.space == "cosine" else emap.delta_var
     return all(
         float(np.linalg.norm(a - b)) > noise
@@ -285,7 +285,7 @@ def _tell_apart(vectors: list[NDArray[np.float32]], emap: EmbeddingMap) -> bool:
 def _pieces_with(
     parts: NDArray[np.integer[Any]], markers: NDArray[np.int32]
 ) -> NDArray[np.integer[Any]]:
-    """Leave of each part the pieces that hold its marker."""
+    """Keep of each part only the components that hold its marker."""
     indexed_blocks, _, sizes = connected_pieces(parts)
     hit = np.zeros(len(sizes) + 1, bool)
     hit[indexed_blocks[markers > 0]] = True
@@ -296,7 +296,7 @@ def _pieces_with(
 
 
 def _curtain(line: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Pixels under a line; in a volume, in all planes parallel to the one it lies in."""
+    """Return the pixels on a line; in a volume, in all planes parallel to that of the line."""
     spans = np.ptp(line, axis=0)
     plane = [0, 1] if len(shape) == 2 else [a for a in range(3) if a != int(spans.argmin())]
     drawn = np.zeros([shape[a] for a in plane], bool)
@@ -315,7 +315,7 @@ def _curtain(line: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bo
 
 
 def piece_at(mask: NDArray[np.bool_], point: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Pixels of a mask that are connected with a point; the point itself in any case."""
+    """Return the component of a mask at a point, which is always included."""
     marked = mask.astype(np.uint8)
     marked[point] = 1
     indexed_blocks, _, _ = connected_pieces(marked)
@@ -323,7 +323,7 @@ def piece_at(mask: NDArray[np.bool_], point: tuple[int, ...]) -> NDArray[np.bool
 
 
 def _cut_short(mask: NDArray[np.bool_], box: tuple[slice, ...], shape: tuple[int, ...]) -> bool:
-    """Whether a mask touches a side of its box that is not the image's own border."""
+    """Return whether a mask touches a side of its box that is not the image's own border."""
     for axis, (part, size) in enumerate(zip(box, shape, strict=True)):
         first, last = mask.take(0, axis=axis).any(), mask.take(-1, axis=axis).any()
         if (first and part.start > 0) or (last and part.stop < size):
@@ -334,7 +334,7 @@ def _cut_short(mask: NDArray[np.bool_], box: tuple[slice, ...], shape: tuple[int
 def _filled(
     box: tuple[slice, ...], mask: NDArray[np.bool_], free: NDArray[np.bool_]
 ) -> tuple[tuple[slice, ...], NDArray[np.bool_]]:
-    """Fill the holes of a mask where nothing else is, and give its own box."""
+    """Fill the free holes of a mask, and return it with its bounding box."""
     from scipy import ndimage
 
     whole = mask | (np.asarray(ndimage.binary_fill_holes(mask)) & free)

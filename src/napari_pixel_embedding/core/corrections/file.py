@@ -1,4 +1,4 @@
-"""Corrections as a file: one compressed int32 label image."""
+"""Files of corrections: one compressed int32 label image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def save_corrections(
     scale: Sequence[float] | None = None,
     units: str | None = None,
 ) -> None:
-    """Write corrections as a compressed int32 TIFF; an earlier file is replaced in one step.
+    """Write corrections as a compressed int32 TIFF; an existing file is replaced atomically.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def save_corrections(
         Ends in ``.tif`` or ``.tiff``.
     corrections : array of int, shape ([T,] [Z,] Y, X)
     axes, scale, units
-        As for :func:`~.images.write_labels`; three axes count as ZYX.
+        As for :func:`~.images.write_labels`; three axes are ZYX by default.
     """
     from napari_pixel_embedding.core.io.images import write_label_tiff
 
@@ -63,7 +63,7 @@ def load_corrections(
     if shape is None or fixed.shape == tuple(shape):
         return fixed
     if [n for n in fixed.shape if n > 1] == [n for n in shape if n > 1]:
-        return fixed.reshape(tuple(shape))  # files do not keep axes of length one
+        return fixed.reshape(tuple(shape))  # files drop axes of length one
     raise ValueError(
         f"Corrections must have the image's shape {tuple(shape)}, found {fixed.shape} in {path}. "
         "Open the image they were made on."

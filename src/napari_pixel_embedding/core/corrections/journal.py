@@ -1,9 +1,9 @@
-"""Corrections on disk after every change: an append-only journal that survives a crash.
+"""Journal of corrections: an append-only file, written after every change, that survives a crash.
 
-A journal is a file of records, each with its length and checksum in front: a head that says
-which image it belongs to, then what changed. A record is on the disk before the next is begun;
-one that a crash cut short ends the journal, and all before it counts. From time to time a journal
-is written anew, in one step, as the state it leads to.
+A journal is a sequence of records, each preceded by its length and checksum: a head that names the
+image, then the changes. A record is flushed to disk before the next one is written; a record that
+a crash truncated is ignored. From time to time the journal is replaced atomically by one that
+holds only the present state.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 SUFFIX = ".corrections"
 FOLDER = "corrections"
-"""Where journals go within the user's folder."""
+"""Folder of the journals within the user's folder."""
 
 KEPT = 5
-"""Journals kept of one image."""
+"""Number of journals kept of one image."""
 
 _MAGIC = b"pixel-embedding corrections 1\n"
 _FRAME = struct.Struct("<II")
@@ -42,7 +42,7 @@ _SIZE = struct.Struct("<I")
 _TYPE = np.dtype("<i4")
 _LONGEST = 1 << 30
 _REWRITE = 1 << 20
-"""Bytes appended, beyond four times the state's own, after which a journal is written anew."""
+"""Appended bytes, beyond four times those of the state, after which a journal is rewritten."""
 
 _NAME_LENGTH = 60
 _PATCHES = 16
@@ -51,18 +51,18 @@ _PATCH = 32
 
 @dataclass(frozen=True, eq=False)
 class SavedAnnotations:
-    """What was done to one image.
+    """Corrections and notes of one image.
 
     Parameters
     ----------
     name : str
-        What the image is called.
+        Name of the image.
     key : str
         Its :func:`image_key`.
     corrections : array of int32, shape ([T,] [Z,] Y, X), optional
         None when nothing was corrected.
     notes : dict
-        What else is to be kept, as JSON has it.
+        Other values to keep, which JSON can hold.
     """
 
     name: str
@@ -72,19 +72,19 @@ class SavedAnnotations:
 
 
 def image_key(data: Any, name: str = "", place: str = "") -> str:
-    """Tell images apart by their pixels: 16 hexadecimal digits.
+    """Return a hash of an image's pixels: 16 hexadecimal digits.
 
-    Arrays in memory are read whole, so that a file may be renamed and moved. Of others (dask,
-    zarr) a few small regions are read, and the name counts too.
+    Of arrays in memory all pixels are hashed, so that a file may be renamed and moved. Of others
+    (dask, zarr) a few small regions and the name are.
 
     Parameters
     ----------
     data : array_like
         Anything with a shape and a type.
     name : str
-        What the image is called.
+        Name of the image.
     place : str
-        Which part of it is meant, in any words; empty for the whole.
+        Any text that names a part of the image; empty for the whole.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def image_key(data: Any, name: str = "", place: str = "") -> str:
 
 
 def _regions(shape: Sequence[int]) -> Iterator[tuple[slice, ...]]:
-    """Choose a few small regions all over an image, always the same for one shape."""
+    """Choose a few small random regions of an image, always the same for one shape."""
     rng = np.random.default_rng(list(shape))
     for _ in range(_PATCHES):
         yield tuple(
@@ -115,12 +115,12 @@ def _regions(shape: Sequence[int]) -> Iterator[tuple[slice, ...]]:
 
 
 class Journal:
-    """Keeps one image's work on disk; one writer, one file.
+    """Writer of one image's journal; each writer has a file of its own.
 
     Parameters
     ----------
     folder : path
-        Where the file goes; made when it does not exist.
+        Folder of the file; created when it does not exist.
     name, key : str
         As in :class:`SavedAnnotations`.
     """
@@ -133,7 +133,7 @@ class Journal:
         self._own, self._appended = 0, 0
 
     def write(self, corrections: NDArray[np.int32] | None, notes: dict[str, Any]) -> None:
-        """Bring the file up to date; when this returns, the state is on the disk.
+        """Write the present state; it is flushed to disk when this returns.
 
         Parameters
         ----------
@@ -143,11 +143,11 @@ class Journal:
         Raises
         ------
         OSError
-            When the disk is full or the folder cannot be written. The state before is still in
-            the file, and the next call writes it anew.
+            When the disk is full or the folder cannot be written. The file still holds the
+            previous state, and the next call rewrites it.
         """
         saved = SavedAnnotations(self._name, self._key, corrections, notes)
-        last, self._written = self._written, None  # until it went well
+        last, self._written = self._written, None  # restored only on success
         if self._fits(last, corrections):
             self._append(_changes(last, saved))
         else:
@@ -155,7 +155,7 @@ class Journal:
         self._written = saved
 
     def _fits(self, last: SavedAnnotations | None, corrections: NDArray[np.int32] | None) -> bool:
-        """Whether what is new can be appended to what is there."""
+        """Return whether the change can be appended to the file."""
         if last is None or last.corrections is None or corrections is None:
             return False
         short = self._appended <= _REWRITE + 4 * self._own
@@ -182,21 +182,21 @@ class Journal:
 def read_journal(
     path: str | os.PathLike[str], shape: Sequence[int] | None = None
 ) -> SavedAnnotations:
-    """Read what a journal leads to; what a crash left of a last record is passed over.
+    """Read the last state of a journal; a truncated last record is ignored.
 
     Parameters
     ----------
     path : path
         A file of :class:`Journal`.
     shape : sequence of int, optional
-        Shape of the image's labels: nothing is read for any other.
+        Expected shape of the image's labels.
 
     Raises
     ------
     FileNotFoundError
         When there is no such file.
     ValueError
-        When it is no journal, is damaged, or belongs to labels of another shape.
+        When it is not a journal, is damaged, or belongs to labels of another shape.
     """
     with Path(path).open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
@@ -221,7 +221,7 @@ def _check_shape(found: Any, shape: Sequence[int] | None, path: Any) -> None:
 
 
 def journals_of(folder: str | os.PathLike[str], key: str) -> list[Path]:
-    """Journals of one image in a folder, the newest first; none where there is no folder."""
+    """Return the journals of one image in a folder, newest first; [] without the folder."""
     try:
         found = [(p.stat().st_mtime_ns, p) for p in Path(folder).glob(f"*-{key}-????????{SUFFIX}")]
     except OSError:
@@ -232,11 +232,11 @@ def journals_of(folder: str | os.PathLike[str], key: str) -> list[Path]:
 def newest_annotations(
     folder: str | os.PathLike[str], key: str, shape: Sequence[int] | None = None
 ) -> tuple[Path, SavedAnnotations] | None:
-    """Find what was done to an image last; damaged journals are passed over.
+    """Read the newest journal of an image; damaged ones are skipped.
 
     Returns
     -------
-    (Path, SavedWork) or None
+    (Path, SavedAnnotations) or None
         None when there is no journal, or the newest holds no corrections.
     """
     for path in journals_of(folder, key):
@@ -258,7 +258,7 @@ def drop_old(folder: str | os.PathLike[str], key: str, kept: int = KEPT) -> None
 
 
 def _state(saved: SavedAnnotations) -> list[bytes]:
-    """Write the records that lead to a state from nothing."""
+    """Return the records of a whole state, head first."""
     fixed = saved.corrections
     shape = None if fixed is None else fixed.shape
     head = _record({"kind": "head", "name": saved.name, "key": saved.key, "shape": shape})
@@ -267,7 +267,7 @@ def _state(saved: SavedAnnotations) -> list[bytes]:
 
 
 def _changes(old: SavedAnnotations | None, new: SavedAnnotations) -> list[bytes]:
-    """Write the records that lead from one state to the next."""
+    """Return the records of the change from one state to the next."""
     if old is None or old.corrections is None or new.corrections is None:
         return _state(new)
     notes = [] if old.notes == new.notes else [_record({"kind": "notes", "notes": new.notes})]
@@ -288,7 +288,7 @@ def _record(told: dict[str, Any], content: bytes = b"") -> bytes:
 
 
 def _records(file: BinaryIO) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """Whole records, up to the first that is not."""
+    """Iterate over the records, up to the first that is truncated or damaged."""
     while True:
         frame = file.read(_FRAME.size)
         if len(frame) < _FRAME.size:

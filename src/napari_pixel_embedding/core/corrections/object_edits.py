@@ -1,7 +1,7 @@
-"""Whole objects changed by a click: locked, deleted, their holes filled, their outline smoothed.
+"""Edits of whole objects: lock, delete, fill holes, smooth the outline.
 
-As in :mod:`~.corrections.corrections`, results are corrections and no function
-writes into its arguments.
+As in :mod:`~.corrections.corrections`, edits return corrections and no function writes into its
+arguments.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 SMOOTHING = 2.0
-"""Width of the Gaussian that smooths an outline, in pixels of the finest axis."""
+"""Standard deviation of the Gaussian that smooths an outline, in pixels of the finest axis."""
 
 
 def lock(corrections: ArrayLike, labels: ArrayLike, ids: Iterable[int]) -> NDArray[np.int32]:
-    """Fix instances as they are shown.
+    """Lock instances as they are shown.
 
     Parameters
     ----------
     corrections, labels : array of int, shape ([Z,] Y, X)
-        What was noted until now, and the label image as it is shown.
+        Present corrections, and the label image as it is shown.
     ids : iterable of int
         Instances in ``labels``.
 
@@ -83,12 +83,12 @@ def fill_holes(corrections: ArrayLike, labels: ArrayLike, id: int) -> NDArray[np
     """Fill the holes of one instance and lock it.
 
     Holes are background that the instance encloses: in a volume, in all directions or within
-    a plane along its first axis. Other instances inside it stay.
+    a plane (Y, X). Other instances inside it stay.
 
     Parameters
     ----------
     corrections, labels : array of int, shape ([Z,] Y, X)
-        What was noted until now, and the label image as it is shown.
+        Present corrections, and the label image as it is shown.
     id : int
         The instance.
 
@@ -127,18 +127,18 @@ def smooth(
 ) -> NDArray[np.int32]:
     """Smooth the outline of one instance and lock it.
 
-    Its largest piece remains; other instances and fixed background keep their pixels.
+    Its largest component remains; other instances and fixed background keep their pixels.
 
     Parameters
     ----------
     corrections, labels : array of int, shape ([Z,] Y, X)
-        What was noted until now, and the label image as it is shown.
+        Present corrections, and the label image as it is shown.
     id : int
         The instance.
     spacing : sequence of float, optional
         Size of a pixel along ([Z,] Y, X); a coarser axis is smoothed over fewer pixels.
     sigma : float
-        Details smaller than this many pixels of the finest axis go.
+        Standard deviation of the Gaussian, in pixels of the finest axis.
 
     Raises
     ------
@@ -178,7 +178,7 @@ def _reshaped(
     box: tuple[slice, ...],
     mask: NDArray[np.bool_],
 ) -> NDArray[np.int32]:
-    """Lock an instance with other pixels in a box; those it loses are fixed background."""
+    """Lock an instance with new pixels in a box; those it loses become fixed background."""
     result = corrections.copy()
     part = result[box]
     part[labels[box] == id] = 0

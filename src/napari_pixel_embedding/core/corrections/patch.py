@@ -1,4 +1,4 @@
-"""The difference of two arrays, small enough to keep a hundred of them."""
+"""Compressed differences of two arrays, small enough to keep a hundred for undo."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEVEL = 1
-"""Of compression: fast; label images become small at any."""
+"""Compression level: the fastest; label images compress well at any level."""
 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """What a box of an array held before a change and after it.
+    """Values of a box of an array before and after a change.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Patch:
     dtype : str
         Type of the values.
     before, after : bytes
-        The box's values, in C order, compressed.
+        Compressed values of the box, in C order.
     """
 
     box: tuple[tuple[int, int], ...]
@@ -40,7 +40,7 @@ class Patch:
 
     @classmethod
     def between(cls, old: NDArray[Any], new: NDArray[Any]) -> Patch | None:
-        """Describe the difference of two arrays of one shape and type; None when there is none.
+        """Return the difference of two arrays of one shape and type; None when they are equal.
 
         Examples
         --------
@@ -88,7 +88,7 @@ def unpack(packed: bytes, dtype: np.dtype[Any], shape: Sequence[int]) -> NDArray
     Raises
     ------
     ValueError
-        When the bytes hold something else than such an array.
+        When the bytes are damaged or hold an array of another size.
     """
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     stream = zlib.decompressobj()

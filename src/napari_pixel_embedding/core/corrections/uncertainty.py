@@ -1,4 +1,4 @@
-"""Which objects deserve a look first: those that a little more or less would make others."""
+"""Uncertainty of the objects of a label image, which orders them for review."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ REASONS = (
     "weak foreground, {:.2f}",
     "{:.2g} × the usual size",
 )
-"""What is said of an object, by the doubt that counts most; filled with its value."""
+"""Texts of the four causes of uncertainty, formatted with their values."""
 
 _NEAR = 0.25
-"""Distance of a height from the bandwidth, as a share of it, at which half the doubt is left."""
+"""Distance of a merge or split from the bandwidth, as a share of it, that halves the score."""
 
 _ODD = 4.0
-"""Times larger or smaller than the median at which a size is fully odd."""
+"""Ratio of a size and the median, or its inverse, from which the score of the size is 1."""
 
 _WEIGHTS = (1.0, 0.8, 1.0, 0.7)
-"""What each doubt is worth, in the order of the reasons."""
+"""Weights of the four scores, in the order of the reasons."""
 
 _TABLE_SIZE = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
 class Ambiguity:
-    """How doubtful each object of a label image is.
+    """Uncertainty of each object of a label image.
 
     Parameters
     ----------
     ids : array of int64, shape (N,)
         Labels of the objects, ascending.
     score : array of float64, shape (N,)
-        0 certain to 1 doubtful.
-    reason : tuple of str, N of them
-        What makes it most doubtful.
+        Uncertainty from 0 to 1.
+    reason : tuple of str, length N
+        Main cause of the uncertainty.
     boxes : array of int64, shape (N, 2, D)
         First pixel and the one after the last, along ([Z,] Y, X).
     """
@@ -62,12 +62,12 @@ def ambiguity(
     heights: MergeHeights,
     params: ClusterParams,
 ) -> Ambiguity:
-    """Say of each object how doubtful it is, and why.
+    """Return how uncertain each object is, and why.
 
-    Four doubts between 0 and 1 are taken together as if they were chances of a fault: the
-    bandwidth at which it would merge lies near, or that at which it would split; its mean
-    foreground is low; its size is far from the median. Objects that the image's border cuts
-    off are no exception: they are wrong more often than others.
+    Four scores from 0 to 1 are combined like independent probabilities of an error: the
+    bandwidth is close to that at which the object would merge, or would split; its mean
+    foreground is low; its size is far from the median. Objects at the image's border are not
+    exempt, because they are wrong more often than others.
 
     Parameters
     ----------
@@ -76,7 +76,8 @@ def ambiguity(
     foreground : array of float, shape ([Z,] Y, X)
         Probability that a pixel belongs to any object.
     heights : MergeHeights
-        Of the same cut. Objects that it does not know neither merge nor split.
+        Merge and split bandwidths of the same cut. Objects that it lacks are taken as never
+        merging or splitting.
     params : ClusterParams
         Bandwidth and foreground threshold in use.
 
@@ -87,7 +88,7 @@ def ambiguity(
     Raises
     ------
     ValueError
-        When the shapes differ or ``labels`` is no label image.
+        When the shapes differ or ``labels`` is not a label image.
     """
     shown = check_label_image(labels)
     check_same_shape(shown, foreground, ("labels", "foreground"))
@@ -117,7 +118,7 @@ def ambiguity(
 def _ranked(
     labels: NDArray[np.integer[Any]],
 ) -> tuple[NDArray[np.int64], NDArray[np.integer[Any]]]:
-    """Ids of the objects, and a label image in which they are numbered from 1."""
+    """Return the ids of the objects, and a label image in which they are numbered from 1."""
     top = int(labels.max())
     if top >= _TABLE_SIZE:
         ids, ranks = np.unique(np.append(labels.ravel(), 0), return_inverse=True)
@@ -140,7 +141,7 @@ def _heights_of(
 
 
 def _nearness(gap: NDArray[np.float64], bandwidth: float) -> NDArray[np.float64]:
-    """1 where a height is the bandwidth, half of it for every quarter of the bandwidth away."""
+    """Return a score of 1 without a gap, halved for each quarter of the bandwidth of gap."""
     return np.asarray(0.5 ** (np.maximum(gap, 0) / max(_NEAR * bandwidth, 1e-12)))
 
 
