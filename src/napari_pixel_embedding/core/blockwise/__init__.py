@@ -1,1 +1,1 @@
-"""Blockwise: images larger than memory."""
+"""Blockwise processing of images that are larger than memory."""

@@ -1,4 +1,4 @@
-"""How a large image is divided into blocks."""
+"""Division of a large image into blocks."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Block:
-    """One part of a large image, in pixels of its finest level.
+    """One block of a large image, in pixels of its finest level.
 
     Parameters
     ----------
     frame : int
         Index along T; 0 without that axis.
     core : tuple of slice
-        The pixels it stands for; cores tile the image.
+        Pixels that are labelled from this block; cores tile the image.
     window : tuple of slice
-        The pixels that are indexed: objects at the seam lie whole in both windows.
+        Pixels that are indexed: objects at a seam lie wholly in both windows.
     padded : tuple of slice
-        The pixels the network has to see for that.
+        The window with the network's margin, as its input.
     """
 
     frame: int
@@ -36,10 +36,10 @@ class Block:
 
     @property
     def trusted(self) -> Box:
-        """Pixels around the core that tell which objects are the same.
+        """Pixels around the core that are compared for stitching.
 
-        Objects of which a window sees only a sliver at its border may have been taken for parts
-        of others, and do not reach as far as that.
+        They end halfway to the window's border: slivers of objects at the border may have been
+        merged with others.
         """
         parts = zip(self.core, self.window, strict=True)
         return tuple(slice((c.start + w.start) // 2, -(-(c.stop + w.stop) // 2)) for c, w in parts)
@@ -47,16 +47,16 @@ class Block:
 
 @dataclass(frozen=True)
 class Layout:
-    """How a large image is divided.
+    """Size and margins of the blocks of a large image.
 
     Parameters
     ----------
     side : tuple of int
         Pixels of a block along ([Z,] Y, X).
     reach : int
-        Pixels that a window reaches over its core: an object's size.
+        Pixels by which a window extends over its core: the size of an object.
     margin : int
-        Pixels around a window that the network needs to see.
+        Pixels around a window that the network needs as context.
     """
 
     side: tuple[int, ...]
@@ -64,7 +64,7 @@ class Layout:
     margin: int
 
     def window_pixels(self) -> int:
-        """Pixels of a window."""
+        """Return the number of pixels of a window."""
         return math.prod(side + 2 * self.reach for side in self.side)
 
 
@@ -76,13 +76,14 @@ def plan_layout(ndim: int, stride: int, diameter: float, margin: int, most: int)
     ndim : int
         Number of spatial axes.
     stride : int
-        Sides and margins are multiples of it, so every block sees the poolings of the whole.
+        Stride of the network. Sides and margins are multiples of it, so that the pooling grid of
+        every block is that of the whole image.
     diameter : float
-        Typical diameter of an object in pixels; windows reach twice as far over their cores.
+        Typical diameter of an object in pixels; windows extend over their cores by twice this.
     margin : int
-        Pixels around a window that the network needs to see, a multiple of the stride.
+        Pixels around a window that the network needs as context, a multiple of the stride.
     most : int
-        Pixels, all around included, that a block may have.
+        Most pixels of a block, margins included.
 
     Examples
     --------
@@ -111,7 +112,7 @@ def plan_blocks(shape: Sequence[int], frames: int, layout: Layout) -> tuple[Bloc
 
 
 def nearest_first(blocks: Iterable[Block], frame: int, point: Sequence[float]) -> list[Block]:
-    """Sort blocks by their distance from a pixel; those of other frames come after its own."""
+    """Sort blocks by their distance from a pixel; those of other frames come last."""
 
     def distance(block: Block) -> tuple[int, float]:
         parts = zip(block.core, point, strict=True)

@@ -1,4 +1,4 @@
-"""The intensities of a whole image, from samples of it."""
+"""Intensity percentiles of a large image, from samples of it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _SIDE = {"Z": 1, "Y": 256, "X": 256}
 
 
 def intensity_ranges(config: ModelConfig, image: Any, axes: str) -> NDArray[np.float64]:
-    """Percentiles of a large image, from places spread evenly over it.
+    """Return the intensity percentiles of a large image, from patches spread evenly over it.
 
-    Blocks that are normalised each by itself would not fit at their seams, and an empty one would
-    show its noise as objects.
+    If each block were normalised separately, blocks would differ at their seams, and the noise of
+    an empty one would look like objects.
 
     Parameters
     ----------
     config : ModelConfig
-        Whose percentiles and channels count.
+        Configuration with the percentiles and the number of channels.
     image : array_like
         Anything that can be sliced; a bounded number of pixels is read.
     axes : str
@@ -41,7 +41,7 @@ def intensity_ranges(config: ModelConfig, image: Any, axes: str) -> NDArray[np.f
     Returns
     -------
     array of float64, shape (C, 2)
-        For :func:`~.predict.predict_embedding`.
+        Low and high value of each channel, for :func:`~.predict.predict_embedding`.
     """
     samples = []
     for frame, box in _places(axes, image.shape):
@@ -65,6 +65,6 @@ def _places(axes: str, shape: Sequence[int]) -> Iterator[tuple[int | None, Box]]
 
 
 def _spread(size: int, side: int, places: int) -> list[int]:
-    """First pixels of at most so many parts, evenly spread and apart."""
+    """Return the first pixels of at most ``places`` parts, evenly spread and disjoint."""
     places = min(places, max(size // side, 1))
     return [round((size - side) * (n + 0.5) / places) if size > side else 0 for n in range(places)]

@@ -7,19 +7,19 @@ from pathlib import Path
 import psutil
 
 _SHARE = 0.5
-"""Part of the free memory that one piece of work may take: the rest is for what runs beside it."""
+"""Share of the free memory that one computation may use; other processes need the rest."""
 
 _GROUPS = Path("/proc/self/cgroup")
 _GROUP_FILES = Path("/sys/fs/cgroup")
 
 
 def memory_budget() -> int:
-    """Bytes that one piece of work may take now: half of :func:`available_memory`."""
+    """Return the bytes that one computation may use now: half of :func:`available_memory`."""
     return int(available_memory() * _SHARE)
 
 
 def available_memory() -> int:
-    """Bytes that this process can still take without swapping.
+    """Return the bytes that this process can still allocate without swapping.
 
     What the system calls available, or what the control group of a container or a batch job
     leaves, whichever is less.
@@ -28,7 +28,7 @@ def available_memory() -> int:
 
 
 def _left_in_groups() -> list[int]:
-    """Bytes left in each control group, of either version, that this process belongs to."""
+    """Return the bytes left in each control group (v1 or v2) that this process belongs to."""
     left = []
     for line in _read(_GROUPS).splitlines():
         _, kinds, name = line.split(":", 2)
@@ -41,7 +41,7 @@ def _left_in_groups() -> list[int]:
 
 
 def _left_along(root: Path, name: str, limit: str, usage: str) -> list[int]:
-    """Bytes left in a group and in those it lies in; a container sees its own as the root."""
+    """Return the bytes left in a group and its parents; in a container its own is the root."""
     parts = Path(name.lstrip("/")).parts
     folders = [root.joinpath(*parts[:end]) for end in range(len(parts) + 1)]
     numbers = [(_number(f / limit), _number(f / usage), _reclaimable(f)) for f in folders]
@@ -49,7 +49,7 @@ def _left_along(root: Path, name: str, limit: str, usage: str) -> list[int]:
 
 
 def _reclaimable(folder: Path) -> int:
-    """Bytes of files that are only kept because nobody needed the memory yet."""
+    """Return the bytes of page cache that the kernel can reclaim."""
     words = [line.split() for line in _read(folder / "memory.stat").splitlines()]
     return sum(int(n) for name, n in words if name in ("inactive_file", "total_inactive_file"))
 

@@ -1,7 +1,7 @@
-"""A large image as a mosaic: blocks that are indexed one by one, and cut together at every tick.
+"""Mosaic of a large image: blocks that are indexed one by one and cut together.
 
-Of a finished block only its index stays, no embedding. A cut looks up which object each base region
-belongs to and joins those at the seams; pixels are made when somebody looks at them.
+Of a finished block only the index is kept, not the embedding. A cut looks up the object of each
+superpixel and joins objects at the seams; pixels are computed when they are read.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering.params import ClusterParams
 
 FIRST_ID = 2**20
-"""Ids of blocks are larger: those below belong to the field and to corrections."""
+"""Smallest id in blocks: those below belong to the ROI and to corrections."""
 
 INDEX_BYTES = 8
-"""Bytes that a pixel of a block's index takes at most: its base region and its foreground."""
+"""Most bytes per pixel of a block's index: its superpixel and its foreground."""
 
 Place = tuple[int, LocalBandwidth]
-"""A frame, and a bandwidth of its own for the object at a pixel of the whole image."""
+"""A frame, and a local bandwidth at a pixel of the whole image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +47,9 @@ class IndexedBlock:
     offset : int
         Added to the ids of its objects.
     present : array of bool, shape (R + 1,)
-        Whether a base region has pixels in the core.
+        Whether a superpixel has pixels in the core.
     open_ended : array of int
-        Base regions, plus one, that the window's border cuts off.
+        Superpixels, plus one, at the window's border within the image.
     """
 
     block: Block
@@ -62,14 +62,14 @@ class IndexedBlock:
     def of(
         cls, block: Block, index: ClusterIndex, offset: int, shape: Sequence[int]
     ) -> IndexedBlock:
-        """Look at the base regions of a block of an image of ``shape``."""
+        """Make the indexed block of an image of ``shape`` from the index of its window."""
         core = index.base[within(block.core, block.window)]
         present = np.bincount(core.ravel(), minlength=index.region_count + 1) > 0
         present[0] = False
         return cls(block, index, offset, present, _open_ended(index.base, block.window, shape))
 
     def lookup(self, params: ClusterParams, places: Iterable[Place]) -> NDArray[np.uint32]:
-        """Id of the object of each base region, 0 where there is none."""
+        """Return the object id of each superpixel, 0 where there is none."""
         local = tuple(
             LocalBandwidth(tuple(within_point(one.point, self.block.window)), one.bandwidth)
             for frame, one in places
@@ -79,7 +79,7 @@ class IndexedBlock:
         return np.where(own > 0, own + np.uint32(self.offset), np.uint32(0))
 
     def contacts(self, other: IndexedBlock) -> Contacts | None:
-        """Count what lies on what where two windows overlap; None where they do not."""
+        """Return the contacts where two windows overlap; None where they do not."""
         if self.block.frame != other.block.frame:
             return None
         both = common(self.block.trusted, other.block.trusted)
@@ -104,7 +104,7 @@ def _open_ended(
 
 
 def within_point(point: Sequence[int], box: Box) -> tuple[int, ...]:
-    """Pixel as it is counted from the start of a box."""
+    """Return a pixel relative to the start of a box."""
     return tuple(n - part.start for n, part in zip(point, box, strict=True))
 
 
@@ -114,7 +114,7 @@ def _holds(box: Box, point: Sequence[int]) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Seam:
-    """Two pieces, by their offsets, whose windows overlap."""
+    """Two indexed blocks, by their offsets, whose windows overlap, and their contacts."""
 
     first: int
     second: int
@@ -123,7 +123,7 @@ class Seam:
 
 @dataclass(frozen=True, eq=False)
 class Mosaic:
-    """The finished blocks of a large image; adding one gives a new mosaic.
+    """The finished blocks of a large image; immutable, so that adding one makes a new mosaic.
 
     Parameters
     ----------
@@ -132,12 +132,12 @@ class Mosaic:
     indexed_blocks : tuple of IndexedBlock
         Finished blocks.
     seams : tuple of Seam
-        Of every two pieces that overlap.
+        Seams of every two indexed blocks that overlap.
     roi : IndexedBlock, optional
-        What is shown on its own, over the mosaic: its ids, below ``FIRST_ID``, are as they are, and
+        The ROI, which is shown separately over the mosaic. Its ids, below ``FIRST_ID``, stay, and
         objects across its border take them.
     next_offset : int
-        Offset of the next piece: an object keeps its id whatever comes and goes.
+        Offset of the next block: an object keeps its id when blocks are added or removed.
     """
 
     shape: tuple[int, ...]
@@ -148,22 +148,22 @@ class Mosaic:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        """Blocks that are finished."""
+        """The finished blocks."""
         return tuple(piece.block for piece in self.indexed_blocks)
 
     def with_block(self, block: Block, index: ClusterIndex) -> Mosaic:
-        """Add a block, with the index of its window."""
+        """Return a mosaic with one more block, given the index of its window."""
         piece = IndexedBlock.of(block, index, self.next_offset, self.shape)
         others = self.indexed_blocks if self.roi is None else (*self.indexed_blocks, self.roi)
         return replace(
             self,
             indexed_blocks=(*self.indexed_blocks, piece),
             seams=(*self.seams, *_seams(piece, others)),
-            next_offset=self.next_offset + max(index.region_count, 1),  # one of its own each
+            next_offset=self.next_offset + max(index.region_count, 1),  # distinct offsets
         )
 
     def only(self, blocks: Iterable[Block]) -> Mosaic:
-        """Leave out all pieces but those of some blocks."""
+        """Return a mosaic of only these blocks, as far as they are finished."""
         wanted = set(map(_key, blocks))
         indexed_blocks = tuple(
             piece for piece in self.indexed_blocks if _key(piece.block) in wanted
@@ -173,12 +173,12 @@ class Mosaic:
         return replace(self, indexed_blocks=indexed_blocks, seams=seams)
 
     def missing(self, blocks: Iterable[Block]) -> list[Block]:
-        """Those of some blocks that are not finished, in their order."""
+        """Return those of ``blocks`` that are not finished, in their order."""
         finished = set(map(_key, self.blocks))
         return [block for block in blocks if _key(block) not in finished]
 
     def with_roi(self, roi: tuple[Block, ClusterIndex] | None) -> Mosaic:
-        """Join the objects across the border of another field from now on, or of none."""
+        """Return a mosaic with another ROI, or none, whose objects cuts join across its border."""
         seams = tuple(seam for seam in self.seams if seam.second != 0)
         piece = None if roi is None else IndexedBlock.of(*roi, 0, self.shape)
         if piece is not None:
@@ -186,13 +186,13 @@ class Mosaic:
         return replace(self, roi=piece, seams=seams)
 
     def cut(self, params: ClusterParams, places: Sequence[Place] = ()) -> MosaicCut:
-        """Cut all pieces at one bandwidth and join the objects at their seams.
+        """Cut all indexed blocks at one bandwidth and join the objects at their seams.
 
         Parameters
         ----------
         params : ClusterParams
         places : sequence of (int, LocalBandwidth)
-            Objects with a bandwidth of their own, in pixels of the whole image.
+            Local bandwidths, in pixels of the whole image.
         """
         every = self.indexed_blocks if self.roi is None else (*self.indexed_blocks, self.roi)
         lookups = {piece.offset: piece.lookup(params, places) for piece in every}
@@ -228,7 +228,7 @@ def _seams(
 
 @dataclass(frozen=True, eq=False)
 class MosaicCut:
-    """Label image of a mosaic, of which pixels are made when they are read.
+    """Label image of a mosaic, computed where it is read.
 
     Parameters
     ----------
@@ -236,13 +236,13 @@ class MosaicCut:
         Pixels along ([Z,] Y, X).
     indexed_blocks : tuple of IndexedBlock
     tables : tuple of array of uint32
-        Id of the object of each base region of each piece.
+        Object id of each superpixel, for each indexed block.
     foreground_threshold : float
         As in ``ClusterParams``.
     corrections : SparseLabels, optional
-        Laid over the clusters, shape ([T,] [Z,] Y, X).
+        Overlaid on the clusters, shape ([T,] [Z,] Y, X).
     hole : (int, tuple of slice), optional
-        Frame and box that are left empty: something else is shown there.
+        Frame and box that are left empty, because the ROI is shown there.
     """
 
     shape: tuple[int, ...]
@@ -262,7 +262,7 @@ class MosaicCut:
         return int(np.count_nonzero(ids))
 
     def read(self, frame: int, box: Box, steps: Sequence[int] | None = None) -> NDArray[np.uint32]:
-        """Give the label image of a box, or every so-manieth pixel of it.
+        """Return the label image of a box, or of a regular grid of its pixels.
 
         Parameters
         ----------
@@ -271,12 +271,12 @@ class MosaicCut:
         box : tuple of slice
             Along ([Z,] Y, X).
         steps : sequence of int, optional
-            From one pixel to the next along each axis; ones by default.
+            Step of the grid along each axis; ones by default.
 
         Returns
         -------
         array of uint32
-            0 is background, and what is not finished.
+            Label image; 0 is background, and pixels of unfinished blocks.
         """
         steps = steps or (1,) * len(box)
         grid = [np.arange(p.start, p.stop, step) for p, step in zip(box, steps, strict=True)]
@@ -297,7 +297,7 @@ class MosaicCut:
 
 
 def _on_grid(part: Box, box: Box, window: Box, steps: Sequence[int]) -> tuple[Box, Box]:
-    """Where pixels of a box, some steps apart, lie in ``part``: in the result and in a window."""
+    """Return the slices of a box's grid within ``part``, in the result and in a window."""
     there, here = [], []
     for p, b, w, step in zip(part, box, window, steps, strict=True):
         first, last = -(-(p.start - b.start) // step), -(-(p.stop - b.start) // step)

@@ -1,7 +1,7 @@
-"""Large images: which part of them is worked on first, and how a part is read.
+"""Region of interest (ROI) of a large image: its choice from the view, and reading of a box.
 
-A *box* is a tuple of slices along the spatial axes ([Z,] Y, X). Nothing here reads more than the
-box it was asked for, so dask, zarr and memory-mapped arrays of any size will do.
+A *box* is a tuple of slices along the spatial axes ([Z,] Y, X). Only the requested box is read, so
+dask, zarr and memory-mapped arrays may have any size.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.model.config import ModelConfig
 
 Viewport = tuple[tuple[float, float], ...]
-"""What is seen of an image: first and last position along each of its axes, colours left out."""
+"""Visible part of an image: first and last position along each of its axes but colours."""
 
 ROI_PIXELS = 2**22
-"""Pixels of a field at most (2048 × 2048): a few seconds of a network on a CPU."""
+"""Most pixels of an ROI (2048 × 2048): a few seconds of a network on a CPU."""
 
 _SMALLEST = {"Z": 32, "Y": 512, "X": 512}
-"""A view that shows less is widened to this: one slice of a stack, a single cell."""
+"""Sides to which a smaller view, as of one slice or a single cell, is widened."""
 
 
 @dataclass(frozen=True)
 class ROI:
-    """A part of a large image that is worked on in one piece.
+    """Region of interest: a part of a large image that is segmented as a whole.
 
     Parameters
     ----------
     level : int
-        Level of the image, 0 is the finest.
+        Level of the image pyramid, 0 is the finest.
     factor : tuple of float
-        How many pixels of the finest level one of this level covers, along ([Z,] Y, X).
+        Pixels of the finest level per pixel of this level, along ([Z,] Y, X).
     start, shape : tuple of int
-        Where it lies and how large it is, in pixels of its level along ([Z,] Y, X).
+        First pixel and size, in pixels of its level along ([Z,] Y, X).
     frame : int, optional
-        Index along T, of which a field has one; None without that axis.
+        Index along T; None without that axis.
     """
 
     level: int
@@ -56,28 +56,31 @@ class ROI:
 
     @property
     def box(self) -> Box:
-        """The field in pixels of its level."""
+        """The ROI in pixels of its level."""
         return tuple(slice(a, a + n) for a, n in zip(self.start, self.shape, strict=True))
 
     @property
     def finest_box(self) -> Box:
-        """The pixels of the finest level that it covers."""
+        """The ROI in pixels of the finest level."""
         parts = zip(self.box, self.factor, strict=True)
         return tuple(slice(round(p.start * f), round(p.stop * f)) for p, f in parts)
 
     def finest_grid(self, shape: Sequence[int]) -> list[NDArray[np.intp]]:
-        """Along each axis, the pixel of a finest level of ``shape`` in the middle of each own."""
+        """Return, along each axis, the finest level's pixel at the middle of each ROI pixel.
+
+        ``shape`` is that of the finest level.
+        """
         parts = zip(self.start, self.shape, self.factor, shape, strict=True)
         middles = [((a + np.arange(n) + 0.5) * f, size) for a, n, f, size in parts]
         return [np.minimum(m, size - 1).astype(np.intp) for m, size in middles]
 
     def to_finest(self, point: Sequence[int]) -> tuple[int, ...]:
-        """Pixel of the finest level in the middle of one of the field."""
+        """Return the pixel of the finest level at the middle of a pixel of the ROI."""
         parts = zip(self.start, point, self.factor, strict=True)
         return tuple(math.floor((a + n + 0.5) * f) for a, n, f in parts)
 
     def from_finest(self, point: Sequence[int]) -> tuple[int, ...] | None:
-        """Pixel of the field that covers one of the finest level; None outside."""
+        """Return the pixel of the ROI that covers a pixel of the finest level; None outside."""
         parts = zip(self.start, point, self.factor, strict=True)
         found = tuple(math.floor((n + 0.5) / f) - a for a, n, f in parts)
         inside = all(0 <= n < size for n, size in zip(found, self.shape, strict=True))
@@ -86,14 +89,14 @@ class ROI:
 
 @dataclass(frozen=True, eq=False)
 class Crop:
-    """A part of an array, of any kind, that is read when its pixels are asked for.
+    """A part of any array, which is read when it is converted to a numpy array.
 
     Parameters
     ----------
     data : array_like
         Anything that can be sliced.
     region : tuple of slice
-        One along each axis; None for where it starts and stops stands for the whole axis.
+        A slice along each axis; ``slice(None)`` for the whole axis.
     """
 
     data: Any
@@ -120,11 +123,11 @@ class Crop:
 
 
 def pixel_bytes(config: ModelConfig, diameter: float | None = None) -> int:
-    """Bytes of memory that a pixel takes while a model's embedding is made and indexed.
+    """Return the bytes of memory per pixel while an embedding is predicted and indexed.
 
-    Embedding, foreground and distance are there twice while tiles are put together, and index and
-    labels take up to one and a half times as much; the image is there as it was, and normalised.
-    An image of small objects is enlarged for the network: ``diameter`` is theirs in its pixels.
+    Embedding, foreground and distance are held twice while tiles are put together, and index and
+    labels take up to one and a half times as much; the image is held as read and normalised.
+    An image of small objects, of ``diameter`` pixels, is enlarged for the network.
     """
     maps = config.embedding_dim + 2
     seen = max(1.0, zoom_in_plane(config, diameter)) ** 2
@@ -132,18 +135,18 @@ def pixel_bytes(config: ModelConfig, diameter: float | None = None) -> int:
 
 
 def margin(config: ModelConfig, diameter: float | None = None) -> int:
-    """Pixels around a part of an image that the network has to see: four strides of its own."""
+    """Return the pixels of context that the network needs around a box: four of its strides."""
     pixels = math.ceil(4 * config.stride / zoom_in_plane(config, diameter))
     return -(-pixels // config.stride) * config.stride
 
 
 def count_pixels(axes: str, shape: Sequence[int]) -> int:
-    """Pixels of an image, colours and channels not counted."""
+    """Count the pixels of an image, without colours and channels."""
     return math.prod(n for n, letter in zip(shape, axes, strict=True) if letter != "C")
 
 
 def sees(axes: str, shape: Sequence[int], view: Viewport | None) -> bool:
-    """Whether a view shows any pixel of an image."""
+    """Return whether a view shows any pixel of an image."""
     if view is None:
         return False
     parts = zip(axes, shape, view, strict=False)
@@ -157,10 +160,11 @@ def choose_roi(
     most: int,
     stride: int = 1,
 ) -> ROI:
-    """Choose the part of a large image to begin with: what is seen of it.
+    """Choose the ROI of a large image from the view.
 
-    The finest level is taken at which the view has at most so many pixels; of the coarsest one,
-    the middle of the view. A view beside the image, and none, stand for the image's middle.
+    The level is the finest at which the view has at most ``most`` pixels; if there is none, the
+    middle of the view at the coarsest level. Without a view, or with one outside of the image,
+    the ROI lies in the image's middle.
 
     Parameters
     ----------
@@ -169,11 +173,12 @@ def choose_roi(
     shapes : sequence of sequence of int
         Shape of each level, the finest first.
     view : sequence of (float, float), optional
-        What is seen, in pixels of the finest level.
+        The view, in pixels of the finest level.
     most : int
-        Pixels of the field at most.
+        Most pixels of the ROI.
     stride : int
-        Its start is a multiple of it: a network with poolings sees the same there as anywhere.
+        The ROI's start is a multiple of it, so that the network's pooling grid is that of the
+        whole image.
 
     Examples
     --------
@@ -200,7 +205,7 @@ def choose_roi(
 
 
 def _seen(axes: str, shape: Sequence[int], view: Viewport | None) -> list[tuple[float, float]]:
-    """First and last position in view along each spatial axis; the middle if nothing is."""
+    """Return the view clipped to the image along each spatial axis; else the image's middle."""
     sizes = [(n, size) for n, (a, size) in enumerate(zip(axes, shape, strict=True)) if a in "ZYX"]
     if view is None or not sees(axes, shape, view):
         return [(size / 2, size / 2) for _, size in sizes]
@@ -220,7 +225,7 @@ def _limited(sides: Sequence[float], most: int) -> list[float]:
 
 
 def _snap(middle: float, side: float, size: int, stride: int) -> tuple[int, int]:
-    """Start and length of a part around ``middle``, its start a multiple of ``stride``."""
+    """Return start and length of a part around ``middle``, the start a multiple of ``stride``."""
     extent = min(max(round(side), 1), size)
     start = min(max(middle - extent / 2, 0), size - extent)
     first = int(start) // stride * stride
@@ -247,18 +252,18 @@ def read_box(data: Any, axes: str, box: Box, frame: int | None = None) -> NDArra
     box : tuple of slice
         Along the spatial axes.
     frame : int, optional
-        Index along T; that axis stays, with a length of one.
+        Index along T; the axis is kept, with a length of one.
 
     Returns
     -------
     array
-        With the axes of the image.
+        Array with all axes of the image.
     """
     return np.asarray(data[image_region(axes, box, frame)])
 
 
 def image_region(axes: str, box: Box, frame: int | None = None) -> Box:
-    """Slices along all axes of an image: those of a box, one frame, and all channels."""
+    """Return slices along all axes of an image: those of a box, one frame, and all channels."""
     parts = iter(box)
     others = {"T": slice(None) if frame is None else slice(frame, frame + 1)}
     return tuple(next(parts) if a in "ZYX" else others.get(a, slice(None)) for a in axes)

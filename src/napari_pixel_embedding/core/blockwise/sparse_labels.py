@@ -1,4 +1,4 @@
-"""Corrections of an image that is too large for one array: tiles where there are any."""
+"""Corrections of an image that is too large for one array, as a sparse set of tiles."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _TILE = {2: (256, 256), 3: (8, 128, 128)}
 class SparseLabels:
     """Corrections of a whole image: −1 not corrected, 0 fixed background, k locked instance k.
 
-    Never written into: :meth:`with_box` gives a new one that shares all other tiles.
+    Immutable: :meth:`with_box` returns a new one that shares all other tiles.
 
     Parameters
     ----------
     shape : tuple of int
         Pixels along ([Z,] Y, X).
     tiles : mapping of tuple to array of int32
-        Frame and number along each axis of the tiles that hold anything.
+        Tiles with corrections, by their frame and their number along each axis.
     """
 
     shape: tuple[int, ...]
     tiles: Mapping[tuple[int, ...], NDArray[np.int32]] = field(default_factory=dict)
 
     def read(self, box: Box, frame: int = 0) -> NDArray[np.int32]:
-        """Give a box of a frame, −1 where nothing is corrected."""
+        """Return a box of a frame, −1 where nothing is corrected."""
         return self.sample([np.arange(p.start, p.stop) for p in box], frame)
 
     def sample(self, grid: Sequence[NDArray[np.intp]], frame: int = 0) -> NDArray[np.int32]:
-        """Give the pixels at a grid of a frame: for each axis, positions in increasing order."""
+        """Return the pixels on a grid of a frame: for each axis, positions in increasing order."""
         out = np.full([len(along) for along in grid], NOT_CORRECTED, np.int32)
         if not self.tiles or out.size == 0:
             return out
@@ -54,7 +54,7 @@ class SparseLabels:
         return out
 
     def with_box(self, box: Box, values: NDArray[Any], frame: int = 0) -> SparseLabels:
-        """Replace what a box of a frame holds by ``values``, of the box's shape."""
+        """Return a copy with a box of a frame replaced by ``values``, of the box's shape."""
         tiles = dict(self.tiles)
         for key, area in self._tiles(box):
             both = common(area, box)
@@ -68,12 +68,12 @@ class SparseLabels:
     def without_clashes(
         self, values: NDArray[np.int32], known: NDArray[np.int32]
     ) -> NDArray[np.int32]:
-        """Give objects a free id that are new in a part of the image but have one in use elsewhere.
+        """Return ``values`` with free ids for new objects whose id another object has already.
 
         Parameters
         ----------
         values, known : array of int32
-            What the part shall hold, and what it holds.
+            New and present corrections of a part of the image.
         """
         ids = [np.unique(tile) for tile in self.tiles.values()]
         used = np.unique(np.concatenate([np.zeros(1, np.int32), *ids]))
@@ -96,7 +96,7 @@ class SparseLabels:
         return np.full(empty, NOT_CORRECTED, np.int32) if found is None else found
 
     def _tiles(self, box: Box) -> Iterator[tuple[tuple[int, ...], Box]]:
-        """Give number and area of each tile that a box touches."""
+        """Iterate over the number and box of each tile that a box intersects."""
         sides = _TILE[len(self.shape)]
         parts = zip(box, sides, strict=True)
         for key in product(*(range(p.start // side, -(-p.stop // side)) for p, side in parts)):
@@ -105,7 +105,7 @@ class SparseLabels:
 
 
 def _on_tile(grid: Sequence[NDArray[np.intp]], area: Box) -> tuple[Box, list[NDArray[np.intp]]]:
-    """Which positions of a grid lie on a tile, as slices of the grid and as places on the tile."""
+    """Return a grid's positions on a tile, as slices of the grid and as indices on the tile."""
     ends = [np.searchsorted(along, (a.start, a.stop)) for along, a in zip(grid, area, strict=True)]
     hits = tuple(slice(int(low), int(high)) for low, high in ends)
     return hits, [g[hit] - a.start for g, hit, a in zip(grid, hits, area, strict=True)]

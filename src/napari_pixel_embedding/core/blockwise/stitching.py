@@ -1,7 +1,7 @@
-"""Which objects of two overlapping windows are the same one.
+"""Stitching: which objects of two overlapping windows are the same.
 
-Each window is clustered by itself, and an object at the seam is found in both. Which base regions
-lie on which is counted once; every cut then only adds the counts up by object.
+Each window is clustered separately, and an object at the seam is found in both. The overlap of
+their superpixels is counted once; every cut then only sums the counts by object.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAME = 0.5
-"""Two objects are one from this intersection over union on."""
+"""Intersection over union from which two objects are the same."""
 
 SAME_CUT_OFF = 0.8
-"""The smaller of two, when its window cuts it off, is the other from this share of it on."""
+"""Share of the smaller object, when its window cuts it off, from which two are the same."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contacts:
-    """Base regions of two windows that share pixels.
+    """Superpixels of two windows that share pixels.
 
     Parameters
     ----------
     first, second : array of int, shape (N,)
-        Number of a base region plus one in either window; 0 where one has background.
+        Number of a superpixel plus one in the first and in the second window; 0 is background.
     pixels : array of int64, shape (N,)
-        How many pixels they share.
+        Number of pixels they share.
     """
 
     first: NDArray[np.integer[Any]]
@@ -43,7 +43,7 @@ class Contacts:
 
     @classmethod
     def of(cls, first: NDArray[np.integer[Any]], second: NDArray[np.integer[Any]]) -> Contacts:
-        """Count in two images of base regions of the same pixels.
+        """Count the contacts in two superpixel images of the same pixels.
 
         Examples
         --------
@@ -63,16 +63,16 @@ def same_objects(
     lookups: tuple[NDArray[Any], NDArray[Any]],
     cut_off: tuple[NDArray[Any], NDArray[Any]],
 ) -> NDArray[np.int64]:
-    """Find the objects of two windows that are one.
+    """Find the objects of two windows that are the same.
 
     Parameters
     ----------
     contacts : Contacts
-        Of the two windows.
+        Contacts of the two windows.
     lookups : (array, array)
-        Id of the object of each base region in either window.
+        Object id of each superpixel, for each window.
     cut_off : (array, array)
-        Ids of objects that either window's border cuts off.
+        Ids of the objects that the window's border cuts off, for each window.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def same_objects(
 
 
 def joined(pairs: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give each id that has a partner the smallest id it is linked with.
+    """Return new ids for linked ids: the smallest of each connected group.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def joined(pairs: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArr
     Returns
     -------
     ids, names : array of int64, shape (M,)
-        Ids in increasing order, and what they become.
+        Ids in increasing order, and their new ids.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def joined(pairs: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArr
 
 
 def renamed(lookup: NDArray[Any], ids: NDArray[np.int64], names: NDArray[np.int64]) -> NDArray[Any]:
-    """Look-up table with the ids among ``ids`` replaced by their names."""
+    """Return a look-up table in which each of ``ids`` is replaced by its entry in ``names``."""
     if ids.size == 0:
         return lookup
     at = np.minimum(np.searchsorted(ids, lookup), ids.size - 1)
