@@ -1,1 +1,1 @@
-"""Datasets: pairs of images and label images, samples that are shipped, and drawn ones."""
+"""Datasets: folders of images and label images, bundled samples, and synthetic images."""

@@ -1,4 +1,4 @@
-"""Image and mask pairs of a folder: choosing, splitting and reading them."""
+"""Annotated images: selecting, splitting and reading pairs of an image and a label image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Annotated(NamedTuple):
-    """Images with their label images, the axes that all the images' files name, and spacings."""
+    """Images with their label images, the axes common to all image files, and the spacings."""
 
     images: list[NDArray[Any]]
     labels: list[NDArray[Any]]
@@ -29,14 +29,14 @@ class Annotated(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainingPairs:
-    """Pairs to learn from and pairs to choose the best step by."""
+    """Pairs for training, and pairs for validation, which select the best step."""
 
     train: list[Pair]
     validation: list[Pair]
 
 
 def select_pairs(pairs: Sequence[Pair], names: Iterable[str] | None) -> list[Pair]:
-    """Return the pairs of these names, all of them for None; raises ValueError when none is left.
+    """Return the pairs with these names, or all for None; raises ValueError without a match.
 
     Examples
     --------
@@ -58,14 +58,14 @@ def select_pairs(pairs: Sequence[Pair], names: Iterable[str] | None) -> list[Pai
 
 
 def split_pairs(pairs: Sequence[Pair], every: int = 10) -> TrainingPairs:
-    """Hold back every tenth pair for validation; none when there are fewer than five pairs.
+    """Hold out one pair in ``every`` for validation; none of fewer than five pairs.
 
     Parameters
     ----------
     pairs : sequence of Pair
-        In order.
+        Pairs, in the order they are counted in.
     every : int
-        Every so manieth is held back, at least one; 0 for none.
+        Pairs per held-out pair; at least one pair is held out. 0 for none.
     """
     if len(pairs) < 5 or every == 0:
         return TrainingPairs(list(pairs), [])
@@ -74,14 +74,14 @@ def split_pairs(pairs: Sequence[Pair], every: int = 10) -> TrainingPairs:
 
 
 def sample_evenly(pairs: Sequence[Pair], at_most: int) -> list[Pair]:
-    """Return at most so many pairs, evenly spread over all of them."""
+    """Return at most ``at_most`` pairs, evenly spread over the sequence."""
     return list(pairs[:: max(-(-len(pairs) // at_most), 1)])
 
 
 def read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> Annotated:
-    """Read images and label images, for a model of this configuration.
+    """Read images and label images for a model of this configuration.
 
-    Raises ValueError or FileNotFoundError where :func:`~.images.read_image` does.
+    Raises ValueError or FileNotFoundError as :func:`~.images.read_image` does.
     """
     images = [read_image(pair.image) for pair in pairs]
     labels = [read_labels(pair.mask).data for pair in pairs]
@@ -94,7 +94,7 @@ def read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> Annotated:
 
 
 def shape_options(image: ImageData) -> dict[str, Any]:
-    """Spatial axes and channels of a model for images like this one, as fields of ModelConfig."""
+    """Return axes and channels of a model for images like this one, as fields of ModelConfig."""
     axes = image.axes or "ZYX"[-image.data.ndim :]
     channels = min(image.data.shape[axes.index("C")], 3) if axes.endswith("C") else 1
     if "C" in axes and not axes.endswith("C"):

@@ -1,4 +1,4 @@
-"""Leaf images of the CVPPP leaf segmentation challenge, as they lie on the disk after unpacking.
+"""Leaf images of the CVPPP leaf segmentation challenge, read from the unpacked download.
 
 Minervini et al., Pattern Recognition Letters 81, 80-89 (2016); Scharr et al., Machine Vision and
 Applications 27, 585-606 (2016).
@@ -36,7 +36,7 @@ class LeafImage:
     name : str
         Subset and plant, such as ``"A1-plant001"``.
     subset : str
-        ``"A1"`` to ``"A5"`` where a folder says so, else ``""``.
+        ``"A1"`` to ``"A5"`` if a parent folder has that name, else ``""``.
     """
 
     image: Path
@@ -46,11 +46,10 @@ class LeafImage:
 
 
 def find_leaf_images(folder: str | os.PathLike[str]) -> list[LeafImage]:
-    """Plants with a label image in a folder and all folders below it.
+    """Find the plants with a label image in a folder and its subfolders.
 
-    Foregrounds (``NAME_fg.png``) and centres (``NAME_centers.png``) say nothing that the label
-    images do not say, and are left alone. Images without labels, as in the challenge's test
-    sets, are passed over.
+    Foregrounds (``NAME_fg.png``) and centres (``NAME_centers.png``) add nothing to the label
+    images and are ignored. Images without labels, as in the challenge's test sets, are skipped.
 
     Parameters
     ----------
@@ -67,7 +66,7 @@ def find_leaf_images(folder: str | os.PathLike[str]) -> list[LeafImage]:
     FileNotFoundError
         When the folder does not exist.
     ValueError
-        When it holds no plant with labels, or two of one name.
+        When it holds no plant with labels, or two of the same name.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -114,10 +113,10 @@ def read_leaf_image(plant: LeafImage) -> tuple[NDArray[np.uint8], NDArray[np.int
     Returns
     -------
     image : array of uint8, shape (Y, X, 3)
-        Red, green and blue; transparency is left out.
+        Red, green and blue; transparency is dropped.
     labels : array of int32, shape (Y, X)
-        Label image, 0 is background. Indexed and grey files give their values, files in
-        colours a number for each colour but black.
+        Label image, 0 is background. Labels are the values of indexed and grey files; in colour
+        files each colour but black is a label.
 
     Raises
     ------
@@ -153,12 +152,12 @@ def _ids(path: Path) -> NDArray[np.int32]:
 
 
 def group_names(names: Iterable[str], pattern: str | None) -> list[str]:
-    """Group of each name: what the pattern, or its first bracket, matches; else the name itself.
+    """Return the group of each name: the match of a pattern or its first group, else the name.
 
     Raises
     ------
     ValueError
-        When ``pattern`` is no regular expression, or matches no name.
+        When ``pattern`` is not a regular expression, or matches no name.
 
     Examples
     --------
@@ -183,25 +182,25 @@ def group_names(names: Iterable[str], pattern: str | None) -> list[str]:
 def split_groups(
     groups: Sequence[str], strata: Sequence[str], dev_share: float = 0.2, seed: int = 0
 ) -> list[Split]:
-    """Put each item into ``train`` or ``dev``; groups stay together, strata are split alike.
+    """Assign each item to ``train`` or ``dev``: a stratified split that keeps groups together.
 
     Parameters
     ----------
     groups : sequence of str
         Group of each item.
     strata : sequence of str
-        What both parts must hold some of, such as the subset. A group is of the stratum of its
-        first item.
+        Stratum of each item, such as the subset; each is split separately. A group belongs to
+        the stratum of its first item.
     dev_share : float
-        Share of the items for ``dev``, more than 0 and less than 1; at least one group, where
-        a stratum has two.
+        Share of the items for ``dev``, more than 0 and less than 1; at least one group of each
+        stratum that has two.
     seed : int
         The same seed gives the same split.
 
     Returns
     -------
     list of {"train", "dev"}
-        For each item.
+        Split of each item.
 
     Raises
     ------
@@ -227,7 +226,7 @@ def split_groups(
 
 
 def _dev_groups(sizes: dict[str, int], dev_share: float, rng: np.random.Generator) -> set[str]:
-    """Choose groups in random order while they bring the number of items nearer to its share."""
+    """Choose groups in random order that bring the number of items closer to ``dev_share``."""
     wanted = dev_share * sum(sizes.values())
     chosen: set[str] = set()
     count = 0

@@ -1,4 +1,4 @@
-"""What a folder of image and mask pairs holds, looked at before a training begins."""
+"""Inspection of a folder of image and mask pairs before training."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UnusablePair:
-    """A file that cannot be learnt from, and why."""
+    """A file that cannot be used for training, and the reason."""
 
     name: str
     why: str
@@ -43,22 +43,23 @@ class UnusablePair:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What a training would learn from, and what it would be validated on.
+    """Training and validation pairs of a dataset, and its statistics.
 
     Parameters
     ----------
     split : TrainingPairs
-        The pairs that can be used.
+        The usable pairs.
     bad : tuple of UnusablePair
-        The files that cannot, of both folders.
+        The unusable files of both folders.
     objects : int
-        Objects in the images to learn from; those of a stack are counted in every frame.
+        Number of objects in the training images; those of a time series are counted per frame.
     median_diameter : float, optional
-        Of these objects, in pixels: that of a disc (ball) of the same size. None without any.
+        Median diameter of these objects, in pixels: that of a disc (ball) of the same size. None
+        without objects.
     axes : {"YX", "ZYX"}
         Spatial axes of a model for these images.
     channels : int
-        Channels of the same.
+        Input channels of such a model.
     """
 
     split: TrainingPairs
@@ -78,22 +79,22 @@ def inspect_dataset(
     start: ModelConfig | None = None,
     progress: Progress | None = None,
 ) -> TrainingPlan:
-    """Read every pair of a folder, leave out those that cannot be used, and split the others.
+    """Read all pairs of a folder, exclude unusable ones, and split the others.
 
     Parameters
     ----------
     folder, validation, names, hold_back
         As in :func:`~.train_folder.train_from_folder`.
     start : ModelConfig, optional
-        Of the model that is to go on learning: the images have to fit it. By default a model is
-        made for what most images are.
+        Configuration of the model to continue training, which the images must fit. By default,
+        a model for the most common axes and channels.
     progress : callable, optional
         Called with the finished fraction; raises ``Cancelled`` to stop.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        When a folder has not the expected form, or no pair is left.
+        When a folder does not have the expected form, or no pair is left.
     """
     names = None if names is None else list(names)
     folders = [folder] if validation is None else [folder, validation]
@@ -114,7 +115,7 @@ def inspect_dataset(
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What was seen of one pair: shapes, axes, and the sizes of its objects."""
+    """Properties of one pair: shapes, axes, and the sizes of its objects."""
 
     pair: Pair
     shape: tuple[int, ...]
@@ -173,7 +174,7 @@ def _most_common(options: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _unfit(look: _Look, model: ModelConfig) -> str:
-    """Say why a pair cannot be learnt from, if so."""
+    """Return why a pair cannot be used for training; empty if it can."""
     try:
         axes = resolve_axes(
             look.shape, axes_for_model(look.axes, model), model.axes, model.in_channels
@@ -187,7 +188,7 @@ def _unfit(look: _Look, model: ModelConfig) -> str:
 
 
 def _objects(sizes: Sequence[NDArray[np.integer[Any]]], ndim: int) -> tuple[int, float | None]:
-    """Count objects and take their median diameter."""
+    """Return the number of objects and their median diameter."""
     every = np.concatenate([np.zeros(0, int), *sizes])
     return every.size, equivalent_diameter(every, ndim) if every.size else None
 

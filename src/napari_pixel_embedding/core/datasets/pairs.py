@@ -1,4 +1,4 @@
-"""Image files paired with their masks by name."""
+"""Pairs of image files and mask files of the same name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Pair(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """What is in a folder of images and one of masks: pairs by name, and what is left over."""
+    """Pairs of the same name in a folder of images and one of masks, and files without partner."""
 
     pairs: list[Pair]
     images_alone: list[Path]
@@ -29,7 +29,7 @@ class Matches(NamedTuple):
 
 
 def find_pairs(folder: str | os.PathLike[str]) -> list[Pair]:
-    """Images and their label images in ``<folder>/images/NAME.*`` and ``<folder>/masks/NAME.*``.
+    """Find image pairs in ``<folder>/images/NAME.*`` and ``<folder>/masks/NAME.*``.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def find_pairs(folder: str | os.PathLike[str]) -> list[Pair]:
 
 
 def match_pairs(folder: str | os.PathLike[str]) -> Matches:
-    """Find pairs as :func:`find_pairs` does, and what has no partner beside them.
+    """Find pairs as :func:`find_pairs` does, and files without a partner.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def match_pairs(folder: str | os.PathLike[str]) -> Matches:
 
 
 def names_where(table: str | os.PathLike[str], where: Mapping[str, str]) -> list[str]:
-    """Names in the rows of a CSV table whose columns have the given values.
+    """Return the names in the rows of a CSV table whose columns have the given values.
 
     Parameters
     ----------

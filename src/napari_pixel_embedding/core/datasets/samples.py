@@ -1,8 +1,8 @@
-"""The sample images: what there is, where it lies, and how it is loaded or drawn.
+"""Sample images: bundled real ones and synthetic ones.
 
-Each bundled sample is a small real image and a label image (0 is background). Origin, licence and
-citation of each stand in `sample_data/README.md`, which travels with them. Drawn samples are made
-when they are opened.
+Each bundled sample is a small real image and a label image (0 is background). The origin, licence
+and citation of each are in `sample_data/README.md`, which is bundled too. Synthetic ("drawn")
+samples are drawn when they are opened.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Sample:
     name : str
         Name of the sample and stem of its two files.
     title : str
-        What a menu shows.
+        Title in menus.
     ground_truth : bool
-        False where the labels were made by software: good for a look, not for a score.
+        False where the labels were made by software: for display, not for evaluation.
     """
 
     name: str
@@ -56,8 +56,8 @@ class DrawnSample:
     ----------
     name, title : str
         As in :class:`Sample`.
-    kind, shape, diameter, colour
-        What is drawn.
+    kind, shape, diameter, color
+        As for :func:`~.synthetic.synthetic_image` and its configuration.
     """
 
     name: str
@@ -75,7 +75,7 @@ DRAWN_SAMPLES = (
 
 
 def list_samples() -> list[str]:
-    """Names of the bundled samples.
+    """Return the names of the bundled samples.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def list_samples() -> list[str]:
 
 
 def get_sample(name: str) -> Sample:
-    """Return the description of the sample called `name`.
+    """Return the bundled sample called `name`.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def samples_folder() -> Path:
     Raises
     ------
     FileNotFoundError
-        Neither place has it; the installation is incomplete.
+        Neither has it; the installation is incomplete.
     """
     package = Path(__file__).parents[2]
     for folder in (package / "sample_data", package.parents[1] / "sample_data"):
@@ -120,7 +120,7 @@ def samples_folder() -> Path:
 
 
 def sample_paths(name: str) -> tuple[Path, Path]:
-    """Return the image's and the label image's path of a sample.
+    """Return the paths of a sample's image and label image.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def load_sample(name: str) -> tuple[ImageData, NDArray[np.integer]]:
     Returns
     -------
     image : ImageData
-        The image with its axes (`YX`, `ZYX` or `TYX`) and, where it is known, its pixel size.
+        The image with its axes (`YX`, `ZYX` or `TYX`) and, where known, its pixel size.
     labels : ndarray of uint16
         Label image of the same shape, 0 is background.
 
@@ -174,7 +174,7 @@ def load_sample(name: str) -> tuple[ImageData, NDArray[np.integer]]:
 
 
 def draw_sample(name: str) -> SyntheticImage:
-    """Draw one of the `DRAWN_SAMPLES`, the same at each time.
+    """Draw one of the `DRAWN_SAMPLES`, always the same image.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Images of dense objects with exact label images, drawn from a seed."""
+"""Synthetic images of dense objects with exact label images, drawn from a random seed."""
 
 from __future__ import annotations
 

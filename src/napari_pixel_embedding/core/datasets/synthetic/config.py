@@ -1,4 +1,4 @@
-"""What a user may choose about a drawn image."""
+"""Configuration of synthetic images."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from napari_pixel_embedding.core.parameters import configuration
 
 Kind = Literal["ellipses", "rosette", "filaments", "bacteria"]
 KINDS: tuple[Kind, ...] = ("ellipses", "rosette", "filaments", "bacteria")
-"""Touching ellipses such as nuclei; leaves around plant centres; threads; rods in colonies."""
+"""Touching ellipses such as nuclei; leaves around plant centres; filaments; rods in colonies."""
 
 
 @configuration
 class SyntheticConfig:
-    """Size of the objects, and how their image is spoilt.
+    """Size and density of the objects; noise, blur and uneven light of their image.
 
-    ``color`` asks for red, green and blue: green leaves on soil, stained ellipses and rods,
-    green threads.
+    ``color`` draws red, green and blue: green leaves on soil, stained ellipses and rods, green
+    filaments.
     """
 
     diameter: float = Field(

@@ -1,4 +1,4 @@
-"""From a seed to an image and its label image."""
+"""Synthetic images: objects, light, camera and colours, drawn from a random seed."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _PALETTES = {
     "filaments": ((0.0, 0.02, 0.02), (0.25, 1.0, 0.45)),
     "bacteria": ((0.95, 0.92, 0.88), (0.38, 0.12, 0.45)),
 }
-"""Colours of dark and bright pixels."""
+"""Colours of dark and of bright pixels, for each kind."""
 
 
 class SyntheticImage(NamedTuple):
-    """A drawn image and where its objects are.
+    """A synthetic image and its label image.
 
-    ``image`` uint8 ([Z,] Y, X), or (Y, X, 3) in colours; ``labels`` uint16 or uint32
+    ``image`` uint8 ([Z,] Y, X), or (Y, X, 3) in colour; ``labels`` uint16 or uint32
     ([Z,] Y, X), 0 is background.
     """
 
@@ -47,17 +47,17 @@ def synthetic_image(
     seed: int = 0,
     config: SyntheticConfig | None = None,
 ) -> SyntheticImage:
-    """Draw an image of dense objects, and its exact label image.
+    """Draw an image of dense objects and its exact label image.
 
     Parameters
     ----------
     kind : {"ellipses", "rosette", "filaments", "bacteria"}
         Touching ellipses such as nuclei; leaves around plant centres, the younger over the
-        older; bent threads; rods in colonies.
+        older; curved filaments; rods in colonies.
     shape : sequence of int
-        Pixels along ([Z,] Y, X). Volumes have ellipsoids, lifted leaves, tubes.
+        Pixels along ([Z,] Y, X). Volumes have ellipsoids, raised leaves, tubes.
     seed : int
-        The same seed draws the same image.
+        Random seed; the same seed draws the same image.
     config : SyntheticConfig, optional
         Diameter, density, noise, blur, uneven light, colour.
 
@@ -65,12 +65,12 @@ def synthetic_image(
     -------
     SyntheticImage
         Named tuple of ``image`` and ``labels``. Every object is one connected piece, ids run
-        from 1 without gaps, and objects of which less than a quarter is seen are left out.
+        from 1 without gaps, and objects with less than a quarter visible are left out.
 
     Raises
     ------
     ValueError
-        For another kind, a shape without two or three sizes from 8, or a volume in colours.
+        For another kind, a shape that is not two or three sizes from 8, or a volume in colour.
 
     Examples
     --------
@@ -104,7 +104,7 @@ def _check(kind: str, shape: Sequence[int], config: SyntheticConfig) -> tuple[in
 def _light(
     drawing: Drawing, kind: Kind, config: SyntheticConfig, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Brightness of an ideal image: 0.1 to 0.2 in the background, about 0.7 in objects."""
+    """Return the ideal image's brightness: 0.1 to 0.2 in the background, about 0.7 in objects."""
     labels, radius = drawing.labels, drawing.radius
     shape = labels.shape
     each = np.exp(rng.normal(-0.1, 0.18, labels.max() + 1))
@@ -121,7 +121,7 @@ def _light(
 def _expose(
     light: NDArray[np.float32], config: SyntheticConfig, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Spoil an ideal image as a camera does: uneven light, blur, and noise that grows with it."""
+    """Simulate a camera: uneven light, blur, and noise that grows with the brightness."""
     shade = smooth_field(light.shape, max(light.shape) * 0.8, rng)
     shade = (shade - shade.min()) / max(float(np.ptp(shade)), 1e-6)
     seen = light * (1 - config.uneven * shade)
@@ -136,7 +136,7 @@ def _expose(
 def _colored(
     values: NDArray[np.float32], labels: NDArray[np.int32], kind: Kind, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Brightness as (Y, X, 3), between two colours; each object has a tinge of its own."""
+    """Map brightness to colours (Y, X, 3) between two, with a random tint for each object."""
     dark, bright = np.array(_PALETTES[kind], np.float32)
     tinge = rng.normal(0, 0.025, (labels.max() + 1, 3)).astype(np.float32)
     tinge[0] = 0

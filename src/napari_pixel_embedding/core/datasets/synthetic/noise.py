@@ -1,4 +1,4 @@
-"""Smooth random fields: what bends outlines, groups objects and makes light uneven."""
+"""Smooth random fields, which deform outlines, group objects and make the light uneven."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def smooth_field(
     shape: Sequence[int], scale: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Random values, smooth over about ``scale`` pixels, of mean 0 and standard deviation 1."""
+    """Return smooth random values of mean 0 and deviation 1, correlated over ``scale`` pixels."""
     scale = max(scale, 1.0)
     weights = [_spline_weights(size, scale, rng.uniform()) for size in shape]
     field = rng.standard_normal([w.shape[1] for w in weights]).astype(np.float32)
@@ -26,7 +26,7 @@ def smooth_field(
 
 
 def _spline_weights(size: int, scale: float, phase: float) -> NDArray[np.float32]:
-    """Weights (pixels, knots) of a cubic B-spline with a knot every ``scale`` pixels."""
+    """Return weights (pixels, knots) of a cubic B-spline with a knot every ``scale`` pixels."""
     position = np.arange(size) / scale + phase
     knots = np.arange(int(position[-1]) + 4)
     away = np.abs(position[:, None] + 1 - knots)

@@ -1,4 +1,4 @@
-"""From outlines to a label image in which every object is one piece."""
+"""Rasterisation of shapes into a label image in which every object is connected."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.datasets.synthetic.shapes import Shape
 
 MIN_PIXELS = 4
-MIN_VISIBLE = 0.25  # of an object's pixels; what is hidden more than that is left out
+MIN_VISIBLE = 0.25  # share of an object's pixels; objects with less visible are left out
 MAX_BEND = 3.0  # standard deviations
 
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """Label image, and each pixel's place in its object: 0 in the middle, 1 at the border."""
+    """Label image, and each pixel's relative radius in its object: 0 middle, 1 border."""
 
     labels: NDArray[np.int32]
     radius: NDArray[np.float32]
 
 
 def draw(scene: Scene, frame: Frame, rng: np.random.Generator) -> Drawing:
-    """Draw all objects of a scene and keep those of which enough is seen."""
+    """Draw all objects of a scene and keep those with enough visible pixels."""
     canvas = _Canvas(scene, frame, rng)
     for shape in scene.shapes(frame, rng):
         canvas.add(shape)
@@ -38,7 +38,7 @@ def draw(scene: Scene, frame: Frame, rng: np.random.Generator) -> Drawing:
 
 
 class _Canvas:
-    """What has been drawn so far; ``drawn`` counts each object's pixels as if it were alone."""
+    """Drawing in progress; ``drawn`` counts the pixels of each object before occlusion."""
 
     def __init__(self, scene: Scene, frame: Frame, rng: np.random.Generator) -> None:
         self._scene, self._frame = scene, frame
@@ -75,7 +75,7 @@ class _Canvas:
         return tuple(slice(a, b) for a, b in zip(starts, stops, strict=True))
 
     def _is_taken(self, shape: Shape) -> bool:
-        """Tell cheaply that more than half of an object's middle is covered already."""
+        """Return whether more than half of an object's core is covered, as a cheap first test."""
         if self._scene.max_overlap >= 1:
             return False
         middle = np.round(shape.core).astype(int)
@@ -84,7 +84,7 @@ class _Canvas:
 
 
 def _bent_grid(frame: Frame, bend: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Each pixel's position (..., D), shifted smoothly by about ``bend`` pixels."""
+    """Return each pixel's position (..., D), displaced smoothly by about ``bend`` pixels."""
     grid = np.moveaxis(np.indices(frame.shape, np.float32), 0, -1).copy()
     if bend:
         for axis in range(grid.shape[-1]):
@@ -94,12 +94,12 @@ def _bent_grid(frame: Frame, bend: float, rng: np.random.Generator) -> NDArray[n
 
 
 def _whole_objects(labels: NDArray[np.int32], drawn: NDArray[Any]) -> NDArray[np.int32]:
-    """Keep the largest piece of each object, if enough of it is left; number them from 1."""
+    """Keep the largest component of each object, if large enough; number them from 1."""
     from skimage import measure
 
     indexed_blocks: NDArray[np.int64] = measure.label(labels, connectivity=1)  # type: ignore[no-untyped-call]
     sizes = np.bincount(indexed_blocks.ravel())
-    sizes[0] = 0  # the background, also that of objects that are hidden whole
+    sizes[0] = 0  # background, also the entry of wholly hidden objects
     owner = np.zeros(len(sizes), np.int64)
     owner[indexed_blocks.ravel()] = labels.ravel()
     order = np.argsort(sizes, kind="stable")

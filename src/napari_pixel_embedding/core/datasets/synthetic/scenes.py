@@ -1,4 +1,4 @@
-"""Where objects of each kind lie, and in which order they are drawn."""
+"""Scenes: position, size and drawing order of the objects of each kind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 @dataclass(frozen=True)
 class Frame:
-    """What is to be filled: shape in pixels, typical diameter, share that may be covered."""
+    """Image to fill: shape in pixels, typical object diameter, share that objects may cover."""
 
     shape: tuple[int, ...]
     diameter: float
@@ -32,19 +32,19 @@ class Frame:
 
 @dataclass(frozen=True)
 class Scene:
-    """How the objects of a kind are drawn.
+    """Objects of a kind and how they are drawn.
 
     Parameters
     ----------
     shapes : callable
-        Yields the objects in the order of drawing.
+        Yields the objects in drawing order.
     occlude : bool
-        Later objects cover earlier ones; otherwise a pixel goes to the object in whose middle
-        it lies more.
+        Whether later objects cover earlier ones; otherwise a pixel goes to the object whose
+        middle is relatively nearer.
     max_overlap : float
-        An object that shares more than this with earlier ones is left out.
+        Share of an object's pixels in earlier objects above which it is left out.
     bend : float
-        How far outlines are bent, in diameters.
+        Displacement of outlines by a smooth random field, in diameters.
     """
 
     shapes: Callable[[Frame, np.random.Generator], Iterator[Shape]]
@@ -54,7 +54,7 @@ class Scene:
 
 
 def ellipses(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
-    """Ellipses on a shaken lattice, in groups."""
+    """Yield ellipses on a jittered lattice, in groups."""
     ndim = len(frame.shape)
     for centre in _grouped(_lattice(frame, 0.92, 0.25, rng), frame, rng):
         stretch = np.exp(rng.normal(0, 0.18, ndim))
@@ -64,7 +64,7 @@ def ellipses(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
 
 
 def bacteria(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
-    """Rods that lie along their neighbours, in colonies."""
+    """Yield rods that are aligned with their neighbours, in colonies."""
     direction = _directions(frame, 4 * frame.diameter, rng)
     for centre in _grouped(_scattered(frame, 12, rng), frame, rng):
         heading = direction(centre) + rng.normal(0, 0.12, len(frame.shape))
@@ -73,7 +73,7 @@ def bacteria(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
 
 
 def filaments(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
-    """Long, bent threads that touch and seldom cross."""
+    """Yield long, curved filaments that touch and seldom cross."""
     direction = _directions(frame, 3 * frame.diameter, rng)
     for centre in _scattered(frame, 5 * frame.density, rng):
         heading = direction(centre) + rng.normal(0, 0.4, len(frame.shape))
@@ -81,7 +81,7 @@ def filaments(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
 
 
 def rosettes(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
-    """Plants seen from above: the oldest and longest leaves lie lowest."""
+    """Yield the leaves of plants seen from above: the oldest, longest leaves lie lowest."""
     length = 2.4 * frame.diameter
     for centre in _plant_centres(frame, 1.9 * length, rng):
         count = int(rng.integers(8, 15))
@@ -104,7 +104,7 @@ SCENES: dict[Kind, Scene] = {
 
 
 def _lattice(frame: Frame, step: float, shake: float, rng: np.random.Generator) -> Vectors:
-    """Points (N, D) about ``step`` diameters apart, over the frame and a margin around it."""
+    """Return points (N, D) about ``step`` diameters apart, over the frame and a margin."""
     step *= frame.diameter
     axes = [np.arange(-step * rng.uniform(0.1, 0.9), n + step, step) for n in frame.shape]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
@@ -114,7 +114,7 @@ def _lattice(frame: Frame, step: float, shake: float, rng: np.random.Generator) 
 
 
 def _scattered(frame: Frame, per_object: float, rng: np.random.Generator) -> Vectors:
-    """Random points (N, D): ``per_object`` of them where one object would have room."""
+    """Return random points (N, D), ``per_object`` of them for each object that would fit."""
     margin = frame.diameter / 2
     sizes = np.array(frame.shape) + 2 * margin
     room = float(np.prod(sizes / frame.diameter))
@@ -122,7 +122,7 @@ def _scattered(frame: Frame, per_object: float, rng: np.random.Generator) -> Vec
 
 
 def _grouped(points: Vectors, frame: Frame, rng: np.random.Generator) -> Vectors:
-    """Those of the points that lie in blots covering about ``density`` of the frame."""
+    """Return the points within smooth patches that cover about ``density`` of the frame."""
     field = smooth_field(frame.shape, 3.5 * frame.diameter, rng)
     limit = np.quantile(field, 1 - frame.density)
     kept = points[field[_pixels(points, frame)] >= limit]
@@ -130,7 +130,7 @@ def _grouped(points: Vectors, frame: Frame, rng: np.random.Generator) -> Vectors
 
 
 def _pixels(points: Vectors, frame: Frame) -> tuple[NDArray[np.intp], ...]:
-    """Find the pixels nearest to points, which may lie outside."""
+    """Return the pixels nearest to points, which may lie outside of the frame."""
     highest = np.array(frame.shape) - 1
     return tuple(np.clip(np.round(points), 0, highest).astype(np.intp).T)
 
@@ -138,7 +138,7 @@ def _pixels(points: Vectors, frame: Frame) -> tuple[NDArray[np.intp], ...]:
 def _directions(
     frame: Frame, scale: float, rng: np.random.Generator
 ) -> Callable[[Vectors], Vectors]:
-    """Directions that change slowly from place to place."""
+    """Return a function from a point to a direction that varies smoothly over the frame."""
     fields = np.stack([smooth_field(frame.shape, scale, rng) for _ in frame.shape], axis=-1)
 
     def at(point: Vectors) -> Vectors:
@@ -157,7 +157,7 @@ def _tube(
     frame: Frame,
     rng: np.random.Generator,
 ) -> Tube:
-    """Bend a tube of the typical size, ``aspect`` times as long between its ends as it is thick."""
+    """Return a curved tube of typical size, with a line ``aspect`` times as long as its width."""
     ndim = len(centre)
     if ndim == 2:
         share = np.sqrt(np.pi / (4 * aspect + np.pi))
@@ -175,7 +175,7 @@ def _tube(
 
 
 def _plant_centres(frame: Frame, step: float, rng: np.random.Generator) -> Vectors:
-    """Places in rows; one in the middle of a small frame."""
+    """Return jittered positions in rows; one in the middle of a small frame."""
     counts = [max(1, round(n / step)) for n in frame.shape]
     axes = [(np.arange(c) + 0.5) * n / c for c, n in zip(counts, frame.shape, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
@@ -185,7 +185,10 @@ def _plant_centres(frame: Frame, step: float, rng: np.random.Generator) -> Vecto
 
 
 def _leaf_frame(ndim: int, angle: float, lift: float) -> NDArray[np.float64]:
-    """Columns: along the leaf, across it, and in a volume its normal; ``lift`` in radians."""
+    """Return axes as columns: along the leaf, across, and in a volume its normal.
+
+    ``lift`` is the angle to the plane (Y, X), in radians.
+    """
     along = np.array([np.sin(angle), np.cos(angle)])
     across = np.array([-along[1], along[0]])
     if ndim == 2:

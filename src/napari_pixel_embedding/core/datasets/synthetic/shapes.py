@@ -1,4 +1,4 @@
-"""Outlines of single objects: how far each pixel lies from the middle towards the border."""
+"""Shapes of single objects, as relative radius of each pixel: 0 in the middle, 1 on the border."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class Shape(Protocol):
 
     @property
     def core(self) -> Vectors:
-        """Points (N, D) along its middle."""
+        """Points (N, D) along the object's middle."""
         ...
 
     @property
     def box(self) -> tuple[Vectors, Vectors]:
-        """Lowest and highest corner of what it may cover."""
+        """Lowest and highest corner of a box that holds the object."""
         ...
 
     def radius(self, points: Vectors) -> Vectors:
-        """0 in the middle of the object, 1 on its border, for points (..., D) of a window."""
+        """Return the relative radius of points (..., D) of a window: 0 middle, 1 border."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Ellipse:
-    """An ellipse or ellipsoid; the columns of ``frame`` are the directions of its half axes."""
+    """An ellipse or ellipsoid; the columns of ``frame`` are the directions of the half axes."""
 
     centre: Vectors
     half_axes: Vectors
@@ -42,24 +42,24 @@ class Ellipse:
 
     @property
     def core(self) -> Vectors:
-        """Its centre."""
+        """The centre."""
         return self.centre[None]
 
     @property
     def box(self) -> tuple[Vectors, Vectors]:
-        """Its bounding box."""
+        """The bounding box."""
         reach = np.linalg.norm(self.frame * self.half_axes, axis=1)
         return self.centre - reach, self.centre + reach
 
     def radius(self, points: Vectors) -> Vectors:
-        """Distance from the centre in units of the half axes."""
+        """Return the distance from the centre in units of the half axes."""
         scaled = ((points - self.centre) @ self.frame) / self.half_axes
         return np.asarray(np.sqrt((scaled**2).sum(axis=-1)))
 
 
 @dataclass(frozen=True, eq=False)
 class Tube:
-    """A line of points (N, D), thickened: a rod or a thread with round ends."""
+    """A rod or filament with round ends: all points within ``thickness`` of a line (N, D)."""
 
     line: Vectors
     thickness: float
@@ -71,11 +71,11 @@ class Tube:
 
     @property
     def box(self) -> tuple[Vectors, Vectors]:
-        """Its bounding box."""
+        """The bounding box."""
         return self.line.min(axis=0) - self.thickness, self.line.max(axis=0) + self.thickness
 
     def radius(self, points: Vectors) -> Vectors:
-        """Distance from the line divided by the thickness; pixels far away count as 2."""
+        """Return the distance from the line divided by the thickness; 2 for far pixels."""
         nearest = np.full(points.shape[:-1], 2.0, points.dtype)
         corner = points[(0,) * points.shape[-1]]
         for start, end in pairwise(self.line):
@@ -121,18 +121,18 @@ class Leaf:
 
     @property
     def box(self) -> tuple[Vectors, Vectors]:
-        """A box around its axis, as wide as the blade."""
+        """A box around the axis, as wide as the blade."""
         ends = np.stack([self.base, self.base + self.length * self.frame[:, 0]])
         reach = max(self.half_width, self.MIN_STALK)
         return ends.min(axis=0) - reach, ends.max(axis=0) + reach
 
     def radius(self, points: Vectors) -> Vectors:
-        """Distance from the midrib divided by the width there; 2 beyond the tip."""
+        """Return the distance from the midrib divided by the width there; 2 beyond the ends."""
         local = (points - self.base) @ self.frame
         along = local[..., 0] / self.length
         blade = np.clip((along - self.STALK) / (1 - self.STALK), 0, 1)
         stalk = max(self.STALK_WIDTH * self.half_width, self.MIN_STALK)
-        # Widest a little behind the middle, round at the stalk and pointed at the tip.
+        # Widest slightly before the middle, round at the stalk and pointed at the tip.
         width = self.half_width * 2 * np.sqrt(blade) * (1 - blade) ** 0.8 / 0.84
         width = np.maximum(width, np.where(along < 0.6, stalk, 0.0))
         thickness = np.array([1.0, self.THICKNESS])[: local.shape[-1] - 1]
