@@ -31,10 +31,10 @@ class Regions:
     edges : array of int32, shape (M, 2)
         Touching superpixels, the smaller number first.
     saddle : array of float32, shape (M,)
-        Over the contacts of two superpixels, the least distance from its own mean of whichever
-        block is farther from it.
+        Each contact has two blocks, and the larger of their distances from their own means:
+        the minimum of this over the contacts of an edge.
     valley : array of float32, shape (M,)
-        Over their contacts, the highest of the lower distance values of the two blocks.
+        The lower value of the distance map at the two blocks: its maximum over the contacts.
     """
 
     means: NDArray[np.float32]
