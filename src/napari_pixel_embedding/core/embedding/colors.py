@@ -138,8 +138,7 @@ def embedding_to_rgb(emap: EmbeddingMap, basis: ColorBasis | None = None) -> NDA
 def basis_fits(basis: ColorBasis, emap: EmbeddingMap, sample: int = 20000) -> bool:
     """Return whether a basis of another embedding also suits this one.
 
-    It does unless most vectors get saturated colours, as those of a model that was trained anew
-    usually do.
+    It does unless most vectors get saturated colours, as those of a retrained model usually do.
 
     Parameters
     ----------

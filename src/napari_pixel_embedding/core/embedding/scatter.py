@@ -299,7 +299,7 @@ def _in_box(points: NDArray[np.float32], corners: NDArray[np.float64]) -> NDArra
 
 
 def _whole_cells(cloud: PointCloud, corners: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return the cells whose centre lies in the polygon: as all of the cell, if not crossed."""
+    """Return the cells whose centre lies in the polygon; uncrossed ones lie in it entirely."""
     middles = (np.arange(_CELLS) + 0.5) * cloud.side / _CELLS
     x, y = np.meshgrid(cloud.origin[0] + middles, cloud.origin[1] + middles)
     return _even_odd(np.stack([x.ravel(), y.ravel()]), corners).reshape(_CELLS, _CELLS)
