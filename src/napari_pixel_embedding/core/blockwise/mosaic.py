@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering.params import ClusterParams
 
 FIRST_ID = 2**20
-"""Smallest id in blocks: those below belong to the ROI and to corrections."""
+"""Ids in blocks are larger than this; smaller ones belong to the ROI and to corrections."""
 
 INDEX_BYTES = 8
 """Most bytes per pixel of a block's index: its superpixel and its foreground."""
