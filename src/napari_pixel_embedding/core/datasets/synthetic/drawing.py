@@ -64,8 +64,8 @@ def synthetic_image(
     Returns
     -------
     SyntheticImage
-        Named tuple of ``image`` and ``labels``. Every object is one connected piece, ids run
-        from 1 without gaps, and objects with less than a quarter visible are left out.
+        Named tuple of ``image`` and ``labels``. Every object is connected, ids run from 1
+        without gaps, and objects with less than a quarter visible are left out.
 
     Raises
     ------
