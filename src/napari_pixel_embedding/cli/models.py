@@ -121,8 +121,8 @@ def train(
     from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe
     from napari_pixel_embedding.core.training.train_folder import train_from_folder
 
-    told = Recipe() if recipe is None else load_recipe(recipe)
-    told = replace(told, training=replace(told.training, **training))
+    chosen = Recipe() if recipe is None else load_recipe(recipe)
+    chosen = replace(chosen, training=replace(chosen.training, **training))
     choices = {
         "preset": preset,
         "size": size,
@@ -130,14 +130,14 @@ def train(
         "coordinate_scale": coordinate_scale,
         "embedding_dim": embedding_dim,
         "base_width": base_width,
-        "name": name or (output.stem if told.name == Recipe.name else None),
+        "name": name or (output.stem if chosen.name == Recipe.name else None),
         "description": description,
         "licence": licence,
         "validation": validation,
         "names": options.selected_names(index, where),
     }
     given = {option: value for option, value in choices.items() if value is not None}
-    arguments = {**told.arguments(folder), **given}
+    arguments = {**chosen.arguments(folder), **given}
     console.follow(train_from_folder(output=output, device=device, **arguments))
     console.print_line(f"{model_path(output)}: trained.")
 

@@ -33,10 +33,10 @@ def connected_pieces(
     from skimage import measure
 
     label: Any = measure.label
-    indexed_blocks = label(labels, background=0, connectivity=1)
-    owner = np.zeros(int(indexed_blocks.max()) + 1, labels.dtype)
-    owner[indexed_blocks.ravel()] = labels.ravel()
-    return indexed_blocks, owner[1:], np.bincount(indexed_blocks.ravel())[1:]
+    pieces = label(labels, background=0, connectivity=1)
+    owner = np.zeros(int(pieces.max()) + 1, labels.dtype)
+    owner[pieces.ravel()] = labels.ravel()
+    return pieces, owner[1:], np.bincount(pieces.ravel())[1:]
 
 
 def outline(mask: NDArray[np.bool_], width: int = 2) -> NDArray[np.bool_]:

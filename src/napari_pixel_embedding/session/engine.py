@@ -42,13 +42,13 @@ def _read_corrected_images(folder: str, config: ModelConfig) -> list[CorrectedIm
     from napari_pixel_embedding.core.io.images import read_image
     from napari_pixel_embedding.session.state.image import CorrectedImage, ImageInput
 
-    lessons = []
+    corrected_images = []
     for pair in find_pairs(folder):
         image = read_image(pair.image)
         axes = axes_for_model(image.axes, config)
         source = ImageInput(image.data, axes, pair.image.name, image.scale)
-        lessons.append(CorrectedImage(source, axes, read_image(pair.mask).data))
-    return lessons
+        corrected_images.append(CorrectedImage(source, axes, read_image(pair.mask).data))
+    return corrected_images
 
 
 @dataclass(frozen=True)

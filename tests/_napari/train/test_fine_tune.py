@@ -130,9 +130,9 @@ def test_all_corrected_images_can_be_learnt_from(viewer, ran, fine_tune_panel, i
     assert not fine_tune_panel.start_button.isEnabled()
     source.choice.setCurrentIndex(1)
     source.choice.activated.emit(1)
-    (lesson,) = source.others()
-    assert (lesson.image.name, lesson.axes) == ("field", "YX")
-    assert lesson.corrections is first
+    (corrected_image,) = source.others()
+    assert (corrected_image.image.name, corrected_image.axes) == ("field", "YX")
+    assert corrected_image.corrections is first
     assert "1 other image" in source.summary.text()
 
 

@@ -100,8 +100,8 @@ def _grown(
     for _ in range(50):
         near = free & (((vectors - mean) ** 2).sum(axis=-1) <= radius**2)
         near[seed] = True
-        indexed_blocks, _ = ndimage.label(near, structure)
-        found = indexed_blocks == indexed_blocks[seed]
+        pieces, _ = ndimage.label(near, structure)
+        found = pieces == pieces[seed]
         moved = _mean(vectors[found], cosine)
         rest = np.linalg.norm(moved - mean) <= 1e-3 * radius
         mean = moved

@@ -42,9 +42,9 @@ def voronoi_labels(shape, diameter, rng, gaps=True, spacing=None):
 def keep_largest_pieces(labels):
     result = np.zeros_like(labels)
     for n in np.unique(labels)[1:]:
-        indexed_blocks, _ = ndimage.label(labels == n)
-        largest = np.bincount(indexed_blocks.ravel())[1:].argmax() + 1
-        result[indexed_blocks == largest] = n
+        pieces, _ = ndimage.label(labels == n)
+        largest = np.bincount(pieces.ravel())[1:].argmax() + 1
+        result[pieces == largest] = n
     return result
 
 

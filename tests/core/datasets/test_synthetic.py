@@ -18,7 +18,7 @@ CLEAN = SyntheticConfig(noise=0.0, blur=0.0, uneven=0.0)
 kinds = st.sampled_from(KINDS)
 
 
-def indexed_blocks(mask: np.ndarray) -> int:
+def pieces(mask: np.ndarray) -> int:
     return int(ndimage.label(mask)[1])
 
 
@@ -26,7 +26,7 @@ def check_labels(labels: np.ndarray) -> None:
     """Every id from 1 to the largest is there, and each object is one piece."""
     assert set(np.unique(labels)) | {0} == set(range(int(labels.max()) + 1))
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        assert indexed_blocks(labels[box] == number) == 1, f"object {number}"
+        assert pieces(labels[box] == number) == 1, f"object {number}"
 
 
 def touching_share(labels: np.ndarray) -> float:

@@ -266,3 +266,10 @@ def test_planes_alone_are_resampled_where_objects_have_the_known_size():
     assert zoom_for(config, None, (4.0, 1.0, 1.0)) == (0.5, 0.25, 0.25)
     assert zoom_of_planes(config, (4.0, 1.0, 1.0)) == (2, 1, 1)
     assert zoom_of_planes(config) == (1, 1, 1)
+
+
+def test_a_diameter_that_would_enlarge_without_end_is_refused():
+    config = ModelConfig(object_diameter=3000)
+    with pytest.raises(ValueError, match=r"diameter must be at least 93\.75 pixels .*, found 4"):
+        zoom_for(config, 4)
+    assert zoom_for(config, 100) == (30, 30)

@@ -87,14 +87,14 @@ def test_other_images_are_enough(ran, image):
 
 
 def test_a_folder_is_read_by_the_worker(image):
-    seen, lesson = (
+    seen, corrected_image = (
         [],
         CorrectedImage(ImageInput(np.ones((3, 3)), name="file"), "YX", np.ones((3, 3))),
     )
 
     def read(folder, config):
         assert (folder, config.name) == ("pairs", "fake")
-        return [lesson]
+        return [corrected_image]
 
     controller = prepared(image, fine_tune=learnt_from(seen), read_lessons=read)
     controller.fine_tuning.start(None, folder="pairs")

@@ -109,9 +109,9 @@ class ResultLayers(QObject):
             self._edit(labels).adopt(self._shown.get(labels), earlier.found)
         return True
 
-    def other_lessons(self) -> list[CorrectedImage]:
+    def other_corrected_images(self) -> list[CorrectedImage]:
         """Corrections of other images of this viewer, as their labels layers remember them."""
-        lessons = []
+        corrected_images = []
         for image, labels in self._labels_of.items():
             kept = labels.metadata.get(METADATA_KEY, {})
             corrections = kept.get("corrections")
@@ -119,8 +119,8 @@ class ResultLayers(QObject):
             if known and image is not self._image and corrections is not None:
                 axes = kept["axes"]
                 part = image_input(image, axes).part(axes, kept.get("roi"))
-                lessons.append(CorrectedImage(part, axes, corrections))
-        return lessons
+                corrected_images.append(CorrectedImage(part, axes, corrections))
+        return corrected_images
 
     def refine(self, direction: Direction) -> None:
         """Cut the object that was clicked last finer or coarser."""

@@ -56,7 +56,11 @@ class SourceBox(QGroupBox):
 
     def others(self) -> list[CorrectedImage]:
         """Return the other images whose corrections are wanted."""
-        return [] if self.choice.currentIndex() == THIS else self._workspace.layers.other_lessons()
+        return (
+            []
+            if self.choice.currentIndex() == THIS
+            else self._workspace.layers.other_corrected_images()
+        )
 
     def refresh(self) -> None:
         """Say how much there is to learn from."""

@@ -158,19 +158,15 @@ def _without_slivers(labels: NDArray[np.uint64]) -> NDArray[np.int32]:
     from scipy.ndimage import maximum_filter, minimum_filter
     from skimage.segmentation import watershed
 
-    indexed_blocks = labels.astype(np.int32)
-    lowest, highest = (
-        f(indexed_blocks, 3, mode="nearest") for f in (minimum_filter, maximum_filter)
-    )
-    interior = np.bincount(
-        indexed_blocks[lowest == highest], minlength=int(indexed_blocks.max()) + 1
-    )
+    pieces = labels.astype(np.int32)
+    lowest, highest = (f(pieces, 3, mode="nearest") for f in (minimum_filter, maximum_filter))
+    interior = np.bincount(pieces[lowest == highest], minlength=int(pieces.max()) + 1)
     kept = interior >= MIN_INTERIOR
     kept[0] = False
-    markers = np.where(kept[indexed_blocks], indexed_blocks, 0)
-    level = np.zeros(indexed_blocks.shape, np.uint8)
-    grown = watershed(level, markers, mask=indexed_blocks > 0)  # type: ignore[no-untyped-call]
-    return np.where(grown > 0, grown, indexed_blocks)
+    markers = np.where(kept[pieces], pieces, 0)
+    level = np.zeros(pieces.shape, np.uint8)
+    grown = watershed(level, markers, mask=pieces > 0)  # type: ignore[no-untyped-call]
+    return np.where(grown > 0, grown, pieces)
 
 
 def _without_small(labels: NDArray[Any], min_size: int) -> NDArray[np.unsignedinteger[Any]]:

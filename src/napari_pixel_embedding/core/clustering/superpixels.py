@@ -109,11 +109,9 @@ def _label_blocks(
     """Label every block with a superpixel: from seeds, by mean shift, then the leftovers."""
     grid, cosine = blocks.grid.ravel(), pixels.cosine
     labels = np.full(blocks.weight.size, -1, np.int32)
-    dilate_labels = kernels.flatness(
-        blocks.position, grid, blocks.vectors, blocks.variance, blocks.near
-    )
-    order = _ascending(dilate_labels)
-    radius = _base_radius(dilate_labels, unit, constants)
+    spread = kernels.flatness(blocks.position, grid, blocks.vectors, blocks.variance, blocks.near)
+    order = _ascending(spread)
+    radius = _base_radius(spread, unit, constants)
     count = _grow_from_seeds(blocks, labels, unit, cosine, constants)
 
     def shift(radius: float, cores: int, smallest: int) -> None:
@@ -136,12 +134,10 @@ def _label_blocks(
     return labels, count
 
 
-def _base_radius(
-    dilate_labels: NDArray[np.float32], unit: float, constants: IndexConstants
-) -> float:
-    if dilate_labels.size == 0:
+def _base_radius(spread: NDArray[np.float32], unit: float, constants: IndexConstants) -> float:
+    if spread.size == 0:
         return unit
-    noise = math.sqrt(np.percentile(dilate_labels, 30))
+    noise = math.sqrt(np.percentile(spread, 30))
     return min(
         max(constants.base_factor * noise, constants.base_floor * unit), constants.base_cap * unit
     )

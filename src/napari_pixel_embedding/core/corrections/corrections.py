@@ -315,10 +315,10 @@ def _without_rests(
         return result
     whole = np.bincount(np.searchsorted(touched, labels[members]), minlength=len(touched))
     box = bounding_box(rest)
-    indexed_blocks, owner, sizes = connected_pieces((result * rest)[box])
+    pieces, owner, sizes = connected_pieces((result * rest)[box])
     keep = _kept_pieces(np.searchsorted(touched, owner), sizes, whole)
     part = result[box]
-    part[(indexed_blocks > 0) & ~np.concatenate([[True], keep])[indexed_blocks]] = 0
+    part[(pieces > 0) & ~np.concatenate([[True], keep])[pieces]] = 0
     return result
 
 

@@ -127,7 +127,7 @@ def cut_along(
     box = bounding_box(inside)
     origin = np.array([part.start for part in box])
     drawn = _curtain(np.asarray(line, float) - origin, inside[box].shape)
-    indexed_blocks, _, sizes = connected_pieces((inside[box] & ~drawn).astype(np.uint8))
+    pieces, _, sizes = connected_pieces((inside[box] & ~drawn).astype(np.uint8))
     kept = np.flatnonzero(sizes >= max(1, SMALLEST_PART * sizes.sum()))
     if len(kept) < 2:
         raise ValueError(
@@ -136,7 +136,7 @@ def cut_along(
         )
     names = np.zeros(len(sizes) + 1, np.int32)
     names[1 + kept[np.argsort(-sizes[kept], kind="stable")]] = np.arange(1, len(kept) + 1)
-    return lock_parts(fixed, shown, int(id), box, nearest_part(names[indexed_blocks], inside[box]))
+    return lock_parts(fixed, shown, int(id), box, nearest_part(names[pieces], inside[box]))
 
 
 def grow_like(
@@ -286,10 +286,10 @@ def _pieces_with(
     parts: NDArray[np.integer[Any]], markers: NDArray[np.int32]
 ) -> NDArray[np.integer[Any]]:
     """Keep of each part only the components that hold its marker."""
-    indexed_blocks, _, sizes = connected_pieces(parts)
+    pieces, _, sizes = connected_pieces(parts)
     hit = np.zeros(len(sizes) + 1, bool)
-    hit[indexed_blocks[markers > 0]] = True
-    return np.where(hit[indexed_blocks], parts, 0)
+    hit[pieces[markers > 0]] = True
+    return np.where(hit[pieces], parts, 0)
 
 
 # ---------------------------------------------------------------------------------------- lines
@@ -318,8 +318,8 @@ def piece_at(mask: NDArray[np.bool_], point: tuple[int, ...]) -> NDArray[np.bool
     """Return the component of a mask at a point, which is always included."""
     marked = mask.astype(np.uint8)
     marked[point] = 1
-    indexed_blocks, _, _ = connected_pieces(marked)
-    return np.asarray(indexed_blocks == indexed_blocks[point])
+    pieces, _, _ = connected_pieces(marked)
+    return np.asarray(pieces == pieces[point])
 
 
 def _cut_short(mask: NDArray[np.bool_], box: tuple[slice, ...], shape: tuple[int, ...]) -> bool:

@@ -91,16 +91,16 @@ def image_key(data: Any, name: str = "", place: str = "") -> str:
     >>> image_key(np.zeros((2, 3))) == image_key(np.zeros((3, 2)))
     False
     """
-    told = hashlib.sha256(f"{tuple(data.shape)} {np.dtype(data.dtype).str}".encode())
+    digest = hashlib.sha256(f"{tuple(data.shape)} {np.dtype(data.dtype).str}".encode())
     if isinstance(data, np.ndarray):
         for part in data if data.ndim > 2 else [data]:
-            told.update(np.ascontiguousarray(part).tobytes())
+            digest.update(np.ascontiguousarray(part).tobytes())
     else:
-        told.update(name.encode())
+        digest.update(name.encode())
         for region in _regions(data.shape):
-            told.update(np.ascontiguousarray(np.asarray(data[region])).tobytes())
-    told.update(place.encode())
-    return told.hexdigest()[:16]
+            digest.update(np.ascontiguousarray(np.asarray(data[region])).tobytes())
+    digest.update(place.encode())
+    return digest.hexdigest()[:16]
 
 
 def _regions(shape: Sequence[int]) -> Iterator[tuple[slice, ...]]:
@@ -281,8 +281,8 @@ def _box_record(old: NDArray[np.int32], new: NDArray[np.int32]) -> list[bytes]:
     return [] if patch is None else [_record({"kind": "box", "box": patch.box}, patch.after)]
 
 
-def _record(told: dict[str, Any], content: bytes = b"") -> bytes:
-    text = json.dumps(told).encode()
+def _record(digest: dict[str, Any], content: bytes = b"") -> bytes:
+    text = json.dumps(digest).encode()
     body = _SIZE.pack(len(text)) + text + content
     return _FRAME.pack(len(body), zlib.crc32(body)) + body
 
@@ -307,11 +307,11 @@ def _replayed(
     shape = head["shape"]
     notes: dict[str, Any] = {}
     fixed = None if shape is None else no_corrections(shape)
-    for told, content in records:
-        if told["kind"] == "notes":
-            notes = told["notes"]
+    for digest, content in records:
+        if digest["kind"] == "notes":
+            notes = digest["notes"]
         elif fixed is not None:
-            region = tuple(slice(*ends) for ends in told["box"])
+            region = tuple(slice(*ends) for ends in digest["box"])
             fixed[region] = unpack(content, _TYPE, fixed[region].shape)
     if fixed is not None and (fixed == NOT_CORRECTED).all():
         fixed = None

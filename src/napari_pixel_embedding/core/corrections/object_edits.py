@@ -157,8 +157,8 @@ def smooth(
     whole = (soft > 0.5) & free
     if not whole.any():
         raise ValueError(f"Object {id} is too thin to smooth: nothing would be left of it.")
-    indexed_blocks, _, sizes = connected_pieces(whole.astype(np.uint8))
-    return _reshaped(fixed, shown, id, box, indexed_blocks == 1 + int(sizes.argmax()))
+    pieces, _, sizes = connected_pieces(whole.astype(np.uint8))
+    return _reshaped(fixed, shown, id, box, pieces == 1 + int(sizes.argmax()))
 
 
 def _checked(

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.model.config import MOST_ENLARGED
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -159,6 +161,12 @@ def _check_diameter(config: ModelConfig, diameter: float | None) -> None:
         raise ValueError(
             f"the model {config.name!r} does not say how large the objects it was trained on are: "
             f"leave the diameter out, found {diameter:g}, or choose another model."
+        )
+    if config.object_diameter > MOST_ENLARGED * diameter:
+        raise ValueError(
+            f"diameter must be at least {config.object_diameter / MOST_ENLARGED:g} pixels for the "
+            f"model {config.name!r}, found {diameter:g}: a smaller one would enlarge the image more "
+            f"than {MOST_ENLARGED} times. Give the diameter in pixels, or choose another model."
         )
 
 

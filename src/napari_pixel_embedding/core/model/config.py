@@ -38,7 +38,7 @@ _Diameter = Annotated[float | None, Field(ge=0.1, le=10_000)]
 _Margin = Annotated[float, Field(ge=0.001, le=1000)]
 _Percentile = Annotated[float, Field(ge=0, le=100)]
 _PixelSize = Annotated[float, Field(ge=1e-6, le=1e6)]
-_MOST_ENLARGED = 32
+MOST_ENLARGED = 32
 """Largest factor by which images are enlarged along Y and X (about 1000 times the pixels)."""
 _MOST_STRETCHED = 1000
 """Largest ratio of plane spacing to pixel size, and of pixel size to plane spacing."""
@@ -130,9 +130,9 @@ class ModelConfig:
                 "a model with an image_diameter needs an object_diameter to resample images to, "
                 f"found an image_diameter of {given:g} alone."
             )
-        if seen is not None and given is not None and seen > _MOST_ENLARGED * given:
+        if seen is not None and given is not None and seen > MOST_ENLARGED * given:
             raise ValueError(
-                f"object_diameter must be at most {_MOST_ENLARGED} times image_diameter, "
+                f"object_diameter must be at most {MOST_ENLARGED} times image_diameter, "
                 f"found {seen:g} and {given:g}."
             )
         if pixel is not None and max(pixel) > _MOST_STRETCHED * min(pixel):

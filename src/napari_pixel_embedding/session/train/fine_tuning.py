@@ -117,17 +117,17 @@ class FineTuning:
                 "Nothing to learn from: expected a result, found none. Run a model first."
             )
             return None
-        lessons = list(others)
+        corrected_images = list(others)
         if session.corrections is not None and np.any(session.corrections > 0):
-            lessons.insert(0, CorrectedImage(image, session.axes, session.corrections))
-        if not lessons and not folder:
+            corrected_images.insert(0, CorrectedImage(image, session.axes, session.corrections))
+        if not corrected_images and not folder:
             self._messages.refuse(
                 "Nothing to learn from: expected at least one corrected object, found none. "
                 "Repair a few objects with the brush on the labels layer, then start."
             )
             return None
         return TuneRequest(
-            session.model, tuple(lessons), config, session.device, folder, session.diameter
+            session.model, tuple(corrected_images), config, session.device, folder, session.diameter
         )
 
     def stop(self) -> None:

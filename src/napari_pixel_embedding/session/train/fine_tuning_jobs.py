@@ -26,7 +26,7 @@ class TuneRequest:
     """Everything that fine-tuning needs."""
 
     model: EmbeddingModel
-    lessons: tuple[CorrectedImage, ...]
+    corrected_images: tuple[CorrectedImage, ...]
     config: Any
     device: str
     folder: str = ""
@@ -37,19 +37,22 @@ class TuneRequest:
 
 def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
     """Report every step of a fine-tuning, and None while there is nothing to report."""
-    lessons = request.lessons
+    corrected_images = request.corrected_images
     if request.folder:
-        lessons += tuple(engine.read_lessons(request.folder, request.model.config))
+        corrected_images += tuple(engine.read_lessons(request.folder, request.model.config))
     steps = engine.fine_tune(
         request.model,
-        [lesson.image.data for lesson in lessons],
-        [lesson.corrections for lesson in lessons],
+        [corrected_image.image.data for corrected_image in corrected_images],
+        [corrected_image.corrections for corrected_image in corrected_images],
         request.config,
-        axes=[lesson.axes for lesson in lessons],
-        spacing=[lesson.image.spatial_spacing(request.model.config.ndim) for lesson in lessons],
+        axes=[corrected_image.axes for corrected_image in corrected_images],
+        spacing=[
+            corrected_image.image.spatial_spacing(request.model.config.ndim)
+            for corrected_image in corrected_images
+        ],
         diameter=request.diameter,
         device=request.device,
-        names=[lesson.image.name for lesson in lessons],
+        names=[corrected_image.image.name for corrected_image in corrected_images],
         heartbeat=lambda: report(None),
     )
     _follow(steps, report)

@@ -97,11 +97,11 @@ def average(
         total[:] = vectors[b]
         distances[b] /= weight[b]
         if not single:
-            dilate_labels = squares[b] / weight[b]
+            spread = squares[b] / weight[b]
             for e in range(channels):
                 middle = np.float64(total[e]) / weight[b]
-                dilate_labels -= middle * middle
-            variance[b] = max(dilate_labels, 0.0)
+                spread -= middle * middle
+            variance[b] = max(spread, 0.0)
         set_mean(total, weight[b], cosine, vectors[b])
     return vectors, weight, variance, distances
 

@@ -97,11 +97,11 @@ def _whole_objects(labels: NDArray[np.int32], drawn: NDArray[Any]) -> NDArray[np
     """Keep the largest component of each object, if large enough; number them from 1."""
     from skimage import measure
 
-    indexed_blocks: NDArray[np.int64] = measure.label(labels, connectivity=1)  # type: ignore[no-untyped-call]
-    sizes = np.bincount(indexed_blocks.ravel())
+    pieces: NDArray[np.int64] = measure.label(labels, connectivity=1)  # type: ignore[no-untyped-call]
+    sizes = np.bincount(pieces.ravel())
     sizes[0] = 0  # background, also the entry of wholly hidden objects
     owner = np.zeros(len(sizes), np.int64)
-    owner[indexed_blocks.ravel()] = labels.ravel()
+    owner[pieces.ravel()] = labels.ravel()
     order = np.argsort(sizes, kind="stable")
     largest = np.zeros(len(drawn), np.int64)
     largest[owner[order]] = order  # the last one written is the largest
@@ -109,4 +109,4 @@ def _whole_objects(labels: NDArray[np.int32], drawn: NDArray[Any]) -> NDArray[np
     kept = kept[sizes[kept] >= np.maximum(MIN_VISIBLE * drawn[1:], MIN_PIXELS)]
     numbers = np.zeros(len(sizes), np.int32)
     numbers[kept] = np.arange(1, len(kept) + 1)
-    return np.asarray(numbers[indexed_blocks])
+    return np.asarray(numbers[pieces])

@@ -152,7 +152,7 @@ def _tube(
     centre: Vectors,
     heading: Vectors,
     aspect: float,
-    indexed_blocks: int,
+    pieces: int,
     bend: float,
     frame: Frame,
     rng: np.random.Generator,
@@ -164,10 +164,10 @@ def _tube(
     else:
         share = np.cbrt((4 / 3) / (2 * aspect + 4 / 3))
     thickness = max(share * frame.diameter / 2 * np.exp(rng.normal(0.05, 0.08)), 1.0)
-    step = 2 * aspect * thickness / indexed_blocks
+    step = 2 * aspect * thickness / pieces
     turn = rng.normal(0, bend, ndim)
     steps = [_unit(heading)]
-    for _ in range(indexed_blocks - 1):
+    for _ in range(pieces - 1):
         turn = 0.7 * turn + rng.normal(0, bend, ndim) * 0.7
         steps.append(_unit(steps[-1] + turn))
     line = np.cumsum(np.stack([np.zeros(ndim), *steps]), axis=0) * step
