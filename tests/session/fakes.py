@@ -29,6 +29,7 @@ class FakeConfig:
     name: str = "fake"
     axes: str = "YX"
     in_channels: int = 1
+    percentiles: tuple[float, float] = (1.0, 99.8)
     space: str = "euclidean"
     delta_var: float = 0.5
     delta_dist: float = 1.5

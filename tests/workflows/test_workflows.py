@@ -370,3 +370,11 @@ def test_a_stack_is_tuned_on_with_the_axes_of_its_file(tmp_path):
         device="cpu",
     )
     assert list(run)[-1].model.config.provenance["images"] == 3
+
+
+def test_what_was_passed_over_and_an_image_of_noise_are_said(tmp_path):
+    noise = np.random.default_rng(0).poisson(10, (64, 64)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "noise.tif", noise, resolution=(0, 0), imagej=True)
+    (result,) = segment_files(tmp_path, model="nuclei-fluo", device="cpu")
+    assert (result.objects, result.error) == (0, None)
+    assert any("almost no signal" in note for note in result.notes)

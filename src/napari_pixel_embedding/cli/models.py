@@ -53,6 +53,8 @@ def segment(
             console.print_line(
                 f"{result.labels}: {result.objects} objects in {result.seconds:.1f} s"
             )
+            for note in result.notes:
+                console.print_line(f"  {note}")
         else:
             failed = True
             console.print_error(f"{result.image}: {result.error}")

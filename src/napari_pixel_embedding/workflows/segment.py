@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.inference.axes import axes_for_model, scale_along
+from napari_pixel_embedding.core.inference.axes import axes_for_model, read_stack, scale_along
+from napari_pixel_embedding.core.inference.intensity_range import NO_SIGNAL
 from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.io.files import list_images
 from napari_pixel_embedding.core.io.images import read_image, write_labels
+from napari_pixel_embedding.core.io.units import usable_scale
 from napari_pixel_embedding.core.model.model_file import (
     EmbeddingModel,
     load_model,
@@ -46,6 +48,8 @@ class SegmentedFile:
         Wall time.
     error : str, optional
         Why it failed.
+    notes : tuple of str
+        What was passed over or dropped in reading and writing it, a sentence each.
     """
 
     image: Path
@@ -53,6 +57,7 @@ class SegmentedFile:
     objects: int = 0
     seconds: float = 0.0
     error: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def segment_files(
@@ -148,8 +153,14 @@ def _segment_file(
     named = (axes or image.axes or model.config.axes).upper().replace("C", "")
     axes = axes.upper() if axes else axes_for_model(image.axes, model.config)
     spacing = scale_along(image, model.config.axes)
+    scale, units, dropped = usable_scale(named, scale_along(image, named), image.units)
     labels = segment(image.data, model, params=params, axes=axes, spacing=spacing, **options)
-    write_labels(target, labels, named, scale_along(image, named), image.units)
+    write_labels(target, labels, named, scale, units)
     frames = labels if axes and "T" in axes else labels[None]
     objects = sum(len(set(frame[frame > 0].tolist())) for frame in frames)
-    return SegmentedFile(path, target, objects, time.perf_counter() - started)
+    notes = (*image.notes, *dropped)
+    if objects == 0 and not read_stack(image.data, model.config, axes).has_signal(
+        model.config.percentiles
+    ):
+        notes = (*notes, f"There is {NO_SIGNAL}.")
+    return SegmentedFile(path, target, objects, time.perf_counter() - started, notes=notes)

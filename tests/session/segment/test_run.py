@@ -74,3 +74,15 @@ def test_corrected_objects_are_counted_without_background():
     result = label(fake_engine(), request)
     np.testing.assert_array_equal(result.labels, [[1, 0, 9]])
     assert (result.object_count, result.corrected_count) == (2, 1)
+
+
+def test_a_run_says_when_there_is_almost_no_signal(controller):
+    noise = np.random.default_rng(0).normal(100, 5, (64, 64)).astype(np.float32)
+    controller.set_model("fake")
+    controller.set_image(ImageInput(noise, "YX", "dark"))
+    controller.run()
+    assert "almost no signal" in controller.session.status
+    noise[20:40, 20:40] += 200
+    controller.set_image(ImageInput(noise.copy(), "YX", "cell"))
+    controller.run()
+    assert "almost no signal" not in controller.session.status

@@ -30,6 +30,8 @@ _FAR_SATURATED = 0.25
 _TINY = np.finfo(np.float64).tiny
 _NOISY_SPAN = 12.0
 """Standard deviations of the noise that the range spans at least above the median."""
+_SILENT_SPAN = 100.0
+"""The same where nothing stands clear of the noise: networks find objects in any texture."""
 _CLEAR = 4.0
 """Standard deviations by which the brightest spot must stand out to set the upper end."""
 _BEYOND_TAIL = 2.5
@@ -42,6 +44,10 @@ _FEW_NEIGHBOURS = 2
 _SHARP = 0.5
 """Part of the step from the image's median to saturation that a hot pixel makes to its own
 neighbours."""
+
+
+NO_SIGNAL = "almost no signal: nothing stands clear of the noise"
+"""What people are told of an image without any."""
 
 
 class IntensityRange(NamedTuple):
@@ -85,8 +91,9 @@ def intensity_range(
         high = max(high, float(means.max()))
     if dark:
         low = min(low, float(means.min()))
+    span = _NOISY_SPAN if bright or dark else _SILENT_SPAN
     if not (bright and is_sparse):
-        high = max(high, middle + _NOISY_SPAN * noise)
+        high = max(high, middle + span * noise)
     return IntensityRange(low, high, bright or dark)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.inference.intensity_range import (
+    IntensityRange,
     intensity_range,
     without_hot_pixels,
 )
@@ -56,8 +57,12 @@ def channel_ranges(
     image: NDArray[Any], percentiles: tuple[float, float] = (1.0, 99.8)
 ) -> NDArray[np.float64]:
     """Intensities of each channel (C, ...) that become 0 and 1, shape (C, 2)."""
-    chosen = [intensity_range(without_hot_pixels(channel), percentiles) for channel in image]
+    chosen = _ranges(image, percentiles)
     return np.array([(each.low, each.high) for each in chosen]).reshape(-1, 2)
+
+
+def _ranges(image: NDArray[Any], percentiles: tuple[float, float]) -> list[IntensityRange]:
+    return [intensity_range(without_hot_pixels(channel), percentiles) for channel in image]
 
 
 _LEAST_SPAN = 0.25
@@ -80,8 +85,10 @@ def frame_ranges(
     percentiles : (float, float)
         Lower and upper percentile, 0 to 100.
     """
-    own = np.array([channel_ranges(frame, percentiles) for frame in frames])
+    own = np.array([_ranges(frame, percentiles) for frame in frames])  # (T, C, low high signal)
     low, high = own[..., 0], own[..., 1]
-    usual = np.percentile(high - low, 90, axis=0, method="lower")  # not the brightest of a few
+    spans = np.where(own[..., 2] > 0, high - low, np.nan)  # of noise alone it says nothing
+    spans[:, np.isnan(spans).all(axis=0)] = 0
+    usual = np.nanpercentile(spans, 90, axis=0, method="lower")  # of a few, not the brightest
     wide = np.where(high - low < _LEAST_SPAN * usual, low + _LEAST_SPAN * usual, high)
     return np.stack([low, wide], axis=-1)

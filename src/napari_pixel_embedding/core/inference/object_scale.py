@@ -165,13 +165,13 @@ def _check_diameter(config: ModelConfig, diameter: float | None) -> None:
     if config.object_diameter > MOST_ENLARGED * diameter:
         raise ValueError(
             f"diameter must be at least {config.object_diameter / MOST_ENLARGED:g} pixels for the "
-            f"model {config.name!r}, found {diameter:g}: a smaller one would enlarge the image more "
-            f"than {MOST_ENLARGED} times. Give the diameter in pixels, or choose another model."
+            f"model {config.name!r}, found {diameter:g}: a smaller one would enlarge the image "
+            f"more than {MOST_ENLARGED} times. Give the diameter in pixels, or choose another model."
         )
 
 
 def zoomed_shape(shape: Sequence[int], zoom: Zoom) -> tuple[int, ...]:
-    """Return the shape ([Z,] Y, X) after resampling, at least 1 along each axis."""
+    """Return the shape ([Z,] Y, X) after resampling, at least 1 on each axis."""
     return tuple(max(round(n * z), 1) for n, z in zip(shape, zoom, strict=True))
 
 

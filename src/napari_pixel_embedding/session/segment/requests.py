@@ -82,7 +82,8 @@ class RunRequest:
 class RunResult:
     """A model's answer for a whole image: one map and one index for every frame.
 
-    For one too large, the answer is for a field; ``source`` is what its other parts are made from.
+    For one too large, the answer is for an ROI; ``source`` is what its other parts are made from.
+    ``signal`` is False where nothing stands clear of the noise.
     """
 
     image: ImageInput
@@ -92,6 +93,7 @@ class RunResult:
     indices: tuple[ClusterIndex, ...]
     roi: ROI | None = None
     source: Source | None = None
+    signal: bool = True
 
 
 @dataclass(frozen=True, eq=False)

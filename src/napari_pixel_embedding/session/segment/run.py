@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.blockwise.roi import sees
+from napari_pixel_embedding.core.inference.intensity_range import NO_SIGNAL
 from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.session.segment.requests import (
     RunRequest,
@@ -57,7 +58,8 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
         done_share = (1 - _NETWORK_SHARE) * done / len(maps)
         report(Stage(f"Finding clusters{_of(done, maps)} …", _NETWORK_SHARE + done_share))
         indices.append(engine.build_cluster_index(emap))
-    return RunResult(request.image, model, axes, maps, tuple(indices))
+    signal = stack.has_signal(model.config.percentiles)
+    return RunResult(request.image, model, axes, maps, tuple(indices), signal=signal)
 
 
 def measure(engine: Engine, request: RunRequest, report: Report) -> float:
@@ -122,7 +124,8 @@ def embedded_message(result: RunResult, view: Viewport | None) -> str:
     """Say what a run has done, and of a large image, of which part."""
     by, roi = f"with {result.model.config.name}.", result.roi
     if roi is None or result.source is None:
-        return f"Embedded “{result.image.name}” {by}"
+        said = "" if result.signal else f" There is {NO_SIGNAL}."
+        return f"Embedded “{result.image.name}” {by}{said}"
     size = " × ".join(f"{n:,}" for n in roi.shape)
     level = f" at level {roi.level}, {_coarser(roi)} coarser," if roi.level else ""
     parts = [f"Embedded {size} pixels of “{result.image.name}”{level} {by}"]
