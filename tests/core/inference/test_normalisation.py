@@ -123,3 +123,10 @@ def test_frames_of_noise_alone_do_not_darken_the_others():
     noise[0, 0, 20:40, 20:40] += 80
     alone = channel_ranges(noise[0])
     assert_allclose(frame_ranges(noise)[0], alone)
+
+
+@pytest.mark.parametrize("value", [-3.4e38, -9999.0])
+def test_a_sentinel_far_below_comes_back_as_0(value):
+    image = np.zeros((1, 40, 40)) + np.arange(40) ** 2 / 10
+    image[0, :5] = value
+    assert_array_equal(normalise(image)[0, :5], 0)

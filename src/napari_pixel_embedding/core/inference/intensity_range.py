@@ -23,7 +23,7 @@ _RARE = 0.0005
 """Share of the pixels below which a repeated extreme value may still be a measurement."""
 _FEWEST_ACROSS = 8
 """Pixels that a row or column of padding has at least."""
-_FAR = 10.0
+FAR = 10.0
 """A sentinel lies this many spans of the other values away from them."""
 _FAR_SATURATED = 0.25
 """The same for the end of an integer type, which cameras and burnt-in marks write."""
@@ -167,7 +167,7 @@ def _repeated_extreme(
     low, high = np.percentile(rest.astype(np.float64), (0.1, 99.9))
     gap = abs(float(end) - (high if side is np.max else low))
     saturated = side is np.max and end == _saturation(channel)
-    far = gap > (_FAR_SATURATED if saturated else _FAR) * max(high - low, _TINY)
+    far = gap > (_FAR_SATURATED if saturated else FAR) * max(high - low, _TINY)
     return at_end if far else np.zeros_like(at_end)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.inference.intensity_range import (
+    FAR,
     IntensityRange,
     intensity_range,
     without_hot_pixels,
@@ -31,7 +32,8 @@ def normalise(
     Parameters
     ----------
     image : array, shape (C, [Z,] Y, X)
-        Any numeric dtype. Pixels that are not finite come back as 0, a constant channel as
+        Any numeric dtype. Pixels that were not measured (not finite, or
+        a sentinel far below the range) come back as 0, a constant channel as
         zeros.
     percentiles : (float, float)
         Lower and upper percentile, 0 to 100.
@@ -49,7 +51,7 @@ def normalise(
         finite = np.isfinite(channel)
         if high > low:
             values = (without_hot_pixels(channel)[finite].astype(np.float64) - low) / (high - low)
-            scaled[finite] = np.clip(values, -1, 3)
+            scaled[finite] = np.clip(np.where(values < -FAR, 0, values), -1, 3)
     return out
 
 

@@ -166,7 +166,7 @@ def _check_diameter(config: ModelConfig, diameter: float | None) -> None:
         raise ValueError(
             f"diameter must be at least {config.object_diameter / MOST_ENLARGED:g} pixels for the "
             f"model {config.name!r}, found {diameter:g}: a smaller one would enlarge the image "
-            f"more than {MOST_ENLARGED} times. Give the diameter in pixels, or choose another model."
+            f"more than {MOST_ENLARGED} times. Give it in pixels, or choose another model."
         )
 
 
