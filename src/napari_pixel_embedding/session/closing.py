@@ -1,4 +1,4 @@
-"""Closing several things, of which each must be closed whatever the others raise."""
+"""Closing several resources, each even if an earlier one raises."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 
 def close_all(*steps: Callable[[], object]) -> None:
-    """Call every step, one after another, also those after one that raises.
+    """Call every step in order, even after one raises.
 
     Raises
     ------
     Exception
-        What a step raised, at the end; an ``ExceptionGroup`` where several did.
+        The error of a step, after all have run; an ``ExceptionGroup`` of several.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The controller of a session: every change of a session is made by it or by one of its parts."""
+"""The controller: it and its parts make every change to a session."""
 
 from __future__ import annotations
 
@@ -39,35 +39,35 @@ if TYPE_CHECKING:
 
 
 class SessionController:
-    """Changes a session as the user asks, and keeps it consistent.
+    """Applies the user's actions to a session and keeps it consistent.
 
-    The controller itself chooses image, model and device, and runs the model. Everything else is
-    asked of its parts, for example ``controller.clustering.set_params(bandwidth=1.2)``. No method
-    raises on what a user can do wrong: the message goes to ``session.error``, and everything else
-    stays as it was.
+    The controller itself chooses image, model and device, and runs the model. Its parts do
+    everything else, for example ``controller.clustering.set_params(bandwidth=1.2)``. A user's
+    mistake never raises: the message goes to ``session.error``, and everything else stays
+    unchanged.
 
     Parameters
     ----------
     session : Session
-        The state to keep; nothing else writes it.
+        The state to change; nothing else writes it.
     executor : Executor
-        Runs the work.
+        Runs the jobs.
     engine : Engine, optional
-        The functions that the work calls; those of the core by default.
+        Functions that the jobs call; those of the core by default.
     memory : int, optional
-        Bytes that a run may take: larger images are worked on in parts, beginning with what is in
-        view. By default what is free when the run begins. Can be changed.
+        Memory limit of a run in bytes: larger images are segmented in parts, starting with the part
+        in view. By default, the memory that is free when the run starts. Can be changed.
     autosave_folder : path, optional
-        Where corrections are saved after every change; nowhere by default.
+        Where corrections are saved after every change; by default they are not.
 
     Attributes
     ----------
     clustering : Clustering
-        Cuts clusters as the sliders say, and single objects finer or coarser.
+        Clusters with the sliders' parameters; splits and merges single objects.
     corrections : Corrections
-        Records, undoes, saves and loads what was corrected by hand.
+        Records, undoes, saves and loads manual corrections.
     edits : EditQueue
-        Does the edits of tools.
+        Runs the edits of the tools.
     autosave : Autosave
         Saves corrections after every change, and restores those of an earlier session.
     diameter : DiameterMeasurement
@@ -77,7 +77,7 @@ class SessionController:
     fine_tuning : FineTuning
         Fine-tunes the model on the corrections.
     mosaic : MosaicFiller
-        Segments the rest of a large image, block by block.
+        Segments a large image around the ROI, block by block.
     """
 
     def __init__(
@@ -109,9 +109,9 @@ class SessionController:
         self.autosave = Autosave(session, executor, messages, self.corrections, autosave_folder)
 
     def close(self) -> None:
-        """Stop all work; the session keeps what it has.
+        """Stop all jobs; results so far stay.
 
-        Every part is closed, also when another one raises; errors are raised at the end.
+        Every part is closed, even if another one raises; errors are raised at the end.
         """
         close_all(
             self.fine_tuning.close,
@@ -135,14 +135,14 @@ class SessionController:
         Parameters
         ----------
         image : ImageInput
-            With the array of the present image, corrections and results stay.
+            If it has the array of the current image, corrections and results stay.
         earlier : PreviousAnnotations, optional
-            Annotations of this image from earlier, when it is not the present one.
+            Earlier annotations of this image; used only if it is not the current one.
 
         Returns
         -------
         bool
-            Whether the image was taken; ``session.error`` says why not.
+            Whether the image was accepted; ``session.error`` says why not.
         """
         self._messages.clear()
         if 0 in image.shape:
@@ -162,7 +162,7 @@ class SessionController:
         self.corrections.restore(earlier)
 
     def set_model(self, source: str | EmbeddingModel) -> None:
-        """Choose the model of the next run; present results stay until it succeeds.
+        """Choose the model of the next run; current results stay until it succeeds.
 
         Parameters
         ----------
@@ -172,7 +172,7 @@ class SessionController:
         self.session.model_source = source
 
     def set_view(self, view: Viewport | None) -> None:
-        """Say what part of the image is in view: a run of a large image begins there.
+        """Set the part of the image in view; a run of a large image starts there.
 
         Parameters
         ----------
@@ -182,11 +182,11 @@ class SessionController:
         self.session.view = view
 
     def set_device(self, device: str) -> None:
-        """Choose where networks run from now on: "auto", "cpu", "cuda" or "mps"."""
+        """Set the device that networks run on: "auto", "cpu", "cuda" or "mps"."""
         self.session.device = device
 
     def set_augment(self, augment: int) -> None:
-        """Choose over how many orientations networks average from now on: 1, 4 or 8."""
+        """Set the number of orientations that predictions are averaged over: 1, 4 or 8."""
         self.session.augment = augment
 
     def _discard_results(self) -> None:
@@ -206,7 +206,7 @@ class SessionController:
     # ------------------------------------------------------------------------------- run
 
     def run(self) -> None:
-        """Run the model on the image; corrections stay, also when the model is another one."""
+        """Run the model on the image; corrections stay, even with another model."""
         self._messages.clear()
         session = self.session
         if session.image is None:
@@ -273,13 +273,13 @@ class SessionController:
         self.mosaic.follow(result)
 
     def _leave_roi(self, result: RunResult) -> None:
-        """Keep the corrections of the part of the image that was worked on until now."""
+        """Store the corrections of the previous ROI."""
         left = self.session.roi
         self.session.roi = result.roi  # strokes under way are recorded before anything changes
         self.mosaic.leave(left, result)
 
     def _enter_roi(self, result: RunResult) -> None:
-        """Go on with the corrections of the part of the image that is worked on now."""
+        """Load the corrections of the new ROI."""
         corrections, local = self.mosaic.enter(result)
         self.corrections.move(corrections, local)
 

@@ -1,4 +1,4 @@
-"""The core functions that a session's workers call, each of them replaceable."""
+"""The core functions that a session's jobs call; each can be replaced."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _read_corrected_images(folder: str, config: ModelConfig) -> list[CorrectedIm
 
 @dataclass(frozen=True)
 class Engine:
-    """The functions that a session's work calls: by default those of the core.
+    """The functions that a session's jobs call: by default those of the core.
 
     Nothing is imported before it is called, so a window opens without torch. Signatures are
     those of the functions of the same name in :mod:`napari_pixel_embedding.core`.

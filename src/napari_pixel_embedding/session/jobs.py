@@ -1,8 +1,8 @@
-"""Work that runs in a worker, and how its answers come back.
+"""Background jobs: executors, queues, and how results come back.
 
-A :class:`Job` is handed to an :class:`Executor`, which calls :meth:`Job.run` in a thread of its
-choice and brings every answer back to the owner's thread. A :class:`JobQueue` runs the jobs of one
-kind one at a time, by one of three policies, and drops answers that nobody waits for any more.
+A :class:`Job` is submitted to an :class:`Executor`, which calls :meth:`Job.run` in a thread of its
+choice and delivers every answer in the owner's thread. A :class:`JobQueue` runs one job at a time,
+by one of three policies, and drops the answers of cancelled jobs.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from napari_pixel_embedding.core.progress import Cancelled
 T = TypeVar("T")
 P = ParamSpec("P")
 Report = Callable[[Any], None]
-"""Given to the work: hands one item of progress to the owner, raises Cancelled to stop."""
+"""Passed to the work: sends one item of progress to the owner; raises Cancelled to stop."""
 Work: TypeAlias = Callable[[Report], T]
 """Called once, in a worker; returns the result."""
 Policy = Literal["newest cancels", "newest waits", "first in, first out"]
-"""What a queue does with a job that is started while another one is under way."""
+"""What a queue does with a job that is started while another one runs."""
 Post = Callable[[Callable[[], None]], None]
-"""Given to a job by its executor: calls its argument in the owner's thread."""
+"""Passed to a job by its executor: calls its argument in the owner's thread."""
 
 
 @dataclass(frozen=True, eq=False)
 class Answers(Generic[T]):
-    """What the owner does with a job's answers, each called in the owner's thread."""
+    """The owner's callbacks for a job's answers, called in the owner's thread."""
 
     result: Callable[[T], None]
     error: Callable[[Exception], None]
@@ -39,12 +39,12 @@ class Answers(Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Job(Generic[T]):
-    """One piece of work with everything it needs; never the session itself.
+    """One unit of work with all its inputs; it never holds the session.
 
     Parameters
     ----------
     number : int
-        Place in its queue; answers of any other job than the one under way are dropped.
+        Number within its queue; only the answers of the running job are delivered.
     work : callable
         Called once, in a worker, with a :data:`Report`; returns the result.
     answers : Answers
@@ -62,7 +62,7 @@ class Job(Generic[T]):
         return self._stop.is_set()
 
     def cancel(self) -> None:
-        """Ask the work to stop at its next report; its answers do not matter any more."""
+        """Ask the work to stop at its next report; its answers are dropped."""
         self._stop.set()
 
     def run(self, post: Post) -> None:
@@ -79,17 +79,17 @@ class Job(Generic[T]):
             result = self.work(report)
         except Cancelled:
             return
-        except Exception as error:  # whatever it is, the user hears of it and the window lives on
+        except Exception as error:  # any error is reported and must not end the window
             post(partial(self.answers.error, error))
         else:
             post(partial(self.answers.result, result))
 
 
 class Executor(Protocol):
-    """Runs jobs, and brings their answers to the thread that submitted them."""
+    """Runs jobs and delivers their answers in the thread that submitted them."""
 
     def submit(self, job: Job[Any]) -> None:
-        """Run ``job`` now or later, here or elsewhere."""
+        """Run ``job`` now or later, in this thread or another."""
 
 
 class ImmediateExecutor:
@@ -102,7 +102,7 @@ class ImmediateExecutor:
 
 @dataclass(frozen=True, eq=False)
 class _Waiting:
-    """A job that was asked for, and how its work is made when its turn comes."""
+    """A waiting job, and how to make its work when its turn comes."""
 
     prepare: Callable[[], Work[Any]]
     done: Callable[[Any], None]
@@ -111,23 +111,23 @@ class _Waiting:
 
 
 class JobQueue:
-    """Jobs of one kind, of which at most one is under way.
+    """Queue of jobs, of which one runs at a time.
 
     Parameters
     ----------
     executor : Executor
         Runs the jobs.
     policy : {"newest cancels", "newest waits", "first in, first out"}
-        What becomes of a job that is started while another one is under way.
+        What happens to a job that is started while another one runs.
 
-        - "newest cancels": it stops the other one, whose answer is worthless now.
-        - "newest waits": it waits, in place of the one that waited before. Every answer is used,
-          so work that follows a cursor keeps up with it.
-        - "first in, first out": it waits behind the others, for none of them may be lost.
+        - "newest cancels": it stops the other one, whose result is no longer needed.
+        - "newest waits": it waits, replacing any job that waited before. Every result is used, so
+        work that follows a cursor keeps up with it.
+        - "first in, first out": it waits behind the others, because none of them may be lost.
     most_waiting : int
-        First in, first out: how many jobs may wait; of more, the oldest is dropped.
+        Limit of waiting jobs for "first in, first out"; beyond it, the oldest is dropped.
     ready : callable, optional
-        Asked before a job begins; while it says False, jobs wait for :meth:`resume`.
+        Called before a job starts; while it returns False, jobs wait for :meth:`resume`.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class JobQueue:
 
     @property
     def busy(self) -> bool:
-        """Whether any job has yet to answer, under way or waiting."""
+        """Whether any job is running or waiting."""
         return self._current is not None or bool(self._waiting)
 
     def start(
@@ -159,7 +159,7 @@ class JobQueue:
         failed: Callable[[Exception], None],
         progress: Callable[[Any], None] | None = None,
     ) -> None:
-        """Do ``work`` in a worker, now or as the policy says.
+        """Run ``work`` in a worker, now or as the policy says.
 
         Parameters
         ----------
@@ -180,16 +180,16 @@ class JobQueue:
         progress: Callable[[Any], None] | None = None,
         first: bool = False,
     ) -> None:
-        """Start work that is made when its turn comes, from the state that it finds then.
+        """Start work that is made only when its turn comes, from the state at that time.
 
         Parameters
         ----------
         prepare : callable
-            Called in the owner's thread, just before the job begins; gives the work.
+            Called in the owner's thread, just before the job starts; returns the work.
         done, failed, progress : callable
             As for :meth:`start`.
         first : bool
-            Whether to go before the jobs that wait.
+            Whether to run before the waiting jobs.
         """
         if self._policy == "newest cancels":
             self.cancel()
@@ -198,12 +198,12 @@ class JobQueue:
         self.resume()
 
     def resume(self) -> None:
-        """Begin the next job that waits, unless one is under way or the queue is not ready."""
+        """Start the next waiting job, unless one is running or the queue is not ready."""
         if self._current is None and self._waiting and self._ready():
             self._begin(self._waiting.popleft())
 
     def cancel(self) -> bool:
-        """Stop the job under way and drop those that wait; says whether there were any."""
+        """Cancel the running job and drop the waiting ones; return whether there were any."""
         found, job, self._current = self.busy, self._current, None
         self._waiting.clear()
         if job is not None:
@@ -231,7 +231,7 @@ class JobQueue:
         try:
             answer(value)
         finally:
-            self.resume()  # also after a defect in the answer: others wait
+            self.resume()  # even if the callback raised: others wait
 
     def _pass_on(self, number: int, answer: Callable[[Any], None] | None, item: Any) -> None:
         if answer is not None and self._is_current(number):
@@ -239,5 +239,5 @@ class JobQueue:
 
 
 def without_report(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Work[T]:
-    """Make work of a function that reports nothing; its arguments are taken now."""
+    """Wrap a function that reports no progress as work; its arguments are bound now."""
     return lambda report: function(*args, **kwargs)

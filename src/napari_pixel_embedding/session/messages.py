@@ -17,28 +17,28 @@ _EXPECTED = (ValueError, OSError, FloatingPointError)
 
 
 class Messages:
-    """Writes ``session.error``, so that its event fires also when a message comes twice.
+    """Writes ``session.error`` so that its event fires even for a repeated message.
 
     Parameters
     ----------
     session : Session
-        Whose error and status are written.
+        Its error and status are written.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def clear(self) -> None:
-        """Forget the last error: the user has begun something else."""
+        """Clear the last error: the user has started something else."""
         self._session.error = None
 
     def refuse(self, message: str) -> None:
-        """Say what was expected, what was found, and what to do."""
+        """Report what was expected, what was found, and what to do."""
         self._session.error = None
         self._session.error = message
 
     def fail(self, doing: str, error: Exception) -> None:
-        """Report an error that ended what was being done."""
+        """Report the error that ended an operation."""
         message = str(error)
         if isinstance(error, MemoryError):
             message = f"Not enough memory for {doing}: crop the image, or close other programs."
@@ -48,7 +48,7 @@ class Messages:
         self.refuse(message)
 
     def save(self, what: str, path: Any, write: Callable[[], Any]) -> bool:
-        """Call ``write``, and say in ``session.status`` that ``what`` is saved, or why it is not.
+        """Call ``write`` and report that ``what`` is saved, or why it is not.
 
         Returns
         -------
@@ -65,5 +65,5 @@ class Messages:
 
 
 def empty_message(image: ImageInput) -> str:
-    """Say why an image without pixels is not taken."""
+    """Return the message for an image without pixels."""
     return f"“{image.name}” has no pixels: expected at least one, found shape {image.shape}."

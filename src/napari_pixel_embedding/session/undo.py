@@ -1,4 +1,4 @@
-"""Undo and redo: one history for strokes, tools and single objects' bandwidths."""
+"""Undo and redo of strokes, tool edits and local bandwidths."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Undo:
-    """Keeps the history of what was done by hand, for all parts of the controller.
+    """Undo history of manual corrections, shared by all parts of the controller.
 
     Parameters
     ----------
     session : Session
         Of the controller.
     changed : callable
-        Called when a step was taken back or repeated: labels have to follow.
+        Called after a step was undone or redone, to update the labels.
     """
 
     def __init__(self, session: Session, changed: Callable[[], None]) -> None:
@@ -28,14 +28,14 @@ class Undo:
         self._changed = changed
 
     def record(self, title: str, old: Annotations) -> None:
-        """Note what was done since ``old``."""
+        """Add a step for what changed since ``old``."""
         session = self._session
         step = Step.between(title, old, session.annotations, session.labels_shape)
         if not step.empty:
             session.history = session.history.done(step)
 
     def take_back(self) -> Step | None:
-        """Take the newest step back and return it; None when there is none."""
+        """Undo the newest step and return it; None if there is none."""
         session = self._session
         if not session.history.past:
             return None
@@ -46,7 +46,7 @@ class Undo:
         return step
 
     def repeat(self) -> Step | None:
-        """Repeat the step that was taken back last and return it; None when there is none."""
+        """Redo the step that was undone last and return it; None if there is none."""
         session = self._session
         if not session.history.future:
             return None
@@ -57,11 +57,11 @@ class Undo:
         return step
 
     def forget(self) -> None:
-        """Empty the history: it belongs to another image."""
+        """Clear the history: it belongs to another image."""
         self._session.history = History()
 
     def forget_local(self) -> None:
-        """Forget steps that changed single objects' bandwidths."""
+        """Drop steps that changed local bandwidths."""
         self._session.history = self._session.history.without_local()
 
     def _show(self, step: Step, annotations: Annotations) -> None:

@@ -1,4 +1,4 @@
-"""Corrections are saved after every change, and offered when the image is opened again."""
+"""Autosave: corrections are written after every change and offered when the image is reopened."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """An image's key, and what was done to it earlier."""
+    """An image's key and its earlier corrections."""
 
     image: ImageInput
     key: str
@@ -50,7 +50,7 @@ class _Found:
 
 
 class _Writer:
-    """One journal, written from any thread; a state older than the last one is left out."""
+    """One journal, written from any thread; a state older than the last one written is skipped."""
 
     def __init__(self, folder: Path, name: str, key: str) -> None:
         self._folder, self._key = folder, key
@@ -74,11 +74,11 @@ class _Writer:
 
 
 class Autosave:
-    """The part of the controller that keeps corrections on disk.
+    """The part of the controller that saves corrections to disk.
 
-    Each image has a journal of this session's own, made with the first correction; see
-    :mod:`~.corrections.journal`. A worker writes, and of several states that wait only the newest;
-    the main thread waits for the disk only when the image changes or the session is closed.
+    A session writes its own journal for each image, from the first correction on; see
+    :mod:`~.corrections.journal`. A worker thread writes it; of several waiting states, only the
+    newest. The main thread waits for the disk only when the image changes or the session closes.
 
     Parameters
     ----------
@@ -123,28 +123,28 @@ class Autosave:
         ]
 
     def close(self) -> None:
-        """Stop following, and write what is not on the disk yet."""
+        """Disconnect, and write unsaved corrections."""
         for signal, slot in self._signals():
             signal.disconnect(slot)
         self._finding.cancel()
         self._flush()
 
-    # ---------------------------------------------------------------------- which image it is
+    # ---------------------------------------------------------------------- identify the image
 
     def _image_chosen(self, image: ImageInput | None) -> None:
-        """Finish with the image before: its corrections are replaced next."""
+        """Write the previous image's corrections before they are replaced."""
         current = self._current
         if current is None or image is None or current.image.data is not image.data:
             self._part_chosen()
 
     def _part_chosen(self, *_: Any) -> None:
-        """Finish with the part of the image before: each has a journal of its own."""
+        """Write the previous ROI's corrections: each ROI has its own journal."""
         self._flush()
         self._finding.cancel()
         self._current, self._session.recovery = None, None
 
     def _look_up(self, maps: tuple[Any, ...]) -> None:
-        """Find the image's key and what there is of it, once there are labels to correct."""
+        """Find the image's key and saved corrections, once there are labels to correct."""
         image, folder = self._session.image, self._folder
         if not maps or image is None or folder is None or self._current is not None:
             return
@@ -167,7 +167,7 @@ class Autosave:
         self._changed()
 
     def restore(self) -> None:
-        """Go on with what was done to this image in an earlier session; can be undone."""
+        """Restore this image's corrections from an earlier session; can be undone."""
         session, recovery = self._session, self._session.recovery
         if recovery is None:
             return
@@ -179,7 +179,7 @@ class Autosave:
         )
 
     def discard(self) -> None:
-        """Delete what was done to this image in an earlier session."""
+        """Delete this image's corrections from an earlier session."""
         recovery, found = self._session.recovery, self._current
         self._session.recovery = None
         if recovery is None or found is None or self._folder is None:
@@ -192,12 +192,12 @@ class Autosave:
     # ------------------------------------------------------------------------------- writing
 
     def save_beside(self, wanted: bool) -> None:
-        """Save corrections beside the image's file from now on, or in the user's folder."""
+        """Choose whether to save corrections beside the image's file or in the user's folder."""
         self._session.autosave_beside = wanted
         self._changed()
 
     def _changed(self, *_: Any) -> None:
-        """Write the present state as soon as the disk has taken the one before."""
+        """Write the current state as soon as the previous write has finished."""
         self._asked += 1
         write = self._write()
         if write is not None:
@@ -207,7 +207,7 @@ class Autosave:
             )
 
     def _flush(self) -> None:
-        """Write now what is not on the disk yet."""
+        """Write unsaved corrections now."""
         write = self._write()
         if write is None or self._saved == self._asked:
             return
@@ -218,7 +218,7 @@ class Autosave:
             self._failed(error)
 
     def _write(self) -> Callable[[], Path] | None:
-        """Give the work of writing the present state; None while there is nothing to write."""
+        """Return the job that writes the current state; None if there is nothing to write."""
         session, found = self._session, self._current
         if found is None or self._folder is None:
             return None
@@ -237,7 +237,7 @@ class Autosave:
         self._session.autosaved = time.time()
 
     def _failed(self, error: Exception) -> None:
-        """Report it once; what cannot be saved beside the image goes into the folder."""
+        """Report the error once; if saving beside the image fails, save in the user's folder."""
         if self._session.autosave_beside:
             self._messages.refuse(
                 f"Corrections cannot be saved beside the image ({error}). "
@@ -253,16 +253,16 @@ class Autosave:
 
 
 def _folders(image: ImageInput, folder: Path) -> list[Path]:
-    """List where journals of an image may be: the folder, and beside it where it is a file."""
+    """List the folders that may hold an image's journals: the user's, and its file's own."""
     beside = [] if image.path is None else [Path(image.path).absolute().parent]
     return [folder, *beside]
 
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """Which journals are looked for, of which part of the image.
+    """Which journals to look for, and of which part of the image.
 
-    Keys in ``own`` are those that this session saved.
+    ``own`` holds the keys that this session saved.
     """
 
     image: ImageInput
@@ -292,7 +292,7 @@ def _write(writer: _Writer, number: int, annotations: Annotations, notes: dict[s
 
 
 def _notes(session: Session) -> dict[str, Any]:
-    """Give what is kept beside the corrections, as JSON has it."""
+    """Return what is saved with the corrections, as JSON values."""
     return {
         "model": None if session.model is None else session.model.config.name,
         "accepted": sorted(map(list, session.accepted)),

@@ -1,4 +1,4 @@
-"""Corrections: recorded, taken back, saved and loaded."""
+"""Manual corrections: recording, undo, saving and loading."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.undo import Undo
 
 _REMEMBERED = 4
-"""Strokes that napari's own undo takes back as well; each holds two images in memory."""
+"""Latest strokes that napari's own undo can revert; each holds two images in memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Stroke:
-    """A stroke's step, and labels and corrections as they were before it."""
+    """A brush stroke's history step, and the labels and corrections before it."""
 
     step: Step
     labels: NDArray[Any]
@@ -47,11 +47,11 @@ class Corrections:
     session, engine, messages
         Those of the controller.
     undo : Undo
-        Where every change is noted.
+        Records every change.
     mosaic : MosaicFiller
-        Keeps the corrections of those parts of a large image that are not worked on now.
+        Keeps the corrections of a large image outside the ROI.
     changed : callable
-        Called when the corrections have changed, so that the labels follow.
+        Called after the corrections have changed, to update the labels.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Corrections:
         accepted: Accepted | None = None,
         local_bandwidths: BandwidthsByFrame | None = None,
     ) -> None:
-        """Replace the corrections, and what else is given; can be undone under this title."""
+        """Replace the corrections and any other value given, as one undo step with this title."""
         session, old = self._session, self._session.annotations
         if local_bandwidths is not None:
             session.local_bandwidths = local_bandwidths
@@ -89,30 +89,30 @@ class Corrections:
         self._changed()
 
     def undo(self) -> None:
-        """Take back the newest stroke, edit, or change of a single object's bandwidth."""
+        """Undo the newest stroke, edit, or change of a single object's bandwidth."""
         step = self._undo.take_back()
         self._session.edit_status = "There is nothing to undo." if step is None else ""
 
     def redo(self) -> None:
-        """Repeat what was taken back last."""
+        """Redo the step that was undone last."""
         step = self._undo.repeat()
         self._session.edit_status = "There is nothing to redo." if step is None else ""
 
     def reset(self) -> None:
-        """Forget all corrections, so that the labels become the clusters again; can be undone."""
+        """Remove all corrections, so that the labels equal the clusters again; can be undone."""
         self._messages.clear()
         self._mosaic.reset()
         self.change("clear", None, frozenset())
 
     def record_edit(self, before: NDArray[Any], after: NDArray[Any]) -> None:
-        """Take what the user painted as corrections.
+        """Record what the user painted as corrections.
 
-        Labels as they were before the last stroke take that stroke back.
+        If ``after`` equals the labels before the last stroke, that stroke is undone.
 
         Parameters
         ----------
         before, after : array, shape ([T,] [Z,] Y, X)
-            The label image as it was shown, and as the user left it; neither is written into.
+            The label image as shown, and after the user's edit; neither is modified.
         """
         if self._was_undone(after):
             return
@@ -123,7 +123,7 @@ class Corrections:
             self._strokes.append(_Stroke(self._session.history.past[-1], before, corrections))
 
     def _was_undone(self, after: NDArray[Any]) -> bool:
-        """Go a step back when napari's own undo has just taken back the last stroke."""
+        """Undo one step if napari's own undo has just reverted the last stroke."""
         past = self._session.history.past
         if not self._strokes or not past or self._strokes[-1].step is not past[-1]:
             return False
@@ -146,7 +146,7 @@ class Corrections:
             return None
 
     def restore(self, earlier: PreviousAnnotations) -> None:
-        """Go on with earlier corrections, and record what was painted since."""
+        """Restore earlier corrections, and record what was painted since."""
         self._forget()
         session = self._session
         session.accepted = earlier.accepted
@@ -159,7 +159,7 @@ class Corrections:
         self._changed()
 
     def move(self, corrections: NDArray[Any] | None, local_bandwidths: BandwidthsByFrame) -> None:
-        """Go on in another part of the image with its corrections and an empty history."""
+        """Switch to another ROI's corrections and an empty history."""
         self._forget()
         session = self._session
         session.local_past, session.local_bandwidths = (), local_bandwidths
@@ -168,7 +168,7 @@ class Corrections:
         self._changed()
 
     def save(self, path: str | os.PathLike[str]) -> bool:
-        """Write the corrections of the whole image to a file; says whether that went well."""
+        """Write the corrections of the whole image to a file; return whether it succeeded."""
         self._messages.clear()
         try:
             corrections = self._mosaic.all_corrections()
@@ -182,7 +182,7 @@ class Corrections:
         return self._messages.save("corrections", path, write)
 
     def load(self, path: str | os.PathLike[str]) -> None:
-        """Read corrections of this image from a file, in place of the present ones."""
+        """Load corrections of this image from a file, replacing the current ones."""
         self._messages.clear()
         if not self._session.embedding_maps:
             self._messages.refuse("Corrections belong to a result, found none: press Run first.")
@@ -203,7 +203,7 @@ class Corrections:
         self.change("load", self._mosaic.replace_corrections(corrections), frozenset())
 
     def keep_fitting(self, shape_before: tuple[int, ...] | None) -> None:
-        """Drop corrections that do not fit the present labels' shape, and say so.
+        """Drop corrections that do not fit the labels' shape, and report it.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Edits of tools, one after another, each on the labels that the one before has left."""
+"""Queue of tool edits: each runs on the labels that the previous one left."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     Answer = tuple[edits.EditRequest, edits.EditResult]
 
 _MOST_WAITING = 16
-"""Edits that may wait: clicks come faster than labels on a large image, but not for ever."""
+"""Largest number of waiting edits: on a large image, clicks come faster than labels."""
 
 
 class EditQueue:
-    """The part of the controller that does what tools ask for.
+    """The part of the controller that runs the edits of the tools.
 
     Parameters
     ----------
     session, executor, messages
         Those of the controller.
     corrections : Corrections
-        Takes the results.
+        Receives the results.
     settled : callable
-        Says whether the session's labels show its corrections.
+        Returns whether the session's labels show its corrections.
     """
 
     def __init__(
@@ -52,13 +52,12 @@ class EditQueue:
         session.events.labels.connect(self._follow_labels)
 
     def start(self, edit: edits.Edit) -> None:
-        """Do what a tool asks for, in the background, after the edits that wait; can be undone.
+        """Run an edit in the background, after the waiting ones; can be undone.
 
         Parameters
         ----------
         edit : Edit
-            From :mod:`~.correct.edits`. ``session.edit_status`` says what it did, or why it
-            cannot be done.
+            From :mod:`~.correct.edits`. ``session.edit_status`` says what it did, or why it failed.
         """
         if self._session.labels is None:
             self._session.edit_status = "There are no objects yet: run a model first."
@@ -66,11 +65,11 @@ class EditQueue:
             self._put(edit)
 
     def cancel(self) -> None:
-        """Drop the edit under way and those that wait."""
+        """Cancel the running edit and drop the waiting ones."""
         self._queue.cancel()
 
     def close(self) -> None:
-        """Stop for good."""
+        """Cancel all edits and disconnect from the session."""
         self.cancel()
         self._session.events.labels.disconnect(self._follow_labels)
 
@@ -84,7 +83,7 @@ class EditQueue:
 
     def _prepare(self, edit: edits.Edit) -> Work[Answer]:
         session = self._session
-        labels: Any = session.labels  # there are some: without, nothing waits
+        labels: Any = session.labels  # not None: edits wait only if there are labels
         request = edits.EditRequest(
             edit, session.corrections, labels, session.embedding_maps, session.has_frames
         )
@@ -94,7 +93,7 @@ class EditQueue:
         request, result = answer
         session, edit = self._session, request.edit
         if session.corrections is not request.corrections:
-            self._put(edit, first=True)  # the user painted meanwhile: once more, on top of that
+            self._put(edit, first=True)  # painted meanwhile: repeat on the new labels
             return
         session.edit_status = result.message
         accepted = session.accepted
@@ -103,7 +102,7 @@ class EditQueue:
         self._corrections.change(edit.title, result.corrections, accepted)
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, ValueError):  # a click beside an object is no fault
+        if isinstance(error, ValueError):  # a click outside an object is no failure
             self._session.edit_status = str(error)
         else:
             self._messages.fail("editing the object", error)

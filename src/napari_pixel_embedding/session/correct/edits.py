@@ -1,7 +1,7 @@
-"""What tools do to objects: pure functions from a click's pixels to new corrections.
+"""Edits of objects: pure functions from clicked pixels to new corrections.
 
-An :class:`Edit` belongs to one frame and looks its objects up when it begins, not when it is
-asked for, so an edit that waited for another one acts on the labels that the other one left.
+An :class:`Edit` acts on one frame and looks up its objects when it starts, not when it is queued,
+so it acts on the labels that the edit before it left.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ Pixel = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One frame as an edit finds it: its corrections, its labels, its embedding map."""
+    """One frame when an edit starts: corrections, labels and embedding map."""
 
     corrections: NDArray[np.int32]
     labels: NDArray[Any]
     emap: EmbeddingMap
 
     def object_at(self, pixel: Pixel) -> int:
-        """Return the id of the object that a pixel belongs to.
+        """Return the id of the object at a pixel.
 
         Raises
         ------
         ValueError
-            When there is none.
+            If the pixel is background.
         """
         found = int(self.labels[pixel])
         if found == 0:
@@ -57,14 +57,14 @@ class Edit:
     Parameters
     ----------
     title : str
-        What it is called in "Undo …".
+        Name shown in "Undo …".
     frame : int
-        Where it acts.
+        Index of the frame that it changes.
     change : callable
-        From a :class:`Frame` to its new corrections and a line on what was done. Raises
-        ValueError, worded for the user, where it cannot be.
+        Maps a :class:`Frame` to its new corrections and a status line. Raises ValueError, worded
+        for the user, if the edit is impossible.
     accepts : tuple of int, optional
-        A pixel of the object that counts as accepted from then on.
+        A pixel of the object that becomes accepted.
     """
 
     title: str
@@ -74,7 +74,7 @@ class Edit:
 
 
 def merge(frame: int, pixels: Sequence[Pixel]) -> Edit:
-    """Make one object of those under two or more pixels; the first gives its id."""
+    """Merge the objects at two or more pixels; the first one's id stays."""
 
     def change(there: Frame) -> tuple[NDArray[np.int32], str]:
         found = dict.fromkeys(int(there.labels[p]) for p in pixels)
@@ -88,7 +88,7 @@ def merge(frame: int, pixels: Sequence[Pixel]) -> Edit:
 
 
 def split(frame: int, seeds: Sequence[Sequence[Pixel]]) -> Edit:
-    """Split the object under the first seed, by the embedding; a seed is a pixel or a stroke."""
+    """Split the object at the first seed by its embedding; a seed is a pixel or a stroke."""
 
     def change(there: Frame) -> tuple[NDArray[np.int32], str]:
         id = there.object_at(seeds[0][0])
@@ -106,7 +106,7 @@ def split(frame: int, seeds: Sequence[Sequence[Pixel]]) -> Edit:
 
 
 def cut(frame: int, line: Sequence[Pixel]) -> Edit:
-    """Cut the object that a line crosses most of."""
+    """Cut the object that most pixels of a line lie on."""
 
     def change(there: Frame) -> tuple[NDArray[np.int32], str]:
         inside = [p for p in line if _within(p, there.labels.shape)]
@@ -121,7 +121,7 @@ def cut(frame: int, line: Sequence[Pixel]) -> Edit:
 
 
 def add(frame: int, pixel: Pixel, bandwidth: float) -> Edit:
-    """Add the object that a pixel on the background belongs to."""
+    """Add the missed object at a background pixel."""
 
     def change(there: Frame) -> tuple[NDArray[np.int32], str]:
         grown = embedding_edits.grow_like(
@@ -134,7 +134,7 @@ def add(frame: int, pixel: Pixel, bandwidth: float) -> Edit:
 
 
 def delete(frame: int, pixel: Pixel) -> Edit:
-    """Make the object under a pixel background for good."""
+    """Replace the object at a pixel by fixed background."""
     return _on_object(
         "delete", frame, pixel, lambda t, id: object_edits.delete(t.corrections, t.labels, [id])
     )
@@ -169,7 +169,7 @@ def lock(frame: int, pixel: Pixel) -> Edit:
 
 
 def unlock(frame: int, pixel: Pixel) -> Edit:
-    """Let the object under a pixel follow the clusters again; on background, background."""
+    """Let the object, or the background, at a pixel follow the clusters again."""
 
     def change(there: Frame) -> tuple[NDArray[np.int32], str]:
         if there.corrections[pixel] < 0:
@@ -213,12 +213,12 @@ def _within(pixel: Pixel, shape: tuple[int, ...]) -> bool:
     return all(0 <= n < size for n, size in zip(pixel, shape, strict=True))
 
 
-# --------------------------------------------------------------------------------- doing them
+# --------------------------------------------------------------------------------- running edits
 
 
 @dataclass(frozen=True, eq=False)
 class EditRequest:
-    """Everything an edit needs; arrays are of all frames."""
+    """Input of an edit; arrays hold all frames."""
 
     edit: Edit
     corrections: NDArray[Any] | None
@@ -229,7 +229,7 @@ class EditRequest:
 
 @dataclass(frozen=True, eq=False)
 class EditResult:
-    """New corrections of all frames, the object that was accepted, a line on what was done."""
+    """New corrections of all frames, the accepted object, and a status line."""
 
     corrections: NDArray[np.int32]
     accepted: int | None
@@ -237,12 +237,12 @@ class EditResult:
 
 
 def perform(request: EditRequest) -> EditResult:
-    """Do an edit.
+    """Run an edit.
 
     Raises
     ------
     ValueError
-        When it cannot be done: there is no object, a seed lies beside it, and so on.
+        If it is impossible: no object there, a seed outside the object, and so on.
     """
     edit, labels = request.edit, request.labels
     old = request.corrections
@@ -260,7 +260,7 @@ def perform(request: EditRequest) -> EditResult:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two pixels in embedding space.
+    """Distance of two pixels in embedding space.
 
     Parameters
     ----------
@@ -268,9 +268,9 @@ class Comparison:
     first, second : tuple of int
         ([z,] y, x).
     distance : float
-        Between their vectors: embedding units, or 1 − cos.
+        Between their vectors, in embedding units or as 1 − cos.
     bandwidth : float
-        From which on they belong to one object; infinite where no bandwidth joins them.
+        Smallest bandwidth at which they are one object; infinite if there is none.
     """
 
     frame: int
@@ -288,12 +288,12 @@ def compare(
     first: Pixel,
     second: Pixel,
 ) -> Comparison:
-    """Say how far two pixels are from each other, and from which bandwidth on they are one.
+    """Return the distance of two pixels and the smallest bandwidth that joins them.
 
     Raises
     ------
     ValueError
-        When one lies outside the image or has no finite vector.
+        If one lies outside the image or has no finite vector.
     """
     a, b = vector_at(emap, first), vector_at(emap, second)
     distance = 1 - float(a @ b) if emap.space == "cosine" else float(np.linalg.norm(a - b))

@@ -1,4 +1,4 @@
-"""Corrections made from what was painted."""
+"""Recording painted labels as corrections."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def record_edit(
     after: NDArray[Any],
     frames: bool,
 ) -> NDArray[Any]:
-    """Corrections with the difference of two label images added, frame by frame.
+    """Add the difference of two label images to the corrections, frame by frame.
 
     Frames without a difference are left as they are.
     """

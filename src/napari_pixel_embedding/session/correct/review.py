@@ -36,7 +36,7 @@ Key = tuple[int, int]
 _NO_HEIGHTS = MergeHeights(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
 
 OPEN, ACCEPTED, CORRECTED, SKIPPED = "open", "accepted", "corrected", "skipped"
-"""States of an object: not checked, accepted, locked by a correction, left for later."""
+"""States of an object: not reviewed, accepted, locked by a correction, skipped for now."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Target:
     state : str
         One of the states above.
     box : array of int, shape (2, D)
-        First pixel and the one after the last, along ([Z,] Y, X).
+        Bounding box: first pixel, and one past the last, along ([Z,] Y, X).
     """
 
     key: Key
@@ -66,7 +66,7 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class ReviewRequest:
-    """Everything the queue depends on; arrays are of all frames."""
+    """Input of the queue; arrays hold all frames."""
 
     labels: NDArray[Any]
     corrections: NDArray[Any] | None
@@ -80,14 +80,14 @@ class ReviewRequest:
 
 
 def targets(request: ReviewRequest) -> tuple[Target, ...]:
-    """List all objects, the most uncertain first; none of them is skipped."""
+    """List all objects, the most uncertain first; no state is "skipped"."""
     found: list[Target] = []
     for frame, (emap, index) in enumerate(zip(request.maps, request.indices, strict=True)):
         at: Any = frame if request.frames else ...
         labels, fixed = request.labels[at], request.corrections
         local = request.local[frame] if request.local else ()
         heights = _NO_HEIGHTS
-        if request.method == "mean_shift":  # objects of another method are none of the index's
+        if request.method == "mean_shift":  # the index knows mean-shift objects only
             heights = index.merge_heights(request.params, local)
         doubts = ambiguity(labels, emap.foreground, heights, request.params)
         locked = set() if fixed is None else set(np.unique(fixed[at]).tolist())
@@ -114,13 +114,13 @@ class ReviewState:
     wanted : bool
         Intention: whether the queue is kept up to date.
     skipped : frozenset of (int, int)
-        Intention: objects left for later.
+        Intention: objects skipped for now.
     targets : tuple of Target
         All objects, the most uncertain first.
     current : Target, optional
         The one that is shown.
     note : str
-        A line on what happened last.
+        Status line.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(
@@ -134,31 +134,31 @@ class ReviewState:
     note: str = ""
 
     def state_of(self, target: Target) -> str:
-        """Return an object's state, with what was skipped."""
+        """Return an object's state, including "skipped"."""
         return SKIPPED if target.state == OPEN and target.key in self.skipped else target.state
 
     @property
     def counts(self) -> Counter[str]:
-        """How many objects are in each state."""
+        """Number of objects in each state."""
         return Counter(map(self.state_of, self.targets))
 
     @property
     def done(self) -> int:
-        """How many objects were checked."""
+        """Number of objects that were reviewed."""
         return len(self.targets) - self.counts[OPEN]
 
 
 class Review:
-    """Goes through the objects of a session, the most uncertain first.
+    """Review of a session's objects, the most uncertain first.
 
     Parameters
     ----------
     session : Session
-        Followed, never written.
+        Observed, never written.
     edit : callable
         Called with the edit that accepts an object.
     executor : Executor
-        Runs the work.
+        Runs the jobs.
     """
 
     def __init__(self, session: Session, edit: Callable[[Edit], None], executor: Executor) -> None:
@@ -169,11 +169,11 @@ class Review:
         self._queue = JobQueue(executor, "newest waits")
         self._seen: frozenset[Key] = frozenset()
         self._step_wanted = False
-        session.events.labels.connect(self._update)  # what is accepted changes them too
+        session.events.labels.connect(self._update)  # accepting an object changes labels too
         session.events.embedding_maps.connect(self._begin)
 
     def close(self) -> None:
-        """Stop following the session."""
+        """Disconnect from the session."""
         events = self._session.events
         events.labels.disconnect(self._update)
         events.embedding_maps.disconnect(self._begin)
@@ -182,7 +182,7 @@ class Review:
     # -------------------------------------------------------------------------- intentions
 
     def next(self) -> None:
-        """Go to the most uncertain object that was not checked; then to those skipped."""
+        """Go to the most uncertain object not reviewed yet, then to skipped ones."""
         if self._session.labels is None:
             self.state.note = "There are no objects yet: run a model first."
             return
@@ -195,13 +195,13 @@ class Review:
             self._step()
 
     def stop(self) -> None:
-        """End the review; what was decided stays."""
+        """End the review; decisions so far stay."""
         self.state.wanted = self._step_wanted = False
         self._queue.cancel()
         self.state.current, self.state.note = None, ""
 
     def accept(self) -> None:
-        """Lock the object that is shown, and go on when that is done."""
+        """Lock the current object, then go to the next one."""
         current = self.state.current
         pixel = None if current is None else self._pixel(current)
         if current is not None and pixel is not None:
@@ -209,7 +209,7 @@ class Review:
             self._edit(edits.lock(current.key[0], pixel))
 
     def skip(self) -> None:
-        """Leave the object that is shown for later, and go on."""
+        """Skip the current object for now and go to the next one."""
         current = self.state.current
         if current is not None:
             self.state.skipped = self.state.skipped | {current.key}
@@ -228,7 +228,7 @@ class Review:
         waiting = [t for t in state.targets if state.state_of(t) == OPEN]
         chosen = _first(waiting, self._seen)
         if chosen is None and waiting:
-            self._seen = frozenset()  # all were seen, some without a decision: once more
+            self._seen = frozenset()  # all were shown, some without a decision: start over
             chosen = _first(waiting, frozenset())
         if chosen is None and state.skipped:
             left = [t for t in state.targets if state.state_of(t) == SKIPPED]
@@ -257,7 +257,7 @@ class Review:
     # ------------------------------------------------------------------- following the session
 
     def _begin(self, *_: Any) -> None:
-        """Forget what was skipped: ids mean other objects now."""
+        """Clear the skipped objects: ids now refer to other objects."""
         self._queue.cancel()
         self._seen = self.state.skipped = frozenset()
         self._step_wanted = False
@@ -281,7 +281,7 @@ class Review:
         self._queue.start(
             without_report(targets, request),
             done=self._take,
-            failed=partial(self._messages.fail, "sorting objects by doubt"),
+            failed=partial(self._messages.fail, "sorting objects by uncertainty"),
         )
 
     def _take(self, found: tuple[Target, ...]) -> None:

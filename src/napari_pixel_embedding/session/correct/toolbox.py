@@ -1,4 +1,4 @@
-"""Clicks with tools: what is chosen, what was clicked so far, and the edits they become."""
+"""State of the tools: the chosen tool, the clicks so far, and the edits that they make."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.session import Session
 
 SIMILARITY_STEP = 1.1
-"""What a notch of the wheel multiplies the similarity threshold by."""
+"""Factor on the similarity threshold for each notch of the mouse wheel."""
 
 _WIDEST = 4.0
 """Largest similarity threshold, in default bandwidths."""
@@ -36,20 +36,20 @@ _WIDEST = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Picks:
-    """What was clicked so far: pixels or strokes of one frame."""
+    """Clicked pixels or drawn strokes of one frame."""
 
     frame: int = 0
     strokes: tuple[tuple[Pixel, ...], ...] = ()
 
     def plus(self, frame: int, stroke: Sequence[Pixel]) -> Picks:
-        """Add one more; in another frame it is the first."""
+        """Add a stroke; in another frame it replaces the earlier ones."""
         earlier = self.strokes if frame == self.frame else ()
         return Picks(frame, (*earlier, tuple(stroke)))
 
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What a click with the tool "add" would add."""
+    """Object that a click with the tool "add" would add."""
 
     frame: int
     box: tuple[slice, ...]
@@ -65,9 +65,9 @@ class ToolState:
     tool : Tool, optional
         The chosen one.
     picks : Picks
-        What was clicked with it so far.
+        Clicks with it so far.
     similarity_threshold : float
-        How far, in embedding space, pixels of an added object may be from the clicked one.
+        Largest distance, in embedding space, from an added object's pixels to the clicked one.
     preview : Preview, optional
         Of the pixel under the cursor.
     comparison : Comparison, optional
@@ -98,7 +98,7 @@ class Toolbox:
     edit : callable
         Called with every edit.
     executor : Executor
-        Runs previews and comparisons.
+        Runs the jobs of previews and comparisons.
     """
 
     def __init__(self, session: Session, edit: Callable[[Edit], None], executor: Executor) -> None:
@@ -113,7 +113,7 @@ class Toolbox:
         self._begin()
 
     def close(self) -> None:
-        """Put the tool away and stop following the session."""
+        """Deselect the tool and disconnect from the session."""
         self._session.events.embedding_maps.disconnect(self._begin)
         self._session.events.labels.disconnect(self._update_preview)
         self.choose(None)
@@ -121,13 +121,13 @@ class Toolbox:
     # -------------------------------------------------------------------------- intentions
 
     def choose(self, name: str | None) -> None:
-        """Take a tool, or put it away."""
+        """Select a tool; None deselects it."""
         self.state.tool = None if name is None else BY_NAME[name]
         self._session.edit_status = ""
         self._restart()
 
     def leave(self) -> None:
-        """Forget what was clicked; with nothing clicked, put the tool away."""
+        """Clear the clicks so far; if there are none, deselect the tool."""
         if self.state.picks.strokes:
             self._restart()
         else:
@@ -139,7 +139,7 @@ class Toolbox:
         Parameters
         ----------
         frame : int
-            Which of the embedding maps.
+            Index of the embedding map.
         pixel : tuple of int
             ([z,] y, x), within the frame.
         more : bool
@@ -156,9 +156,9 @@ class Toolbox:
             self._edit(_ON_OBJECT[tool.name](frame, pixel))
 
     def draw(self, frame: int, line: Sequence[Pixel], more: bool = False) -> None:
-        """Use the tool along a line, whose pixels may lie beside the image.
+        """Use the tool along a line, whose pixels may lie outside the image.
 
-        A line within one object is a seed of a split; one from outside cuts.
+        A line that starts and ends in one object is a seed of a split; any other line cuts.
         """
         tool, emap = self.state.tool, self._map(frame)
         if tool is None or emap is None:
@@ -174,23 +174,23 @@ class Toolbox:
             self._edit(edits.cut(frame, line))
 
     def hover(self, frame: int, pixel: Pixel | None) -> None:
-        """Follow the cursor; None when it is beside the image."""
+        """Update the preview for the pixel under the cursor; None outside the image."""
         self._under = None if pixel is None else (frame, pixel)
         self._update_preview()
 
     def set_similarity_threshold(self, similarity_threshold: float) -> None:
-        """Set how far pixels of an added object may be from the clicked one."""
+        """Set the largest distance from an added object's pixels to the clicked one."""
         low, high = self.similarity_range
         self.state.similarity_threshold = min(max(similarity_threshold, low), high)
         self._update_preview()
 
     def turn(self, notches: float) -> None:
-        """Change the similarity threshold by the wheel: up takes more pixels."""
+        """Change the similarity threshold by wheel notches; up adds pixels."""
         self.set_similarity_threshold(self.state.similarity_threshold * SIMILARITY_STEP**notches)
 
     @property
     def similarity_range(self) -> tuple[float, float]:
-        """Smallest and largest similarity threshold of the present embedding."""
+        """Return the smallest and largest similarity threshold for the current embedding."""
         emap = self._map(0)
         if emap is None:
             return 0.0, 0.0
@@ -206,7 +206,7 @@ class Toolbox:
             return
         if tool.name == "merge":
             self._edit(edits.merge(frame, [s[0] for s in picks.strokes]))
-            self._show(Picks(frame, picks.strokes[:1]))  # further objects join the same one
+            self._show(Picks(frame, picks.strokes[:1]))  # further clicks join the first object
         elif tool.name == "split":
             self._edit(edits.split(frame, picks.strokes))
             self._restart()
@@ -231,7 +231,7 @@ class Toolbox:
         self._update_preview()
 
     def _begin(self, *_: Any) -> None:
-        """Forget what belongs to another embedding."""
+        """Clear what belongs to the previous embedding."""
         self._comparisons.cancel()
         self.state.comparison, self._under = None, None
         emap = self._map(0)

@@ -1,4 +1,4 @@
-"""The tools on objects: their names, what they do, what to click next."""
+"""The correction tools: names, tooltips and instructions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Tool:
     Parameters
     ----------
     name, title : str
-        In code, and on its button.
+        Name in code, and text on its button.
     tooltip : str
         What it does.
     hints : tuple of str
-        What to do next, by the number of things clicked so far.
+        Instruction for each number of clicks so far.
     drags : bool
         Whether a line can be drawn with it.
     """
@@ -32,18 +32,18 @@ TOOLS = (
     Tool(
         "merge",
         "Merge",
-        "Make one object of several: click them one after another, or draw a line over them.",
+        "Merge several objects into one: click them one after another, or draw a line over them.",
         (
             "Click the first object, or draw a line over all that belong together.",
-            "Click an object to merge with it. Esc begins anew.",
+            "Click an object to merge with it. Esc starts over.",
         ),
         drags=True,
     ),
     Tool(
         "split",
         "Split",
-        "Split one object by its embedding: click a seed in each of its parts. A line that is "
-        "drawn across it cuts it there.",
+        "Split one object by its embedding: click a seed in each of its parts. A line drawn "
+        "across it cuts it there.",
         (
             "Click a seed in the first part, or draw a line across the object.",
             "Click a seed in the other part. With Shift more seeds can follow.",
@@ -53,14 +53,13 @@ TOOLS = (
     Tool(
         "add",
         "Add",
-        "Add an object that was missed: a click takes the connected pixels like the one under "
-        "the cursor.",
-        ("Click in a missed object. Shift and the wheel set how like its pixels are.",),
+        "Add a missed object: a click adds the connected pixels of similar embedding.",
+        ("Click in a missed object. Shift + wheel changes the similarity threshold.",),
     ),
     Tool(
         "delete",
         "Delete",
-        "Make an object background for good.",
+        "Delete an object: its pixels stay background.",
         ("Click an object to delete it.",),
     ),
     Tool(
@@ -90,8 +89,8 @@ TOOLS = (
     Tool(
         "compare",
         "Compare",
-        "Measure how far two pixels are from each other in embedding space, and from which "
-        "bandwidth on they belong to one object.",
+        "Measure the distance of two pixels in embedding space, and the smallest bandwidth at "
+        "which they are one object.",
         ("Click the first pixel.", "Click the second pixel."),
     ),
 )

@@ -41,7 +41,7 @@ class EmbeddingColors:
         self._queue = JobQueue(executor)
 
     def show(self, wanted: bool) -> None:
-        """Keep the embedding's colours up to date from now on, or drop them."""
+        """Turn the embedding's colours on or off; while on, they are kept up to date."""
         self._session.colors_wanted = wanted
         if not wanted:
             self._queue.cancel()
@@ -49,12 +49,12 @@ class EmbeddingColors:
         self.update()
 
     def refit(self) -> None:
-        """Choose the colours anew from the present embedding."""
+        """Fit the colours to the current embedding."""
         self._session.color_basis = None
         self.update()
 
     def update(self) -> None:
-        """Colour the present embedding, where colours are wanted."""
+        """Colour the current embedding if colours are wanted."""
         session = self._session
         if not session.colors_wanted or not session.embedding_maps:
             return
@@ -66,7 +66,7 @@ class EmbeddingColors:
         )
 
     def cancel(self) -> None:
-        """Drop what is under way."""
+        """Cancel the running job."""
         self._queue.cancel()
 
     def _take(self, picture: ColorPicture) -> None:
@@ -85,7 +85,7 @@ class ColorPicture:
 def color(
     engine: Engine, maps: Sequence[EmbeddingMap], basis: ColorBasis | None, frames: bool
 ) -> ColorPicture:
-    """Colour all frames with one basis, fitted to the middle one where none is given or fits."""
+    """Colour all frames with one basis; fit it to the middle frame if none is given or fits."""
     middle = maps[len(maps) // 2]
     if basis is None or not engine.basis_fits(basis, middle):
         basis = engine.fit_color_basis(middle)

@@ -39,17 +39,17 @@ class ExplorationState:
     held : bool
         Intention: whether the pick stays where it is when the cursor moves.
     frame : int
-        Intention: which of the embedding maps is explored.
+        Intention: index of the embedding map that is explored.
     region : tuple of slice, optional
-        Intention: the pixels of that frame that are seen, ([Z,] Y, X); None for all.
+        Intention: the pixels of that frame in view, ([Z,] Y, X); None for all.
     components : tuple of int, optional
         Intention: the plane of the scatter.
     choice : Choice, optional
-        Intention: a lasso, or objects.
+        Intention: the selection, a lasso or objects.
     pick : Pick, optional
         The pixel that others are compared with.
     cursor_distance : float, optional
-        How far the vector under the cursor is from the picked one.
+        Distance from the vector under the cursor to the picked one.
     similarity : Similarity, optional
     scatter : Scatter, optional
     selection : Selection, optional
@@ -74,14 +74,14 @@ class ExplorationState:
 
 
 class Exploration:
-    """Keeps an :class:`ExplorationState` in agreement with a session.
+    """Keeps an :class:`ExplorationState` in step with a session.
 
     Parameters
     ----------
     session : Session
-        Followed; only its colour basis is written, for colours and plot share it.
+        Observed; only its colour basis is written, which colours and plot share.
     executor : Executor
-        Runs the work.
+        Runs the jobs.
     """
 
     def __init__(self, session: Session, executor: Executor) -> None:
@@ -96,7 +96,7 @@ class Exploration:
         session.events.labels.connect(self._update_selection)
 
     def close(self) -> None:
-        """Stop following the session."""
+        """Disconnect from the session."""
         events = self._session.events
         events.embedding_maps.disconnect(self._follow_maps)
         events.color_basis.disconnect(self._follow_basis)
@@ -106,26 +106,26 @@ class Exploration:
     # -------------------------------------------------------------------------- intentions
 
     def show_similarity(self, wanted: bool) -> None:
-        """Keep the distances to the picked pixel up to date from now on, or drop them."""
+        """Turn the distances to the picked pixel on or off; while on, they are kept up to date."""
         self.state.similarity_wanted = wanted
         self._update_similarity()
 
     def show_scatter(self, wanted: bool) -> None:
-        """Keep the plot up to date from now on, or drop it with what is selected in it."""
+        """Turn the plot on or off; turning it off drops its selection too."""
         self.state.scatter_wanted = wanted
         if not wanted:
             self.state.choice = None
         self._update_scatter()
 
     def set_components(self, components: tuple[int, int] | None) -> None:
-        """Choose the plane of the plot; a lasso belongs to a plane and is dropped."""
+        """Choose the plane of the plot; drops a lasso, which belongs to one plane."""
         if components != self.state.components:
             self.state.components = components
             self._drop_lasso()
             self._update_scatter()
 
     def look_at(self, frame: int, region: tuple[slice, ...] | None = None) -> None:
-        """Look at another frame, or at other pixels of it; a held pick stays what it is."""
+        """Explore another frame, or another region of it; a held pick stays."""
         state = self.state
         moved, state.frame = frame != state.frame, frame
         if moved or region != state.region:
@@ -135,13 +135,13 @@ class Exploration:
             self._update_scatter()
 
     def hover(self, frame: int, index: Sequence[int]) -> None:
-        """Follow the cursor: pick its pixel unless one is held, and compare it with the pick."""
+        """Handle a cursor move: pick its pixel unless one is held, and compare it with the pick."""
         if not self.state.held:
             self._pick(frame, index)
         self.state.cursor_distance = self._distance_to(frame, index)
 
     def hold(self, held: bool) -> None:
-        """Keep the pick where it is, or let it follow the cursor again."""
+        """Hold the pick, or let it follow the cursor again."""
         self.state.held = held
 
     def pin(self, frame: int, index: Sequence[int]) -> None:
@@ -151,7 +151,7 @@ class Exploration:
             self.state.cursor_distance = 0.0
 
     def lasso(self, corners: Sequence[Sequence[float]]) -> None:
-        """Select what lies in a closed curve of the plot; without corners nothing is selected."""
+        """Select the points inside a closed curve in the plot; no corners clear the selection."""
         points = tuple((float(x), float(y)) for x, y in corners)
         self._choose(views.Choice(lasso=points) if len(points) >= 3 else None)
 
@@ -179,7 +179,7 @@ class Exploration:
             return False
         try:
             vector = vector_at(emap, position)
-        except ValueError:  # beside the image, or no vector there: the last pick stays
+        except ValueError:  # outside the image, or no vector there: the last pick stays
             return False
         self.state.pick = views.Pick(frame, position, vector)
         self._update_similarity()
@@ -204,7 +204,7 @@ class Exploration:
     # ------------------------------------------------------------------- following the session
 
     def _follow_maps(self, maps: tuple[EmbeddingMap, ...]) -> None:
-        """Forget what belongs to other embeddings; a pick and a choice of objects stay."""
+        """Clear what belongs to the previous embedding; keep the pick and selected objects."""
         self._cancel()
         state, pick = self.state, self.state.pick
         state.similarity = state.selection = None
@@ -278,7 +278,7 @@ class Exploration:
         )
 
     def _labels(self, scatter: views.Scatter) -> NDArray[Any] | None:
-        """Labels of the plotted frame, once there are any that belong to it."""
+        """Return the labels of the plotted frame; None if there are none for it."""
         labels, shape = self._session.labels, scatter.cloud.shape
         if labels is not None and labels.ndim > len(shape):
             labels = labels[scatter.frame]

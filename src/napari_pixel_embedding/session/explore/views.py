@@ -1,4 +1,4 @@
-"""What the views of an embedding show: pure functions from one frozen request to one answer."""
+"""Similarity, scatter plot and selection of an embedding, as pure functions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.scatter import PointCloud
 
 BINS = 512
-"""Cells a side of the scatter's raster: sharp at the size of a dock, also zoomed in."""
+"""Cells along each side of the scatter's raster: enough for a dock, even zoomed in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Pick:
     Parameters
     ----------
     frame : int
-        Which of the embedding maps.
+        Index of the embedding map.
     index : tuple of int
         ([z,] y, x).
     vector : array of float32, shape (E,)
@@ -62,7 +62,7 @@ class Similarity:
 def similarity(
     emap: EmbeddingMap, frame: int, pick: Pick, region: tuple[slice, ...] | None
 ) -> Similarity:
-    """Compare a region of one frame, all of it by default, with the picked pixel."""
+    """Return the distances of a region of one frame, by default all of it, to the picked pixel."""
     if region is None:
         region = (slice(None),) * emap.ndim
     return Similarity(frame, region, similarity_to_vector(emap, pick.vector, region))
@@ -70,21 +70,21 @@ def similarity(
 
 @dataclass(frozen=True, eq=False)
 class Scatter:
-    """The foreground of one frame as a plot.
+    """Scatter plot of one frame's foreground vectors.
 
     Parameters
     ----------
     emap : EmbeddingMap
-        The frame.
+        Embedding map of the frame.
     frame : int
-        Which of the embedding maps.
+        Index of the embedding map.
     basis : ColorBasis
         Spans the plane.
     components : tuple of int, optional
         See :func:`~.scatter.project_to_plane`.
     cloud : PointCloud
     density : array of uint8, shape (BINS, BINS)
-        The points' density, logarithmic, its first row the lowest.
+        Logarithmic density of the points; the first row is the bottom of the plot.
     """
 
     emap: EmbeddingMap
@@ -95,7 +95,7 @@ class Scatter:
     density: NDArray[np.uint8]
 
     def place(self, pick: Pick) -> tuple[float, float]:
-        """Return where the picked pixel's vector lies in the plot."""
+        """Return the position of the picked pixel's vector in the plot."""
         return place_on_plane(pick.vector, self.emap, self.basis, self.components)
 
 
@@ -105,7 +105,7 @@ def scatter(
     basis: ColorBasis | None,
     components: tuple[int, int] | None,
 ) -> Scatter:
-    """Plot one frame on the plane of a basis, fitted to the middle frame where none fits."""
+    """Project one frame onto the plane of a basis; fit it to the middle frame if none fits."""
     basis = fitting_basis(maps, basis)
     cloud = project_to_plane(maps[frame], basis, components)
     density = _spread(density_image(raster(cloud, BINS)))
@@ -113,7 +113,7 @@ def scatter(
 
 
 def _spread(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Let each cell shine on its neighbours to the right and above: a small plot loses none."""
+    """Spread each cell to its right and upper neighbours: a small plot shows every point."""
     wide = picture.copy()
     np.maximum(wide[:, 1:], picture[:, :-1], out=wide[:, 1:])
     both = wide.copy()
@@ -122,7 +122,7 @@ def _spread(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def fitting_basis(maps: Sequence[EmbeddingMap], basis: ColorBasis | None) -> ColorBasis:
-    """Return a basis that was kept, or a new one where it does not fit the embedding any more."""
+    """Return the given basis if it fits the embedding, or else a new one."""
     middle = maps[len(maps) // 2]
     if basis is None or not basis_fits(basis, middle):
         return fit_color_basis(middle)
@@ -131,7 +131,7 @@ def fitting_basis(maps: Sequence[EmbeddingMap], basis: ColorBasis | None) -> Col
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """What the user chose: a lasso in the plot, or objects in the labels layer.
+    """The user's selection: a lasso in the plot, or objects in the labels layer.
 
     Parameters
     ----------
@@ -147,21 +147,21 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """What a choice holds.
+    """Points, pixels and objects that a choice selects.
 
     Parameters
     ----------
     choice : Choice
     frame : int
-        Which of the embedding maps.
+        Index of the embedding map.
     ids : array of int
         Objects that are chosen, or mostly inside the lasso.
     pixel_count : int
-        Points that are chosen.
+        Number of selected points.
     mask : array of uint8, shape ([Z,] Y, X)
         2 in these objects, 1 in other pixels inside the lasso, else 0.
     marks : array of uint8, shape (BINS, BINS)
-        1 where the plot has a chosen point, and beside it.
+        1 at the cells of selected points and their neighbours.
     """
 
     choice: Choice
@@ -193,7 +193,7 @@ def select(plot: Scatter, labels: NDArray[Any] | None, choice: Choice) -> Select
 
 
 def _table(ids: NDArray[np.integer[Any]], labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Look-up table over the ids of a label image: whether each is one of ``ids``."""
+    """Make a look-up table over the ids of a label image: whether each is one of ``ids``."""
     table = np.zeros(int(labels.max(initial=0)) + 1, bool)
     table[ids[(ids > 0) & (ids < len(table))]] = True
     return table

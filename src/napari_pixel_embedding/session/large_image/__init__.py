@@ -1,1 +1,1 @@
-"""Large images: blocks around the part that is worked on."""
+"""Large images: blocks around the ROI."""

@@ -1,4 +1,4 @@
-"""Large images, block by block: what a worker does where an image does not fit into memory."""
+"""Jobs that segment an image larger than memory block by block."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def index_block(
     return engine.build_cluster_index(_embed(engine, source, part, progress))
 
 
-# -------------------------------------------------------------------------------- the rest
+# -------------------------------------------------------------------------------- around the ROI
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The blocks of a large image that are to be made, and how many there are in all.
+    """Blocks of a large image to segment, and the total number of blocks.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _layout(source: Source, memory: int) -> Layout:
 
 
 def begin(source: Source, roi: ROI, index: ClusterIndex, known: Mosaic | None) -> Mosaic:
-    """Make a mosaic around an ROI, with the blocks that are known already."""
+    """Make a mosaic around an ROI from the blocks that are finished already."""
     from napari_pixel_embedding.core.blockwise.block_plan import Block
     from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
 
@@ -103,7 +103,7 @@ def begin(source: Source, roi: ROI, index: ClusterIndex, known: Mosaic | None) -
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """A mosaic that has grown by a block, or how far the next one is."""
+    """Progress: the mosaic with one more block, or the finished fraction of the next one."""
 
     mosaic: Mosaic | None
     done: float
@@ -113,10 +113,10 @@ class Growth:
 def grow(
     engine: Engine, source: Source, roi: ROI, index: ClusterIndex, known: Mosaic | None
 ) -> Callable[[Report], Plan]:
-    """Make the work that makes all blocks around an ROI, one after another.
+    """Return the work that segments all blocks around an ROI, one after another.
 
-    It reports a :class:`Growth` as it proceeds. Known blocks that do not fit into memory any more
-    are dropped.
+    It reports a :class:`Growth` as it proceeds. Known blocks that no longer fit into memory are
+    dropped.
     """
 
     def work(report: Report) -> Plan:
@@ -139,7 +139,7 @@ def _within_block(report: Report, count: int, planned: Plan) -> Callable[[float]
 
 @dataclass(frozen=True, eq=False)
 class MosaicLabelsRequest:
-    """Everything that the labels around an ROI depend on.
+    """Input of the labels around an ROI.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class MosaicLabelsRequest:
 
 
 def cut_mosaic(request: MosaicLabelsRequest) -> MosaicLabels:
-    """Cut all finished blocks, lay corrections over them, and leave out the ROI."""
+    """Cluster all finished blocks, apply corrections, and leave out the ROI."""
     roi, (corrections, local) = request.roi, request.fixed
     whole_image = request.whole_image
     if corrections is not None:

@@ -1,4 +1,4 @@
-"""The rest of a large image around its ROI: segmented block by block, and clustered."""
+"""Segmenting a large image around its ROI, block by block."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 class MosaicFiller:
     """The part of the controller that segments a large image around its ROI.
 
-    All other parts treat the ROI as the whole image. This one makes the blocks around it in the
-    background and clusters them again whenever the ROI has been. It also keeps what was corrected
-    in one ROI while another one is worked on.
+    All other parts treat the ROI as the whole image. This one segments the blocks around it in the
+    background and clusters them again after each clustering of the ROI. It also keeps the
+    corrections of earlier ROIs.
 
     Parameters
     ----------
@@ -57,23 +57,23 @@ class MosaicFiller:
         session.events.labels.connect(self.update)
 
     def stop(self) -> bool:
-        """Make no more blocks; finished ones stay. Says whether any were being made."""
+        """Stop making blocks and keep finished ones; return whether any were being made."""
         stopped = self._fills.cancel()
         if stopped:
             session = self._session
             session.filling = False
             count = 0 if session.mosaic is None else len(session.mosaic.indexed_blocks)
-            session.mosaic_status = f"Stopped: {_blocks(count)} kept. Run goes on with the rest."
+            session.mosaic_status = f"Stopped: {_blocks(count)} kept. Run makes the others."
         return stopped
 
     def close(self) -> None:
-        """Stop everything, and follow the session no more."""
+        """Stop all jobs and disconnect from the session."""
         self._session.events.labels.disconnect(self.update)
         self._cuts.cancel()
         self.stop()
 
     def discard(self) -> None:
-        """Forget all blocks and all corrections outside the ROI: they belong to another image."""
+        """Drop all blocks and all corrections outside the ROI: they belong to another image."""
         self._forget_blocks()
         self._session.roi = self._session.whole_image = None
 
@@ -88,7 +88,7 @@ class MosaicFiller:
     # --------------------------------------------------------------- corrections
 
     def reset(self) -> None:
-        """Forget the corrections outside the ROI; bandwidths of single objects stay."""
+        """Drop the corrections outside the ROI; local bandwidths stay."""
         kept = self._session.whole_image
         if kept is not None:
             empty = WholeImageCorrections.empty(kept.corrections.shape)
@@ -96,12 +96,12 @@ class MosaicFiller:
             self.update()
 
     def forget_places(self) -> None:
-        """Forget bandwidths of single objects outside the ROI: they belong to another model."""
+        """Drop local bandwidths outside the ROI: they belong to another model."""
         if self._session.whole_image is not None:
             self._session.whole_image = replace(self._session.whole_image, places=())
 
     def leave(self, roi: ROI | None, result: RunResult) -> None:
-        """Keep what was corrected in ``roi``, or in the whole image, while another is worked on."""
+        """Store the corrections of ``roi``, or of the whole image, before another ROI."""
         session = self._session
         shape, frames = _extent(result)
         kept = session.whole_image or WholeImageCorrections.empty(shape)
@@ -111,7 +111,7 @@ class MosaicFiller:
         session.whole_image = kept
 
     def enter(self, result: RunResult) -> tuple[NDArray[Any] | None, BandwidthsByFrame]:
-        """Return corrections and local bandwidths of the part of the image that a run worked on."""
+        """Return the corrections and local bandwidths of a run's ROI."""
         session = self._session
         kept = session.whole_image or WholeImageCorrections.empty(_extent(result)[0])
         if result.roi is None:
@@ -124,7 +124,7 @@ class MosaicFiller:
         Raises
         ------
         ValueError
-            When that array is too large for the memory there is.
+            If that array does not fit into memory.
         """
         session, roi, kept = self._session, self._session.roi, self._session.whole_image
         if roi is None or kept is None:
@@ -142,7 +142,7 @@ class MosaicFiller:
         return kept.dense(session.whole_shape[0] if session.has_frames else None)
 
     def replace_corrections(self, corrections: NDArray[Any]) -> NDArray[Any] | None:
-        """Take corrections of the whole image, and return those of the ROI."""
+        """Replace the corrections of the whole image, and return those of the ROI."""
         session, roi, kept = self._session, self._session.roi, self._session.whole_image
         if roi is None or kept is None:
             return corrections
@@ -156,7 +156,7 @@ class MosaicFiller:
     # ------------------------------------------------------------------------------ blocks
 
     def follow(self, result: RunResult) -> None:
-        """Make the blocks around the ROI of a run; those that are still valid are kept."""
+        """Start making the blocks around a run's ROI; blocks that are still valid are kept."""
         source, roi = result.source, result.roi
         if source is None or roi is None:
             self._forget_blocks()
@@ -165,7 +165,7 @@ class MosaicFiller:
             self._forget_blocks()
         self._source, self._asked = source, None
         session = self._session
-        session.filling, session.mosaic_status = True, "The rest of the image follows …"
+        session.filling, session.mosaic_status = True, "Segmenting the other blocks …"
         self._fills.start(
             grow(self._engine, source, roi, result.indices[0], session.mosaic),
             done=self._finished,
@@ -181,7 +181,7 @@ class MosaicFiller:
     def _take(self, growth: Growth) -> None:
         session, planned = self._session, growth.plan
         session.mosaic_progress = growth.done / len(planned.blocks)
-        session.mosaic_status = f"The rest: {int(growth.done):,} of {_blocks(planned.count)} …"
+        session.mosaic_status = f"Other blocks: {int(growth.done):,} of {_blocks(planned.count)} …"
         if growth.mosaic is not None:
             session.mosaic = growth.mosaic
             self.update()
@@ -194,26 +194,26 @@ class MosaicFiller:
             f"The whole image is segmented, in {_blocks(count)}."
             if made == count
             else f"{made:,} of {_blocks(count)} are segmented, as many as fit into memory. "
-            "Look elsewhere and run again to go on there."
+            "Move the view and run again to continue there."
         )
         self.update()
 
     def _failed(self, error: Exception) -> None:
         self._session.filling = False
         self._session.mosaic_status = "Stopped by an error; finished blocks are kept."
-        self._messages.fail("segmenting the rest of the image", error)
+        self._messages.fail("segmenting the other blocks", error)
 
     # ------------------------------------------------------------------------------ labels
 
     def update(self, *_: Any) -> None:
-        """Cluster the blocks as the session now says, if anything has changed."""
+        """Cluster the blocks again if their parameters or corrections have changed."""
         request = self._request()
         if request is not None and not request.is_answered_by(self._asked):
             self._asked = request
             self._cuts.start(
                 without_report(cut_mosaic, request),
                 done=self._show,
-                failed=partial(self._messages.fail, "clustering the rest of the image"),
+                failed=partial(self._messages.fail, "clustering the other blocks"),
             )
 
     def _show(self, mosaic_labels: MosaicLabels) -> None:
@@ -231,7 +231,7 @@ class MosaicFiller:
 
 
 def _extent(result: RunResult) -> tuple[tuple[int, ...], int | None]:
-    """Pixels of the whole image along ([Z,] Y, X), and its frames where it has that axis."""
+    """Return the whole image's shape along ([Z,] Y, X), and its number of frames, if any."""
     shape, frames = result.maps[0].shape, len(result.maps)
     if result.source is not None:
         shape, frames = result.source.shape, result.source.frames

@@ -1,1 +1,1 @@
-"""Segmenting: runs, cuts and the diameter."""
+"""Segmentation: runs, clustering and the object diameter."""

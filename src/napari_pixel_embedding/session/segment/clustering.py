@@ -1,4 +1,4 @@
-"""Clusters as the sliders say, and single objects finer or coarser."""
+"""Clustering with the sliders' parameters, and local bandwidths of single objects."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 class Clustering:
     """The part of the controller that makes the labels and the stability curve.
 
-    One cut is made at a time, from the session as it is when the cut before has answered. Every
-    answer is shown, so the picture follows a slider that moves faster than cuts are made.
+    One clustering runs at a time, from the session's state when the previous one has finished.
+    Every result is shown, so the labels keep up with a slider that moves faster.
 
     Parameters
     ----------
     session, executor, engine, messages
         Those of the controller.
     undo : Undo
-        Where changes of single objects are noted.
+        Records changes of local bandwidths.
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class Clustering:
         return answered is not None and answered.corrections is self._session.corrections
 
     def cancel(self) -> None:
-        """Drop what is under way."""
+        """Cancel the running jobs."""
         for queue in (self._labellings, self._refinings, self._curves):
             queue.cancel()
 
     def discard(self) -> None:
-        """Forget all results, and the bandwidths of single objects: the image is another one."""
+        """Drop all results and local bandwidths: they belong to another image."""
         self.cancel()
         self._answered = self._curve_of = None
         session = self._session
@@ -80,7 +80,7 @@ class Clustering:
     # ------------------------------------------------------------------------------ labels
 
     def set_params(self, **changes: Any) -> None:
-        """Change how clusters are cut; the labels follow.
+        """Change cluster parameters and update the labels.
 
         Parameters
         ----------
@@ -101,19 +101,19 @@ class Clustering:
             self.update()
 
     def set_method(self, method: Method) -> None:
-        """Choose how clusters are made; the labels follow.
+        """Choose the clustering method and update the labels.
 
         Parameters
         ----------
         method : {"mean_shift", "mutex"}
-            From the index, live, or by mutex watershed, anew at every change.
+            Live from the index, or by mutex watershed, computed again at every change.
         """
         self._messages.clear()
         self._session.method = method
         self.update()
 
     def update(self) -> None:
-        """Make labels, and the curve, from the session as it is."""
+        """Update labels and stability curve from the session's state."""
         session = self._session
         if session.cluster_indices and session.cluster_params is not None:
             self._update_labels(session.cluster_params)
@@ -165,7 +165,7 @@ class Clustering:
     def _update_curve(self, params: ClusterParams) -> None:
         indices, done = self._session.cluster_indices, self._curve_of
         if done is not None and done[0] is indices:
-            params = replace(params, bandwidth=done[1].bandwidth)  # the curve is of all of them
+            params = replace(params, bandwidth=done[1].bandwidth)  # the curve covers all bandwidths
             if params == done[1]:
                 return
         if not self._curves.busy:
@@ -196,7 +196,7 @@ class Clustering:
     # ---------------------------------------------------------------------- single objects
 
     def refine(self, point: tuple[int, ...], direction: Direction) -> None:
-        """Cut one object finer or coarser than the sliders say, by one step.
+        """Split one object, or merge it with a neighbour, by one step.
 
         Parameters
         ----------
@@ -224,7 +224,7 @@ class Clustering:
         if session.labels is None or session.cluster_params is None:
             return "There are no objects yet: run a model first."
         if session.method != "mean_shift":
-            return "Single objects are cut finer or coarser among live clusters only."
+            return "Single objects can be split or merged among live clusters only."
         if session.corrections is not None and session.corrections[point] > 0:
             return "This object is corrected: it stays as you painted it."
         return None if session.labels[point] else "There is no object here."
@@ -237,7 +237,7 @@ class Clustering:
         self, recipe: Any, direction: Direction, local: BandwidthsByFrame | None
     ) -> None:
         if recipe != self._recipe():
-            return  # the slider moved meanwhile: what was found is of another object
+            return  # the slider moved meanwhile: the result is for another object
         if local is None:
             limit = "inside this object" if direction == "finer" else "around this object"
             self._session.cut_status = f"There is nothing {direction} {limit}."
@@ -245,7 +245,7 @@ class Clustering:
             self._set_local(direction, local)
 
     def undo_refining(self) -> None:
-        """Take back the last change of a single object's bandwidth, whatever came after it."""
+        """Undo the last change of a local bandwidth, whatever came after it."""
         session = self._session
         if not session.local_past:
             return
@@ -258,12 +258,12 @@ class Clustering:
         session.local_past = tuple(past)
 
     def reset_refining(self) -> None:
-        """Cut all objects with the slider's bandwidth again; can be undone."""
+        """Remove all local bandwidths, so that only the slider's counts; can be undone."""
         if any(self._session.local_bandwidths):
             self._set_local("reset", ((),) * len(self._session.local_bandwidths))
 
     def keep_fitting(self) -> None:
-        """Keep bandwidths of single objects as far as they fit the present indices."""
+        """Drop local bandwidths that do not fit the current indices."""
         session = self._session
         kept = fitting(session.local_bandwidths, session.cluster_indices)
         if kept is not session.local_bandwidths:

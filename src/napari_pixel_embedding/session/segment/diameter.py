@@ -1,4 +1,4 @@
-"""The diameter of an image's objects: given by hand, or measured by the model."""
+"""The object diameter: set by the user, or measured by the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class DiameterMeasurement:
-    """The part of the controller that keeps the object diameter.
+    """The part of the controller that sets or measures the object diameter.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ class DiameterMeasurement:
         self._queue = JobQueue(executor)
 
     def set(self, diameter: float | None) -> None:
-        """Choose the typical diameter of objects that the next run goes by.
+        """Set the typical object diameter for the next run.
 
         Parameters
         ----------
         diameter : float, optional
-            In pixels; None for what the model expects.
+            In pixels; None for the diameter that the model expects.
         """
         self._messages.clear()
         low, high = DIAMETERS
@@ -55,7 +55,7 @@ class DiameterMeasurement:
         self._session.diameter = diameter
 
     def measure(self) -> None:
-        """Measure the objects of the image with the chosen model, and choose their diameter."""
+        """Measure the image's objects with the chosen model, and set their diameter."""
         self._messages.clear()
         session = self._session
         if session.image is None or session.model_source == "":

@@ -1,4 +1,4 @@
-"""Labels of an embedding: clusters with the corrections on top."""
+"""Label images: clusters with corrections applied."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def label(engine: Engine, request: LabelRequest) -> Labelling:
-    """Cluster every frame and put the corrections on top."""
+    """Cluster every frame and apply the corrections."""
     clusters, corrections = request.clusters, request.corrections
     if clusters is None:
         cuts = _clusters(engine, request)
@@ -34,7 +34,7 @@ def label(engine: Engine, request: LabelRequest) -> Labelling:
 
 
 def _clusters(engine: Engine, request: LabelRequest) -> list[NDArray[Any]]:
-    """Label image of every frame, before corrections."""
+    """Return the label image of every frame, before corrections."""
     if request.method == "mutex":
         return [engine.mutex_watershed(emap, request.params) for emap in request.maps]
     local = request.local or ((),) * len(request.indices)
@@ -43,7 +43,7 @@ def _clusters(engine: Engine, request: LabelRequest) -> list[NDArray[Any]]:
 
 
 def _summary(request: LabelRequest, clusters: NDArray[Any]) -> tuple[int, float]:
-    """Count objects and take their median size: from the index, where there is only one."""
+    """Return the number of objects and their median size; from the index if there is only one."""
     if len(request.indices) != 1 or request.method != "mean_shift":
         return _of_sizes(clusters, request.frames)
     summary = request.indices[0].summary(request.params, request.local[0] if request.local else ())
@@ -60,7 +60,7 @@ def per_frame(
 ) -> NDArray[Any]:
     """Apply a function to arrays, frame by frame where their first axis is time.
 
-    Object ids belong to a frame, so nothing that goes by id may see two frames at once.
+    Ids are unique within a frame only, so functions that use ids must see one frame at a time.
     """
     if not frames:
         return function(*arrays)

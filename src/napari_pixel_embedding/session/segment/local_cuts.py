@@ -1,4 +1,4 @@
-"""What is asked of cluster indices, of one frame or of many: pure functions."""
+"""Local bandwidths, stability curve and object sizes over all frames, as pure functions."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def refine(
     place: tuple[int, tuple[int, ...]],
     direction: Direction,
 ) -> BandwidthsByFrame | None:
-    """Cut the object at a place one step finer or coarser than it is.
+    """Split the object at a place, or merge it with a neighbour, by one step.
 
     Parameters
     ----------
     indices : sequence of ClusterIndex
         One for every frame.
     params, local
-        How objects are cut now.
+        Current cluster parameters and local bandwidths.
     place : (int, tuple of int)
         Frame, and index ([z,] y, x) of a pixel of the object.
     direction : {"finer", "coarser"}
@@ -54,7 +54,7 @@ def refine(
 
 
 def fitting(local: BandwidthsByFrame, indices: Sequence[ClusterIndex]) -> BandwidthsByFrame:
-    """Give local bandwidths as far as they fit these indices: all or none of them."""
+    """Return the local bandwidths if they all fit these indices, or else none."""
     fits = len(local) == len(indices) and all(
         _inside(one.point, index.shape)
         for ones, index in zip(local, indices, strict=False)
@@ -84,14 +84,14 @@ def stability(indices: Sequence[ClusterIndex], params: ClusterParams) -> Stabili
 
 
 def object_sizes(labels: NDArray[Any], frames: bool) -> NDArray[np.int64]:
-    """Pixels of every object with a positive id, frame after frame.
+    """Return the number of pixels of every object with a positive id, frame after frame.
 
     Parameters
     ----------
     labels : array of an integer type, shape ([T,] [Z,] Y, X)
-        Label image, 0 is background; negative values are nothing.
+        Label image, 0 is background; negative values are ignored.
     frames : bool
-        Whether the first axis is time: ids belong to a frame.
+        Whether the first axis is time; ids are unique within a frame only.
     """
     sizes = [_sizes(part) for part in (labels if frames else [labels])]
     return np.concatenate(sizes) if sizes else np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""What the workers of a session are asked, and what they answer."""
+"""Requests and results of a session's jobs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What the parts of one large image are made from.
+    """Input for segmenting the parts of one large image.
 
     Parameters
     ----------
     request : RunRequest
-        Image, options and whatever else the user chose.
+        Image and options of the run.
     model : EmbeddingModel
     axes : str
         A letter for each axis of the image.
     ranges : array, shape (C, 2)
-        Intensities of the whole image.
+        Intensity range of each channel in the whole image.
     """
 
     request: RunRequest
@@ -57,7 +57,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """Progress of a run: what is being done, and the finished fraction of the whole."""
+    """Progress of a run: the current step, and the finished fraction."""
 
     text: str
     fraction: float
@@ -65,10 +65,10 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class RunRequest:
-    """Everything a run needs: besides the obvious, what is seen of the image, and a limit.
+    """Input of a run, with the part of the image in view and a memory limit.
 
-    An image that needs more bytes of memory than the limit, by default what the machine bears, is
-    worked on in parts, beginning with what is seen.
+    An image that needs more bytes of memory than the limit (by default, the free memory) is
+    segmented in parts, starting with the part in view.
     """
 
     image: ImageInput
@@ -80,9 +80,9 @@ class RunRequest:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """A model's answer for a whole image: one map and one index for every frame.
+    """Result of a run: one embedding map and one cluster index for every frame.
 
-    For one too large, the answer is for an ROI; ``source`` is what its other parts are made from.
+    For an image larger than memory it covers an ROI; ``source`` is the input for the other parts.
     ``signal`` is False where nothing stands clear of the noise.
     """
 
@@ -98,7 +98,7 @@ class RunResult:
 
 @dataclass(frozen=True, eq=False)
 class LabelRequest:
-    """Everything that labels depend on; ``clusters`` are given where they need no new cut."""
+    """Input of labels; ``clusters`` are given if they need not be computed again."""
 
     indices: tuple[ClusterIndex, ...]
     params: ClusterParams
@@ -110,14 +110,14 @@ class LabelRequest:
     method: Method = "mean_shift"
 
     def has_clusters_of(self, other: LabelRequest) -> bool:
-        """Whether both ask for the same cut."""
+        """Whether both ask for the same clusters."""
         same = self.indices is other.indices and self.params == other.params
         return same and self.local == other.local and self.method == other.method
 
 
 @dataclass(frozen=True, eq=False)
 class Labelling:
-    """Clusters as cut, labels with the corrections on top, and how many objects there are."""
+    """Clusters, labels with the corrections applied, and the number of objects."""
 
     clusters: NDArray[Any]
     labels: NDArray[Any]

@@ -1,4 +1,4 @@
-"""The part of a large image that a run works on."""
+"""Choosing and embedding the ROI of a large image."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def first_roi(request: RunRequest, model: EmbeddingModel, axes: str) -> ROI | None:
-    """Choose what is worked on first; None when the whole image fits into memory."""
+    """Choose the first ROI; None if the whole image fits into memory."""
     image, config = request.image, model.config
     memory = memory_budget() if request.memory is None else request.memory
     most = max(memory // pixel_bytes(config, request.options.diameter), 1)
@@ -47,20 +47,20 @@ def first_roi(request: RunRequest, model: EmbeddingModel, axes: str) -> ROI | No
 
 
 def finest_part(request: RunRequest, model: EmbeddingModel, axes: str) -> ImageInput:
-    """Give what is seen of a large image at its finest level; all of a smaller one."""
+    """Return the part of a large image in view at its finest level; all of a smaller one."""
     image = replace(request.image, coarser=())
     return image.part(axes, first_roi(replace(request, image=image), model, axes))
 
 
 def read_source(engine: Engine, request: RunRequest, model: EmbeddingModel, axes: str) -> Source:
-    """Look at a large image as far as all of its parts depend on it."""
+    """Read what all parts of a large image share."""
     ranges = engine.intensity_ranges(model.config, request.image.data, axes)
     return Source(request, model, axes, ranges)
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What is embedded at once: a box of a level, and how much of it is kept."""
+    """Unit of embedding: a box of a level, and the part of it that is kept."""
 
     level: int
     factor: tuple[float, ...]
@@ -72,7 +72,7 @@ class _Part:
 def embed_roi(
     engine: Engine, source: Source, roi: ROI, progress: Callable[[float], None]
 ) -> EmbeddingMap:
-    """Run the model on a field and what it has to see around it."""
+    """Run the model on an ROI and the halo around it."""
     config, shape = source.model.config, _spatial(source.image.levels[roi.level].shape, source.axes)
     diameter = diameter_at_level(config, source.request.options.diameter, roi.factor)
     padded = grown(roi.box, margin(config, diameter), shape)

@@ -1,4 +1,4 @@
-"""What a session's workers do: pure functions from one frozen request to one frozen answer."""
+"""Jobs that run a model or measure the diameter: pure functions of a frozen request."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.jobs import Report
 
 _NETWORK_SHARE = 0.9
-"""Part of the progress bar that belongs to the network; the rest is the cluster index."""
+"""Share of the network in the progress bar; the remainder is the cluster index."""
 
 
 def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
-    """Load the model, run it on every frame, and index what it says.
+    """Load the model, run it on every frame, and index the embeddings.
 
     Raises
     ------
     ValueError
-        When the file, the image and its axes do not fit together.
+        If the model, the image and its axes do not fit together.
     """
     report(Stage("Loading the model …", 0.0))
     model = request.model
@@ -68,7 +68,7 @@ def measure(engine: Engine, request: RunRequest, report: Report) -> float:
     Raises
     ------
     ValueError
-        When the file, the image and its axes do not fit together, or no object is found.
+        If the model, the image and its axes do not fit together, or no object is found.
     """
     report(0.0)
     model = request.model
@@ -87,7 +87,7 @@ def _run_roi(
     roi: ROI,
     report: Report,
 ) -> RunResult:
-    """Run a model on a field of a large image."""
+    """Run a model on an ROI of a large image."""
     report(Stage("Looking at the image …", 0.0))
     source = read_source(engine, request, model, axes)
     emap = embed_roi(engine, source, roi, partial(_report_network, report))
@@ -111,7 +111,7 @@ def same_family(old: EmbeddingModel | None, new: EmbeddingModel) -> bool:
 
 
 def start_params(result: RunResult, diameter: float | None) -> ClusterParams:
-    """Cluster parameters to start from on an image whose objects have this diameter."""
+    """Return initial cluster parameters for an image whose objects have this diameter."""
     config = result.model.config
     return usual_params(config, diameter, result.image.spatial_spacing(config.ndim))
 
@@ -121,7 +121,7 @@ def _of(done: int, maps: Sequence[EmbeddingMap]) -> str:
 
 
 def embedded_message(result: RunResult, view: Viewport | None) -> str:
-    """Say what a run has done, and of a large image, of which part."""
+    """Return the status line after a run; for a large image, it names the part."""
     by, roi = f"with {result.model.config.name}.", result.roi
     if roi is None or result.source is None:
         said = "" if result.signal else f" There is {NO_SIGNAL}."
@@ -132,7 +132,7 @@ def embedded_message(result: RunResult, view: Viewport | None) -> str:
     if roi.frame is not None:
         parts.append(f"Frame {roi.frame}.")
     if view is not None and not sees(result.source.axes, result.image.shape, view):
-        parts.append("The view shows nothing of the image: its middle was taken.")
+        parts.append("No part of the image is in view: its centre was used.")
     return " ".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""What can be undone: one history for strokes, tools and single objects' bandwidths."""
+"""Undo history of strokes, tool edits and local bandwidths."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Accepted = frozenset[tuple[int, int]]
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """What was corrected by hand in one image; the fields are those of ``Session``."""
+    """Manual corrections of one image; the fields are those of ``Session``."""
 
     corrections: NDArray[Any] | None
     local_bandwidths: BandwidthsByFrame
@@ -36,7 +36,7 @@ class Annotations:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The difference that one action made; None where it changed nothing.
+    """Difference made by one action; None for what it did not change.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Step:
 
     @classmethod
     def between(cls, title: str, old: Annotations, new: Annotations, shape: Sequence[int]) -> Step:
-        """Describe what led from one state to another; ``shape`` is that of the labels."""
+        """Return the step from one state to another; ``shape`` is that of the labels."""
         return cls(
             title,
             _patch(old.corrections, new.corrections, shape),
@@ -69,16 +69,16 @@ class Step:
         return all(part is None for part in parts)
 
     def without_local(self) -> Step:
-        """Leave out what it did to single objects' bandwidths."""
+        """Return the step without its changes of local bandwidths."""
         return replace(self, local_bandwidths=None)
 
     def taken_back(self, annotations: Annotations, shape: Sequence[int]) -> Annotations:
-        """Give the state before, from the one after."""
+        """Return the state before the step, given the one after."""
         patch = None if self.corrections is None else self.corrections.reverted
         return self._changed(annotations, patch, 0, shape)
 
     def repeated(self, annotations: Annotations, shape: Sequence[int]) -> Annotations:
-        """Give the state after, from the one before."""
+        """Return the state after the step, given the one before."""
         patch = None if self.corrections is None else self.corrections.applied
         return self._changed(annotations, patch, 1, shape)
 
@@ -102,31 +102,31 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """Steps that were done, and steps that were taken back; never changed in place.
+    """Done steps and undone steps; immutable.
 
     Parameters
     ----------
     past, future : tuple of Step
-        The newest last; those that can be repeated, the next one last.
+        Done steps, the newest last; undone steps, the next to redo last.
     """
 
     past: tuple[Step, ...] = ()
     future: tuple[Step, ...] = ()
 
     def done(self, step: Step) -> History:
-        """Add a step; what was taken back is gone."""
+        """Add a step and drop the undone ones."""
         return History((*self.past, step)[-LONGEST:])
 
     def undone(self) -> History:
-        """Move the newest step to those that were taken back."""
+        """Move the newest done step to the undone ones."""
         return History(self.past[:-1], (*self.future, self.past[-1]))
 
     def redone(self) -> History:
-        """Move the next step to those that were done."""
+        """Move the next undone step to the done ones."""
         return History((*self.past, self.future[-1]), self.future[:-1])
 
     def without_local(self) -> History:
-        """Forget what was done to single objects' bandwidths: they belong to another model."""
+        """Drop changes of local bandwidths: they belong to another model."""
         sides = [
             tuple(step for step in (old.without_local() for old in side) if not step.empty)
             for side in (self.past, self.future)

@@ -1,4 +1,4 @@
-"""The image that is worked on, as it was chosen."""
+"""The chosen image, and how to read it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ImageInput:
-    """An image as it was chosen: its array, and how to read it.
+    """A chosen image: its array, and how to read it.
 
     Parameters
     ----------
@@ -27,14 +27,14 @@ class ImageInput:
         One letter an axis, such as "YX" or "TYX"; None to go by the model, see
         :func:`~napari_pixel_embedding.core.inference.axes.guess_axes`.
     name : str
-        What the image is called.
+        Name shown to the user.
     spacing : tuple of float, optional
         Size of a pixel along each of its axes but the channels.
     rgb : bool
         Whether the last axis holds red, green, blue (and alpha).
     axes_hint : str
-        What the axes are called where the image comes from; counts only when it is made of the
-        letters T, C, Z, Y, X and ``axes`` is None.
+        Axis names from the image's source; used only if they consist of the letters T, C, Z, Y, X
+        and ``axes`` is None.
     path : str, optional
         The file that the image was read from.
     coarser : tuple of array_like
@@ -56,7 +56,7 @@ class ImageInput:
         return (self.data, *self.coarser)
 
     def settle_axes(self, config: ModelConfig) -> str:
-        """Say what the axes are, for a model: a letter for each.
+        """Return the axes for a model: a letter for each.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class CorrectedImage:
 
 @dataclass(frozen=True)
 class ImageRegion:
-    """A part of an image: a frame, where there are any, and pixels along ([Z,] Y, X)."""
+    """A region of an image: a frame, if it has frames, and pixels along ([Z,] Y, X)."""
 
     frame: int | None
     pixels: tuple[slice, ...]

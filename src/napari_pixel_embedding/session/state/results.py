@@ -1,4 +1,4 @@
-"""Results of the work, as values."""
+"""Results of jobs, as values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """What a model finds in a region of the image: a label image, shape ([Z,] Y, X)."""
+    """Segmentation of a region of the image: a label image, shape ([Z,] Y, X)."""
 
     labels: NDArray[Any]
     region: ImageRegion
@@ -44,7 +44,7 @@ class PreviousAnnotations:
     accepted : frozenset
         As in :class:`Session`.
     roi : ROI, optional
-        The part of the image that all this is of.
+        The part of the image that all this belongs to.
     whole_image : WholeImageCorrections, optional
         Corrections of other parts.
     """
@@ -82,15 +82,15 @@ class Recovery:
 
     @property
     def description(self) -> str:
-        """Say in words what it holds: corrected objects, or corrected background."""
+        """Describe its content: corrected objects, or corrected background."""
         if self.objects == 0:
-            return "background that was fixed"
+            return "corrected background"
         return "1 object" if self.objects == 1 else f"{self.objects:,} objects"
 
 
 @dataclass(frozen=True, eq=False)
 class MosaicLabels:
-    """Labels of all finished blocks, and how many objects they hold."""
+    """Labels of all finished blocks, and their number of objects."""
 
     cut: MosaicCut
     object_count: int

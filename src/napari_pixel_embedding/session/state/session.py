@@ -58,7 +58,7 @@ _BY_IDENTITY = (
 
 @dataclass
 class Session:
-    """What the user wants, and the results.
+    """The user's choices, and the results.
 
     Only :class:`~napari_pixel_embedding.session.controller.SessionController` writes it. Arrays
     are replaced, never written into, and compared by identity; ``events`` has a signal for
@@ -73,10 +73,10 @@ class Session:
     device : str
         Intention: "auto", "cpu", "cuda" or "mps".
     augment : int
-        Intention: from how many sides the network looks at the image, 1, 4 or 8.
+        Intention: number of orientations that predictions are averaged over, 1, 4 or 8.
     diameter : float, optional
-        Intention: typical diameter of the image's objects, in its pixels, that the next run goes
-        by; None for what the model expects.
+        Intention: typical object diameter for the next run, in pixels of the image; None for what
+        the model expects.
     cluster_params : ClusterParams, optional
         Intention: how clusters are cut; None before the first result.
     method : {"mean_shift", "mutex"}
@@ -84,7 +84,7 @@ class Session:
     local_bandwidths : tuple of tuple of LocalBandwidth
         Intention: for every frame, the objects with a bandwidth of their own.
     local_past : tuple
-        What ``local_bandwidths`` was before, the newest last.
+        Earlier values of ``local_bandwidths``, the newest last.
     corrections : array of int32, shape ([T,] [Z,] Y, X), optional
         Intention: −1 not corrected, 0 fixed background, k locked instance k.
     accepted : frozenset of (int, int)
@@ -92,10 +92,10 @@ class Session:
     history : History
         What can be undone and redone.
     view : Viewport, optional
-        Intention: what the user looks at, in pixels of the image; a run begins there when the
-        image is too large for one piece.
+        Intention: the part of the image in view, in its pixels; a run starts there if the image
+        does not fit into memory.
     whole_image : WholeImageCorrections, optional
-        Intention: corrections of those parts of a large image that are not worked on now.
+        Intention: corrections of a large image outside its ROI.
     colors_wanted : bool
         Intention: whether ``embedding_rgb`` is kept up to date.
     model : EmbeddingModel, optional
@@ -103,9 +103,9 @@ class Session:
     axes : str
         The axes the image was read with.
     roi : ROI, optional
-        The part of a large image that the results are of; None for all of it.
+        The part of a large image that the results cover; None for all of it.
     embedding_maps, cluster_indices : tuple
-        One of each for every frame along T; one in all without that axis.
+        One of each for every frame along T; a single one without that axis.
     clusters, labels : array, shape ([T,] [Z,] Y, X), optional
         Label images, 0 is background: as cut, and with the corrections on top.
     object_count, corrected_count : int
@@ -113,11 +113,11 @@ class Session:
     median_size : float
         Median number of pixels of the objects in ``labels``.
     stability : StabilityCurve, optional
-        Number of objects at every bandwidth, other parameters being what they are.
+        Number of objects at every bandwidth, with the other parameters unchanged.
     color_basis, embedding_rgb : optional
-        How embeddings become colours, and the colours, uint8 ([T,] [Z,] Y, X, 3).
+        Projection of embeddings to colours, and the colours, uint8 ([T,] [Z,] Y, X, 3).
     running, tuning, measuring : bool
-        Whether a network runs, whether one learns, whether objects are measured.
+        Whether a run, a fine-tuning or a diameter measurement is under way.
     measured : float
         Finished fraction of measuring, 0 to 1.
     progress : float
@@ -127,12 +127,11 @@ class Session:
     mosaic_labels : MosaicLabels, optional
         Their labels.
     filling : bool
-        Whether more of them are being made.
+        Whether more blocks are being made.
     mosaic_progress, mosaic_status : float, str
-        How far that is, 0 to 1, and in words.
+        Finished fraction of the blocks, 0 to 1, and status line.
     status, cut_status, edit_status, tuning_status : str
-        One line each on what the run, the cut of single objects, the tools, and the
-        fine-tuning are doing or did last.
+        Status lines of the run, the local bandwidths, the tools and the fine-tuning.
     autosave_beside : bool
         Intention: whether corrections are saved beside the image rather than in the user's
         folder.
@@ -141,21 +140,21 @@ class Session:
     autosave_path : str
         The file they were saved in.
     recovery : Recovery, optional
-        What was done to this image in an earlier session, until the user has decided on it.
+        This image's corrections from an earlier session, until restored or discarded.
     error : str, optional
-        What went wrong last, for people; None once something else was begun.
+        Last error message for the user; None once something else was started.
     training : tuple of TrainProgress
         Steps of the present or last fine-tuning, without their models.
     tuned_model : EmbeddingModel, optional
         The best model of that fine-tuning, until it is used or discarded.
     parent_model : EmbeddingModel, optional
-        The model before the tuned one that is in use, to go back to.
+        The model that the tuned model in use was made from, to go back to.
     tuning_report : TuningReport, optional
-        What that model finds that its parent did not; before the first model, the parent alone.
+        Scores of the tuned model and its parent; of the parent alone before the first model.
     tuning_preview : Preview, optional
-        What that model finds in the region that was in view.
+        Segmentation of the region in view by the tuned model.
     interrupted_tuning : Interrupted, optional
-        A fine-tuning that was ended from outside and can go on.
+        An interrupted fine-tuning that can be resumed.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor(
@@ -219,7 +218,7 @@ class Session:
 
     @property
     def annotations(self) -> Annotations:
-        """Everything that was corrected by hand, as one value."""
+        """All manual corrections, as one value."""
         return Annotations(self.corrections, self.local_bandwidths, self.accepted)
 
     @property
@@ -229,12 +228,12 @@ class Session:
 
     @property
     def worked_image(self) -> ImageInput | None:
-        """The part of the image that the results are of: all of it, or its ROI."""
+        """The part of the image that the results cover: all of it, or its ROI."""
         return None if self.image is None else self.image.part(self.axes, self.roi)
 
     @property
     def whole_shape(self) -> tuple[int, ...]:
-        """Shape of label images of the whole image; the results may be of an ROI of it."""
+        """Shape of label images of the whole image; the results may cover an ROI only."""
         if self.roi is None or self.image is None:
             return self.labels_shape
         sizes = zip(self.axes, self.image.shape, strict=True)
@@ -242,6 +241,6 @@ class Session:
 
     @property
     def labels_shape(self) -> tuple[int, ...]:
-        """Shape of the label images of the present embedding, ([T,] [Z,] Y, X)."""
+        """Shape of the label images of the current embedding, ([T,] [Z,] Y, X)."""
         frame = tuple(self.embedding_maps[0].shape)
         return (len(self.embedding_maps), *frame) if self.has_frames else frame

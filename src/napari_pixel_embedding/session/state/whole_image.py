@@ -1,4 +1,4 @@
-"""Corrections of those parts of a large image that are not worked on now."""
+"""Corrections of a large image outside its ROI."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WholeImageCorrections:
     ----------
     corrections : SparseLabels
     places : tuple of (int, LocalBandwidth)
-        Frame, and a bandwidth of its own for the object at a pixel.
+        Frame, and the local bandwidth of the object at a pixel.
     """
 
     corrections: SparseLabels
@@ -47,14 +47,14 @@ class WholeImageCorrections:
         corrections: NDArray[Any] | None,
         local: Sequence[Sequence[LocalBandwidth]],
     ) -> WholeImageCorrections:
-        """Replace what is kept of some parts of the image.
+        """Replace the corrections of some parts of the image.
 
         Parameters
         ----------
         parts : sequence of ROI
             One for each frame.
         corrections : array of int, shape ([T,] [Z,] Y, X), optional
-            Corrections of the parts; they replace all that is kept of them.
+            Corrections of the parts; they replace all earlier ones there.
         local : sequence of sequence of LocalBandwidth
             For each frame, in its pixels.
         """
@@ -69,7 +69,7 @@ class WholeImageCorrections:
     def all_places(
         self, parts: Sequence[ROI], local: Sequence[Sequence[LocalBandwidth]]
     ) -> tuple[tuple[int, LocalBandwidth], ...]:
-        """Local bandwidths outside of parts of the image, and those of the parts."""
+        """Return local bandwidths outside of parts of the image, and those of the parts."""
         places = self.places
         for part, own in zip(parts, local or ((),) * len(parts), strict=True):
             frame = part.frame or 0
@@ -122,7 +122,7 @@ class WholeImageCorrections:
 
 
 def parts_of(roi: ROI | None, shape: Sequence[int], frames: int | None) -> tuple[ROI, ...]:
-    """Parts of an image that its results are of: an ROI, or all of every frame."""
+    """Return the parts that results cover, one per frame: an ROI, or all of each frame."""
     if roi is not None:
         return (roi,)
     ones, zeros = (1.0,) * len(shape), (0,) * len(shape)
@@ -135,7 +135,7 @@ def _lies_in(part: ROI, place: tuple[int, LocalBandwidth]) -> bool:
 
 
 def _chunks(changed: NDArray[np.bool_]) -> Iterator[Box]:
-    """Parts of an array, of a bounded size, in which anything has changed."""
+    """Yield boxes of bounded size that contain changes."""
     numbers = np.unique(np.argwhere(changed) // _CHUNK, axis=0)
     for number in numbers.tolist():
         sides = zip(number, changed.shape, strict=True)
@@ -145,7 +145,7 @@ def _chunks(changed: NDArray[np.bool_]) -> Iterator[Box]:
 def _finest_pixels(
     roi: ROI, chunk: Box, shape: Sequence[int]
 ) -> tuple[Box, tuple[NDArray[np.intp], ...]]:
-    """Box at the finest level under a chunk of an ROI, and the chunk's pixel over each of its."""
+    """Return a chunk's box at the finest level, and the chunk's pixel at each pixel of the box."""
     box, at = [], []
     for start, factor, part, size in zip(roi.start, roi.factor, chunk, shape, strict=True):
         pixels = np.arange(int((start + part.start) * factor), size)

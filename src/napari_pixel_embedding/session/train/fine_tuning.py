@@ -1,4 +1,4 @@
-"""Fine-tuning in the background: a copy of the model learns while the model stays in use."""
+"""Fine-tuning in the background: a copy of the model is trained while the model stays in use."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class FineTuning:
     # ------------------------------------------------------------------------------ learning
 
     def start(self, config: Any, others: Sequence[CorrectedImage] = (), folder: str = "") -> None:
-        """Fine-tune the present model on the corrections, in the background.
+        """Fine-tune the current model on the corrections, in the background.
 
         Parameters
         ----------
         config : FineTuneConfig
-            How long to learn, and at which rate.
+            Steps, learning rate and other settings.
         others : sequence of CorrectedImage
             Further images with corrections.
         folder : path
@@ -88,7 +88,7 @@ class FineTuning:
             self._begin(partial(tune, self._engine, request))
 
     def resume(self) -> None:
-        """Go on with the interrupted fine-tuning, where there is one."""
+        """Resume the interrupted fine-tuning, if there is one."""
         self._messages.clear()
         interrupted = self._session.interrupted_tuning
         if interrupted is not None and not self._is_busy():
@@ -131,7 +131,7 @@ class FineTuning:
         )
 
     def stop(self) -> None:
-        """Stop learning; the best model so far stays in ``session.tuned_model``."""
+        """Stop fine-tuning; the best model so far stays in ``session.tuned_model``."""
         if self._learning.cancel():
             self._session.tuning = False
             best = self._session.tuned_model is not None
@@ -167,7 +167,7 @@ class FineTuning:
     # ------------------------------------------------------------------------ the tuned model
 
     def use_model(self) -> None:
-        """Work with the tuned model from now on: runs it on the image; corrections stay."""
+        """Switch to the tuned model and run it on the image; corrections stay."""
         self._messages.clear()
         tuned = self._take_model()
         if tuned is None:
@@ -178,7 +178,7 @@ class FineTuning:
         self._run()
 
     def revert_to_parent(self) -> None:
-        """Work with the model before fine-tuning again: runs it on the image."""
+        """Switch back to the model before fine-tuning and run it on the image."""
         self._messages.clear()
         parent, self._session.parent_model = self._session.parent_model, None
         if parent is None:
@@ -188,13 +188,13 @@ class FineTuning:
         self._run()
 
     def discard_model(self) -> None:
-        """Forget the tuned model; the present one stays."""
+        """Discard the tuned model; the one in use stays."""
         self._messages.clear()
         if self._take_model() is not None:
             self._session.tuning_status = "The tuned model was discarded."
 
     def save_model(self, path: str | os.PathLike[str]) -> bool:
-        """Write the tuned model, or else the one in use; says whether that went well."""
+        """Save the tuned model, or else the one in use; return whether it succeeded."""
         self._messages.clear()
         model = self._session.tuned_model or self._session.model
         if model is None:
@@ -203,7 +203,7 @@ class FineTuning:
         return self._messages.save("model", path, partial(self._engine.save_model, model, path))
 
     def _take_model(self) -> EmbeddingModel | None:
-        """Stop learning and return the tuned model; the session has none any more."""
+        """Stop fine-tuning, and return the tuned model after removing it from the session."""
         self.stop()
         self._previews.cancel()
         session = self._session
@@ -213,7 +213,7 @@ class FineTuning:
     # ---------------------------------------------------------------- interrupted fine-tunings
 
     def find_interrupted(self) -> None:
-        """Look for a fine-tuning that a crash has ended: ``session.interrupted_tuning``."""
+        """Look for a fine-tuning that a crash ended: ``session.interrupted_tuning``."""
         self._searches.start(
             without_report(self._engine.interrupted_tunings),
             done=self._take_interrupted,
@@ -267,12 +267,12 @@ class FineTuning:
             self._session.tuning_preview = preview
 
     def leave_image(self) -> None:
-        """Forget the preview: the image is another one."""
+        """Clear the preview: it belongs to another image."""
         self._previews.cancel()
         self._region = self._session.tuning_preview = None
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stop all jobs."""
         self._previews.cancel()
         self._searches.cancel()
         self.stop()

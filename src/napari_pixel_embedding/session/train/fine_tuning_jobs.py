@@ -1,4 +1,4 @@
-"""What a fine-tuning's workers do: pure functions from one frozen request to reports."""
+"""Jobs of a fine-tuning: pure functions of a frozen request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TuneRequest:
-    """Everything that fine-tuning needs."""
+    """Input of a fine-tuning."""
 
     model: EmbeddingModel
     corrected_images: tuple[CorrectedImage, ...]
@@ -32,11 +32,11 @@ class TuneRequest:
     folder: str = ""
     """Holds further images and corrections, as ``images/NAME.*`` and ``masks/NAME.*``."""
     diameter: float | None = None
-    """Typical diameter of the images' objects in pixels, where the run went by one."""
+    """Typical object diameter in pixels, if the run used one."""
 
 
 def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
-    """Report every step of a fine-tuning, and None while there is nothing to report."""
+    """Fine-tune and report every step, and None as a heartbeat."""
     corrected_images = request.corrected_images
     if request.folder:
         corrected_images += tuple(engine.read_lessons(request.folder, request.model.config))
@@ -59,7 +59,7 @@ def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
 
 
 def resume(engine: Engine, interrupted: Interrupted, report: Report) -> None:
-    """Go on with an interrupted fine-tuning; reports as :func:`tune`."""
+    """Resume an interrupted fine-tuning; reports as :func:`tune`."""
     _follow(engine.resume_tuning(interrupted.folder, heartbeat=lambda: report(None)), report)
 
 
@@ -72,7 +72,7 @@ def _follow(steps: Iterator[TrainProgress], report: Report) -> None:
 
 @dataclass(frozen=True, eq=False)
 class PreviewRequest:
-    """Everything that segmenting a region of an image needs."""
+    """Input of a preview: a model and a region of an image."""
 
     model: EmbeddingModel
     image: ImageInput

@@ -40,7 +40,7 @@ _BY_IDENTITY = ("plan", "steps", "worst_images")
 
 @dataclass
 class TrainingState:
-    """What is to be trained, and the results. Only :class:`TrainingRun` writes it.
+    """Settings and results of a training. Only :class:`TrainingRun` writes it.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class TrainingState:
     steps : tuple of TrainProgress
         Steps of the present or last training, without their models; not all of a long one.
     status : str
-        A line on what the training does or did last.
+        Status line.
     trained : str
         The model file that this training has written; empty before.
     worst_images : tuple of ImageScore
@@ -91,16 +91,16 @@ class TrainingState:
 
 
 class TrainingRun:
-    """Keeps a :class:`TrainingState`; errors go to ``session.error``.
+    """Runs trainings and updates a :class:`TrainingState`; errors go to ``session.error``.
 
     Parameters
     ----------
     session : Session
         Its device is trained on; only its error is written.
     executor : Executor
-        Runs the work.
+        Runs the jobs.
     engine : Engine
-        The functions that the work consists of.
+        Functions that the jobs call.
     """
 
     def __init__(self, session: Session, executor: Executor, engine: Engine) -> None:
@@ -115,12 +115,12 @@ class TrainingRun:
     # -------------------------------------------------------------------------- intentions
 
     def choose_folder(self, folder: PathLike) -> None:
-        """Choose the folder to learn from, and inspect it."""
+        """Choose the training folder, and inspect it."""
         self.state.folder = str(folder)
         self._look()
 
     def choose_validation(self, folder: PathLike) -> None:
-        """Choose the folder to validate on; "" to hold back pairs of the other one."""
+        """Choose the validation folder; "" to hold back pairs of the training folder."""
         chosen = str(folder) or None
         self.change_recipe(data=replace(self.state.recipe.data, validation=chosen))
 
@@ -207,7 +207,7 @@ class TrainingRun:
     # ----------------------------------------------------------------------------- training
 
     def start(self) -> None:
-        """Train in the background; an interrupted training of the same output goes on."""
+        """Train in the background; an interrupted training of the same output is resumed."""
         state, plan = self.state, self.state.plan
         self._messages.clear()
         if self._trainings.busy:
@@ -223,7 +223,7 @@ class TrainingRun:
             self._begin(request)
 
     def start_anew(self) -> None:
-        """Forget an interrupted training of the same output, and train from the first step."""
+        """Delete an interrupted training of the same output, and train from the first step."""
         self._messages.clear()
         try:
             checkpoint_path(self.state.output).unlink(missing_ok=True)
@@ -246,7 +246,7 @@ class TrainingRun:
         )
 
     def stop(self) -> None:
-        """Stop training; the best model so far stays, and it can go on later."""
+        """Stop training; the best model so far stays, and training can be resumed."""
         if self._trainings.cancel():
             self._end("Stopped")
 
@@ -303,7 +303,7 @@ class TrainingRun:
         self._messages.fail("looking for the worst images", error)
 
     def close(self) -> None:
-        """Stop everything; what was written stays."""
+        """Stop all jobs; written files stay."""
         for queue in (self._plans, self._trainings, self._judgements):
             queue.cancel()
 

@@ -1,4 +1,4 @@
-"""What a training's workers do: pure functions from one frozen request to reports and an answer."""
+"""Jobs of a training: pure functions of a frozen request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.jobs import Report
 
 _MOST_IMAGES = 60
-"""Validation images that are looked through for the worst ones."""
+"""Largest number of validation images searched for the worst ones."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class PlanRequest:
 
 
 def plan(engine: Engine, request: PlanRequest, report: Report) -> TrainingPlan:
-    """Look at every pair; report the finished fraction."""
+    """Inspect every pair; report the finished fraction."""
     start, data = request.recipe.start, request.recipe.data
     return engine.inspect_dataset(
         request.folder / data.folder,
@@ -52,9 +52,9 @@ def plan(engine: Engine, request: PlanRequest, report: Report) -> TrainingPlan:
 
 
 def train(engine: Engine, request: TrainingRequest, report: Report) -> None:
-    """Train in a process of its own and report every step, and None several times a second.
+    """Train in a separate process; report every step, and None several times a second.
 
-    The recipe is written beside the model, so that anyone can train it again.
+    The recipe is written beside the model, so that the training can be repeated.
     """
     save_recipe(request.recipe, recipe_path(request.output))
     with TemporaryDirectory(prefix="pixel-embedding-") as folder:
