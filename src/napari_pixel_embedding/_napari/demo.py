@@ -1,4 +1,4 @@
-"""The plugin at work on a sample: for a first look, and for a picture without a screen."""
+"""Demo on a sample: interactive, or scripted to write a screenshot without a screen."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WIDGETS = ("Segment (pixel embedding)", "Embedding view", "Correct", "Fine-tune
 _PATIENCE_S = 300
 _TUNING_STEPS = 20
 _GAP = 1.03
-"""From one picture to the next, in sizes of a picture."""
+"""Offset from one image to the next, in sizes of an image."""
 
 
 class DemoFailed(ValueError):
@@ -44,9 +44,9 @@ def run_demo(screenshot: Path | None = None, sample: str = "nuclei-field") -> in
     Parameters
     ----------
     screenshot : Path, optional
-        With it, everything is shown without a hand: the slider moves, two cells are repaired,
-        a fine-tuning starts; then the picture is written and the window closes. Without it,
-        the window stays open once the sample is segmented.
+        With it, the demo runs by itself: the slider moves, two cells are repaired, a fine-tuning
+        starts; then the screenshot is written and the window closes. Without it, the window stays
+        open once the sample is segmented.
     sample : str
         Key of a sample in *File > Open Sample > Pixel Embedding*.
 
@@ -61,7 +61,7 @@ def run_demo(screenshot: Path | None = None, sample: str = "nuclei-field") -> in
         With ``screenshot``, when a step fails.
     """
     if screenshot is not None:
-        with temporary_user_folder():  # or the next start would offer what the demo painted
+        with temporary_user_folder():  # else the next start would offer the demo's corrections
             _perform(screenshot, sample)
         return 0
     demo = Demo(_viewer())
@@ -76,7 +76,7 @@ def _viewer() -> napari.Viewer:
 
 
 def _perform(screenshot: Path, sample: str) -> None:
-    """Do all that can be shown without a hand, and write a picture of it."""
+    """Run all scripted steps and write a screenshot."""
     viewer = _viewer()
     demo = Demo(viewer)
     try:
@@ -142,7 +142,7 @@ class Demo:
         self.show_colors()
 
     def perform(self) -> None:
-        """Show what a hand would do: slider, brush, fine-tuning."""
+        """Run the scripted steps: slider, brush, fine-tuning."""
         self.move_slider()
         self.repair_two()
         self.fine_tune()
@@ -166,7 +166,7 @@ class Demo:
         return (1, 1) if canvas is None else (canvas.height(), canvas.width())
 
     def move_slider(self) -> None:
-        """Drag the bandwidth to its end and back, and see the objects change in number."""
+        """Drag the bandwidth to its end and back, and check that the object count changes."""
         slider = self.segment_panel.form.widget("bandwidth")
         start, counts = slider.value, set()
         for value in (*np.linspace(start, slider.min, 8), *np.linspace(slider.min, start, 8)):
@@ -209,7 +209,7 @@ class Demo:
     # ----------------------------------------------------------------------------- waiting
 
     def _wait(self, what: str, done: Callable[[], bool]) -> None:
-        """Let the window live until something is done."""
+        """Process Qt events until a condition holds."""
         end = time.monotonic() + _PATIENCE_S
         while not done():
             if self._session.error is not None:
@@ -235,7 +235,7 @@ def _dock_of(panel: Any) -> QDockWidget:
 
 
 def _aside(size: Any, canvas: tuple[int, int]) -> Any:
-    """Step (y, x) to a second picture of a size, so that both are as large as they can be."""
+    """Return the offset (y, x) of a second image so that both are shown as large as possible."""
     steps = [np.array([_GAP * size[0], 0.0]), np.array([0.0, _GAP * size[1]])]
     below, beside = (float(np.min(np.divide(canvas, size + step))) for step in steps)
     return steps[0] if below >= beside else steps[1]

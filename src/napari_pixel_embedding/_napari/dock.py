@@ -1,6 +1,6 @@
-"""The dock widgets that the manifest names; each takes part in its viewer's one workspace.
+"""The dock widgets named in the manifest; docks of one viewer share a workspace.
 
-They are classes, for napari looks at a class's ``__init__`` to see that a widget wants the viewer.
+They are classes because napari inspects ``__init__`` to decide whether to pass the viewer.
 """
 
 from __future__ import annotations

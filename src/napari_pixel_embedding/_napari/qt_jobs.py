@@ -1,4 +1,4 @@
-"""Runs a session's jobs in threads; the only file of the plugin that knows about threads."""
+"""Runs a session's jobs in threads; the only file of the plugin that uses threads."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _logger = logging.getLogger(__name__)
 
 
 def prepare(work: Callable[[], Any]) -> None:
-    """Do something that only makes later work faster, in a thread that nobody waits for.
+    """Run a warm-up, which only makes later work faster, in a daemon thread.
 
-    A window may close at any moment, also the whole program, and does not wait for it.
+    Closing the window or the program does not wait for it.
     """
 
     def run() -> None:
         try:
             work()
-        except Exception:  # the work itself will meet it again, and tell the user
+        except Exception:  # the real work will raise and report it again
             _logger.debug("preparing failed", exc_info=True)
 
     threading.Thread(target=run, name="prepare-pixel-embedding", daemon=True).start()
@@ -42,13 +42,12 @@ def prepare(work: Callable[[], Any]) -> None:
 class ThreadExecutor(QObject):
     """Runs jobs in threads and delivers their answers in the thread it was made in.
 
-    Threads of Python's own are used rather than Qt's: they know nothing of widgets, and a
-    window that closes has nothing of theirs to destroy.
+    Python threads are used rather than Qt's, so that closing a window destroys no thread objects.
 
     Parameters
     ----------
     parent : QObject, optional
-        Owner in Qt's sense.
+        Qt parent.
     """
 
     _answered = Signal(object)
@@ -63,11 +62,11 @@ class ThreadExecutor(QObject):
         self._pool.submit(job.run, self._post)
 
     def close(self) -> None:
-        """Take no more jobs and wait for those under way, which should have been cancelled."""
+        """Accept no more jobs and wait for running ones, which should have been cancelled."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _post(self, answer: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the window is gone, and so is who asked
+        with contextlib.suppress(RuntimeError):  # the window is gone, with the receiver
             self._answered.emit(answer)
 
     def _deliver(self, answer: Callable[[], None]) -> None:

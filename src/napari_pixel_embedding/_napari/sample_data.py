@@ -46,7 +46,7 @@ def sample_layers(name: str) -> list[LayerDataTuple]:
 
 
 def _contrast(image: NDArray[Any]) -> tuple[float, float]:
-    """Limits that show the cells: all but the darkest and the few brightest pixels apart."""
+    """Return contrast limits, as percentiles that leave out the few brightest pixels."""
     low, high = np.percentile(image, _PERCENTILES)
     return float(low), float(max(high, low + 1))
 
@@ -87,7 +87,7 @@ def embryo_3d() -> list[LayerDataTuple]:
 
 
 def nuclei_timelapse() -> list[LayerDataTuple]:
-    """Nuclei that close a scratch, over time."""
+    """Nuclei in a scratch assay, over time."""
     return sample_layers("nuclei-timelapse")
 
 

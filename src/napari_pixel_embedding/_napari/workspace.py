@@ -22,20 +22,19 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.results import Recovery
 
 _WARM_UP_MS = 500
-"""After the first dock opens: first the window is drawn, then kernels are compiled."""
+"""Delay after the first dock opens: the window is drawn before kernels are compiled."""
 
 
 class Workspace(QObject):
-    """One viewer's session with everything around it.
+    """One viewer's session, controller, threads and layers.
 
-    It belongs to the panels: each of them holds it, the last one to leave closes it, and a new
-    panel finds it through the panels that are docked in the same window. So there is no
-    registry of viewers anywhere, and nothing to clean up after a viewer.
+    All panels docked in a viewer share it, and the last one to leave closes it. A new panel finds
+    it through the panels docked in the same window, so there is no registry of viewers to clean up.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Not a proxy.
+        The viewer itself, not napari's proxy.
     """
 
     def __init__(self, viewer: Viewer) -> None:
@@ -63,12 +62,12 @@ class Workspace(QObject):
 
     @classmethod
     def of(cls, viewer: Any) -> Workspace:
-        """Find the workspace of the panels docked in a viewer, or make one.
+        """Return the workspace of the panels docked in a viewer, or make one.
 
         Parameters
         ----------
         viewer : napari.Viewer
-            Or the proxy of it that plugins are given.
+            The viewer, or the proxy of it that napari gives to plugins.
         """
         viewer = _unwrapped(viewer)
         for widget in viewer.window.dock_widgets.values():
@@ -83,13 +82,13 @@ class Workspace(QObject):
         return self._closed
 
     def join(self, panel: QWidget) -> None:
-        """Count one more panel; it leaves by itself when Qt destroys it."""
+        """Add a panel; it leaves by itself when Qt destroys it."""
         key = id(panel)
         self._panels.add(key)
         panel.destroyed.connect(lambda: self._leave(key))
 
     def leave(self, panel: QWidget) -> None:
-        """Count one panel less; close with the last one."""
+        """Remove a panel; close with the last one."""
         self._leave(id(panel))
 
     def close(self) -> None:
@@ -97,7 +96,7 @@ class Workspace(QObject):
         if self._closed:
             return
         self._closed = True
-        with contextlib.suppress(RuntimeError):  # when the program ends, Qt may be first
+        with contextlib.suppress(RuntimeError):  # at exit, Qt may have deleted the timer already
             self._warming.stop()
         self.session.events.error.disconnect(self._notify)
         self.session.events.recovery.disconnect(self._offer)
@@ -117,8 +116,8 @@ class Workspace(QObject):
     def _offer(self, recovery: Recovery | None) -> None:
         if recovery is not None:
             show_info(
-                f"There are corrections of this image from earlier: {recovery.description}. "
-                "Restore them in the dock Correct."
+                f"Earlier corrections of this image were found: {recovery.description}. "
+                "Restore them in the Correct dock."
             )
 
 

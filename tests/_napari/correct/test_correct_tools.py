@@ -497,7 +497,7 @@ def test_corrections_come_back_in_the_next_session(dock, viewer, panel, hand, ru
     hand.click(first)
     done(qtbot, panel)
     qtbot.waitUntil(lambda: panel.session.autosaved > 0, timeout=WAIT)
-    assert "Saved by itself" in panel.saved.text()
+    assert "Autosaved" in panel.saved.text()
     fixed = panel.session.corrections
 
     from napari_pixel_embedding._napari.segment.panel import SegmentPanel

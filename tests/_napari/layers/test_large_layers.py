@@ -84,7 +84,7 @@ def test_view_first_then_the_rest(viewer, panel, qtbot, large):
     assert (start < (700, 450)).all() and (start + roi.shape > (700, 450)).all()
     np.testing.assert_allclose(labels.translate, (3, 4) + 0.5 * start)
     np.testing.assert_array_equal(labels.scale, (0.5, 0.5))
-    assert mosaic_labels.name == "slide objects, the rest"
+    assert mosaic_labels.name == "slide objects, other blocks"
     assert mosaic_labels.data[0].shape == SHAPE
     assert not mosaic_labels.editable
     assert viewer.layers.index(mosaic_labels) < viewer.layers.index(labels)

@@ -36,16 +36,16 @@ def test_a_model_that_does_not_know_its_objects_takes_no_diameter(
     segment_panel.models.add_file(tiny_model)
     assert not segment_panel.diameter.number.isEnabled()
     assert not segment_panel.diameter.measure_button.isEnabled()
-    assert "does not say how large its objects are" in segment_panel.diameter.number.toolTip()
+    assert "does not state the size of its objects" in segment_panel.diameter.number.toolTip()
 
 
 def test_a_typed_diameter_says_what_it_does_and_reaches_the_network(field, segment_panel, run):
     session = segment_panel.session
-    assert field.number.text() == "as the model"
+    assert field.number.text() == "model default"
     assert field.hint.isHidden()
     field.number.setValue(16)
     assert session.diameter == 16
-    assert field.hint.text() == ("Resampled × 0.5: the model knows objects of 8 px.")
+    assert field.hint.text() == ("Resampled × 0.5: the model was trained on objects of 8 px.")
     run(segment_panel, segment_panel.models.source)
     assert session.error is None
     # In the tiny model a vector is a position in pixels that the network sees, over 12.
@@ -53,18 +53,18 @@ def test_a_typed_diameter_says_what_it_does_and_reaches_the_network(field, segme
     assert span == pytest.approx((96 / 2 - 1) / 12, rel=0.02)
     assert session.labels.shape == (64, 96)
     field.number.setValue(8.1)
-    assert field.hint.text() == "The objects have the size that the model knows."
+    assert field.hint.text() == "The objects have the model's size."
     field.number.setValue(0)
     assert session.diameter is None
-    assert field.number.text() == "as the model"
+    assert field.number.text() == "model default"
 
 
 def test_a_model_tuned_at_another_scale_says_so(field, segment_panel, sized_model, tmp_path):
     model = load_model(sized_model)
     tuned = replace(model, config=replace(model.config, image_diameter=32.0))
     segment_panel.models.add_file(str(save_model(tuned, tmp_path / "tuned")))
-    assert field.number.text() == "as the model"
-    assert field.hint.text() == "Resampled × 0.25: the model knows objects of 8 px."
+    assert field.number.text() == "model default"
+    assert field.hint.text() == "Resampled × 0.25: the model was trained on objects of 8 px."
 
 
 def test_a_diameter_below_two_pixels_is_refused(field, segment_panel, monkeypatch):

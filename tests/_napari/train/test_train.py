@@ -128,8 +128,8 @@ def test_the_model_to_start_from_decides_about_its_network(planned, qtbot):
     qtbot.waitUntil(lambda: planned.training.state.plan is not None, timeout=30_000)
     assert planned.training.state.recipe.start == "nuclei-fluo"
     assert not planned.model.presets.isEnabled()
-    assert "decides this" in planned.model.sizes.toolTip()
-    choose(planned.model.starts, "fresh weights")
+    assert "Set by the model" in planned.model.sizes.toolTip()
+    choose(planned.model.starts, "random weights")
     assert planned.training.state.recipe.start is None
     assert planned.model.presets.isEnabled()
 
@@ -166,11 +166,11 @@ def test_another_folder_can_validate(planned, folder, qtbot, monkeypatch):
 def test_an_interrupted_training_is_offered_to_go_on(planned, tmp_path, answer):
     save_file({"x": np.zeros(1, np.float32)}, tmp_path / "m.training", {"step": "1200"})
     planned.training.choose_output(tmp_path / "m")
-    assert planned.start_button.text() == "Go on from step 1,200"
+    assert planned.start_button.text() == "Resume from step 1,200"
     assert not planned.anew_button.isHidden()
     asked = answer(False)
     planned.anew_button.click()
-    assert asked == ["Forget the training that was interrupted at step 1200?"]
+    assert asked == ["Delete the training that was interrupted at step 1200?"]
     assert (tmp_path / "m.training").exists()
     assert not planned.training.state.running
 
@@ -222,7 +222,7 @@ def test_stop_keeps_the_best_and_offers_to_go_on(planned, tmp_path, qtbot):
     planned.stop_button.click()
     assert not state.running
     qtbot.waitUntil(lambda: bool(state.worst_images), timeout=60_000)
-    assert planned.start_button.text() == f"Go on from step {state.interrupted:,}"
+    assert planned.start_button.text() == f"Resume from step {state.interrupted:,}"
     assert "and it can go on later" in planned.status.text()
     assert (tmp_path / "mine.safetensors").exists()
 

@@ -1,4 +1,4 @@
-"""Correct objects: tools in embedding space, a review queue, and corrections that are kept."""
+"""The Correct dock: correction tools, review queue, saving and loading of corrections."""
 
 from __future__ import annotations
 
@@ -29,25 +29,26 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.results import Recovery
 
 _KEYS = (
-    "Objects that you painted, repaired or accepted in this image. With the labels layer selected, "
-    "napari's own keys are: 2 the brush, 1 the eraser, 3 the polygon, 4 the fill bucket, 5 picks "
-    "the object under the cursor. Corrections stay through slider moves and runs."
+    "Objects that you painted, repaired or accepted in this image. With the labels layer "
+    "selected, napari's own keys are: 2 the brush, 1 the eraser, 3 the polygon, 4 the fill "
+    "bucket, 5 picks the object under the cursor. Corrections are kept when sliders move and "
+    "models run."
 )
-_NEW = "Take the brush with a fresh colour, to paint an object the model has missed."
-_CLEAR = "Forget all corrections; the labels become the clusters again. Can be undone."
+_NEW = "Select the brush with a new label, to paint an object that the model missed."
+_CLEAR = "Remove all corrections, so that the labels equal the clusters again. Can be undone."
 _SAVE = "Write the corrections to a file."
-_LOAD = "Read corrections of this image from a file, in place of the present ones."
+_LOAD = "Load corrections of this image from a file, replacing the current ones."
 _BESIDE = (
-    "Corrections are saved by themselves after every change: in a folder of yours, or with this "
-    "beside the image, for others who open it too."
+    "Corrections are saved automatically after every change: in your user folder, or with this "
+    "option beside the image, where others who open it find them."
 )
-_RESTORE = "Take up these corrections, in place of the present ones. Can be undone."
+_RESTORE = "Restore these corrections, replacing the current ones. Can be undone."
 _DISCARD = "Delete these corrections from the disk."
 _FILES = "Corrections (*.tif)"
 
 
 class CorrectPanel(Panel):
-    """Tools, review and the keeping of corrections."""
+    """Dock with correction tools, review, autosave and files."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -72,7 +73,7 @@ class CorrectPanel(Panel):
         self._refresh()
 
     def retire(self) -> None:
-        """Give keys, mouse and layers back."""
+        """Release keys, mouse and layers, and leave the workspace."""
         self.tool_layer.close()
         self.toolbox.close()
         self.review_layer.close()
@@ -82,7 +83,7 @@ class CorrectPanel(Panel):
     # ------------------------------------------------------------------------------- layout
 
     def _lay_out(self) -> None:
-        self.recovery, column = group("Corrections from earlier")
+        self.recovery, column = group("Earlier corrections")
         column.addWidget(self.found)
         column.addLayout(row(self.restore_button, self.discard_button))
         self.column.addWidget(self.recovery)
@@ -128,14 +129,14 @@ class CorrectPanel(Panel):
             layer.mode = "paint"
 
     def clear(self) -> None:
-        """Forget all corrections, after asking."""
-        question = f"Forget the corrections of {self.session.corrected_count} objects?"
+        """Remove all corrections, after asking."""
+        question = f"Remove the corrections of {self.session.corrected_count} objects?"
         if self._agreed("Clear corrections", question):
             self.controller.corrections.reset()
 
     def discard(self) -> None:
-        """Delete what an earlier session left, after asking."""
-        if self._agreed("Discard corrections", "Delete the corrections from earlier for good?"):
+        """Delete the corrections of an earlier session, after asking."""
+        if self._agreed("Discard corrections", "Delete the earlier corrections permanently?"):
             self.controller.autosave.discard()
 
     def save(self) -> None:
@@ -157,7 +158,7 @@ class CorrectPanel(Panel):
     # ------------------------------------------------------------------- following the session
 
     def _follow_labels(self, labels: Any) -> None:
-        """Do next to nothing at a tick of a slider."""
+        """Update cheaply, because this runs at every tick of a slider."""
         if self.new_button.isEnabled() != (labels is not None):
             self._refresh()
         self._show_count()
@@ -198,10 +199,10 @@ class CorrectPanel(Panel):
         self.beside.setChecked(session.autosave_beside)
         self.beside.blockSignals(False)
         image = session.image
-        file = None if image is not None and image.path else "The image comes from no file."
+        file = None if image is not None and image.path else "The image was not opened from a file."
         set_enabled(self.beside, _BESIDE, file)
         self.saved.setVisible(bool(session.autosaved))
         self.saved.setText(
-            f"Saved by itself at {time.strftime('%H:%M:%S', time.localtime(session.autosaved))}."
+            f"Autosaved at {time.strftime('%H:%M:%S', time.localtime(session.autosaved))}."
         )
         self.saved.setToolTip(session.autosave_path)

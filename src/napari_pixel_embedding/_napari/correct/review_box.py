@@ -1,4 +1,4 @@
-"""The review queue in the dock: where it is, what speaks against the object, three decisions."""
+"""The review queue in the Correct dock: progress, reason, and buttons."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.correct.review import Review
 
 _SETTLE_MS = 100
-"""A moving slider sorts the queue at every tick; it is shown when it rests."""
+"""A moving slider sorts the queue at every tick; it is shown once the slider stops."""
 
 _NEXT = (
-    "Fly to the most doubtful object that you have not looked at: one that a little more or less "
-    "bandwidth would merge or split, of weak foreground, or of an odd size."
+    "Go to the most uncertain object not reviewed yet: one that a slightly different bandwidth "
+    "would merge or split, of weak foreground, or of an unusual size."
 )
-_ACCEPT = "This object is right: lock it as it is, and go on."
-_SKIP = "Leave this object for the end, and go on."
-_STOP = "End the review; what you decided stays."
-_IDLE = "Doubtful objects come first, each once."
+_ACCEPT = "This object is right: lock it as it is and go to the next one."
+_SKIP = "Skip this object for now and go to the next one."
+_STOP = "End the review; your decisions stay."
+_IDLE = "The most uncertain objects come first."
 
 
 class ReviewBox(QWidget):
-    """Progress, the present object, and what to do with it.
+    """Review progress, the current object, and its buttons.
 
     Parameters
     ----------
     workspace : Workspace
         Of the viewer.
     review : Review
-        Shown, and told.
+        The review that is shown and controlled.
     """
 
     def __init__(self, workspace: Workspace, review: Review) -> None:
@@ -61,7 +61,7 @@ class ReviewBox(QWidget):
 
     @property
     def keys(self) -> dict[str, Callable[[], Any]]:
-        """What the keys do."""
+        """Return the action of each key."""
         review = self._review
         return {
             KEYS["next"]: review.next,
@@ -70,7 +70,7 @@ class ReviewBox(QWidget):
         }
 
     def refresh(self, *_: Any) -> None:
-        """Show the review as it is."""
+        """Show the current state of the review."""
         state = self._review.state
         total, counts = len(state.targets), state.counts
         self.progress.setVisible(state.wanted and total > 0)

@@ -1,4 +1,4 @@
-"""Review ↔ viewer: the view flies to an object, its outline is shown, states go into features."""
+"""Review in the viewer: camera, outline of the current object, states as layer features."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 _FLIGHT_MS = 250
 _SETTLE_MS = 150
 _SHARE = 5
-"""The view holds so many times the object."""
+"""Side of the view, in sides of the object."""
 
 _NEAREST = 8
-"""Canvas pixels that a pixel of the image becomes at most."""
+"""Largest zoom, in canvas pixels per image pixel."""
 
 _MARGIN = 3
 _USUAL_CANVAS = 600.0
 
 
 class ReviewLayer(QObject):
-    """Shows where a review is.
+    """Shows a review's current object in the viewer.
 
     Parameters
     ----------
     workspace : Workspace
         Of the viewer.
     review : Review
-        Followed.
+        Observed.
     """
 
     def __init__(self, workspace: Workspace, review: Review) -> None:
@@ -76,7 +76,7 @@ class ReviewLayer(QObject):
         ]
 
     def close(self) -> None:
-        """Stop following, and take the outline away; features stay."""
+        """Disconnect and remove the outline; features stay."""
         for signal, slot in self._signals():
             signal.disconnect(slot)
         self._settle.cancel()
@@ -111,7 +111,7 @@ class ReviewLayer(QObject):
         self.overlay.show(frame, region, outline(labels[region] == id, 1).astype(np.uint8))
 
     def _fly(self, layer: Labels, target: Target) -> None:
-        """Bring the object's middle into view, at a size to judge it by."""
+        """Centre the view on the object, at a zoom suited to judging it."""
         frame = (target.key[0],) if self._session.has_frames else ()
         low, high = ((*frame, *end.tolist()) for end in target.box)
         middle = (np.array(low) + np.maximum(np.array(high) - 1, low)) / 2
@@ -135,14 +135,14 @@ class ReviewLayer(QObject):
     # ------------------------------------------------------------------------------ features
 
     def _settled(self, *_: Any) -> None:
-        """Catch up when sliders and frames rest."""
+        """Update once sliders and frames have stopped changing."""
         current = self._review.state.current
         if current is not None and self._session.labels is not None:
             self._outline(current)
         self._write_features()
 
     def _write_features(self) -> None:
-        """Say of each object in the layer's features what the review says of it."""
+        """Write each object's review state into the layer's features."""
         layer, state = self._workspace.layers.labels_layer, self._review.state
         if layer is None or not state.targets:
             return
@@ -168,7 +168,7 @@ class _Flight(QObject):
     ----------
     viewer : napari.Viewer
     parent : QObject
-        Owner in Qt's sense.
+        Qt parent.
     """
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
@@ -183,7 +183,7 @@ class _Flight(QObject):
         self._animation.valueChanged.connect(self._move)
 
     def start(self, center: tuple[float, ...], zoom: float) -> None:
-        """Fly from where the camera is to a center and zoom."""
+        """Move the camera smoothly to a center and zoom."""
         self._animation.stop()
         camera = _camera(self._viewer)
         self._from = np.array([*_three(camera.center), np.log(camera.zoom)])
@@ -191,7 +191,7 @@ class _Flight(QObject):
         self._animation.start()
 
     def stop(self) -> None:
-        """Stay where it is."""
+        """Stop moving."""
         self._animation.stop()
 
     def _move(self, share: float) -> None:
@@ -206,7 +206,7 @@ def _camera(viewer: Viewer) -> Any:
 
 
 def _canvas(viewer: Viewer) -> float:
-    """Return the shorter side of the canvas, in pixels; versions without it get a usual one."""
+    """Return the shorter side of the canvas, in pixels; a default where napari does not tell it."""
     canvas = getattr(viewer, "canvas", None)
     return float(min(canvas.size)) if canvas is not None else _USUAL_CANVAS
 

@@ -1,4 +1,4 @@
-"""The tools as buttons: what each is called, its key, which one is active, what to click next."""
+"""Tool buttons of the Correct dock: title, key, active tool and instruction."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _COLUMNS = 3
 _IDLE = "Choose a tool, or use napari's brush, eraser, polygon and fill on the labels layer."
 _ACTIVE = "QPushButton:checked { background-color: #2f6fd6; color: white; font-weight: bold; }"
 _SIMILARITY = (
-    "How far, in embedding space, pixels of an added object may be from the clicked one. "
-    "Shift and the wheel change it."
+    "Largest distance in embedding space from the pixels of an added object to the clicked one. "
+    "Shift + wheel changes it."
 )
-_SET = "Set the slider to the bandwidth from which on the two pixels belong to one object."
-_UNDO = "Take back the newest stroke, edit, or change of a single object's bandwidth."
-_REDO = "Repeat what was taken back last."
+_SET = "Set the slider to the smallest bandwidth at which the two pixels are one object."
+_UNDO = "Undo the newest stroke, edit, or change of a single object's bandwidth."
+_REDO = "Redo the step that was undone last."
 
 
 class ToolButtons(QWidget):
-    """Buttons of the tools, a line on what to click, and undo and redo.
+    """Tool buttons, a line with the instruction, undo and redo.
 
     Parameters
     ----------
     workspace : Workspace
         Of the viewer.
     toolbox : Toolbox
-        Shown, and set.
+        The toolbox that is shown and changed.
     layer : ToolLayer
-        Told which tool is chosen.
+        Receives the chosen tool.
     """
 
     def __init__(self, workspace: Workspace, toolbox: Toolbox, layer: ToolLayer) -> None:
@@ -51,7 +51,7 @@ class ToolButtons(QWidget):
         self.tools = {tool.name: _tool_button(tool, layer) for tool in TOOLS}
         self.hint, self.note = text(), text()
         self.similarity_threshold = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-        self.similarity_row = _labelled("How like", self.similarity_threshold)
+        self.similarity_row = _labelled("Similarity", self.similarity_threshold)
         self.set_bandwidth = button("Set bandwidth", _SET, self._set_bandwidth)
         self.reading = text()
         self.comparison_row = _beside(self.reading, self.set_bandwidth)
@@ -68,7 +68,7 @@ class ToolButtons(QWidget):
         for number, made in enumerate(self.tools.values()):
             grid.addWidget(made, *divmod(number, _COLUMNS))
         column.addLayout(grid)
-        # Two lines, always: nothing jumps when a hint is long.
+        # Always two lines, so that a long instruction moves nothing.
         self.hint.setMinimumHeight(2 * self.hint.fontMetrics().lineSpacing() + 2)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignTop)
         column.addWidget(self.hint)
@@ -80,7 +80,7 @@ class ToolButtons(QWidget):
         self.similarity_threshold.setDecimals(2)
 
     def refresh(self, *_: Any) -> None:
-        """Show session and toolbox as they are."""
+        """Show the current state of session and toolbox."""
         session, state = self._session, self._toolbox.state
         missing = None if session.labels is not None else NO_RESULT
         for tool in TOOLS:
@@ -129,7 +129,7 @@ def _tool_button(tool: Tool, layer: ToolLayer) -> QPushButton:
 
 def _tooltip(tool: Tool) -> str:
     key = key_text(KEYS[tool.name])
-    return f"{tool.tooltip}\n\nKey {key} on the labels layer; {key} again or {ESCAPE} puts it away."
+    return f"{tool.tooltip}\n\nKey {key} on the labels layer; {key} again or {ESCAPE} deselects it."
 
 
 def _set_step_enabled(made: QPushButton, tooltip: str, verb: str, steps: Any) -> None:

@@ -1,4 +1,4 @@
-"""Tools ↔ one labels layer: clicks, lines, the wheel and keys, and what is seen while clicking."""
+"""Tools on a labels layer: clicks, lines, wheel, keys, and the overlay of marks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.correct.tools import Tool
 
 _CLICK = 4
-"""Canvas pixels that a mouse may move between press and release of a click."""
+"""Canvas pixels that the mouse may move during a click."""
 
 _AT_REST = "pan_zoom"
 _DOT = 2
@@ -36,20 +36,20 @@ Index = tuple[int, ...]
 
 
 class ToolLayer(QObject):
-    """Brings a toolbox to the labels layer of a workspace, whichever that is.
+    """Connects a toolbox to the current labels layer of a workspace.
 
     A tool works while the labels layer is the active one and in its "pan and zoom" mode: choosing
-    another layer, or napari's own brush, puts the tool away. Only callbacks and keys of the
-    layer are used; all of them are given back.
+    another layer, or napari's own brush, deselects the tool. Only callbacks and keys of the layer
+    are used, and all of them are removed again.
 
     Parameters
     ----------
     workspace : Workspace
         Of the viewer.
     toolbox : Toolbox
-        Told of clicks; its state is shown.
+        Receives clicks; its state is shown.
     actions : mapping of str to callable
-        What keys beside those of the tools do.
+        Actions of further keys.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class ToolLayer(QObject):
         ]
 
     def close(self) -> None:
-        """Put the tool away, and let layer and viewer alone."""
+        """Deselect the tool, and disconnect from layer and viewer."""
         self._toolbox.choose(None)
         self._checking.stop()
         for signal, slot in self._signals():
@@ -108,7 +108,7 @@ class ToolLayer(QObject):
         self.overlay.remove()
 
     def choose(self, name: str | None) -> None:
-        """Take a tool with the labels layer active, or put it away; again is away, too."""
+        """Select a tool and the labels layer; None, or the same tool again, deselects it."""
         state = self._toolbox.state
         if name is None or (state.tool is not None and state.tool.name == name):
             self._toolbox.choose(None)
@@ -118,7 +118,7 @@ class ToolLayer(QObject):
             layer.mode = _AT_REST
             self._toolbox.choose(name)
 
-    # ------------------------------------------------------------------------ which layer it is
+    # ------------------------------------------------------------------------ the labels layer
 
     def _follow_labels(self, *_: Any) -> None:
         layer = self._workspace.layers.labels_layer
@@ -159,7 +159,7 @@ class ToolLayer(QObject):
             self._toolbox.choose(None)
 
     def _follow_tool(self, tool: Tool | None) -> None:
-        """Let drags draw where the tool does, and Escape leave it."""
+        """Let drags draw if the tool draws, and Escape leave the tool."""
         if self._escape is not None:
             self._escape.close()
             self._escape = None
@@ -171,7 +171,7 @@ class ToolLayer(QObject):
             self._forget_marks()
 
     def _let_drags_draw(self, *_: Any) -> None:
-        """Keep the view still under a drag where the tool draws; volumes are turned as ever."""
+        """Disable panning by drags while the tool draws; 3-D views still rotate."""
         tool = self._toolbox.state.tool
         draws = tool is not None and tool.drags and self._viewer.dims.ndisplay == 2
         if self._layer is not None:
@@ -196,7 +196,7 @@ class ToolLayer(QObject):
                 self._show_line(line)
             yield
         self._show_line([])
-        line.append(self._index(layer, event))  # of fast moves, napari reports only some
+        line.append(self._index(layer, event))  # napari reports a fast move in parts
         if drags and (far or _far(start, event)):
             self._finish_line(line, more)
         elif point is not None and not far:
@@ -231,14 +231,14 @@ class ToolLayer(QObject):
     def _place(self, index: Index) -> tuple[int, Index]:
         return (index[0], index[1:]) if self._session.has_frames else (0, index)
 
-    # ---------------------------------------------------------------------------- what is seen
+    # ---------------------------------------------------------------------------- the marks
 
     def _show_line(self, line: list[Index]) -> None:
         self._line = tuple(_traced(line)) if line else ()
         self._draw()
 
     def _draw(self, *_: Any) -> None:
-        """Show what a click would add, what was clicked, and the line that is being drawn."""
+        """Show what a click would add, the clicks so far, and the line being drawn."""
         state = self._toolbox.state
         if state.tool is None or not self._session.embedding_maps:
             return
@@ -252,7 +252,7 @@ class ToolLayer(QObject):
             self.overlay.show(frame, region, values)
 
     def _forget_marks(self, *_: Any) -> None:
-        """Take the marks away: they lie on another part of the image now, or on another image."""
+        """Remove the marks: they belong to another ROI or image."""
         self._marked = None
         self.overlay.remove()
 
@@ -270,12 +270,12 @@ def _choosing(tools: ToolLayer, name: str) -> Callable[[], None]:
 
 
 def _far(start: NDArray[np.float64], event: Any) -> bool:
-    """Whether the mouse has moved further than a hand does in a click."""
+    """Whether the mouse has moved too far for a click."""
     return bool(np.abs(np.asarray(event.pos, float) - start).max() > _CLICK)
 
 
 def _traced(line: list[Index]) -> list[Index]:
-    """Fill the gaps between positions of a mouse that moved fast."""
+    """Fill the gaps between positions of a fast mouse move."""
     traced = [line[0]]
     for end in line[1:]:
         start = np.array(traced[-1])
@@ -310,7 +310,7 @@ def _marks(
 
 
 def _square(middle: NDArray[np.int64], reach: int) -> tuple[slice, ...]:
-    """Pixels around one, in its own plane."""
+    """Return a square around a pixel, in its plane."""
     *planes, y, x = middle.tolist()
     sides = (slice(max(n - reach, 0), n + reach + 1) for n in (y, x))
     return (*(slice(z, z + 1) for z in planes), *sides)

@@ -1,4 +1,4 @@
-"""Exploration ↔ viewer: its layers, the cursor, the slice in view, the chosen object."""
+"""Exploration in the viewer: layers, cursor, slice in view, selected object."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class ExplorationLayers(QObject):
-    """Shows what an exploration sees, and tells it what the user points at.
+    """Shows an exploration's results as layers, and passes it the cursor and clicks.
 
     Parameters
     ----------
     workspace : Workspace
         Of the viewer.
     exploration : Exploration
-        Followed, and told of the cursor and of the slice in view.
+        Observed; receives the cursor and the slice in view.
     """
 
     def __init__(self, workspace: Workspace, exploration: Exploration) -> None:
@@ -66,7 +66,7 @@ class ExplorationLayers(QObject):
         self._follow_view()
 
     def close(self) -> None:
-        """Stop following, and take the layers away: they are views, not results."""
+        """Disconnect and remove the layers: they are views, not results."""
         for signal, slot in self._signals():
             signal.disconnect(slot)
         self._viewer.mouse_move_callbacks.remove(self._moved)
@@ -107,7 +107,7 @@ class ExplorationLayers(QObject):
         )
 
     def _show_selection(self, selection: Selection | None) -> None:
-        """Show a lasso's pixels; objects chosen in the labels layer are seen there."""
+        """Show a lasso's pixels; objects chosen in the labels layer are visible there."""
         if selection is None or not selection.choice.lasso:
             self.selection.remove()
             return
@@ -128,7 +128,7 @@ class ExplorationLayers(QObject):
             self._exploration.hover(*pointer.pixel(event.position))
 
     def _pressed(self, viewer: Any, event: Any) -> Iterator[None]:
-        """Hold the pixel of a click, unless it was a drag or the work of a tool."""
+        """Hold the clicked pixel, unless the click was a drag or belongs to a tool."""
         button, position = event.button, tuple(event.position)
         yield
         dragged = False
@@ -166,7 +166,7 @@ class ExplorationLayers(QObject):
             self._exploration.choose_objects((int(self._labels.selected_label),))
 
     def _layer_removed(self, event: Any) -> None:
-        """Give up what the user deleted."""
+        """Turn off the view whose layer the user deleted."""
         if event.value is self.similarity.layer:
             self.similarity.layer = None
             self._exploration.show_similarity(False)

@@ -1,4 +1,4 @@
-"""The embedding made visible: as colours, as likeness to one pixel, as a plot."""
+"""The Explore dock: embedding as colours, similarity to a pixel, scatter plot."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _SHOWN = (
     "model sees background. Pixels of one colour become one object; the colours stay the same "
     "for one model."
 )
-_REFIT = "Choose the colours anew, so that this image uses all of them."
+_REFIT = "Fit the colours to this image, so that it uses all of them."
 _SIMILAR = (
-    "A layer that is bright where a pixel's vector is like that of the pixel under the cursor, "
-    "and dark from the end of the bandwidth's range on. Its values are distances; pixels within "
-    "the bandwidth can become one object."
+    "A layer that is bright where a pixel's vector is similar to that of the pixel under the "
+    "cursor, and dark beyond the bandwidth's range. Its values are distances; pixels within the "
+    "bandwidth can become one object."
 )
-_HELD = "Compare with this pixel from now on. A click on the image holds the pixel you click."
-_PLOTTED = "A plot of the foreground's vectors, each object a cloud."
-_PLANE = "What the plot's axes are: two of the three colours, or the position that is predicted."
-_CLEAR = "Select nothing."
+_HELD = "Keep comparing with this pixel. A click on the image holds the clicked pixel."
+_PLOTTED = "Scatter plot of the foreground vectors; each object forms a cloud."
+_PLANE = "Axes of the plot: two of the three colours, or the predicted position."
+_CLEAR = "Clear the selection."
 _NO_RESULT = "Run a model first."
 _PLANES: dict[str, tuple[int, int] | None] = {
     "Colours 1, 2": (0, 1),
@@ -65,7 +65,7 @@ class EmbeddingPanel(Panel):
         self._show_reading()
 
     def retire(self) -> None:
-        """Take layers and plot down too: pyqtgraph's menus outlive a plot that was not closed."""
+        """Remove layers and close the plot too: pyqtgraph's menus outlive an unclosed plot."""
         self.layers.close()
         self.exploration.close()
         if self.plot is not None:
@@ -116,7 +116,7 @@ class EmbeddingPanel(Panel):
     # ---------------------------------------------------------------------- from the widgets
 
     def _show_plot(self, wanted: bool) -> None:
-        """Make the plot when it is wanted first: the dock opens without pyqtgraph."""
+        """Make the plot when it is first wanted: the dock opens without pyqtgraph."""
         if wanted and self.plot is None:
             from napari_pixel_embedding._napari.explore.scatter_plot import ScatterPlot
 
@@ -234,23 +234,23 @@ class EmbeddingPanel(Panel):
 
 
 def _circle_meaning(scatter: Scatter) -> str:
-    """Say what the circle holds, as the plane has fewer directions than the embedding."""
+    """Describe the circle: the plane has fewer directions than the embedding."""
     lines = [
-        "The circle is the bandwidth around the picked pixel. All pixels within the bandwidth "
-        "lie in it; others may too, for they can differ in directions that the plot does not show."
+        "The circle is the bandwidth around the picked pixel. All pixels within the bandwidth lie "
+        "in it; others may too, because they can differ in directions that the plot does not show."
     ]
     if scatter.emap.space == "cosine":
         lines.append("Vectors have length one here; the radius is the chord √(2 · bandwidth).")
     if scatter.emap.position_channels and scatter.components is not None:
         lines.append(
-            "Positions come around again after a few objects, as the colours do: choose the "
-            "plane Position to tell far objects apart."
+            "Positions repeat after a few objects, as the colours do: choose the plane Position "
+            "to tell far objects apart."
         )
     return "\n\n".join(lines)
 
 
 def _place(state: ExplorationState) -> str:
-    """Name the picked pixel, with its frame when another one is in view."""
+    """Return the picked pixel's index as text, with its frame when another one is in view."""
     if state.pick is None:
         return ""
     frame = f" of frame {state.pick.frame}" if state.pick.frame != state.frame else ""
@@ -258,7 +258,7 @@ def _place(state: ExplorationState) -> str:
 
 
 def _check(box: QCheckBox, checked: bool) -> None:
-    """Show a state without reporting a change."""
+    """Set a check box without emitting a signal."""
     box.blockSignals(True)
     box.setChecked(checked)
     box.blockSignals(False)

@@ -1,4 +1,4 @@
-"""The scatter of an embedding: a picture of its points' density, a circle, and a lasso."""
+"""Scatter plot of an embedding: density image, bandwidth circle and lasso."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 _BACKGROUND = "#1e1f24"
 _NUMBERS = 10
-"""Pixels that the axes' numbers take more of the width than of the height."""
+"""Pixels by which axis numbers take more of the width than of the height."""
 _MARKS = (64, 224, 255)
 _CIRCLE = "#ffffff"
 _LASSO = "#ffd84d"
 _TURN = np.linspace(0, 2 * np.pi, 73)
 _HELP = (
     "Each point is a foreground pixel; bright is where many are. Drag around points to select "
-    "their pixels and objects, click to select nothing. The wheel zooms, Shift + drag moves, a "
-    "double click shows all."
+    "their pixels and objects, click to clear the selection. The wheel zooms, Shift + drag moves, "
+    "a double click shows all."
 )
 
 
 class LassoBox(pg.ViewBox):  # type: ignore[misc]
-    """Draws a lasso where pyqtgraph would move the plot; with Shift it still does.
+    """Draws a lasso on drags; with Shift, a drag moves the plot as usual in pyqtgraph.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class LassoBox(pg.ViewBox):  # type: ignore[misc]
         self.drawn.emit(list(self._corners), bool(ev.isFinish()))
 
     def mouseClickEvent(self, ev: Any) -> None:
-        """Drop the lasso; after a double click show all."""
+        """Clear the lasso; a double click shows all points."""
         if ev.button() == Qt.MouseButton.LeftButton:
             ev.accept()
             if ev.double():
@@ -70,12 +70,12 @@ class LassoBox(pg.ViewBox):  # type: ignore[misc]
 
 
 class ScatterPlot(QWidget):
-    """A square that grows with its dock. Moving and zooming redraw one image, nothing else.
+    """Square plot that grows with its dock; moving and zooming redraw one image only.
 
     Attributes
     ----------
     lassoed : Signal of list
-        Corners of a finished lasso; none when it was dropped.
+        Corners of a finished lasso; empty when it was cleared.
     """
 
     lassoed = Signal(object)
@@ -102,7 +102,7 @@ class ScatterPlot(QWidget):
         self._shown: Scatter | None = None
 
     def show_scatter(self, scatter: Scatter | None) -> None:
-        """Draw another cloud; the part in view stays while the plane is the same."""
+        """Draw a scatter; the visible range stays while the plane is the same."""
         before, self._shown = self._shown, scatter
         self._density.setVisible(scatter is not None)
         if scatter is None:
@@ -115,7 +115,7 @@ class ScatterPlot(QWidget):
             self.box.setRange(square, padding=0)
 
     def show_marks(self, marks: NDArray[np.uint8] | None) -> None:
-        """Mark cells of the raster where chosen points are."""
+        """Mark the raster cells of selected points."""
         shown = marks is not None and self._shown is not None
         self._marks.setVisible(shown)
         if shown and self._shown is not None:
@@ -139,14 +139,14 @@ class ScatterPlot(QWidget):
         self._lasso.setData(closed[:, 0], closed[:, 1])
 
     def resizeEvent(self, a0: Any) -> None:
-        """Stay a square, but for the numbers beside it."""
+        """Keep the plot square, apart from the axis numbers."""
         super().resizeEvent(a0)
         self._plot.setFixedHeight(self.width() - _NUMBERS)
 
     def closeEvent(self, a0: Any) -> None:
-        """Take pyqtgraph's scene down in the order it wants."""
+        """Destroy pyqtgraph's scene in the order that it needs."""
         self._plot.close()
-        self._plot.deleteLater()  # it has left this widget by closing
+        self._plot.deleteLater()  # closing took it out of this widget
         super().closeEvent(a0)
 
     def _draw_lasso(self, corners: list[tuple[float, float]], finished: bool) -> None:
@@ -157,7 +157,7 @@ class ScatterPlot(QWidget):
 
 
 def _density_table() -> NDArray[np.uint8]:
-    """Colours of the density; where nothing is, the background's."""
+    """Return the colour table of the density; empty cells get the background colour."""
     table: NDArray[np.uint8] = pg.colormap.get("inferno").getLookupTable(nPts=256)
     table[0] = pg.mkColor(_BACKGROUND).getRgb()[:3]
     return table

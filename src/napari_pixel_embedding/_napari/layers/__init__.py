@@ -1,1 +1,1 @@
-"""Layers: what is shown in the viewer and what is done there."""
+"""The session's napari layers, and the input they take from the user."""

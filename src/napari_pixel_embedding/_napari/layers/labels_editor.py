@@ -1,4 +1,4 @@
-"""One labels layer: written in place, and read back after every edit of the user."""
+"""A labels layer that is written in place and read back after the user's edits."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Shown:
     Parameters
     ----------
     labels : array, shape ([T,] [Z,] Y, X)
-        As they were given, or as the user left them when that was recorded.
+        As last shown, or as last recorded from the user's edits.
     buffer : array of the same shape and type
-        The layer's own memory.
+        The layer's array.
     alignment : Alignment
         How the buffer lies in the layer.
     """
@@ -45,7 +45,7 @@ class Shown:
         return isinstance(layer.data, np.ndarray) and np.may_share_memory(layer.data, self.buffer)
 
     def read(self, layer: Labels) -> NDArray[Any] | None:
-        """Copy the layer's pixels, or nothing when someone gave it data of another shape."""
+        """Return a copy of the layer's pixels; None if its data now has another shape."""
         if self.lies_in(layer):
             return self.buffer.copy()
         data = np.asarray(layer.data)
@@ -55,24 +55,23 @@ class Shown:
 
 
 class LabelsEditor(QObject):
-    """One labels layer: written in place, and read back after every edit of the user.
+    """A labels layer that is written in place and read back after the user's edits.
 
     A brush stroke is recorded one turn of the event loop after napari reports it, because some
-    reports come before the pixels are written; while the mouse button is down, nothing is
-    pushed, so that no new cut wipes out half a stroke. Writing drops the layer's undo history
-    where the user had one: undoing would bring pixels of the labels before. The session's own
-    history takes its place: on this layer, the keys for undo and redo mean that one, which knows
-    strokes as well as tools.
+    reports come before the pixels are written; while the mouse button is down, nothing is written,
+    so that new labels do not erase half a stroke. Writing clears the layer's own undo history,
+    which would bring back pixels of earlier labels. On this layer, the undo and redo keys use the
+    session's history instead, which covers strokes and tools.
 
     Parameters
     ----------
     layer : napari.layers.Labels
-        Its array is replaced by one of our own.
+        Its array is replaced by the editor's.
     controller : SessionController
-        Told of edits.
+        Receives edits.
     quietly : callable, optional
-        Gives the context in which pixels are shown. napari would else paint its list of layers
-        anew with every picture.
+        Returns a context manager around each update of pixels. Without it, napari redraws its layer
+        list at every update.
     """
 
     def __init__(
@@ -99,11 +98,11 @@ class LabelsEditor(QObject):
 
     @property
     def shown(self) -> Shown | None:
-        """What the layer shows, as far as it is known."""
+        """What the layer shows; None if unknown."""
         return self._shown
 
     def adopt(self, shown: Shown | None, found: NDArray[Any] | None) -> None:
-        """Go on with a layer that was left: ``found`` is known, what is painted next is not.
+        """Take over a layer again: ``found`` is recorded already, later painting is not.
 
         Parameters
         ----------
@@ -117,7 +116,7 @@ class LabelsEditor(QObject):
             self._touched = True  # its undo history is older than what will be shown
 
     def close(self) -> None:
-        """Let the layer alone from now on."""
+        """Disconnect from the layer."""
         self._later.stop()
         self._keys.close()
         self.layer.events.paint.disconnect(self._painted)
@@ -126,13 +125,13 @@ class LabelsEditor(QObject):
             self.layer.mouse_drag_callbacks.remove(self._watch_stroke)
 
     def finish(self) -> None:
-        """Record what the user changed so far, also in the middle of a stroke."""
+        """Record what the user changed so far, even in the middle of a stroke."""
         self._in_stroke = False
         if self._touched:
             self._settle()
 
     def show(self, labels: NDArray[Any]) -> None:
-        """Show ``labels``, once the edits that are under way have been recorded."""
+        """Show ``labels`` once the edits under way have been recorded."""
         self._wanted = labels
         if self._in_stroke:
             return
@@ -142,13 +141,13 @@ class LabelsEditor(QObject):
             self._push(labels)
 
     def undo(self) -> None:
-        """Take back the newest step of the session's history, a stroke just made included."""
+        """Undo the newest step of the session's history, including a stroke just made."""
         if not self._in_stroke:
             self._settle()
             self._controller.corrections.undo()
 
     def redo(self) -> None:
-        """Repeat what was taken back last."""
+        """Redo the step that was undone last."""
         if not self._in_stroke:
             self._settle()
             self._controller.corrections.redo()
@@ -168,7 +167,7 @@ class LabelsEditor(QObject):
             shown = Shown(labels, labels.copy(), Alignment.of(self._session))
             self.layer.data = shown.alignment.lay(shown.buffer)
         elif self._touched and np.array_equal(shown.buffer, labels):
-            return replace(shown, labels=labels)  # and the undo history still holds
+            return replace(shown, labels=labels)  # the undo history stays valid
         else:
             np.copyto(shown.buffer, labels)
             with self._quietly():
@@ -205,14 +204,14 @@ class LabelsEditor(QObject):
         self._later.start()
 
     def _data_set(self, event: Any) -> None:
-        """Look at the pixels when they may have changed: undo and redo say nothing else."""
+        """Check the pixels when they may have changed: undo and redo emit only this event."""
         replaced = self._shown is not None and not self._shown.lies_in(self.layer)
         if not self._writing and (self._touched or replaced):
             self._touched = True
             self._later.start()
 
     def _settle(self) -> None:
-        """Record what the user changed; with nothing to record, show what waits."""
+        """Record what the user changed; if nothing, show the labels that wait."""
         self._later.stop()
         shown = self._shown
         if self._in_stroke or shown is None:

@@ -1,4 +1,4 @@
-"""Label images that are made as far as napari asks for them."""
+"""Label images that are computed only where napari reads them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
 
 _SMALLEST = 64
-"""The coarsest level is no larger: napari keeps a copy of it, which nobody should get to see."""
+"""Largest side of the coarsest level: napari keeps a copy of it, which should never be seen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class LazyLabels:
     Parameters
     ----------
     current : callable
-        Gives the labels as they are now.
+        Returns the current labels.
     spans : tuple of range
         Pixels of the finest level along ([T,] [Z,] Y, X).
     frames : bool
@@ -35,7 +35,7 @@ class LazyLabels:
     alignment : Alignment
         How labels lie over the image.
     dropped : tuple of int
-        Axes that were indexed by a single number, and are no more.
+        Axes that were removed by indexing with a single number.
     """
 
     current: Callable[[], MosaicCut]
@@ -64,7 +64,7 @@ class LazyLabels:
 
     @property
     def _spans(self) -> tuple[range, ...]:
-        """Spans with those of channels that lie between them."""
+        """Spans, including those of channels between them."""
         at = self.alignment.axis
         if at is None:
             return self.spans
@@ -100,12 +100,12 @@ class LazyLabels:
 def pyramid(
     current: Callable[[], MosaicCut], shape: Sequence[int], frames: int | None, alignment: Alignment
 ) -> list[LazyLabels]:
-    """Give all levels of the labels of an image of ``shape`` ([Z,] Y, X), the finest first.
+    """Return all levels of the labels of an image of ``shape`` ([Z,] Y, X), the finest first.
 
     Parameters
     ----------
     current : callable
-        Gives the labels as they are now.
+        Returns the current labels.
     shape : sequence of int
     frames : int, optional
         Number of frames; None without that axis.

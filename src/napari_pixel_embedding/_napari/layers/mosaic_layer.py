@@ -1,4 +1,4 @@
-"""The layer that shows what is around the field of a large image."""
+"""The layer that shows the blocks around the ROI of a large image."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.results import MosaicLabels
 
 _REFRESH_MS = 60
-"""Between two pictures: the field's own layer comes first while a slider moves."""
+"""Time between two updates: the ROI's own layer comes first while a slider moves."""
 
 
 class MosaicLayer(QObject):
-    """Shows the labels of all finished blocks, as far as they are in view.
+    """Shows the labels of all finished blocks in view.
 
-    Pixels are made when napari asks for them, so the layer takes no memory. It is not painted on:
-    what is to be corrected is looked at, and a run makes it the field.
+    Pixels are computed when napari reads them, so the layer takes no memory. It is not painted on:
+    to correct a part of it, move the view there and run, which makes it the ROI.
 
     Parameters
     ----------
     viewer : napari.Viewer
     session : Session
-        Followed.
+        Observed.
     """
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
@@ -48,15 +48,15 @@ class MosaicLayer(QObject):
     def show(
         self, mosaic_labels: MosaicLabels | None, image: Image | None, below: Labels | None
     ) -> None:
-        """Show other labels, or none.
+        """Show new labels, or none.
 
         Parameters
         ----------
         mosaic_labels : MosaicLabels, optional
         image : napari.layers.Image, optional
-            Which they lie over.
+            The image that they cover.
         below : napari.layers.Labels, optional
-            Under which layer a new one goes.
+            The layer below which a new one is inserted.
         """
         if mosaic_labels is None or image is None:
             self.remove()
@@ -68,18 +68,18 @@ class MosaicLayer(QObject):
             self._refreshing.start(_REFRESH_MS)
 
     def remove(self) -> None:
-        """Take the layer out of the viewer."""
+        """Remove the layer from the viewer."""
         self._refreshing.stop()
         layer, self.layer, self._cut = self.layer, None, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
 
     def want(self) -> None:
-        """Show the layer again, also when the user deleted it: there was another run."""
+        """Show the layer again, even if the user deleted it: there was another run."""
         self._unwanted = False
 
     def was_removed(self) -> None:
-        """Take note that the user deleted the layer: it does not come back before a run."""
+        """Note that the user deleted the layer: it does not come back before the next run."""
         self._refreshing.stop()
         self.layer, self._unwanted = None, True
 
@@ -94,7 +94,7 @@ class MosaicLayer(QObject):
         layer: Labels = self._viewer.add_labels(
             levels,
             multiscale=True,
-            name=f"{image.name} objects, the rest",
+            name=f"{image.name} objects, other blocks",
             opacity=0.5,
             metadata={METADATA_KEY: {"image": image.name}},
             **placement(image, levels[0].ndim),

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from napari_pixel_embedding._napari.layers.placement import Alignment
 
 MODIFIER = "Shift"
-"""Held while the wheel turns: napari uses Control for dimensions, Alt for layers, none to zoom."""
+"""Key held with the wheel; napari uses Control for dimensions, Alt for layers, none to zoom."""
 
 _PICKING = ("pan_zoom", "pick")
 
 
 class ObjectPicker(QObject):
-    """Says on which pixel of a labels layer the mouse was clicked, or the wheel turned.
+    """Reports the pixel of a labels layer on which the mouse was clicked or the wheel turned.
 
-    Only callbacks of the layer are used: they are asked while it is the active one, and the
-    viewer's own keys and wheels stay what they are.
+    Only callbacks of the layer are used: they are called while it is active, and the viewer's own
+    bindings stay unchanged.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class ObjectPicker(QObject):
         layer.mouse_wheel_callbacks.append(self._wheeled)
 
     def close(self) -> None:
-        """Let the layer alone from now on."""
+        """Disconnect from the layer."""
         for callbacks, ours in (
             (self._layer.mouse_drag_callbacks, self._pressed),
             (self._layer.mouse_wheel_callbacks, self._wheeled),
@@ -98,7 +98,7 @@ def pixel_at(layer: Labels, event: Any) -> tuple[int, ...] | None:
     Returns
     -------
     tuple of int or None
-        Index into the layer's data; None beside it.
+        Index into the layer's data; None outside it.
     """
     shape = layer.data.shape
     if len(event.dims_displayed) < 3 or layer.ndim < 3:

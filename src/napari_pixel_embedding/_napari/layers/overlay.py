@@ -1,4 +1,4 @@
-"""A layer of ours over an image, written in place."""
+"""An image layer over the session's image, written in place."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 
 class Overlay:
-    """One image layer over the session's image, there only while it has something to show.
+    """Image layer over the session's image, present only while it has something to show.
 
     Parameters
     ----------
     viewer : napari.Viewer
     session : Session
-        Whose image is covered.
+        Its image is covered.
     title : str
         Added to the image's name.
     empty : float
-        Value of pixels that nothing is known of.
+        Value of pixels without data.
     dtype
         Type of the values.
     **style
-        How the layer looks, for ``viewer.add_image``.
+        Display options for ``viewer.add_image``.
     """
 
     def __init__(
@@ -52,18 +52,18 @@ class Overlay:
     def show(
         self, frame: int, region: tuple[slice, ...], values: NDArray[Any], **style: Any
     ) -> None:
-        """Write values into a region of a frame, and empty the frame shown before.
+        """Write values into a region of a frame, and clear the frame shown before.
 
         Parameters
         ----------
         frame : int
-            Which of the session's embedding maps.
+            Index of the session's embedding map.
         region : tuple of slice
             Pixels of it, ([Z,] Y, X).
         values : array
             Of the region's shape.
         **style
-            How the layer looks if it has to be made, over what was said before.
+            Display options if the layer has to be added; override the overlay's own.
         """
         fits = self._fits()
         if not fits:
@@ -79,7 +79,7 @@ class Overlay:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def remove(self) -> None:
-        """Take the layer out of the viewer."""
+        """Remove the layer from the viewer."""
         layer, self.layer = self.layer, None
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
@@ -103,7 +103,7 @@ class Overlay:
         return self._buffer[frame] if "T" in self._session.axes else self._buffer
 
     def _add(self, **style: Any) -> None:
-        """Add the layer on top, and leave active what was."""
+        """Add the layer on top, and keep the active layer."""
         image, layers = self._session.image, self._viewer.layers
         active, selected = layers.selection.active, set(layers.selection)
         data = self._alignment.lay(self._buffer)

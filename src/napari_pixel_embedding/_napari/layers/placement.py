@@ -1,4 +1,4 @@
-"""How images, label images and napari's layers lie on each other."""
+"""Aligning images, label images and napari layers."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session import Session
 
 METADATA_KEY = "napari-pixel-embedding"
-"""Where our layers say in their metadata what they are."""
+"""Key of the plugin's entry in a layer's metadata."""
 
 
 def image_input(layer: Image, axes: str | None) -> ImageInput:
-    """Describe an image layer to the session; of a multiscale image, with all its levels."""
+    """Make the session's image from an image layer, with all levels of a multiscale one."""
     return ImageInput(
         data=layer.data[0] if layer.multiscale else layer.data,
         coarser=tuple(layer.data[1:]) if layer.multiscale else (),
@@ -39,14 +39,14 @@ def _joined(axis_labels: tuple[str, ...]) -> str:
 
 
 def placement(layer: Layer, ndim: int, session: Session | None = None) -> dict[str, Any]:
-    """Where a layer of ``ndim`` axes must lie to cover the last axes of ``layer``.
+    """Return the placement that makes a layer of ``ndim`` axes cover the last axes of ``layer``.
 
     Parameters
     ----------
     layer : napari.layers.Layer
     ndim : int
     session : Session, optional
-        With it, only the field that its results are of is covered.
+        With it, only the ROI of its results is covered.
     """
     scale, rotate = layer.scale[-ndim:], layer.rotate[-ndim:, -ndim:]
     start, factor = _field_on_axes(session, ndim)
@@ -60,7 +60,7 @@ def placement(layer: Layer, ndim: int, session: Session | None = None) -> dict[s
 
 
 def _field_on_axes(session: Session | None, ndim: int) -> tuple[Any, Any]:
-    """Middle of the field's first pixel, and its pixels' size, along the image's last axes."""
+    """Return the centre of the ROI's first pixel and its pixel size, along the last axes."""
     start, factor = np.zeros(ndim), np.ones(ndim)
     if session is None or session.roi is None or session.image is None:
         return start, factor
@@ -77,16 +77,16 @@ def _field_on_axes(session: Session | None, ndim: int) -> tuple[Any, Any]:
 
 
 def size_text(pixels: float, layer: Layer, ndim: int) -> str:
-    """Say how large something of so many pixels is, in the layer's unit where it has one.
+    """Return a size as text, in the layer's unit, or in pixels if it has none.
 
     Parameters
     ----------
     pixels : float
         Number of pixels or voxels.
     layer : napari.layers.Layer
-        Whose scale and units count.
+        Its scale and units are used.
     ndim : int
-        How many of the layer's last axes are space.
+        Number of the layer's last axes that are spatial.
 
     Examples
     --------
@@ -108,10 +108,10 @@ def _number(value: float) -> str:
 
 @dataclass(frozen=True)
 class Alignment:
-    """How an array of ([T,] [Z,] Y, X) is laid over an image that has channels too.
+    """Alignment of an array of ([T,] [Z,] Y, X) with an image that has channels too.
 
-    napari aligns layers at their last axes. Channels before all others need nothing; channels
-    between them get an axis along which every element is the same memory.
+    napari aligns layers at their last axes. Leading channels need nothing; channels between other
+    axes get a broadcast axis, which takes no memory.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class Alignment:
 
     @classmethod
     def of(cls, session: Session) -> Alignment:
-        """Alignment to the session's image, as its axes were understood."""
+        """Return the alignment to the session's image, by its axes."""
         axes, image = session.axes, session.image
         axis = axes.find("C")
         if image is None or not 0 < axis < axes.index("Y"):
@@ -146,11 +146,11 @@ class Alignment:
         return view if self.axis is None else view.take(0, axis=self.axis)
 
     def lift_view(self, view: Viewport) -> Viewport:
-        """Turn what is seen of a laid view into what is seen of the array."""
+        """Convert a viewport on a laid view to one on the array."""
         return view if self.axis is None else (*view[: self.axis], *view[self.axis + 1 :])
 
     def lift_index(self, index: tuple[int, ...]) -> tuple[int, ...]:
-        """Turn an index into a laid view into one into the array."""
+        """Convert an index into a laid view to one into the array."""
         if self.axis is None:
             return index
         return (*index[: self.axis], *index[self.axis + 1 :])

@@ -1,4 +1,4 @@
-"""Which pixel of an embedding lies under a position in the viewer."""
+"""Finding the embedding's pixel at a position in the viewer."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Pointer:
-    """Finds pixels of a session's embedding maps by way of the image layer they come from.
+    """Maps positions in the world to pixels of a session's embedding maps.
 
     Parameters
     ----------
     layer : napari.layers.Image
         The layer of the session's image.
     axes : str
-        A letter for each of the layer's axes, colours not counted.
+        A letter for each of the layer's axes, without colours.
     shape : tuple of int
         Pixels of one embedding map, ([Z,] Y, X).
     roi : ROI, optional
@@ -42,7 +42,7 @@ class Pointer:
 
     @classmethod
     def of(cls, viewer: Viewer, session: Session) -> Pointer | None:
-        """Point into the session's results; None without any, or without their image's layer."""
+        """Make a pointer into the session's results; None without them or their image's layer."""
         image, maps = session.image, session.embedding_maps
         if image is None or not maps:
             return None
@@ -54,9 +54,9 @@ class Pointer:
         return None
 
     def pixel(self, position: Sequence[float]) -> tuple[int, tuple[int, ...]]:
-        """Return frame and index ([z,] y, x) under a position in the world, inside or not."""
+        """Return frame and index ([z,] y, x) at a world position, inside the image or not."""
         found = np.round(np.asarray(self.layer.world_to_data(position), float))
-        # Beside the image a position can be far beyond what an integer holds.
+        # Outside the image, a position can be too large for an integer.
         index = dict(zip(self.axes, np.clip(found, -1, 2**31).astype(int), strict=True))
         frame, pixel = int(index.get("T", 0)), tuple(int(index[a]) for a in "ZYX" if a in index)
         return (frame, pixel) if self.roi is None else _in_field(self.roi, frame, pixel)
@@ -74,7 +74,7 @@ class Pointer:
 
 
 def _in_field(roi: ROI, frame: int, pixel: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
-    """Frame and pixel of the image as they are counted in a field; −1 beside it."""
+    """Convert a frame and pixel of the image to those of an ROI; −1 outside it."""
     parts = zip(roi.start, pixel, roi.factor, roi.shape, strict=True)
     found = (int(np.floor((n + 0.5) / f)) - a for a, n, f, _ in parts)
     inside = (n if 0 <= n < size else -1 for n, size in zip(found, roi.shape, strict=True))

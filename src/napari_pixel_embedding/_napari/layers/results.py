@@ -1,4 +1,4 @@
-"""Session ↔ layers: which layers there are, and what they show."""
+"""The session's results as napari layers."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
 
 class ResultLayers(QObject):
-    """Keeps one labels layer and one colour layer like the session, and brings edits back.
+    """Keeps a labels layer and a colour layer in step with the session, and records edits.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Where the layers live.
+        The layers are added to it.
     controller : SessionController
-        Told of edits; its session is followed.
+        Receives edits; its session is observed.
 
     Attributes
     ----------
     clicked : Signal of tuple or None
-        ``clicked_pixel`` is another one.
+        ``clicked_pixel`` has changed.
     """
 
     clicked = Signal(object)
@@ -76,17 +76,17 @@ class ResultLayers(QObject):
 
     @property
     def labels_layer(self) -> Labels | None:
-        """The layer that shows the session's labels, while there is one."""
+        """The layer that shows the session's labels, if there is one."""
         return None if self._editor is None else self._editor.layer
 
     @property
     def mosaic_layer(self) -> Labels | None:
-        """The layer that shows what is around the field of a large image, while there is one."""
+        """The layer that shows the blocks around the ROI of a large image, if there is one."""
         return self._mosaic_layer.layer
 
     @property
     def colors_layer(self) -> Image | None:
-        """The layer that shows the embedding as colours, while there is one."""
+        """The layer that shows the embedding as colours, if there is one."""
         return self._colors
 
     def use_image(self, layer: Image, axes: str | None) -> bool:
@@ -95,7 +95,7 @@ class ResultLayers(QObject):
         Returns
         -------
         bool
-            Whether the session took it.
+            Whether the session accepted the image.
         """
         labels = self._labels_of.get(layer)
         known = labels is not None and labels in self._viewer.layers
@@ -110,7 +110,7 @@ class ResultLayers(QObject):
         return True
 
     def other_corrected_images(self) -> list[CorrectedImage]:
-        """Corrections of other images of this viewer, as their labels layers remember them."""
+        """Return the corrections of other images in this viewer, from their labels layers."""
         corrected_images = []
         for image, labels in self._labels_of.items():
             kept = labels.metadata.get(METADATA_KEY, {})
@@ -123,17 +123,17 @@ class ResultLayers(QObject):
         return corrected_images
 
     def refine(self, direction: Direction) -> None:
-        """Cut the object that was clicked last finer or coarser."""
+        """Split the object that was clicked last, or merge it with a neighbour."""
         if self._clicked is not None:
             self._controller.clustering.refine(self._clicked, direction)
 
     def undo(self) -> None:
-        """Take back the newest step of the history, a stroke just made included."""
+        """Undo the newest step of the history, including a stroke just made."""
         if self._editor is not None:
             self._editor.undo()
 
     def redo(self) -> None:
-        """Repeat what was taken back last."""
+        """Redo the step that was undone last."""
         if self._editor is not None:
             self._editor.redo()
 
@@ -144,7 +144,7 @@ class ResultLayers(QObject):
         return self.labels_layer
 
     def close(self) -> None:
-        """Stop following; layers stay as they are."""
+        """Disconnect; layers stay as they are."""
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._session.events.roi.disconnect(self._finish_strokes)
         self._session.events.labels.disconnect(self._follow_labels)
@@ -208,13 +208,13 @@ class ResultLayers(QObject):
         return {} if self._image is None else placement(self._image, ndim, self._session)
 
     def _place(self, layer: Labels | Image, ndim: int) -> None:
-        """Move a layer to where the field is now; nothing is done when it is there already."""
+        """Move a layer to the current ROI, unless it is there already."""
         for name, value in self._placement(ndim).items():
             if name in ("scale", "translate") and not np.allclose(getattr(layer, name), value):
                 setattr(layer, name, value)
 
     def _finish_strokes(self, *_: Any) -> None:
-        """Record what was painted before the labels of another part of the image come."""
+        """Record painted strokes before the labels of another ROI are shown."""
         if self._editor is not None:
             self._editor.finish()
 
@@ -226,7 +226,7 @@ class ResultLayers(QObject):
             self._write_metadata(self.labels_layer)
 
     def _write_metadata(self, layer: Labels) -> None:
-        """Leave in the layer where it comes from, and the corrections it holds."""
+        """Store the layer's source and corrections in its metadata."""
         session = self._session
         params = session.cluster_params
         layer.metadata[METADATA_KEY] = {
@@ -289,7 +289,7 @@ class ResultLayers(QObject):
 
 
 def _left_behind(layer: Labels, shown: Shown | None) -> PreviousAnnotations:
-    """Say what a labels layer of another image holds, and what was painted there since."""
+    """Return what a labels layer of another image holds, and what was painted there since."""
     kept = layer.metadata.get(METADATA_KEY, {})
     labels = None if shown is None else shown.labels
     found = None if shown is None else shown.read(layer)

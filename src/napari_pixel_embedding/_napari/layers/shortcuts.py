@@ -1,4 +1,4 @@
-"""Keys of the tools: bound on one labels layer while it is ours, never on the viewer."""
+"""Keyboard shortcuts of the tools, bound on one labels layer, never on the viewer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEYS = {
 
 
 def key_text(key: str) -> str:
-    """Write a key as people read it: "Ctrl+Z"; on a Mac, "⌘Z".
+    """Return a key as display text: "Ctrl+Z"; on a Mac, "⌘Z".
 
     Examples
     --------
@@ -43,7 +43,7 @@ def key_text(key: str) -> str:
 
 
 class Shortcuts:
-    """Some keys of one layer; what the layer's class does with them comes back at the end.
+    """Key bindings on one layer; closing restores those of the layer's class.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Shortcuts:
             layer.bind_key(key, _ignoring_the_layer(action), overwrite=True)
 
     def close(self) -> None:
-        """Give the keys back."""
+        """Remove the key bindings."""
         for key in self._keys:
             self._layer.bind_key(key, None)
 

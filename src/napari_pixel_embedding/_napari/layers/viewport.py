@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def view_of(viewer: Viewer, layer: Image | Labels) -> Viewport:
-    """First and last position in view along each axis of a layer, in its finest pixels.
+    """Return the first and last position in view along each axis of a layer, in its finest pixels.
 
-    Scale, rotation and whatever else lies between layer and world count: a rotated layer's view is
-    the upright rectangle around what is seen. In a 3-D view, displayed axes are seen whole.
+    All transforms between layer and world are applied: for a rotated layer, the result is the
+    bounding rectangle of the visible part. In a 3-D view, displayed axes count as visible whole.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def view_of(viewer: Viewer, layer: Image | Labels) -> Viewport:
 
 
 def _corners(viewer: Viewer) -> Iterator[NDArray[np.float64]]:
-    """Positions in the world of the canvas's corners."""
+    """Yield the positions in the world of the canvas's corners."""
     point = np.array(viewer.dims.point, float)
     axes = list(viewer.dims.displayed)[-2:]
     camera = _camera(viewer)
@@ -57,12 +57,12 @@ def _corners(viewer: Viewer) -> Iterator[NDArray[np.float64]]:
 
 
 def _camera(viewer: Any) -> Any:
-    """Give the camera, wherever this version of napari has it."""
+    """Return the camera; its place depends on napari's version."""
     return getattr(viewer, "scene", viewer).camera
 
 
 def _canvas_size(viewer: Any) -> tuple[int, int]:
-    """Height and width of the canvas; older versions of napari keep it to themselves."""
+    """Return height and width of the canvas, which older versions of napari keep private."""
     canvas = getattr(viewer, "canvas", None)
     size: tuple[int, int] = viewer._canvas_size if canvas is None else canvas.size
     return size

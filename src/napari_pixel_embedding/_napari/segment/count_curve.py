@@ -1,4 +1,4 @@
-"""The curve under the bandwidth slider: how many objects there are at each bandwidth."""
+"""The curve under the bandwidth slider: number of objects at each bandwidth."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _HEIGHT = 96
 _AXIS_WIDTH = 38
 _SAMPLES = 400
-"""Points drawn of a staircase that may have thousands of steps: one a pixel, and some more."""
+"""Points drawn of a curve that may have thousands of steps: about one per screen pixel."""
 _BACKGROUND = "#1e1f24"
 _CURVE = "#4aa3df"
 _PLATEAU = (89, 195, 106, 60)
@@ -39,7 +39,7 @@ class CountCurve(QWidget):
         super().__init__()
         self.setToolTip(
             "Number of objects at every bandwidth. Shaded: the widest range over which it hardly "
-            "changes, which Auto takes the middle of. Drag the line, or click."
+            "changes, of which Auto takes the middle. Drag the line, or click."
         )
         self._plot = plot = pg.PlotWidget(background=_BACKGROUND)
         plot.setFixedHeight(_HEIGHT)
@@ -61,18 +61,18 @@ class CountCurve(QWidget):
         plot.scene().sigMouseClicked.connect(self._clicked)
 
     def closeEvent(self, event: Any) -> None:
-        """Take pyqtgraph's scene down in the order it wants."""
+        """Destroy pyqtgraph's scene in the order that it needs."""
         self._plot.close()
-        self._plot.deleteLater()  # it has left this widget by closing
+        self._plot.deleteLater()  # closing took it out of this widget
         super().closeEvent(event)
 
     @property
     def bandwidth(self) -> float:
-        """Where the line stands."""
+        """Bandwidth at the line."""
         return float(self._line.value())
 
     def show_curve(self, curve: StabilityCurve) -> None:
-        """Draw another curve."""
+        """Draw a curve."""
         low, high = float(curve.bandwidths[0]), curve.high
         places = np.linspace(low, high, _SAMPLES)
         counts = curve.counts[np.searchsorted(curve.bandwidths, places, side="right") - 1]
@@ -83,7 +83,7 @@ class CountCurve(QWidget):
         self._plot.setYRange(*_frame(counts), padding=0.0)
 
     def show_bandwidth(self, bandwidth: float) -> None:
-        """Move the line, without reporting it; the user's own drag goes on undisturbed."""
+        """Move the line without emitting a signal; a drag by the user continues."""
         if not self._line.moving and self.bandwidth != bandwidth:
             self._line.setValue(bandwidth)
 
@@ -98,7 +98,7 @@ class CountCurve(QWidget):
 
 
 def _frame(counts: NDArray[np.int64]) -> tuple[float, float]:
-    """Give the counts' range with some room, never so narrow that a few objects look like many."""
+    """Return the range of the counts with a margin, never so narrow that few objects look many."""
     low, high = float(counts.min()), float(counts.max())
     room = max(0.12 * (high - low), 0.08 * high, 1.0)
     return max(low - room, 0.0), high + room

@@ -1,4 +1,4 @@
-"""The object diameter: typed in, measured by the model, or taken from a line that is drawn."""
+"""The object diameter: typed in, measured by the model, or taken from a drawn line."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _TOOLTIP = (
     "Typical diameter of an object in pixels of the image. The network sees the image resampled "
     "to the diameter it was trained on; labels have the image's own pixels."
 )
-_MEASURE = "Let the model look at the image at several sizes and measure its objects."
+_MEASURE = "Run the model at several scales of the image and measure its objects."
 _DRAW = "Draw a line across a typical object, then press this button again: its length is taken."
 _LINE_NAME = "object diameter"
-_NONE = "as the model"
+_NONE = "model default"
 _NUMBER_WIDTH = 96
 
 
 class DiameterField(QWidget):
-    """A number and two buttons; ``hint``, to be put below, says what the number does.
+    """Number box and two buttons; ``hint`` is a label to place below that explains the number.
 
     Parameters
     ----------
     workspace : Workspace
-        Whose controller is told the diameter.
+        Its controller receives the diameter.
     measure : callable
         Starts measuring, after image and model were chosen.
     """
@@ -66,12 +66,12 @@ class DiameterField(QWidget):
         self.refresh()
 
     def show_choice(self, image: Image | None, source: Any) -> None:
-        """Take note of the image and the model that are chosen in the panel."""
+        """Update for the image and the model chosen in the panel."""
         self._image, self._config = image, _config_of(source)
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
-        """Show the session's diameter, and what it does with the chosen model."""
+        """Show the session's diameter, and its effect with the chosen model."""
         session = self._workspace.session
         self.number.blockSignals(True)
         self.number.setValue(session.diameter or 0.0)
@@ -98,9 +98,9 @@ class DiameterField(QWidget):
         except ValueError as error:
             return str(error)
         if zoom == 1:
-            return "The objects have the size that the model knows." if session.diameter else ""
+            return "The objects have the model's size." if session.diameter else ""
         known = self._config.object_diameter
-        return f"Resampled × {zoom:.2g}: the model knows objects of {known:.0f} px."
+        return f"Resampled × {zoom:.2g}: the model was trained on objects of {known:.0f} px."
 
     def _take(self, value: float) -> None:
         self._workspace.controller.diameter.set(value or None)
@@ -109,7 +109,7 @@ class DiameterField(QWidget):
     # ---------------------------------------------------------------------------- the line
 
     def draw_or_take(self) -> None:
-        """Add a layer to draw a line in; with one there, take the length of its last line."""
+        """Add a layer to draw a line in; if there is one, take the length of its last line."""
         layer = self._line_layer()
         if layer is None:
             self._add_line_layer()
@@ -133,14 +133,14 @@ class DiameterField(QWidget):
 
 
 def _length_in(image: Image, layer: Shapes) -> float:
-    """Length of the last shape of a layer, from end to end, in an image's pixels along Y and X."""
+    """Return the end-to-end length of a layer's last shape, in an image's pixels along Y and X."""
     ends = [layer.data_to_world(layer.data[-1][n]) for n in (0, -1)]
     first, last = (np.asarray(image.world_to_data(end))[-2:] for end in ends)
     return float(np.linalg.norm(last - first))
 
 
 def _config_of(source: Any) -> ModelConfig | None:
-    """Read what a model says about itself; None where there is no model to be read."""
+    """Return a model's configuration; None if there is no model or it cannot be read."""
     if not isinstance(source, str):
         config: ModelConfig | None = getattr(source, "config", None)
         return config
@@ -154,5 +154,5 @@ def _disabled_reason(config: ModelConfig | None) -> str | None:
     if config is None:
         return "Choose a model first."
     if config.object_diameter is None:
-        return f"The model {config.name} does not say how large its objects are."
+        return f"The model {config.name} does not state the size of its objects."
     return None

@@ -1,4 +1,4 @@
-"""Buttons that give single objects a bandwidth of their own."""
+"""Buttons that split or merge single objects by a bandwidth of their own."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ _FINER = "Split the object that you clicked last, and only that one, where it sp
 _COARSER = "Merge the object that you clicked last, and only that one, with its closest neighbour."
 _UNDO = "Take back the last change of a single object."
 _RESET = "Cut all objects with the slider's bandwidth again. Can be undone."
-_HOW = f"Click an object, or turn the wheel over it with {MODIFIER}, to cut only that one."
+_HOW = (
+    f"Click an object, or turn the wheel over it with {MODIFIER}, to split or merge only that one."
+)
 _WHEEL = f"{MODIFIER} and the wheel do the same to the object under the cursor: down splits."
 
 
 class ObjectCuts(QWidget):
-    """Finer and coarser for one object, undo and reset, and a line on what was done."""
+    """Finer and coarser for one object, undo and reset, and a status line."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
@@ -43,7 +45,7 @@ class ObjectCuts(QWidget):
             grid.setColumnStretch(column, 3 if column < 2 else 2)
 
     def refresh(self, *_: Any) -> None:
-        """Show the session as it is."""
+        """Show the current state of the session."""
         session, clicked = self._session, self._workspace.layers.clicked_pixel
         count = sum(map(len, session.local_bandwidths))
         self.note.setText(session.cut_status or _told(count, self._clicked_object()))

@@ -1,4 +1,4 @@
-"""Choose image and model, run, and cut clusters live."""
+"""The Segment dock: choose image and model, run, and adjust clusters live."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 _COUNT_WIDTH = 244
 _RUN = "Run the model on the image. Corrections stay."
-_CANCEL = "Stop the run; what was there before stays, and finished blocks of a large image."
+_CANCEL = "Stop the run; earlier results and finished blocks of a large image stay."
 _AUTO = "Set the bandwidth to the middle of the widest range in which the count hardly changes."
 _SLIDERS = "The labels layer follows while you drag."
 
 
 class SegmentPanel(Panel):
-    """Image, model and device; Run and Cancel; the sliders of a cut."""
+    """Image, model and device; Run and Cancel; the sliders of clustering."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -80,7 +80,7 @@ class SegmentPanel(Panel):
             self.controller.diameter.measure()
 
     def _choose(self) -> bool:
-        """Tell the session what is chosen here; says whether it took the image."""
+        """Pass the choices to the session; return whether it accepted the image."""
         layer, source = self.images.layer, self.models.source
         if layer is not None and not self.workspace.layers.use_image(layer, self.images.axes):
             return False
@@ -94,7 +94,7 @@ class SegmentPanel(Panel):
         self.controller.clustering.set_method(self.methods.currentData())
 
     def retire(self) -> None:
-        """Stop following the viewer too, and take the plot down: its menus outlive it."""
+        """Disconnect from the viewer too, and close the plot: its menus outlive it."""
         self.images.close()
         self.workspace.layers.clicked.disconnect(self.cuts.refresh)
         if self.curve is not None:
@@ -145,18 +145,18 @@ class SegmentPanel(Panel):
         row.addWidget(self.count)
         row.addStretch()
         row.addWidget(self.auto_button)
-        # Of a fixed size, so that a new text at every tick does not lay the whole panel out anew.
+        # Of a fixed size, so that new text at every tick does not lay out the whole panel again.
         self.count.setFixedSize(_COUNT_WIDTH, 2 * self.count.fontMetrics().lineSpacing() + 4)
         column.addLayout(row)
         column.addWidget(self.cuts)
         self.column.addWidget(self.objects)
-        self.progress.setToolTip("How far the run is.")
+        self.progress.setToolTip("Progress of the run.")
         self.count.setToolTip(
             "Objects in the labels layer, their median size, and how many of them you corrected."
         )
 
     def _add_curve(self) -> CountCurve:
-        """Build the plot with the first curve to draw: pyqtgraph takes a moment to load."""
+        """Build the plot with the first curve, because pyqtgraph takes a moment to load."""
         from napari_pixel_embedding._napari.segment.count_curve import CountCurve
 
         curve = CountCurve()
@@ -244,7 +244,7 @@ class SegmentPanel(Panel):
             self.curve.setVisible(False)
 
     def _show_ranges(self, *_: Any) -> None:
-        """Fit the sliders to the model; not at every tick, for it lays the panel out anew."""
+        """Fit the sliders to the model; not at every tick, because it lays out the panel again."""
         session = self.session
         missing = None if session.embedding_maps else "Run a model first."
         set_enabled(self.objects, _SLIDERS, missing)
@@ -264,5 +264,5 @@ class SegmentPanel(Panel):
 
 
 def _largest_min_size(diameter: float | None) -> int:
-    """End of the minimum size slider: fine enough to choose with, beyond a typical object."""
+    """Return the maximum of the minimum-size slider, somewhat beyond a typical object."""
     return 1000 if diameter is None else max(200, min(10_000, round(2 * diameter**2)))

@@ -1,4 +1,4 @@
-"""Fine-tune the model on the corrections."""
+"""The Fine-tune dock: fine-tune the model on the corrections."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from napari import Viewer
 
 _START = (
-    "Tune the model on the corrected objects, in a process of its own. The model in use stays, "
-    "and so does the window's speed."
+    "Fine-tune on the corrected objects in a separate process. The model in use is unchanged and "
+    "the window stays responsive."
 )
-_STOP = "Stop learning; the best model so far is kept."
-_USE = "Work with the tuned model from now on: runs it on the image. Corrections stay."
-_DISCARD = "Forget the tuned model."
-_REVERT = "Go back to the model before fine-tuning: runs it on the image. Corrections stay."
+_STOP = "Stop fine-tuning; the best model so far is kept."
+_USE = "Switch to the tuned model and run it on the image. Corrections stay."
+_DISCARD = "Discard the tuned model."
+_REVERT = "Go back to the model before fine-tuning and run it on the image. Corrections stay."
 _SAVE_MODEL = "Write the tuned model, or else the one in use, to a .safetensors file."
-_RESUME = "Go on with the fine-tuning that was interrupted, from its last checkpoint."
-_FORGET = "Throw the interrupted fine-tuning away."
+_RESUME = "Resume the interrupted fine-tuning from its last checkpoint."
+_FORGET = "Delete the interrupted fine-tuning."
 _REDRAW_MS = 200
 _BASIC = ("steps", "learning_rate", "replay")
 _MORE = (
@@ -53,7 +53,7 @@ _MORE = (
 
 
 class FineTunePanel(Panel):
-    """What is learnt from the corrections, and what becomes of it."""
+    """Data, settings, progress and result of a fine-tuning."""
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -61,7 +61,7 @@ class FineTunePanel(Panel):
         self.source = SourceBox(self.workspace)
         self.start_button = button("Start", _START, self.start)
         self.stop_button = button("Stop", _STOP, controller.fine_tuning.stop)
-        self.resume_button = button("Go on", _RESUME, controller.fine_tuning.resume)
+        self.resume_button = button("Resume", _RESUME, controller.fine_tuning.resume)
         self.forget_button = button("Forget", _FORGET, controller.fine_tuning.forget_interrupted)
         self.use_button = button("Use tuned model", _USE, controller.fine_tuning.use_model)
         self.discard_button = button("Discard", _DISCARD, self.discard)
@@ -80,7 +80,7 @@ class FineTunePanel(Panel):
         controller.fine_tuning.find_interrupted()
 
     def retire(self) -> None:
-        """Take the plot down too: pyqtgraph's menus outlive a plot that was not closed."""
+        """Close the plot too: pyqtgraph's menus outlive an unclosed plot."""
         if self.plot is not None:
             self.plot.close()
         self.comparison.close()
@@ -99,7 +99,7 @@ class FineTunePanel(Panel):
         self._tuning.addLayout(row(self.start_button, self.stop_button))
         self._tuning.addWidget(self.interrupted)
         self._tuning.addLayout(row(self.resume_button, self.forget_button))
-        self.progress.setToolTip("How far the fine-tuning is.")
+        self.progress.setToolTip("Progress of the fine-tuning.")
         self.progress.setFormat("step %v of %m")
         self._tuning.addWidget(self.progress)
         self._tuning.addWidget(self.status)
@@ -112,7 +112,7 @@ class FineTunePanel(Panel):
         self.column.addStretch()
 
     def _add_plot(self) -> None:
-        """Build the plot with the first curve to draw: pyqtgraph takes a moment to load."""
+        """Build the plot with the first curve, because pyqtgraph takes a moment to load."""
         from napari_pixel_embedding._napari.widgets.loss_plot import LossPlot
 
         self.plot = LossPlot()
@@ -130,7 +130,7 @@ class FineTunePanel(Panel):
         )
 
     def discard(self) -> None:
-        """Forget the tuned model, or go back to its parent when it is in use."""
+        """Discard the tuned model, or go back to its parent when it is in use."""
         if self.session.tuned_model is not None:
             self.controller.fine_tuning.discard_model()
         else:
@@ -177,7 +177,7 @@ class FineTunePanel(Panel):
         session = self.session
         set_enabled(self.start_button, _START, self._disabled_reason())
         set_enabled(
-            self.stop_button, _STOP, None if session.tuning else "Nothing is learnt just now."
+            self.stop_button, _STOP, None if session.tuning else "No fine-tuning is running."
         )
         tuned = None if session.tuned_model is not None else "Fine-tune first."
         busy = "A run is under way." if session.running else None
@@ -192,7 +192,7 @@ class FineTunePanel(Panel):
         set_enabled(self.save_model_button, _SAVE_MODEL, None if session.model else NO_RESULT)
 
     def _disabled_reason(self) -> str | None:
-        """Say why there is no starting now."""
+        """Return why fine-tuning cannot start now; None if it can."""
         session = self.session
         here = session.corrected_count if session.corrections is not None else 0
         if session.labels is None:
@@ -227,7 +227,7 @@ class FineTunePanel(Panel):
         self.report.show_report(report, model is not None)
 
     def _show_training(self, steps: Any) -> None:
-        """Show how far it is, and soon the curves: steps may come faster than they are drawn."""
+        """Show the progress now and the curves soon: steps may come faster than they are drawn."""
         if self.plot is None:
             self._add_plot()
         self._draw()
@@ -241,7 +241,7 @@ class FineTunePanel(Panel):
 
 
 def _duration(seconds: float) -> str:
-    """Say a time as people do.
+    """Return a duration as display text.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a training learns from, and what model it makes: two boxes of the dock *Train*."""
+"""The data box and the model box of the Train dock."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session import TrainingRun
 
 _FOLDER = "A folder that holds images/ and masks/, label images of the same names."
-_VALIDATION = "What the best step is chosen by: images that are not learnt from."
+_VALIDATION = "Images that the best step is chosen on; they are not used for training."
 _SYSTEM = (
-    "Euclidean: hinged distances between objects; learns fastest, with position. Cosine: only "
-    "neighbours differ, in direction. W-Net: the same, behind a network that learns distances."
+    "Preset of network and loss. Euclidean: objects are separated by distance; trains fastest "
+    "with a position scale. Cosine: only neighbouring objects are separated, by direction. W-Net: "
+    "as Cosine, after a first network that predicts distance features."
 )
-_SIZE = "Weights of the network: larger ones learn more and take longer."
-_START = "Fresh weights, or a model that goes on learning; it needs fewer images and steps."
+_SIZE = "Number of weights: larger networks learn more and take longer."
+_START = "Random weights, or a model to train further, which needs fewer images and steps."
 _POSITION = (
     "Add a pixel's position, divided by this many pixels, to its vector, so that only neighbours "
     "have to be told apart. About a quarter of an object's diameter."
 )
-_DIM = "Components of a vector: more tell more neighbours apart, and take longer to cluster."
-_OUTPUT = "The model file to write. A training that was interrupted goes on where its file lies."
+_DIM = "Dimensions of the embedding: more separate more neighbours, and take longer to cluster."
+_OUTPUT = "The model file to write. Choose the file of an interrupted training to resume it."
 _LOAD = "Read all of these settings from a file."
 _SAVE = "Write all of these settings to a file, for the window or the command line."
-_FIXED = "The model to start from decides this."
+_FIXED = "Set by the model to start from."
 _OTHER = "…"
 _LISTED = 4
 _TITLES = {"euclidean": "Euclidean", "cosine": "Cosine, local constraints", "wnet": "W-Net"}
@@ -50,12 +51,12 @@ _MODELS = "Models (*.safetensors)"
 
 
 class DataBox(QWidget):
-    """The folders, and what they hold.
+    """Training and validation folders, and what they contain.
 
     Parameters
     ----------
     training : TrainingRun
-        Whose folders are chosen.
+        The training to configure.
     """
 
     def __init__(self, training: TrainingRun) -> None:
@@ -74,7 +75,7 @@ class DataBox(QWidget):
         self.refresh()
 
     def choose_folder(self) -> None:
-        """Ask for the folder to learn from."""
+        """Ask for the training folder."""
         chosen = QFileDialog.getExistingDirectory(self, "Images to learn from")
         if chosen:
             self._training.choose_folder(chosen)
@@ -107,12 +108,12 @@ class DataBox(QWidget):
 
 
 class ModelBox(QWidget):
-    """System, size and start of the model, where it is written, and recipes.
+    """Preset, size and initial weights of the model, its output file, and recipes.
 
     Parameters
     ----------
     training : TrainingRun
-        Whose recipe is edited.
+        The training to configure.
     """
 
     def __init__(self, training: TrainingRun) -> None:
@@ -145,7 +146,7 @@ class ModelBox(QWidget):
         column.addLayout(
             _grid(
                 ("Start from", self.starts),
-                ("System", self.presets),
+                ("Preset", self.presets),
                 ("Size", self.sizes),
                 ("Embedding", self.dim),
             )
@@ -165,11 +166,11 @@ class ModelBox(QWidget):
         self.position.clicked.connect(self._take_position)
 
     def _choose_size(self, index: int) -> None:
-        own = {"base_width": None, "depth": None}  # of a recipe, they would go before the size
+        own = {"base_width": None, "depth": None}  # set by a recipe, they would override the size
         self._training.change_recipe(size=self.sizes.itemData(index), model=own)
 
     def commit(self) -> None:
-        """Take numbers that are still being typed."""
+        """Apply numbers that are still being typed."""
         self._take_numbers()
 
     def _take_position(self) -> None:
@@ -200,7 +201,7 @@ class ModelBox(QWidget):
         self.refresh()
 
     def choose_output(self) -> None:
-        """Ask for the model file to write; an earlier one is not replaced before Start."""
+        """Ask for the model file to write; an existing one is replaced only after Start."""
         path, _ = QFileDialog.getSaveFileName(
             self,
             "Save the model as",
@@ -212,7 +213,7 @@ class ModelBox(QWidget):
             self._training.choose_output(path)
 
     def load_recipe(self) -> None:
-        """Ask for a recipe and take it."""
+        """Ask for a recipe file and load it."""
         path, _ = QFileDialog.getOpenFileName(self, "Load a recipe", "", _RECIPES)
         if path:
             self._training.load_recipe(path)
@@ -245,7 +246,7 @@ class ModelBox(QWidget):
 
 
 def _starts(chosen: str | None) -> list[tuple[str, str | None]]:
-    known: list[tuple[str, str | None]] = [("fresh weights", None)]
+    known: list[tuple[str, str | None]] = [("random weights", None)]
     known += [(name, name) for name in list_models()]
     if chosen is not None and chosen not in list_models():
         known.append((Path(chosen).name, chosen))

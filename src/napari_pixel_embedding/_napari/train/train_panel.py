@@ -1,4 +1,4 @@
-"""Train a model on a folder of images and masks."""
+"""The Train dock: train a model on a folder of images and masks."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.training.train import TrainProgress
 
-_START = "Train in the background, in a process of its own; the window stays free."
-_ANEW = "Forget the interrupted training and begin with the first step."
-_STOP = "Stop; the best model so far is kept, and the training can go on later."
+_START = "Train in the background, in a separate process; the window stays responsive."
+_ANEW = "Delete the interrupted training and start from the first step."
+_STOP = "Stop; the best model so far is kept, and the training can be resumed."
 _LOOK = "Segment the validation images with the best model so far, and list the worst."
 _USE = "Choose this model in the Segment dock."
 _WORST = "A click opens the image, its mask as white outlines, and what the model found."
@@ -67,7 +67,7 @@ class TrainPanel(Panel):
         self._show_worst_images()
 
     def retire(self) -> None:
-        """Take the plot down too: pyqtgraph's menus outlive a plot that was not closed."""
+        """Close the plot too: pyqtgraph's menus outlive an unclosed plot."""
         if self.plot is not None:
             self.plot.close()
         super().retire()
@@ -84,7 +84,7 @@ class TrainPanel(Panel):
         self._box.addWidget(self.forms[0])
         self._box.addWidget(more)
         self._box.addLayout(row(self.start_button, self.anew_button, self.stop_button))
-        self.progress.setToolTip("How far the training is.")
+        self.progress.setToolTip("Progress of the training.")
         self.progress.setFormat("step %v of %m")
         self._box.addWidget(self.progress)
         self._box.addWidget(self.status)
@@ -98,7 +98,7 @@ class TrainPanel(Panel):
         self.column.addStretch()
 
     def _add_plot(self) -> None:
-        """Build the plot with the first curve to draw: pyqtgraph takes a moment to load."""
+        """Build the plot with the first curve, because pyqtgraph takes a moment to load."""
         from napari_pixel_embedding._napari.widgets.loss_plot import LossPlot
 
         self.plot = LossPlot()
@@ -108,7 +108,7 @@ class TrainPanel(Panel):
     # ------------------------------------------------------------------------------ buttons
 
     def start(self) -> None:
-        """Train as the boxes say; ask before a model file is replaced."""
+        """Train with the chosen settings; ask before a model file is replaced."""
         self._commit()
         state = self.training.state
         replaces = state.output and Path(state.output).exists() and state.interrupted is None
@@ -116,10 +116,10 @@ class TrainPanel(Panel):
             self.training.start()
 
     def start_anew(self) -> None:
-        """Forget the interrupted training, after asking, and begin with the first step."""
+        """Delete the interrupted training, after asking, and start from the first step."""
         self._commit()
         step = self.training.state.interrupted
-        if self._agreed(f"Forget the training that was interrupted at step {step}?"):
+        if self._agreed(f"Delete the training that was interrupted at step {step}?"):
             self.training.start_anew()
 
     def _agreed(self, question: str) -> bool:
@@ -132,7 +132,7 @@ class TrainPanel(Panel):
         self.training.change_recipe(training=values)
 
     def use_model(self) -> None:
-        """Choose the trained model in the Segment dock, which is opened where there is none."""
+        """Choose the trained model in the Segment dock; open that dock if needed."""
         self.controller.set_model(self.training.state.trained)
         window = self.workspace.viewer.window
         if not any(isinstance(w, SegmentPanel) for w in window.dock_widgets.values()):
@@ -179,16 +179,14 @@ class TrainPanel(Panel):
         for widget in (self.data, self.model, *self.forms):
             widget.setEnabled(not state.running)
         step = state.interrupted
-        self.start_button.setText("Start" if step is None else f"Go on from step {step:,}")
+        self.start_button.setText("Start" if step is None else f"Resume from step {step:,}")
         set_enabled(self.start_button, _START, busy or _missing(state))
         self.anew_button.setVisible(step is not None and not state.running)
         set_enabled(self.anew_button, _ANEW, busy or _missing(state))
-        set_enabled(
-            self.stop_button, _STOP, None if state.running else "Nothing is trained just now."
-        )
+        set_enabled(self.stop_button, _STOP, None if state.running else "No training is running.")
         trained = None if state.trained else "Train a model first."
         unheld = None if state.plan and state.plan.split.validation else "Nothing to validate on."
-        looking = "They are being looked for." if state.judging else None
+        looking = "The search is running." if state.judging else None
         set_enabled(self.look_button, _LOOK, trained or unheld or looking)
         set_enabled(self.use_button, _USE, trained)
         self.results.setVisible(bool(state.trained))
@@ -227,7 +225,7 @@ def _missing(state: Any) -> str | None:
 
 
 def _progress_text(steps: Sequence[TrainProgress]) -> str:
-    """Say how good the model is, and how long it will take."""
+    """Return the model's scores and the remaining time as text."""
     scores = [step.validation_ap for step in steps if step.validation_ap is not None]
     parts = [f"AP {scores[-1]:.2f}, best {max(scores):.2f}"] if scores else []
     left = steps[-1].seconds_left
@@ -237,7 +235,7 @@ def _progress_text(steps: Sequence[TrainProgress]) -> str:
 
 
 def _time_text(seconds: float) -> str:
-    """Write a duration as one would say it."""
+    """Return a duration as display text."""
     minutes = round(seconds / 60)
     if seconds < 90:
         return f"{max(round(seconds), 1)} s"

@@ -1,4 +1,4 @@
-"""What a tuned model makes of the field in view, before, after, or side by side."""
+"""Preview of a tuned model in the region in view: before, after, or side by side."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 Comparison = Literal["before", "after", "beside"]
 
 _MOST = {2: (512, 512), 3: (16, 256, 256)}
-"""Pixels of the largest field that is looked at, along ([Z,] Y, X)."""
+"""Pixels of the largest region that is previewed, along ([Z,] Y, X)."""
 _SETTLED_MS = 300
-"""The field follows the view once it has rested so long."""
+"""Time that the view must be still before the preview follows it."""
 _GAP = 1.04
 
 
 class TunedLayers(QObject):
-    """Asks for the tuned model's view of what is on the canvas, and shows it in layers.
+    """Requests previews of the region in view from the tuned model, and shows them as layers.
 
     Parameters
     ----------
     workspace : Workspace
-        Its session's preview is shown; its view is followed while there is a tuned model.
+        Its session's preview is shown; its view is observed while there is a tuned model.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -68,16 +68,16 @@ class TunedLayers(QObject):
 
     @property
     def mode(self) -> Comparison:
-        """What is shown: the objects as they are, those of the tuned model, or both."""
+        """What is shown: the current objects, those of the tuned model, or both."""
         return self._mode
 
     @property
     def labels_layer(self) -> Labels | None:
-        """The layer with the tuned model's objects, while there is one."""
+        """The layer with the tuned model's objects, if there is one."""
         return self._labels
 
     def look(self) -> None:
-        """Ask for a preview of what is on the canvas now."""
+        """Request a preview of the region in view."""
         layer = self._workspace.layers.labels_layer
         if layer is not None:
             self._workspace.controller.fine_tuning.preview(self._region(layer))
@@ -88,7 +88,7 @@ class TunedLayers(QObject):
         self._arrange()
 
     def close(self) -> None:
-        """Stop following, and take the layers away."""
+        """Disconnect and remove the layers."""
         self._settling.stop()
         self._completing.stop()
         for signal in self._views:
@@ -105,7 +105,7 @@ class TunedLayers(QObject):
             self._settling.start()
 
     def _region(self, layer: Labels) -> ImageRegion:
-        """Describe the part of the labels layer that is on the canvas, around its middle."""
+        """Return the part of the labels layer that is in view, around its centre."""
         seen = view_of(self._workspace.viewer, layer)
         shape, view = self._session.labels_shape, Alignment.of(self._session).lift_view(seen)
         if not self._session.has_frames:
@@ -122,7 +122,7 @@ class TunedLayers(QObject):
             self._arrange()
 
     def _arrange(self) -> None:
-        """Make visible what the mode says, with what the preview holds, in its place."""
+        """Show the layers of the current mode, with the preview's data at its position."""
         objects, preview = self._workspace.layers.labels_layer, self._session.tuning_preview
         if objects is None or preview is None:
             return
@@ -130,7 +130,7 @@ class TunedLayers(QObject):
         fresh = self._labels is None
         labels = self._show_labels(objects, preview)
         shown: list[Labels | Image] = [labels]
-        if beside and fresh:  # a layer takes napari long to build: the other one in a later turn
+        if beside and fresh:  # layers take long to build: the other one later
             self._completing.start()
         elif beside:
             shown.append(self._show_image(objects, preview))
@@ -163,7 +163,7 @@ class TunedLayers(QObject):
         return self._image
 
     def _common(self, title: str, objects: Labels) -> dict[str, Any]:
-        """Say how a layer lies like the objects, and that it is no image to work on."""
+        """Return options that place a layer like the objects and mark it as no input image."""
         image = self._session.image
         return {
             "name": f"{'image' if image is None else image.name} {title}",
@@ -174,7 +174,7 @@ class TunedLayers(QObject):
         }
 
     def _insert(self, index: int, layer: Any) -> Any:
-        """Put a layer at its place in the list, and leave the active one what it is."""
+        """Insert a layer at an index of the list, and keep the active layer."""
         layers = self._workspace.viewer.layers
         active = layers.selection.active
         layers.insert(index, layer)
@@ -182,7 +182,7 @@ class TunedLayers(QObject):
         return layer
 
     def _pixels(self, region: ImageRegion) -> NDArray[Any]:
-        """Cut the field out of the image, without its channels."""
+        """Return the region's pixels of the image, without channels."""
         image = self._session.worked_image
         if image is None:
             return np.zeros([part.stop - part.start for part in region.pixels])
@@ -196,7 +196,7 @@ class TunedLayers(QObject):
         return Alignment.of(self._session).lay(framed)
 
     def _origin(self, region: ImageRegion, objects: Labels, beside: bool) -> NDArray[Any]:
-        """World position of the field's first pixel, or of a place to its right."""
+        """Return the world position of the region's first pixel, or of a place to its right."""
         start = [float(side.start) for side in region.pixels]
         if beside:
             start[-1] = self._session.labels_shape[-1] * _GAP
@@ -223,7 +223,7 @@ class TunedLayers(QObject):
 
 
 def _within(shape: tuple[int, ...], view: Viewport) -> tuple[slice, ...]:
-    """Cut a view to the image and to the largest size, around the middle of what is seen."""
+    """Crop a view to the image and to the largest size, around its centre."""
     sides = []
     for size, most, (first, last) in zip(shape, _MOST[len(shape)], view, strict=True):
         low, high = np.clip((int(first), int(np.ceil(last))), 0, size)

@@ -1,4 +1,4 @@
-"""Parts of the Fine-tune dock: what is learnt from, and what has become of it."""
+"""Boxes of the Fine-tune dock: sources of corrections, and the report before and after."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session import CorrectedImage
 
 THIS, ALL, FOLDER = range(3)
-_FROM = "Whose corrections are learnt from. Images of this viewer count once they are corrected."
+_FROM = "Images whose corrections are used. Images in this viewer count once they are corrected."
 _FOLDER = (
     "Holds further images in 'images' and label images of the same names in 'masks', in which −1 "
     "is not corrected."
 )
 _KINDS = ("splits", "merges", "missed", "extra")
 _MODES = {
-    "before": ("Before", "Show the objects as they are."),
-    "after": ("After", "Show what the tuned model makes of the view, in place of the objects."),
-    "beside": ("Side by side", "Show the tuned model's view to the right of the image."),
+    "before": ("Before", "Show the current objects."),
+    "after": ("After", "Show the tuned model's objects in the view instead of the current ones."),
+    "beside": ("Side by side", "Show the tuned model's objects to the right of the image."),
 }
 
 
 class SourceBox(QGroupBox):
-    """Chooses what is learnt from: this image, all corrected ones, or these and a folder.
+    """Chooses which corrections are used: of this image, of all images, or these and a folder.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class SourceBox(QGroupBox):
         )
 
     def refresh(self) -> None:
-        """Say how much there is to learn from."""
+        """Show how many corrections there are."""
         others, session = self.others(), self._workspace.session
         here = session.corrected_count if session.corrections is not None else 0
         parts = [f"<b>{here:,}</b> corrected objects here"]
@@ -83,7 +83,7 @@ class SourceBox(QGroupBox):
 
 
 class ReportBox(QGroupBox):
-    """Shows what a tuned model does better and worse, in numbers and on the canvas.
+    """Compares a tuned model with its parent, in numbers and on the canvas.
 
     Parameters
     ----------
@@ -95,8 +95,8 @@ class ReportBox(QGroupBox):
         super().__init__("Before and after")
         self.table = QLabel()
         self.table.setToolTip(
-            "Objects that were not learnt from: corrected ones that were held back, and images "
-            "like those the model was first trained on. AP is at an IoU of 0.5."
+            "Objects that were not used for training: held-back corrected ones, and (replay) "
+            "images like those the model was first trained on. AP is at an IoU of 0.5."
         )
         self.modes: dict[str, QPushButton] = {}
         self._group = QButtonGroup(self)
@@ -120,8 +120,8 @@ class ReportBox(QGroupBox):
 
 
 def _table(report: TuningReport, compared: bool) -> str:
-    """Write the report as a table with a column for each exam."""
-    columns = [("held back", report.held_back), ("not to forget", report.replay)]
+    """Return the report as an HTML table with a column for each held-out set."""
+    columns = [("held back", report.held_back), ("replay", report.replay)]
     known = [(title, part) for title, part in columns if part is not None]
     if not known:
         return "Too few corrected objects to hold any back: judge by eye."

@@ -17,12 +17,12 @@ _OUTLINE = 1
 
 
 class WorstImageLayers:
-    """Shows one example at a time; the layers of the one before make room.
+    """Shows one image at a time; replaces the layers of the previous one.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Where layers are added.
+        Layers are added to it.
     """
 
     def __init__(self, viewer: Viewer) -> None:

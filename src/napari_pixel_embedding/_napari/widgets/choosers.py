@@ -1,4 +1,4 @@
-"""The drop-down lists of the segment panel."""
+"""The drop-down lists of the Segment dock."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FILE = "Open file …"
 
 
 class Choice(QComboBox):
-    """A drop-down list that never asks for more width than there is."""
+    """A drop-down list that fits the available width."""
 
     def __init__(self, tooltip: str) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Choice(QComboBox):
         self.setMinimumContentsLength(8)
 
     def refill(self, items: list[tuple[str, Any]], chosen: Any) -> None:
-        """Show other items without reporting a change; ``chosen`` stays if it is among them."""
+        """Replace the items without emitting a signal; ``chosen`` stays if it is among them."""
         self.blockSignals(True)
         self.clear()
         for title, value in items:
@@ -52,12 +52,12 @@ class Choice(QComboBox):
 
 
 class ImageChooser(QObject):
-    """An image layer and what its axes are; follows the viewer's active layer.
+    """Chooses an image layer and its axes; follows the viewer's active layer.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        Whose layers are offered.
+        Its layers are offered.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class ImageChooser(QObject):
         self._viewer = viewer
         self.layers = Choice("The image to segment. It follows the layer you select.")
         self.axes_choice = Choice(
-            "What the axes of the image are. Automatic goes by the model: a 2-D model takes a "
+            "What the axes of the image are. Automatic follows the model: a 2-D model takes a "
             "stack slice by slice."
         )
         self.hint = text()
@@ -201,7 +201,7 @@ class ModelChooser(Choice):
         self.changed.emit()
 
     def show_source(self, source: str | EmbeddingModel) -> None:
-        """Show the model that the session was told to use."""
+        """Show the session's chosen model."""
         if isinstance(source, str):
             self._show_name(source)
         elif source is not self._last:
@@ -242,7 +242,7 @@ class DeviceChooser(Choice):
     """Where networks run."""
 
     def __init__(self) -> None:
-        super().__init__("Where the network runs. Automatic takes a graphics card if it can.")
+        super().__init__("Where the network runs. Automatic uses a GPU if there is one.")
         self.refill(
             [
                 ("Automatic", "auto"),
@@ -261,18 +261,18 @@ class DeviceChooser(Choice):
 
 
 class ViewsChooser(Choice):
-    """From how many sides the network looks at the image."""
+    """Number of orientations that predictions are averaged over."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Look at the image from several sides and average: borders become a little more exact, "
-            "and a run takes so many times as long."
+            "Average predictions over flipped and rotated copies of the image: borders become "
+            "slightly more accurate, and a run takes that many times as long."
         )
         self.refill(
             [
                 ("1 view", 1),
                 ("4 views: flips (4 × the time)", 4),
-                ("8 views: flips and turns (8 × the time)", 8),
+                ("8 views: flips and rotations (8 × the time)", 8),
             ],
             1,
         )
@@ -284,16 +284,16 @@ class ViewsChooser(Choice):
 
 
 class MethodChooser(Choice):
-    """How clusters are made of the embedding."""
+    """Clustering method."""
 
     def __init__(self) -> None:
         super().__init__(
-            "Live clusters follow the sliders at once. Mutex watershed lets every pair of pixels "
-            "decide: computed anew at each change, without seed depth and without cuts of single "
-            "objects; corrections stay on top. It needs the package bioimage-cpp."
+            "Live clusters (mean shift) follow the sliders at once. Mutex watershed is computed "
+            "again at each change, without seed depth and without splitting or merging single "
+            "objects; corrections stay. It needs the package bioimage-cpp."
         )
         self.refill([("Live clusters", "mean_shift"), ("Mutex watershed", "mutex")], "mean_shift")
 
     def show_method(self, method: Method) -> None:
-        """Show the method that the session goes by."""
+        """Show the session's method."""
         self.setCurrentIndex(self.findData(method))

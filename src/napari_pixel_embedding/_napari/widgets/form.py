@@ -26,7 +26,7 @@ class ParamsForm(QWidget):
     Parameters
     ----------
     params : configuration
-        Whose fields and present values are shown.
+        Its fields and current values are shown.
     names : sequence of str, optional
         Fields to show, in this order; all that have a title by default.
     sliders : bool
@@ -76,7 +76,7 @@ class ParamsForm(QWidget):
         return self._widgets[name]
 
     def show_params(self, params: Any) -> None:
-        """Show other values, without reporting a change."""
+        """Show new values without emitting a signal."""
         for name, widget in self._widgets.items():
             value = getattr(params, name)
             if name not in self._pending and widget.value != value:
@@ -86,7 +86,7 @@ class ParamsForm(QWidget):
                     widget.value = value
 
     def set_range(self, name: str, low: float, high: float) -> None:
-        """Change the range of one field, without reporting a change."""
+        """Change the range of one field without emitting a signal."""
         widget = self._widgets[name]
         low, high = min(low, widget.value), max(high, widget.value)
         with widget.changed.blocked():
@@ -103,7 +103,7 @@ class ParamsForm(QWidget):
 
 
 def _narrow(widget: Any) -> None:
-    """Give a slider the room that its readout would take: napari's style asks for much."""
+    """Shrink a slider's readout, which napari's style makes too wide."""
     if isinstance(widget.native, QAbstractSpinBox):
         return
     for readout in widget.native.findChildren(QAbstractSpinBox):
@@ -112,7 +112,7 @@ def _narrow(widget: Any) -> None:
 
 
 def _widget(parameter: Parameter, value: Any, sliders: bool) -> Any:
-    """Make the widget of one field, of the kind that its value asks for."""
+    """Make the widget of one field by the type of its value."""
     options: dict[str, Any] = {"tooltip": parameter.description}
     if parameter.choices:
         kind, options["choices"] = "ComboBox", parameter.choices

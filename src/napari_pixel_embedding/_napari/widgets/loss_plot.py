@@ -57,10 +57,10 @@ class LossPlot(QWidget):
         self._legend.setText(_legend(steps, bool(scored)))
 
     def closeEvent(self, event: Any) -> None:
-        """Take pyqtgraph's scene down in the order it wants."""
+        """Destroy pyqtgraph's scene in the order that it needs."""
         for plot in (self._plot, self._score_plot):
             plot.close()
-            plot.deleteLater()  # it has left this widget by closing
+            plot.deleteLater()  # closing took it out of this widget
         super().closeEvent(event)
 
 

@@ -1,4 +1,4 @@
-"""The few pieces that all panels are made of."""
+"""Base class of the docks, and small widgets that they share."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QShowEvent
 
 NO_RESULT = "Run a model first."
-"""Why a button is of no use before the first result."""
+"""Tooltip of buttons that need a result."""
 
 _WIDTH = 340
 _TITLE = 24
 
 
 class Panel(QScrollArea):
-    """One dock widget: scrolls where it is too high, follows the session until it is closed.
+    """Base of a dock widget: scrolls if it is too high, observes the session until closed.
 
     Parameters
     ----------
     napari_viewer : napari.Viewer
-        Whose workspace (session, controller and layers) the panel shares.
+        The panel shares its workspace (session, controller and layers).
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:
@@ -68,19 +68,19 @@ class Panel(QScrollArea):
         self._followed.append((signal, slot))
 
     def retire(self) -> None:
-        """Stop following, and leave the workspace; the last panel to leave closes it."""
+        """Disconnect and leave the workspace; the last panel to leave closes it."""
         for signal, slot in self._followed:
             signal.disconnect(slot)
         self._followed.clear()
         self.workspace.leave(self)
 
     def sizeHint(self) -> QSize:
-        """Ask for as much height as the content has, so that nothing need be scrolled."""
+        """Return the content's height, so that nothing need be scrolled."""
         body = self.widget()
         return QSize(_WIDTH, body.sizeHint().height() if body is not None else 0)
 
     def share_height(self) -> None:
-        """Divide the column of docked panels by what each of them asks for."""
+        """Divide the height of the dock column by the size hint of each panel."""
         window = self.window()
         if not isinstance(window, QMainWindow):
             return
@@ -90,12 +90,12 @@ class Panel(QScrollArea):
         window.resizeDocks(list(wanted), heights, Qt.Orientation.Vertical)
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Ask for the height that the content has when first shown."""
+        """Request the content's height when first shown."""
         super().showEvent(event)
         self._sharing.start()
 
     def event(self, event: QEvent | None) -> bool:
-        """Retire when napari takes the panel out of its dock: the dock was closed."""
+        """Call :meth:`retire` when napari removes the panel from its dock: the dock was closed."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
             was_docked, self._docked = self._docked, self.parent() is not None
             if was_docked and not self._docked:
@@ -122,7 +122,7 @@ def row(*widgets: QWidget) -> QHBoxLayout:
 
 
 def text(content: str = "") -> QLabel:
-    """Make a label that wraps its lines and never asks for more width than there is."""
+    """Make a label that wraps its lines and fits the available width."""
     label = QLabel(content)
     label.setWordWrap(True)
     label.setMinimumWidth(10)
@@ -138,7 +138,7 @@ def button(title: str, tooltip: str, clicked: Callable[[], Any]) -> QPushButton:
 
 
 def set_enabled(widget: QWidget, tooltip: str, disabled_reason: str | None) -> None:
-    """Enable a widget, or disable it with a tooltip that says what hinders it."""
+    """Enable a widget, or disable it with a tooltip that says why."""
     widget.setEnabled(disabled_reason is None)
     text_shown = tooltip if disabled_reason is None else f"{tooltip}\n\n{disabled_reason}"
     if text_shown != widget.toolTip():  # Qt sends events for an equal one too

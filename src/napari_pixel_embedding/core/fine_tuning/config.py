@@ -25,7 +25,7 @@ class FineTuneConfig:
         ge=1,
         le=100_000,
         title="Steps",
-        description="Batches to learn from; 800 take some 2½ minutes on two cores.",
+        description="Number of training batches; 800 take some 2½ minutes on two cores.",
     )
     learning_rate: float = Field(
         default=1e-3,
@@ -49,29 +49,29 @@ class FineTuneConfig:
         ge=0,
         le=0.5,
         title="Held back",
-        description="Share of the corrected objects that are not learnt from but judge the "
+        description="Share of the corrected objects that are not used for training but score the "
         "result. With fewer than five corrected objects, none are.",
         json_schema_extra={"step": 0.05},
     )
     frozen: Frozen = Field(
         default="nothing",
         title="Frozen",
-        description="Stages of the network that keep what they know: the encoder, or the whole "
-        "backbone, of which only the heads learn then. Freezing forgets less and learns less.",
+        description="Parts of the network that are not trained: the encoder, or the whole "
+        "backbone, so that only the heads are. Freezing forgets less and learns less.",
     )
     batch_size: int = Field(
         default=4,
         ge=1,
         le=32,
         title="Batch size",
-        description="Crops that are learnt from in one step.",
+        description="Crops per training step.",
     )
     crop: int = Field(
         default=192,
         ge=32,
         le=1024,
         title="Crop (pixels)",
-        description="Side of the square that is learnt from at once; several objects must fit in.",
+        description="Side of the square that is cropped for training; several objects must fit in.",
         json_schema_extra={"step": 16},
     )
     border: float = Field(
@@ -97,18 +97,18 @@ class FineTuneConfig:
         default=0.1,
         ge=0,
         le=1,
-        title="Unknown as background",
-        description="How much a pixel that nothing is known about counts as background, against "
-        "one that was corrected: most of an image is background. 0 leaves it out.",
+        title="Unlabelled weight",
+        description="Weight in the loss of unlabelled pixels, which count as background, relative "
+        "to corrected pixels: most of an image is background. 0 ignores them.",
         json_schema_extra={"step": 0.05},
     )
     self_training: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        title="Second look",
-        description="Share of the steps after which the model fills in what it is sure of by then "
-        "where nothing was corrected, and learns from that too. 1 leaves it out.",
+        title="Self-training",
+        description="Share of the steps after which confident predictions of the model are used "
+        "as labels where nothing was corrected (pseudo-labels). 1 turns it off.",
         json_schema_extra={"step": 0.05},
     )
     seed: Seed = 0

@@ -20,7 +20,7 @@ Seed = Annotated[
         ge=0,
         le=2**31 - 1,
         title="Seed",
-        description="Decides all that is random: the same seed draws the same crops.",
+        description="Seed of all random choices: the same seed draws the same crops.",
     ),
 ]
 _Factor = Annotated[float, Field(ge=0.05, le=20)]
@@ -102,21 +102,21 @@ class TrainConfig:
     """
 
     steps: int = Field(
-        default=4000, ge=1, le=1_000_000, title="Steps", description="Batches to learn from."
+        default=4000, ge=1, le=1_000_000, title="Steps", description="Number of training batches."
     )
     batch_size: int = Field(
         default=4,
         ge=1,
         le=64,
         title="Batch size",
-        description="Crops that are learnt from in one step.",
+        description="Crops per training step.",
     )
     crop: int = Field(
         default=256,
         ge=32,
         le=1024,
         title="Crop (pixels)",
-        description="Side of the square that is cut out of an image; several objects must fit in.",
+        description="Side of the square cropped from an image; several objects must fit in.",
         json_schema_extra={"step": 16},
     )
     learning_rate: float = Field(
@@ -124,7 +124,7 @@ class TrainConfig:
         ge=1e-6,
         le=1e-1,
         title="Learning rate",
-        description="Size of the first steps; it falls to a hundredth along a cosine.",
+        description="Initial learning rate; it decays to a hundredth along a cosine.",
         json_schema_extra={"step": 1e-4},
     )
     warmup: float = Field(
@@ -132,7 +132,7 @@ class TrainConfig:
         ge=0,
         le=0.9,
         title="Warm-up",
-        description="Share of the steps that learn foreground and distance alone.",
+        description="Share of the steps that train foreground and distance alone.",
         json_schema_extra={"step": 0.05},
     )
     validate_every: int = Field(
