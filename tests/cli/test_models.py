@@ -221,7 +221,7 @@ def test_finetune_writes_a_child_and_says_what_has_changed(
     )
     said = capsys.readouterr().err
     assert re.search(r"held back \(\d+ objects\): AP@0.5 \d.\d+ → \d.\d+, splits", said)
-    assert re.search(r"not to forget \(\d+ objects\): AP@0.5", said)
+    assert re.search(r"replay \(\d+ objects\): AP@0.5", said)
     assert f"{child}: tuned." in said
 
 

@@ -1,4 +1,4 @@
-"""The ``pixel-embedding`` command: how arguments become a call, and how it ends."""
+"""The ``pixel-embedding`` command: arguments, errors and exit codes."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from napari_pixel_embedding.cli.models import demo, evaluate, finetune, segment,
 
 
 class _Commands(TyperGroup):
-    """A group of commands that says in one line what went wrong."""
+    """A group of commands that reports errors in one line."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -81,8 +81,8 @@ def describe(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code.
 
-    0 when all went well, 1 when something failed (said in one line on stderr), 2 for arguments
-    that do not fit, 130 when interrupted.
+    0 for success, 1 for a failure (reported in one line on stderr), 2 for invalid arguments, 130
+    when interrupted.
     """
     try:
         typer.main.get_command(app)(args=arguments, prog_name="pixel-embedding")

@@ -1,4 +1,4 @@
-"""What the command line shows: progress bars, lines that do not break them, and exit codes."""
+"""Console output: progress bars, lines that do not break them, and exit codes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
 
 OK, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
-"""How a command ends: 2 is what typer says of arguments that do not fit."""
+"""Exit codes; 2 is typer's for invalid arguments."""
 
 
 def follow(run: Iterator[TrainProgress]) -> TrainProgress | None:
-    """Show a training as a bar with its losses and its latest score; return its last step."""
+    """Show a training as a progress bar with losses and latest score; return its last step."""
     shown, state = None, None
     score = ""
     for state in run:
@@ -41,8 +41,8 @@ def follow(run: Iterator[TrainProgress]) -> TrainProgress | None:
 
 
 def print_report(report: TuningReport) -> None:
-    """Write what a fine-tuning has changed, before and after."""
-    for name, part in (("held back", report.held_back), ("not to forget", report.replay)):
+    """Write the scores before and after a fine-tuning."""
+    for name, part in (("held back", report.held_back), ("replay", report.replay)):
         if part is not None:
             before, after = part.before, part.after
             kinds = ("splits", "merges", "missed", "extra")
@@ -54,7 +54,7 @@ def print_report(report: TuningReport) -> None:
 
 
 def print_scores(scores: Scores) -> None:
-    """Write what an evaluation found to stdout, a line for each measure."""
+    """Write the scores of an evaluation to stdout, a line for each."""
     for name, value in (
         ("images", scores.images),
         ("AP@0.5", f"{scores.ap50:.3f}"),
@@ -69,15 +69,15 @@ def print_scores(scores: Scores) -> None:
 
 
 def bar(items: Iterable[Any], unit: str, total: int) -> Iterable[Any]:
-    """Show how far an iteration is."""
+    """Show an iteration as a progress bar."""
     shown: Iterable[Any] = tqdm(items, total=total, unit=unit, file=sys.stderr)
     return shown
 
 
 @contextmanager
 def percent_bar(label: str) -> Iterator[Progress]:
-    """Show a finished fraction, which the caller reports to the function it is given."""
-    # With a delay, what fails at once leaves no empty bar behind.
+    """Show a progress bar in percent; yields the function that reports the finished fraction."""
+    # With a delay, an immediate failure leaves no empty bar.
     with tqdm(total=100, desc=label, unit="%", file=sys.stderr, delay=0.01) as shown:
 
         def show(fraction: float) -> None:

@@ -55,12 +55,12 @@ Where = Annotated[
 
 
 def selected_names(index: Path | None, where: list[str] | None) -> list[str] | None:
-    """Names of the pairs that were chosen; None for all of them.
+    """Return the names of the selected pairs; None for all of them.
 
     Raises
     ------
     ValueError
-        When ``where`` is not COLUMN=VALUE or has no table to look in.
+        If ``where`` is not COLUMN=VALUE or there is no table.
     """
     where = where or []
     if index is None:
@@ -76,7 +76,7 @@ def selected_names(index: Path | None, where: list[str] | None) -> list[str] | N
 def changed_params(
     config: "ModelConfig", diameter: float | None, changes: dict[str, Any]
 ) -> "ClusterParams | None":
-    """Change a model's own cluster parameters where the command line says so; None where not."""
+    """Return a model's cluster parameters with the changes given; None without any."""
     from napari_pixel_embedding.core.inference.object_scale import usual_params
 
     return replace(usual_params(config, diameter), **changes) if changes else None
@@ -85,7 +85,7 @@ def changed_params(
 def takes_fields(
     config: type[Any], default: str | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command an option for each described field of a configuration.
+    """Add an option to a command for each described field of a configuration.
 
     The options stand where the command has ``**changes``, which receives those that were given.
     Values are not checked here: the configuration does that.
@@ -95,7 +95,7 @@ def takes_fields(
     config : type
         A dataclass that :func:`~.parameters.parameters_of` can read.
     default : str, optional
-        What the help calls the default of all fields; each field's own value when None.
+        Default of all fields as shown in the help; each field's own value when None.
     """
     made = [_field_option(parameter, default) for parameter in parameters_of(config)]
     names = {option.name for option in made}
