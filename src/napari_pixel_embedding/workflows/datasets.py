@@ -1,4 +1,4 @@
-"""Folders of images and masks to train and score with: drawn ones, and imported ones."""
+"""Making folders of images and masks: synthetic images, and an import of CVPPP."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _new_pair(folder: Path, name: str) -> Pair:
 
 @dataclass(frozen=True)
 class ImportedImage:
-    """A plant that has been written, and where it went."""
+    """An imported image: name, subset, split and files written."""
 
     name: str
     subset: str

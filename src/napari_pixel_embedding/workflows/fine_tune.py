@@ -51,7 +51,7 @@ def fine_tune_files(
     model, config, axes, diameter, device
         As in :func:`fine_tune`.
     replay : path, optional
-        Folder with ``images/NAME.*`` and ``masks/NAME.*`` of what the model is not to forget;
+        Folder with ``images/NAME.*`` and ``masks/NAME.*`` that the model should not forget;
         by default the samples that come with the bundled model it descends from.
     """
     if not isinstance(model, EmbeddingModel):

@@ -1,6 +1,6 @@
-"""Whole tasks on files: what the command line does, for scripts.
+"""Segmenting image files.
 
-Each function takes paths, reports as it goes and leaves complete files behind.
+Functions take paths, report progress and write complete files only.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SegmentedFile:
-    """What became of one image file.
+    """Result of one image file.
 
     Parameters
     ----------
@@ -75,8 +75,7 @@ def segment_files(
 ) -> Iterator[SegmentedFile]:
     """Segment image files and write ``NAME_labels.tif`` for each.
 
-    A file that fails does not stop the others. What an earlier run wrote into a folder is not
-    segmented again.
+    A file that fails does not stop the others. Label images from an earlier run are not segmented.
 
     Parameters
     ----------
@@ -90,7 +89,7 @@ def segment_files(
     Yields
     ------
     SegmentedFile
-        One an image, in order, as soon as it is written.
+        One per image, in order, as soon as it is written.
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
@@ -125,7 +124,7 @@ def _targets(paths: Sequence[Path], output: PathLike | None) -> list[tuple[Path,
 
 
 def images_to_segment(images: PathLike | Sequence[PathLike]) -> list[Path]:
-    """Image files among paths, without the label images that :func:`segment_files` wrote.
+    """List the image files among paths, without label images that :func:`segment_files` wrote.
 
     Raises ValueError or FileNotFoundError where :func:`~.files.list_images` does.
     """
