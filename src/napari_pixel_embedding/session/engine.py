@@ -114,7 +114,9 @@ class Engine:
     fine_tune: Callable[..., Iterator[TrainProgress]] = field(
         default=_core("fine_tuning.job_folder", "fine_tune_in_process")
     )
-    read_lessons: Callable[..., Sequence[CorrectedImage]] = field(default=_read_corrected_images)
+    read_corrected_images: Callable[..., Sequence[CorrectedImage]] = field(
+        default=_read_corrected_images
+    )
     resume_tuning: Callable[..., Iterator[TrainProgress]] = field(
         default=_core("fine_tuning.job_folder", "resume_tuning")
     )

@@ -96,7 +96,7 @@ def test_a_folder_is_read_by_the_worker(image):
         assert (folder, config.name) == ("pairs", "fake")
         return [corrected_image]
 
-    controller = prepared(image, fine_tune=learnt_from(seen), read_lessons=read)
+    controller = prepared(image, fine_tune=learnt_from(seen), read_corrected_images=read)
     controller.fine_tuning.start(None, folder="pairs")
     assert seen[0][2]["names"] == ["two objects", "file"]
 

@@ -39,7 +39,9 @@ def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
     """Fine-tune and report every step, and None as a heartbeat."""
     corrected_images = request.corrected_images
     if request.folder:
-        corrected_images += tuple(engine.read_lessons(request.folder, request.model.config))
+        corrected_images += tuple(
+            engine.read_corrected_images(request.folder, request.model.config)
+        )
     steps = engine.fine_tune(
         request.model,
         [corrected_image.image.data for corrected_image in corrected_images],
