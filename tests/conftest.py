@@ -35,7 +35,8 @@ WORKER = "PYTEST_XDIST_WORKER"
 COMPILE = "from napari_pixel_embedding.core.clustering import warm_up; warm_up()"
 COMPILING = pytest.StashKey["subprocess.Popen[bytes]"]()
 
-FIRST = ("window", "wheel")
+WINDOW = "tests/_napari/"
+FIRST = (WINDOW, "tests/test_wheel.py")
 """What starts first, because it takes longest."""
 
 
@@ -64,20 +65,32 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
     node.config.stash[COMPILING].wait()
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each file to one worker, for its fixtures' sake, and all window tests to another.
+
+    The groups of ``--dist loadgroup`` would say the same, but get lost with pytest 9.2 and
+    pytest-xdist 3.8: the one no longer reads the private name that the other writes.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Shares(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _share(nodeid)
+
+    config.option.loadscopereorder = False  # see pytest_collection_modifyitems
+    return Shares(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each file to one worker, for its fixtures' sake, and all window tests to another."""
-    if WORKER not in os.environ:
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_share(item)))
-    order = {share: place for place, share in enumerate(FIRST)}
-    items.sort(key=lambda item: order.get(_share(item), len(order)))
+    """Let what takes longest start first."""
+    if WORKER in os.environ:
+        order = {share: place for place, share in enumerate(FIRST)}
+        items.sort(key=lambda item: order.get(_share(item.nodeid), len(order)))
 
 
-def _share(item: pytest.Item) -> str:
-    in_window = "_napari" in item.path.parts
-    return "window" if in_window else item.path.stem.removeprefix("test_")
+def _share(nodeid: str) -> str:
+    return WINDOW if nodeid.startswith(WINDOW) else nodeid.split("::")[0]
 
 
 def pytest_collection_finish() -> None:
