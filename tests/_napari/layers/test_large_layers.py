@@ -57,7 +57,14 @@ def filled(panel, qtbot):
     assert session.error is None
     whole = panel.workspace.layers.mosaic_layer
     qtbot.waitUntil(lambda: whole is not None or panel.workspace.layers.mosaic_layer is not None)
+    qtbot.waitUntil(lambda: shows_all_blocks(session), timeout=20_000)
     return session
+
+
+def shows_all_blocks(session):
+    """Whether the labels around the ROI are cut from all blocks that are finished."""
+    shown, made = session.mosaic_labels, session.mosaic
+    return shown is not None and len(shown.cut.indexed_blocks) == len(made.indexed_blocks)
 
 
 def look_at(viewer, qtbot, y, x, zoom=2.0):
