@@ -138,3 +138,8 @@ def test_the_graph_knows_what_is_imported() -> None:
 @pytest.mark.parametrize("folder", sorted({file.parent for file in FILES}), ids=str)
 def test_a_folder_can_be_seen_at_one_glance(folder: Path) -> None:
     assert sum(file.parent == folder for file in FILES) <= MOST_FILES
+
+
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_a_file_answers_one_question(file: Path) -> None:
+    assert len((SOURCE / file).read_text(encoding="utf-8").splitlines()) <= 400

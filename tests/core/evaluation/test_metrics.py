@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from napari_pixel_embedding.core.evaluation.metrics import (
-    Matching,
     average_precision,
     difference_in_count,
     matching,
     panoptic_quality,
     symmetric_best_dice,
 )
+from napari_pixel_embedding.core.evaluation.overlap import Matching
 
 DATA = Path(__file__).parent / "data"
 REFERENCE = json.loads((DATA / "stardist_matching.json").read_text())

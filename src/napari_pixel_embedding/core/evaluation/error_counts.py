@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from napari_pixel_embedding.core.evaluation.comparison import ErrorCounts
-from napari_pixel_embedding.core.evaluation.metrics import Overlap, matching
+from napari_pixel_embedding.core.evaluation.metrics import matching
+from napari_pixel_embedding.core.evaluation.overlap import Overlap
 from napari_pixel_embedding.core.label_regions import contains
 from napari_pixel_embedding.core.validation import check_same_shape
 
