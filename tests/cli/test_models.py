@@ -42,6 +42,7 @@ def test_segment_writes_labels_with_axes_and_scale(run, tmp_path, model_file, ca
 def test_segment_hands_on_its_options(run, fake, folder, model_file):
     calls = fake(SEGMENT)
     options = "--output out --axes YX --diameter 12 --augment 4 --method mutex --device cpu"
+    options += " --overwrite --recursive"
     assert run("segment", folder / "images", "--model", model_file, *options.split()) == cli.OK
     assert calls[0].pop("model").config.name == "tiny"
     assert calls[0] == {
@@ -53,6 +54,8 @@ def test_segment_hands_on_its_options(run, fake, folder, model_file):
         "diameter": 12.0,
         "augment": 4,
         "device": "cpu",
+        "overwrite": True,
+        "recursive": True,
     }
 
 
@@ -69,6 +72,8 @@ def test_segment_takes_what_is_usual_where_nothing_is_said(run, fake, folder):
         "diameter": None,
         "augment": 1,
         "device": "auto",
+        "overwrite": False,
+        "recursive": False,
     }
 
 
@@ -90,12 +95,17 @@ def test_cluster_options_change_the_model_s_own_parameters(
 
 def test_a_bad_image_is_named_and_the_others_are_reported(run, fake, folder, model_file, capsys):
     bad, good = folder / "images" / "n0.tif", folder / "images" / "n1.tif"
-    results = [SegmentedFile(bad, None, error="no\nimage"), SegmentedFile(good, good, 3, 0.5)]
+    there = SegmentedFile(good, good, skipped=True)
+    noted = SegmentedFile(good, good, 3, 0.5, notes=("A note.",))
+    results = [SegmentedFile(bad, None, error="no\nimage"), there, noted]
     fake(SEGMENT, results)
     assert run("segment", folder / "images", "--model", model_file) == cli.FAILED
     said = capsys.readouterr().err
     assert f"pixel-embedding: error: {bad}: no image\n" in said
     assert f"{good}: 3 objects in 0.5 s\n" in said
+    assert "  A note.\n" in said
+    assert f"{good}: skipped, {good} is there (--overwrite).\n" in said
+    assert "1 segmented, 1 skipped, 1 failed.\n" in said
 
 
 def test_train_writes_a_model(run, tmp_path, folder, capsys):

@@ -17,6 +17,7 @@ from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model
 from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.core.training.train_folder import train_from_folder
+from napari_pixel_embedding.workflows import segment as segment_module
 from napari_pixel_embedding.workflows.evaluate import evaluate_folder
 from napari_pixel_embedding.workflows.fine_tune import fine_tune_files
 from napari_pixel_embedding.workflows.segment import (
@@ -94,14 +95,93 @@ def test_a_second_run_does_not_segment_the_labels_of_the_first(tmp_path):
     assert images_to_segment(tmp_path / "a_labels.tif") == [tmp_path / "a_labels.tif"]
 
 
-@pytest.mark.parametrize("names", [("a.png", "a.tif"), ("one/a.tif", "two/a.tif")])
-def test_images_that_would_share_a_label_file_are_refused_before_any_work(tmp_path, names):
+@pytest.mark.parametrize(
+    ("names", "written"),
+    [
+        (("a.png", "a.tif"), ["a_labels.tif", "a_tif_labels.tif"]),
+        (
+            ("one/a.tif", "two/a.tif", "two/a.tiff"),
+            ["a_labels.tif", "a_tif_labels.tif", "a_tiff_labels.tif"],
+        ),
+        (
+            ("x/one/a.tif", "y/one/a.tif", "z/one/a.tif"),
+            ["a_labels.tif", "a_tif_labels.tif", "one_a_tif_labels.tif"],
+        ),
+    ],
+)
+def test_images_of_one_name_get_label_files_of_different_names(tmp_path, names, written):
     for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        tifffile.imwrite(tmp_path / name, picture(20, 30)) if "tif" in name else imwrite(
+            tmp_path / name, picture(20, 30)
+        )
+    results = segmented([tmp_path / name for name in names], tmp_path / "out")
+    assert [result.error for result in results] == [None] * len(names)
+    assert [result.labels.name for result in results] == written
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == sorted(written)
+
+
+def test_results_of_one_name_are_no_images_in_a_second_run(tmp_path):
+    for name in ("a.png", "a.tif"):
         imwrite(tmp_path / name, picture(20, 30))
-    with pytest.raises(ValueError, match=r"would both be written to .*a_labels\.tif: rename one"):
-        segmented([tmp_path / name for name in names], tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    for _ in range(2):
+        assert [result.image.name for result in segmented(tmp_path)] == ["a.png", "a.tif"]
+
+
+def test_a_label_file_that_is_there_is_left_unless_it_is_to_be_replaced(tmp_path):
+    imwrite(tmp_path / "a.png", picture(20, 30))
+    corrected = tmp_path / "a_labels.tif"
+    corrected.write_bytes(b"two days of work")
+    (result,) = segmented(tmp_path / "a.png")
+    assert (result.skipped, result.labels, result.error) == (True, corrected, None)
+    assert corrected.read_bytes() == b"two days of work"
+    (result,) = segmented(tmp_path / "a.png", overwrite=True)
+    assert not result.skipped
+    assert read_labels(corrected).data.shape == (20, 30)
+
+
+def test_subfolders_are_taken_when_asked_for(tmp_path):
+    for name in ("a.png", "deep/er/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        imwrite(tmp_path / name, picture(20, 30))
+    assert [path.name for path in images_to_segment(tmp_path)] == ["a.png"]
+    results = segmented(tmp_path, recursive=True)
+    assert [result.labels.relative_to(tmp_path).as_posix() for result in results] == [
+        "a_labels.tif",
+        "deep/er/b_labels.tif",
+    ]
+
+
+def test_an_output_that_is_no_folder_is_refused_before_any_work(tmp_path, monkeypatch):
+    imwrite(tmp_path / "a.png", picture(20, 30))
+    monkeypatch.setattr("napari_pixel_embedding.workflows.segment.segment", None)
+    with pytest.raises(ValueError, match=r"expected a folder to write to, found .*a\.png"):
+        segmented(tmp_path / "a.png", tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "Not enough memory"),
+        (RuntimeError("CUDA error"), "RuntimeError: CUDA error"),
+        (RecursionError("too deep"), "RecursionError: too deep"),
+        (KeyError("x"), "KeyError: 'x'"),
+    ],
+)
+def test_no_error_of_one_image_stops_the_others(tmp_path, monkeypatch, error, said):
+    for name in "ab":
+        imwrite(tmp_path / f"{name}.png", picture(20, 30))
+    real, errors = segment_module.segment, [error]
+
+    def first_fails(*arguments, **options):
+        if errors:
+            raise errors.pop()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(segment_module, "segment", first_fails)
+    bad, good = segmented(tmp_path)
+    assert said in bad.error and bad.labels is None
+    assert good.error is None
 
 
 @pytest.mark.parametrize("bad", ["text", "color", "complex"])
@@ -167,7 +247,7 @@ def test_axes_given_by_the_user_win(tmp_path, axes):
     unknown, stack = segmented(tmp_path, axes=axes)
     assert [read_labels(r.labels).axes for r in (unknown, stack)] == ["TYX", "TYX"]
     assert read_labels(stack.labels).scale == (2, 1)
-    (refused,) = segmented(tmp_path / "a.npy")
+    (refused,) = segmented(tmp_path / "a.npy", overwrite=True)
     assert "axes='TYX'" in refused.error
 
 

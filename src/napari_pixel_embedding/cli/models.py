@@ -27,12 +27,15 @@ def segment(
     device: options.Device = "auto",
     augment: options.Augment = "1",
     method: options.Method = "mean_shift",
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace label files.")] = False,
+    recursive: Annotated[bool, Option("--recursive", help="Also take subfolders.")] = False,
     **cluster: Any,
 ) -> None:
     """Find the objects in images and write a label image for each.
 
     Example: pixel-embedding segment plate1/ --output labels/
     """
+    from napari_pixel_embedding.core.io.files import passed_over
     from napari_pixel_embedding.workflows.segment import images_to_segment, segment_files
 
     loaded = npe.load_model(model)
@@ -46,18 +49,29 @@ def segment(
         diameter=diameter,
         augment=int(augment),
         device=device,
+        overwrite=overwrite,
+        recursive=recursive,
     )
-    failed = False
-    for result in console.bar(results, "images", len(images_to_segment(images))):
-        if result.error is None:
+    found = images_to_segment(images, recursive=recursive)
+    for note in passed_over(images, recursive=recursive):
+        console.print_line(note)
+    done = skipped = failed = 0
+    for result in console.bar(results, "images", len(found)):
+        if result.skipped:
+            skipped += 1
+            console.print_line(f"{result.image}: skipped, {result.labels} is there (--overwrite).")
+        elif result.error is None:
+            done += 1
             console.print_line(
                 f"{result.labels}: {result.objects} objects in {result.seconds:.1f} s"
             )
             for note in result.notes:
                 console.print_line(f"  {note}")
         else:
-            failed = True
+            failed += 1
             console.print_error(f"{result.image}: {result.error}")
+    if len(found) > 1:
+        console.print_line(f"{done} segmented, {skipped} skipped, {failed} failed.")
     if failed:
         raise Exit(console.FAILED)
 

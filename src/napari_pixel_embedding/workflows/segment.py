@@ -5,8 +5,10 @@ Functions take paths, report progress and write complete files only.
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,6 @@ from napari_pixel_embedding.core.model.model_file import (
 )
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Sequence
 
     from napari_pixel_embedding.core.clustering import ClusterParams
@@ -50,6 +51,8 @@ class SegmentedFile:
         Why it failed.
     notes : tuple of str
         What was passed over or dropped in reading and writing it, a sentence each.
+    skipped : bool
+        Whether ``labels`` was there already and is left as it is.
     """
 
     image: Path
@@ -58,6 +61,7 @@ class SegmentedFile:
     seconds: float = 0.0
     error: str | None = None
     notes: tuple[str, ...] = ()
+    skipped: bool = False
 
 
 def segment_files(
@@ -71,6 +75,8 @@ def segment_files(
     diameter: float | None = None,
     augment: int = 1,
     device: str = "auto",
+    overwrite: bool = False,
+    recursive: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[SegmentedFile]:
     """Segment image files and write ``NAME_labels.tif`` for each.
@@ -85,6 +91,10 @@ def segment_files(
         Folder to write to; beside each image by default.
     model, params, method, axes, diameter, augment, device, progress
         As in :func:`segment`; the axes stored in a file are used where ``axes`` is None.
+    overwrite : bool
+        Whether a label file that is there already is replaced: it may hold corrections.
+    recursive : bool
+        Whether the images of subfolders belong to a folder.
 
     Yields
     ------
@@ -101,41 +111,69 @@ def segment_files(
         "device": device,
         "progress": progress,
     }
-    for path, target in _targets(images_to_segment(images), output):
+    targets = _targets(images_to_segment(images, recursive=recursive), output)
+    _check_output(output)
+    for path, target in targets:
+        if target.exists() and not overwrite:
+            yield SegmentedFile(path, target, skipped=True)
+            continue
         try:
             yield _segment_file(path, target, model, params, **options)
-        except (ValueError, OSError) as error:
-            yield SegmentedFile(path, None, error=str(error))
+        except Exception as error:  # one bad file never ends the rest
+            yield SegmentedFile(path, None, error=_worded(error))
+
+
+def _worded(error: Exception) -> str:
+    if isinstance(error, (ValueError, OSError)):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "Not enough memory: crop the image, or close other programs."
+    return f"Unexpected error: {type(error).__name__}: {error}"
+
+
+def _check_output(output: PathLike | None) -> None:
+    """Make the folder that labels go to, so that it fails before any work."""
+    if output is None:
+        return
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"expected a folder to write to, found {folder}: {error}.") from error
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"expected a folder to write to, found {folder}, which is read-only.")
 
 
 def _targets(paths: Sequence[Path], output: PathLike | None) -> list[tuple[Path, Path]]:
-    """Pair each image with its label file; raises ValueError when two would share one."""
-    sources: dict[Path, Path] = {}
-    for path in paths:
+    """Pair each image with its label file; names say what tells images of one name apart."""
+    taken: dict[Path, Path] = {}
+    for path in dict.fromkeys(paths):
         folder = path.parent if output is None else Path(output)
-        target = folder / f"{path.stem}_labels.tif"
-        if target in sources:
-            raise ValueError(
-                f"{sources[target]} and {path} would both be written to {target}: rename one, or "
-                "segment them one after the other into different output folders."
-            )
-        sources[target] = path
-    return [(path, target) for target, path in sources.items()]
+        target = next(t for name in _names(path) if (t := folder / name) not in taken)
+        taken[target] = path
+    return [(path, target) for target, path in taken.items()]
 
 
-def images_to_segment(images: PathLike | Sequence[PathLike]) -> list[Path]:
+def _names(path: Path) -> Iterator[str]:
+    """Yield names for an image's labels: its own, with its ending, its folder, and a number."""
+    yield f"{path.stem}_labels.tif"
+    with_ending = f"{path.stem}_{path.suffix.lower().removeprefix('.')}"
+    yield f"{with_ending}_labels.tif"
+    with_folder = f"{path.absolute().parent.name}_{with_ending}"
+    yield f"{with_folder}_labels.tif"
+    yield from (f"{with_folder}_{number}_labels.tif" for number in count(2))
+
+
+def images_to_segment(
+    images: PathLike | Sequence[PathLike], *, recursive: bool = False
+) -> list[Path]:
     """List the image files among paths, without label images that :func:`segment_files` wrote.
 
     Raises ValueError or FileNotFoundError where :func:`~.files.list_images` does.
     """
-    paths = list_images(images)
-    stems = {(path.parent, path.stem) for path in paths}
-
-    def is_result(path: Path) -> bool:
-        image = path.stem.removesuffix("_labels")
-        return path.suffix == ".tif" and image != path.stem and (path.parent, image) in stems
-
-    return [path for path in paths if not is_result(path)]
+    paths = list_images(images, recursive=recursive)
+    results = {path.parent / name for path in paths for name in islice(_names(path), 3)}
+    return [path for path in paths if path not in results]
 
 
 def _segment_file(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from napari_pixel_embedding.core.io.files import list_images
+from napari_pixel_embedding.core.io.files import list_images, passed_over
 from napari_pixel_embedding.core.io.images import read_image, read_labels, write_labels
 
 RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4)
@@ -252,3 +252,15 @@ def test_images_of_folders_and_files_are_listed(tmp_path):
         list_images([])
     with pytest.raises(FileNotFoundError, match="no file"):
         list_images(tmp_path / "nowhere")
+
+
+def test_what_a_folder_holds_besides_images_is_said(tmp_path):
+    (tmp_path / "deep").mkdir()
+    for name in ("a.czi", "b.nd2", "c.tif", ".hidden.czi"):
+        (tmp_path / name).touch()
+    one, two = passed_over(tmp_path)
+    assert "subfolders deep (--recursive)" in one
+    assert ".hidden.czi" not in one + two
+    assert "a.czi, b.nd2" in two and "export them as OME-TIFF" in two
+    assert passed_over(tmp_path / "c.tif") == []
+    assert not any("subfolders" in note for note in passed_over(tmp_path, recursive=True))

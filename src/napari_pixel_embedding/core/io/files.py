@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".lsm")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+MICROSCOPE_SUFFIXES = (".czi", ".nd2", ".lif", ".oib", ".oif", ".ims", ".vsi", ".zvi")
+"""Endings of microscopes' own formats, which other programs export."""
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, ".npy")
 """Suffixes of the files that :func:`read_image` reads, in lower case."""
 
@@ -52,13 +54,17 @@ def open_atomically(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 def list_images(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    recursive: bool = False,
 ) -> list[Path]:
-    """Return the image files of a folder (without subfolders), a file, or several of both.
+    """Return the image files of a folder, a file, or several of both.
 
     Parameters
     ----------
     paths : path or sequence of paths
         Hidden files and files of other kinds in a folder are left out.
+    recursive : bool
+        Whether the files of subfolders belong to a folder.
 
     Returns
     -------
@@ -76,7 +82,39 @@ def list_images(
         paths = [paths]
     if not paths:
         raise ValueError("Expected at least one image file or folder, found none.")
-    return [image for path in paths for image in _images_at(Path(path))]
+    return [image for path in paths for image in _images_at(Path(path), recursive)]
+
+
+def passed_over(
+    paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, recursive: bool = False
+) -> list[str]:
+    """Say in a sentence each what :func:`list_images` leaves out: subfolders, microscope formats.
+
+    Examples
+    --------
+    >>> passed_over([])
+    []
+    """
+    paths = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    notes = []
+    for folder in (Path(path) for path in paths if Path(path).is_dir()):
+        entries = sorted(folder.rglob("*") if recursive else folder.iterdir())
+        entries = [one for one in entries if not one.name.startswith(".")]
+        inner = [one.name for one in entries if one.is_dir()]
+        if inner and not recursive:
+            notes.append(f"{folder}: passed over the subfolders {_listed(inner)} (--recursive).")
+        foreign = [one.name for one in entries if one.suffix.lower() in MICROSCOPE_SUFFIXES]
+        if foreign:
+            notes.append(
+                f"{folder}: passed over {_listed(foreign)}; export them as OME-TIFF, or open them "
+                "in napari with a reader plugin."
+            )
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def check_file(path: Path) -> None:
@@ -107,13 +145,13 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _images_at(path: Path) -> list[Path]:
+def _images_at(path: Path, recursive: bool) -> list[Path]:
     if not path.is_dir():
         check_file(path)
         return [path]
     images = sorted(
         file
-        for file in path.iterdir()
+        for file in (path.rglob("*") if recursive else path.iterdir())
         if file.suffix.lower() in IMAGE_SUFFIXES
         and not file.name.startswith(".")
         and file.is_file()
