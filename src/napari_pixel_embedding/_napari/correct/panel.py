@@ -125,7 +125,7 @@ class CorrectPanel(Panel):
         """Select the labels layer and take the brush with an id that is not in use."""
         layer = self.workspace.layers.select_labels()
         if layer is not None:
-            layer.selected_label = int(layer.data.max()) + 1
+            self.workspace.layers.offer_free_id()
             layer.mode = "paint"
 
     def clear(self) -> None:

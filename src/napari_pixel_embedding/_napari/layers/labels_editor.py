@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_pixel_embedding._napari.layers.placement import Alignment
 from napari_pixel_embedding._napari.layers.shortcuts import REDO, UNDO, Shortcuts
+from napari_pixel_embedding.core.label_regions import free_ids
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.session import SessionController
+
+_PAINTING = ("paint", "fill", "polygon")
+"""Modes of a labels layer in which the selected label is written."""
+_LAST_ID = 2**16 - 1
+"""Above it a free id is looked for among the gaps, so that 16 bits hold it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +98,8 @@ class LabelsEditor(QObject):
         self._later.setSingleShot(True)
         self._later.timeout.connect(self._settle)
         layer.events.paint.connect(self._painted)
+        layer.events.mode.connect(self._mode_changed)
+        self._offered = 0
         layer.events.set_data.connect(self._data_set)
         layer.mouse_drag_callbacks.append(self._watch_stroke)
         self._keys = Shortcuts(layer, {UNDO: self.undo, REDO: self.redo})
@@ -120,6 +128,7 @@ class LabelsEditor(QObject):
         self._later.stop()
         self._keys.close()
         self.layer.events.paint.disconnect(self._painted)
+        self.layer.events.mode.disconnect(self._mode_changed)
         self.layer.events.set_data.disconnect(self._data_set)
         if self._watch_stroke in self.layer.mouse_drag_callbacks:
             self.layer.mouse_drag_callbacks.remove(self._watch_stroke)
@@ -139,6 +148,18 @@ class LabelsEditor(QObject):
             self._settle()
         else:
             self._push(labels)
+
+    def offer_free_id(self) -> None:
+        """Give the brush an id that is not in use: a stroke is a new object, never a merge."""
+        data = self.layer.data
+        used = np.arange(int(data.max()) + 1) if data.max() < _LAST_ID else np.unique(data)
+        self._offered = int(free_ids(used, 1)[0])
+        self.layer.selected_label = self._offered
+
+    def _mode_changed(self) -> None:
+        """Renew the id that was offered before, when a tool that paints is taken."""
+        if self.layer.mode in _PAINTING and self.layer.selected_label == self._offered:
+            self.offer_free_id()
 
     def undo(self) -> None:
         """Undo the newest step of the session's history, including a stroke just made."""

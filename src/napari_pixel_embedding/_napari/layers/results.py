@@ -127,6 +127,11 @@ class ResultLayers(QObject):
         if self._clicked is not None:
             self._controller.clustering.refine(self._clicked, direction)
 
+    def offer_free_id(self) -> None:
+        """Give the brush an id that is not in use."""
+        if self._editor is not None:
+            self._editor.offer_free_id()
+
     def undo(self) -> None:
         """Undo the newest step of the history, including a stroke just made."""
         if self._editor is not None:
@@ -159,8 +164,11 @@ class ResultLayers(QObject):
         if labels is None:
             self._forget_labels()
             return
+        is_new = self._editor is None
         editor = self._editor or self._edit(self._add_labels(labels))
         editor.show(labels)
+        if is_new:
+            editor.offer_free_id()
         if self._session.roi is not None:
             self._place(editor.layer, editor.layer.ndim)
         self._write_metadata(editor.layer)
