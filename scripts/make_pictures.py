@@ -23,6 +23,7 @@ from napari_pixel_embedding._napari.demo import Demo
 from napari_pixel_embedding._napari.train.train_panel import TrainPanel
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.embedding.scatter import POSITION
+from napari_pixel_embedding.core.io.user_folder import temporary_user_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
+    with temporary_user_folder():  # no corrections of an earlier run are offered
+        _take_pictures(folder)
+
+
+def _take_pictures(folder: Path) -> None:
     viewer = napari.Viewer(title="napari-pixel-embedding", show=True)
     demo = Demo(viewer)
     try:
@@ -147,12 +153,13 @@ def _save_training(viewer: napari.Viewer, path: Path) -> None:
         panel.start()
         _wait(lambda: bool(state.steps) and state.steps[-1].step >= 180)
         training.find_worst()
-        _wait(lambda: bool(state.examples))
+        _wait(lambda: bool(state.worst_images))
         for _ in range(20):  # until the list has its place
             QApplication.processEvents()
             time.sleep(0.02)
         _save_widget(panel.widget(), path)
         training.stop()
+        _wait(lambda: not state.running)
 
 
 def _wait(condition: Callable[[], bool]) -> None:
