@@ -15,6 +15,7 @@ from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model
+from napari_pixel_embedding.core.progress import Cancelled
 from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.core.training.train_folder import train_from_folder
 from napari_pixel_embedding.workflows import segment as segment_module
@@ -458,3 +459,15 @@ def test_what_was_passed_over_and_an_image_of_noise_are_said(tmp_path):
     (result,) = segment_files(tmp_path, model="nuclei-fluo", device="cpu")
     assert (result.objects, result.error) == (0, None)
     assert any("almost no signal" in note for note in result.notes)
+
+
+def test_cancelling_ends_the_whole_batch(tmp_path):
+    for name in "ab":
+        imwrite(tmp_path / f"{name}.png", picture(20, 30))
+
+    def stop(fraction):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        segmented(tmp_path, progress=stop)
+    assert not list(tmp_path.glob("*_labels.tif"))

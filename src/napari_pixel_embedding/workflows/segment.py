@@ -22,6 +22,7 @@ from napari_pixel_embedding.core.model.model_file import (
     EmbeddingModel,
     load_model,
 )
+from napari_pixel_embedding.core.progress import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -119,6 +120,8 @@ def segment_files(
             continue
         try:
             yield _segment_file(path, target, model, params, **options)
+        except Cancelled:
+            raise
         except Exception as error:  # one bad file never ends the rest
             yield SegmentedFile(path, None, error=_worded(error))
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.inference.intensity_range import intensity_range
-from napari_pixel_embedding.core.inference.normalisation import frame_ranges, normalise
+from napari_pixel_embedding.core.inference.normalisation import frame_ranges, has_signal, normalise
 from napari_pixel_embedding.core.validation import as_numeric_image
 
 if TYPE_CHECKING:
@@ -94,8 +93,7 @@ class ImageStack:
 
     def has_signal(self, percentiles: tuple[float, float]) -> bool:
         """Return whether anything in any frame stands clear of the noise."""
-        channels = (channel for frame in self.frames() for channel in frame)
-        return any(intensity_range(channel, percentiles).signal for channel in channels)
+        return has_signal(self.frames(), percentiles)
 
 
 def _channels_first(image: NDArray[Any], axes: str, in_channels: int) -> NDArray[Any]:

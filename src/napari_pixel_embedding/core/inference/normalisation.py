@@ -1,4 +1,4 @@
-"""Percentile normalisation of image intensities."""
+"""Normalisation of image intensities."""
 
 from __future__ import annotations
 
@@ -46,11 +46,13 @@ def normalise(
         Same shape, clipped to −1 … 3 against hot pixels.
     """
     out = np.zeros(image.shape, np.float32)
-    ranges = channel_ranges(image, percentiles) if ranges is None else ranges
-    for channel, scaled, (low, high) in zip(image, out, ranges, strict=True):
+    mended = [without_hot_pixels(channel) for channel in image]
+    if ranges is None:
+        ranges = np.array([intensity_range(one, percentiles)[:2] for one in mended])
+    for channel, scaled, (low, high) in zip(mended, out, ranges, strict=True):
         finite = np.isfinite(channel)
         if high > low:
-            values = (without_hot_pixels(channel)[finite].astype(np.float64) - low) / (high - low)
+            values = (channel[finite].astype(np.float64) - low) / (high - low)
             scaled[finite] = np.clip(np.where(values < -FAR, 0, values), -1, 3)
     return out
 
@@ -65,6 +67,11 @@ def channel_ranges(
 
 def _ranges(image: NDArray[Any], percentiles: tuple[float, float]) -> list[IntensityRange]:
     return [intensity_range(without_hot_pixels(channel), percentiles) for channel in image]
+
+
+def has_signal(frames: Iterable[NDArray[Any]], percentiles: tuple[float, float]) -> bool:
+    """Return whether anything in any frame (C, ...) stands clear of the noise."""
+    return any(each.signal for frame in frames for each in _ranges(frame, percentiles))
 
 
 _LEAST_SPAN = 0.25
