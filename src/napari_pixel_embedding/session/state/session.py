@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame
     from napari_pixel_embedding.session.state.image import ImageInput
+    from napari_pixel_embedding.session.state.next_step import NextStep
     from napari_pixel_embedding.session.state.results import MosaicLabels, Preview, Recovery
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
@@ -143,6 +144,8 @@ class Session:
         This image's corrections from an earlier session, until restored or discarded.
     error : str, optional
         Last error message for the user; None once something else was started.
+    next_step : NextStep, optional
+        What the user may do next.
     training : tuple of TrainProgress
         Steps of the present or last fine-tuning, without their models.
     tuned_model : EmbeddingModel, optional
@@ -209,6 +212,7 @@ class Session:
     autosave_path: str = ""
     recovery: Recovery | None = None
     error: str | None = None
+    next_step: NextStep | None = None
     training: tuple[TrainProgress, ...] = ()
     tuned_model: EmbeddingModel | None = None
     parent_model: EmbeddingModel | None = None
