@@ -35,6 +35,26 @@ def test_a_model_comes_back_as_it_was_saved(tmp_path, tiny_model, changes):
     assert_same_weights(loaded.network, model.network)
 
 
+def test_a_model_in_half_precision_takes_half_the_space_and_is_loaded_in_full(tmp_path, tiny_model):
+    model = tiny_model(base_width=16)
+    full = save_model(model, tmp_path / "full")
+    half = save_model(model, tmp_path / "half", half=True)
+    assert half.stat().st_size < 0.6 * full.stat().st_size
+    before, after = model.network.state_dict(), load_model(half).network.state_dict()
+    for name, weight in before.items():
+        assert after[name].dtype == weight.dtype
+        torch.testing.assert_close(after[name], weight, rtol=2**-11, atol=1e-7)
+    assert torch.equal(after["foreground.1.running_var"], before["foreground.1.running_var"])
+    assert not torch.equal(after[WEIGHT], before[WEIGHT])
+
+
+def test_a_weight_beyond_half_precision_is_kept_in_full(tmp_path, tiny_model):
+    model = tiny_model()
+    model.network.embedding[3].weight.data.view(-1)[0] = 70_000.0
+    loaded = load_model(save_model(model, tmp_path / "m", half=True))
+    assert torch.equal(loaded.network.embedding[3].weight, model.network.embedding[3].weight)
+
+
 def assert_same_weights(one, other):
     one, other = one.state_dict(), other.state_dict()
     assert one.keys() == other.keys()
