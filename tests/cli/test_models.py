@@ -8,6 +8,7 @@ import pytest
 import tifffile
 
 from napari_pixel_embedding import cli
+from napari_pixel_embedding.core.diagnostics import diagnostics
 from napari_pixel_embedding.core.evaluation.evaluate import Scores
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.io.images import read_labels
@@ -314,3 +315,8 @@ def test_demo_hands_on_its_options_and_its_code(run, fake, tmp_path, code):
     calls = fake("_napari.demo.run_demo", code)
     assert run("demo", "--sample", "embryo-3d", "--screenshot", tmp_path / "a.png") == (code or 0)
     assert calls == [{"sample": "embryo-3d", "screenshot": tmp_path / "a.png"}]
+
+
+def test_info_prints_the_report_to_be_piped_on(run, capsys):
+    assert run("info") == cli.OK
+    assert capsys.readouterr().out == f"{diagnostics()}\n"

@@ -267,6 +267,16 @@ def evaluate(
     console.print_scores(scores)
 
 
+def info() -> None:
+    """Print versions, devices, memory and models, for the report of a problem.
+
+    Example: pixel-embedding info
+    """
+    from napari_pixel_embedding.core.diagnostics import diagnostics
+
+    print(diagnostics())
+
+
 def demo(
     sample: Annotated[str, Option(help="Which sample to open.")] = "nuclei-field",
     screenshot: Annotated[

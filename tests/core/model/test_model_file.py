@@ -11,6 +11,7 @@ from napari_pixel_embedding.core.model import model_file
 from napari_pixel_embedding.core.model.config import FORMAT, ModelConfig, ModelFileError
 from napari_pixel_embedding.core.model.model_file import (
     EmbeddingModel,
+    fingerprint,
     load_model,
     model_path,
     save_model,
@@ -46,6 +47,17 @@ def test_a_model_in_half_precision_takes_half_the_space_and_is_loaded_in_full(tm
         torch.testing.assert_close(after[name], weight, rtol=2**-11, atol=1e-7)
     assert torch.equal(after["foreground.1.running_var"], before["foreground.1.running_var"])
     assert not torch.equal(after[WEIGHT], before[WEIGHT])
+
+
+def test_a_fingerprint_stays_with_the_file_and_sees_every_change(tmp_path, tiny_model):
+    model = tiny_model()
+    known = fingerprint(model)
+    assert len(known) == 16
+    assert fingerprint(load_model(save_model(model, tmp_path / "m"))) == known
+    assert fingerprint(tiny_model(delta_dist=2.0)) != known
+    with torch.no_grad():
+        model.network.foreground[1].running_var[0] += 1e-3
+    assert fingerprint(model) != known
 
 
 def test_a_weight_beyond_half_precision_is_kept_in_full(tmp_path, tiny_model):

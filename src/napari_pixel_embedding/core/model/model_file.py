@@ -6,6 +6,7 @@ checked weights into it.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,18 @@ def same_model(a: EmbeddingModel, b: EmbeddingModel) -> bool:
         return False
     pairs = zip(a.network.state_dict().values(), b.network.state_dict().values(), strict=True)
     return all(torch.equal(x.cpu(), y.cpu()) for x, y in pairs)
+
+
+def fingerprint(model: EmbeddingModel) -> str:
+    """Return sixteen hexadecimal digits that tell models apart: of configuration and weights.
+
+    The same before and after saving, unless the file is in half precision.
+    """
+    digest = hashlib.sha256(model.config.to_json().encode())
+    for name, weight in sorted(model.network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def model_path(path: str | os.PathLike[str]) -> Path:
