@@ -13,6 +13,8 @@ from napari_pixel_embedding.core.training.config import Augmentation
 if TYPE_CHECKING:
     from sources import Source
 
+    from napari_pixel_embedding.core.model.presets import Preset
+
 PHASE_DIAMETER = 60.0
 """Typical diameter of the cells in usiigaci_phase, in pixels."""
 
@@ -60,6 +62,8 @@ class Plan:
         The model to go on from; one of a single channel is widened to three.
     network : dict
         Fields of an untrained model's configuration.
+    preset : {"euclidean", "cosine", "wnet"}
+        Which of the three systems it is.
     """
 
     sources: tuple[Source, ...]
@@ -72,6 +76,7 @@ class Plan:
     apart: bool = True
     start: Start | None = None
     network: dict[str, Any] = field(default_factory=dict)
+    preset: Preset = "euclidean"
 
 
 _DEV = """\
@@ -122,6 +127,58 @@ PLANS = {
 
 {_SYSTEM}
 - **Trained on**: fluorescence images of {_BBBC038}.
+
+Intended for counting, measuring and correcting by hand, not for diagnosis. It has not seen bright
+field, phase contrast, stained tissue or stacks: fine-tune it for those, and check by eye.
+""",
+    ),
+    "nuclei-wnet": Plan(
+        preset="wnet",
+        sources=(FLUO,),
+        network={"embedding_dim": 16, "coordinate_scale": None},
+        stages=(TrainConfig(steps=5000), TrainConfig(steps=4500, warmup=0.0)),
+        config={
+            "object_diameter": 20.0,
+            "description": "Nuclei in 2-D fluorescence images, by the embedding module on distance "
+            "features (W-Net).",
+            "licence": "CC0-1.0",
+        },
+        scored={"fluorescence": (FLUO,)},
+        chosen_on=(FLUO,),
+        scores_on=_DEV,
+        card=f"""Nuclei in two-dimensional fluorescence images of one channel, touching or not.
+
+- **System**: embedding module on distance features (W-Net; Wu, Chen & Merhof, 2020): a first U-Net
+  regresses the distance map, a second one embeds with its features. Cosine embedding with local
+  constraints (Chen et al., 2019), 16 components.
+- **Network**: two U-Nets, 1.85 M parameters together.
+- **Trained on**: fluorescence images of {_BBBC038}.
+
+Intended for counting, measuring and correcting by hand, not for diagnosis. It has not seen bright
+field, phase contrast, stained tissue or stacks: fine-tune it for those, and check by eye.
+""",
+    ),
+    "nuclei-cosine": Plan(
+        preset="cosine",
+        start=Start("nuclei-fluo"),
+        sources=(FLUO,),
+        network={"embedding_dim": 16, "coordinate_scale": None},
+        stages=(TrainConfig(steps=3000, warmup=0.0),),
+        config={
+            "object_diameter": 20.0,
+            "description": "Nuclei in 2-D fluorescence images, by the cosine embedding with local "
+            "constraints.",
+            "licence": "CC0-1.0",
+        },
+        scored={"fluorescence": (FLUO,)},
+        chosen_on=(FLUO,),
+        scores_on=_DEV,
+        card=f"""Nuclei in two-dimensional fluorescence images of one channel, touching or not.
+
+- **System**: cosine embedding with local constraints (Chen et al., 2019), 16 components.
+- **Network**: U-Net, 1.95 M parameters.
+- **Trained on**: fluorescence images of {_BBBC038}.
+  It goes on from the features of `nuclei-fluo`.
 
 Intended for counting, measuring and correcting by hand, not for diagnosis. It has not seen bright
 field, phase contrast, stained tissue or stacks: fine-tune it for those, and check by eye.

@@ -7,8 +7,9 @@
 the folders of ``volume``: ``gonuclear3d_mini/``, ``qcanet_embryo3d/`` and ``stardist_synth3d/``.
 
 ``generic`` goes on from the first stage of ``nuclei-fluo``, which is trained first where the output
-folder does not hold it; ``cells-phase`` from ``generic``, that of the output folder or the bundled
-one. Running it again goes on where it was interrupted.
+folder does not hold it; ``cells-phase`` from ``generic`` and ``nuclei-cosine`` from
+``nuclei-fluo``, those of the output folder or the bundled ones. Running it again goes on where it
+was interrupted.
 
 A part of ``train`` is held back from learning, and the default bandwidth and foreground threshold
 are chosen on it. ``dev``, and the last third of every volume, give the scores alone. The present
@@ -43,7 +44,15 @@ if TYPE_CHECKING:
     from choose_parameters import Choice
     from plans import Plan
 
+    from napari_pixel_embedding.core.model.presets import Preset
     from napari_pixel_embedding.core.training.targets import Sample
+
+
+_SYSTEMS: dict[Preset, str] = {
+    "euclidean": "Euclidean discriminative embedding with coordinates",
+    "cosine": "Cosine embedding with local constraints",
+    "wnet": "Cosine embedding with local constraints on distance features (W-Net)",
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,7 @@ def main() -> int:
     model, images = _trained(options.name, options)
     choice = choose(model, indexed(model, plan.chosen_on, options.data, "choose"))
     model = EmbeddingModel(model.network, _described(model.config, plan, images, choice))
-    path = save_model(model, options.output / f"{options.name}.safetensors")
+    path = save_model(model, options.output / f"{options.name}.safetensors", half=True)
     scores = {
         name: score_with(indexed(model, sources, options.data, "score"), choice.params)
         for name, sources in plan.scored.items()
@@ -104,12 +113,24 @@ def _trained(name: str, options: Options, stages: int | None = None) -> tuple[Em
 
 
 def _start(name: str, plan: Plan, options: Options) -> EmbeddingModel:
-    """Make an untrained model, or one that goes on from another and takes RGB."""
+    """Make an untrained model, or one that goes on from another."""
     usual = {"embedding_dim": 8, "coordinate_scale": 5.0, **plan.network}
-    config = model_config_for("euclidean", name=name, **usual)
+    config = model_config_for(plan.preset, name=name, **usual)
     if plan.start is None:
         return EmbeddingModel.untrained(config)
-    return _widened(_parent(plan, options), replace(config, in_channels=3))
+    parent = _parent(plan, options)
+    if plan.preset != "euclidean":
+        return _with_features_of(parent, config)
+    return _widened(parent, replace(config, in_channels=3))
+
+
+def _with_features_of(parent: EmbeddingModel, config: ModelConfig) -> EmbeddingModel:
+    """Make a model of another system with the parent's weights, all but the embedding head's."""
+    model = EmbeddingModel.untrained(config)
+    weights = parent.network.state_dict()
+    kept = {name: w for name, w in weights.items() if not name.startswith("embedding.")}
+    model.network.load_state_dict({**model.network.state_dict(), **kept})
+    return model
 
 
 def _parent(plan: Plan, options: Options) -> EmbeddingModel:
@@ -148,7 +169,7 @@ def _described(config: ModelConfig, plan: Plan, images: int, choice: Choice) -> 
         "foreground_threshold": choice.params.foreground_threshold,
     }
     provenance = {
-        "preset": "Euclidean discriminative embedding with coordinates",
+        "preset": _SYSTEMS[plan.preset],
         "parent": None if plan.start is None else plan.start.name,
         "data": [source.folder for source in plan.sources],
         "training_images": images,
