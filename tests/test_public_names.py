@@ -37,6 +37,18 @@ CALLS = {
     "symmetric_best_dice": ["y_true", "y_pred"],
     "difference_in_count": ["y_true", "y_pred"],
     "panoptic_quality": ["y_true", "y_pred"],
+    "measure_objects": [
+        "labels",
+        "images",
+        "axes",
+        "spacing",
+        "units",
+        "embedding",
+        "index",
+        "params",
+        "corrected",
+        "progress",
+    ],
     "segment_files": [
         "images",
         "output",

@@ -25,6 +25,8 @@ from .core.fine_tuning.fine_tune import fine_tune
 from .core.inference.diameter import estimate_diameter
 from .core.inference.predict import predict_embedding, predict_frames
 from .core.inference.segment import segment
+from .core.measurement.measure import measure_objects
+from .core.measurement.table import Measurements
 from .core.model.config import ModelConfig, list_models
 from .core.model.model_file import EmbeddingModel, load_model, save_model
 from .core.model.presets import model_config_for
@@ -45,6 +47,7 @@ __all__ = [
     "EmbeddingModel",
     "FineTuneConfig",
     "LocalBandwidth",
+    "Measurements",
     "ModelConfig",
     "Recipe",
     "Scores",
@@ -66,6 +69,7 @@ __all__ = [
     "list_models",
     "load_model",
     "load_recipe",
+    "measure_objects",
     "model_config_for",
     "mutex_watershed",
     "panoptic_quality",

@@ -250,7 +250,7 @@ def write_label_tiff(
     units: str | None,
 ) -> None:
     """Write an integer array with axes out of TZYX unchanged; for labels and corrections."""
-    write_ome_tiff(path, array, _label_axes(array.ndim, axes), scale, units)
+    write_ome_tiff(path, array, label_axes(array.ndim, axes), scale, units)
 
 
 def _write_plain(path: str | os.PathLike[str], image: NDArray[Any]) -> None:
@@ -296,7 +296,14 @@ def _one_channel(
     return first, axes[:-1]
 
 
-def _label_axes(ndim: int, axes: str | None) -> str:
+def label_axes(ndim: int, axes: str | None) -> str:
+    """Return the axes of a label image: checked where given, else YX or TZYX.
+
+    Raises
+    ------
+    ValueError
+        Where they do not fit ``ndim`` axes, and for three axes without names.
+    """
     if axes is None and ndim in (2, 4):
         return "YX" if ndim == 2 else "TZYX"
     if axes in ("YX", "ZYX", "TYX", "TZYX", "ZTYX") and len(axes) == ndim:

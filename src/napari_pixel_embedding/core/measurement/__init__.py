@@ -1,0 +1,1 @@
+"""Measurements of objects: size, shape, intensity, embedding and certainty; tables in files."""
