@@ -49,6 +49,10 @@ CALLS = {
         "corrected",
         "progress",
     ],
+    "save_measurements": ["path", "table"],
+    "export_labels": ["path", "labels", "format", "axes", "spacing", "units", "image", "progress"],
+    "measure_files": ["labels", "output", "images", "axes", "spacing", "units", "progress"],
+    "export_file": ["labels", "output", "format", "image", "axes", "spacing", "units", "progress"],
     "segment_files": [
         "images",
         "output",

@@ -20,6 +20,7 @@ from .core.evaluation.metrics import (
     panoptic_quality,
     symmetric_best_dice,
 )
+from .core.exchange.export import export_labels
 from .core.fine_tuning.config import FineTuneConfig
 from .core.fine_tuning.fine_tune import fine_tune
 from .core.inference.diameter import estimate_diameter
@@ -27,6 +28,7 @@ from .core.inference.predict import predict_embedding, predict_frames
 from .core.inference.segment import segment
 from .core.measurement.measure import measure_objects
 from .core.measurement.table import Measurements
+from .core.measurement.table_files import save_measurements
 from .core.model.config import ModelConfig, list_models
 from .core.model.model_file import EmbeddingModel, load_model, save_model
 from .core.model.presets import model_config_for
@@ -37,7 +39,9 @@ from .core.training.train import TrainProgress, train
 from .core.training.train_folder import train_from_folder
 from .workflows.datasets import import_cvppp, synthesise_folder
 from .workflows.evaluate import evaluate_folder
+from .workflows.export import export_file
 from .workflows.fine_tune import fine_tune_files
+from .workflows.measure import measure_files
 from .workflows.segment import segment_files
 
 __all__ = [
@@ -63,12 +67,15 @@ __all__ = [
     "estimate_diameter",
     "evaluate",
     "evaluate_folder",
+    "export_file",
+    "export_labels",
     "fine_tune",
     "fine_tune_files",
     "import_cvppp",
     "list_models",
     "load_model",
     "load_recipe",
+    "measure_files",
     "measure_objects",
     "model_config_for",
     "mutex_watershed",
@@ -76,6 +83,7 @@ __all__ = [
     "predict_embedding",
     "predict_frames",
     "prepare_samples",
+    "save_measurements",
     "save_model",
     "save_recipe",
     "segment",

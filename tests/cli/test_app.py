@@ -12,14 +12,8 @@ import napari_pixel_embedding
 from napari_pixel_embedding import cli
 
 COMMANDS = [
-    "segment",
-    "train",
-    "finetune",
-    "evaluate",
-    "synthesise",
-    "import-cvppp",
-    "demo",
-    "info",
+    *("segment", "measure", "export", "train", "finetune", "evaluate"),
+    *("synthesise", "import-cvppp", "demo", "info"),
 ]
 TRAIN = "core.training.train_folder.train_from_folder"
 

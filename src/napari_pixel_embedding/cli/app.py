@@ -10,6 +10,7 @@ from napari_pixel_embedding import __version__
 from napari_pixel_embedding.cli.console import FAILED, INTERRUPTED, OK, print_error, print_line
 from napari_pixel_embedding.cli.datasets import import_cvppp, synthesise
 from napari_pixel_embedding.cli.models import demo, evaluate, finetune, info, segment, train
+from napari_pixel_embedding.cli.results import export, measure
 
 
 class _Commands(TyperGroup):
@@ -53,7 +54,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for _command in (segment, train, finetune, evaluate, synthesise, import_cvppp, demo, info):
+for _command in (
+    *(segment, measure, export, train, finetune, evaluate),
+    *(synthesise, import_cvppp, demo, info),
+):
     app.command(cls=_Command)(_command)
 
 

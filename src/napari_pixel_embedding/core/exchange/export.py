@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_pixel_embedding.core.exchange.contours import contours, write_contour_picture
+from napari_pixel_embedding.core.exchange.formats import Format, format_of
 from napari_pixel_embedding.core.exchange.geojson import write_geojson
 from napari_pixel_embedding.core.exchange.imagej_roi import write_imagej_rois
 from napari_pixel_embedding.core.exchange.ome_zarr import write_ome_zarr
@@ -15,6 +16,7 @@ from napari_pixel_embedding.core.io.images import write_labels
 from napari_pixel_embedding.core.io.units import usable_scale
 from napari_pixel_embedding.core.label_frames import Frame, label_frames, like_frame
 from napari_pixel_embedding.core.measurement.channels import split_channels
+from napari_pixel_embedding.core.validation import check_label_image
 
 if TYPE_CHECKING:
     import os
@@ -23,20 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.progress import Progress
-
-Format = Literal["tiff", "ome-zarr", "ome-zarr-0.4", "geojson", "imagej-roi", "outlines", "overlay"]
-"""Formats of :func:`export_labels`."""
-
-SUFFIXES: dict[Format, tuple[str, ...]] = {
-    "tiff": (".tif", ".tiff"),
-    "ome-zarr": (".zarr",),
-    "ome-zarr-0.4": (".zarr",),
-    "geojson": (".geojson", ".json"),
-    "imagej-roi": (".zip",),
-    "outlines": (".tif", ".tiff", ".png"),
-    "overlay": (".png",),
-}
-"""Endings of each format; the first format of an ending is that of files so named."""
 
 
 def export_labels(
@@ -97,7 +85,7 @@ def export_labels(
         When there is a file already.
     """
     path = Path(path)
-    chosen = _format(path, format, image is not None)
+    chosen = format_of(path, format, image is not None)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already. Choose another name, or overwrite it.")
     frames = label_frames(labels, axes)
@@ -126,30 +114,10 @@ def export_labels(
     elif path.suffix.lower() == ".png":
         _write_picture(path, frames, image, image_axes, chosen)
     else:
-        whole = np.asarray(frames[0].array)
+        whole = check_label_image(frames[0].array)
         written = contours(whole) if chosen == "outlines" else whole
         write_labels(path, written, frames[0].axes, size.scale, size.units)
     return path
-
-
-def _format(path: Path, format: Format | None, with_image: bool) -> Format:
-    suffix = path.suffix.lower()
-    if format is None:
-        fitting = [name for name, endings in SUFFIXES.items() if suffix in endings]
-        if not fitting:
-            endings = sorted({end for ends in SUFFIXES.values() for end in ends})
-            raise ValueError(
-                f"Expected a name that ends in one of {' '.join(endings)}, found {path.name!r}."
-            )
-        return "overlay" if with_image and "overlay" in fitting else fitting[0]
-    if format not in get_args(Format):
-        raise ValueError(f"format must be one of {', '.join(SUFFIXES)}, found {format!r}.")
-    if suffix not in SUFFIXES[format]:
-        raise ValueError(
-            f"The format {format} needs a name that ends in {' or '.join(SUFFIXES[format])}, "
-            f"found {path.name!r}."
-        )
-    return format
 
 
 def _channels(image: Any, axes: str | None, frames: Sequence[Frame]) -> dict[str, list[Frame]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import uuid
 from contextlib import contextmanager
@@ -222,11 +223,9 @@ def _fill(
     """Write the finest level, some rows of a plane at a time."""
     frame = channels[0][0]
     *planes, rows, _ = frame.shape
-    places = product(
-        range(len(channels)), range(len(channels[0])), range(planes[0] if planes else 1)
-    )
-    total = len(channels) * len(channels[0]) * (planes[0] if planes else 1)
-    for done, (channel, time, z) in enumerate(places):
+    counts = (len(channels), len(channels[0]), planes[0] if planes else 1)
+    total = math.prod(counts)
+    for done, (channel, time, z) in enumerate(product(*map(range, counts))):
         index = {"t": time, "c": channel, "z": z}
         for y in range(0, rows, _CHUNK):
             part = slice(y, min(y + _CHUNK, rows))
