@@ -46,7 +46,7 @@ class Outline:
     frame: int | None = None
 
 
-def outlines(frame: Frame, window_pixels: int = 1 << 22) -> Iterator[Outline]:
+def outlines(frame: Frame, window_pixels: int = 1 << 20) -> Iterator[Outline]:
     """Yield the outline of every object in every plane of a frame, from top to bottom.
 
     Only the rows of some objects are read at a time, so memory stays bounded.
@@ -106,16 +106,16 @@ def _polygons(labels: NDArray[np.integer[Any]], top: int) -> Iterator[tuple[int,
     pieces, owner, _ = connected_pieces(labels)
     corners, ends, piece = trace(pieces.astype(np.int32))
     corners[:, 1] += top
-    order = np.argsort(piece, kind="stable")  # the outer ring is met before the holes
+    ids = owner[piece - 1]
+    order = np.lexsort((piece, ids))  # stable: the outer ring stays before its holes
     starts = np.append(0, ends[:-1])
-    by_piece: dict[int, list[Ring]] = {}
-    for ring in order.tolist():
-        found = corners[starts[ring] : ends[ring]].tolist()
-        by_piece.setdefault(int(piece[ring]), []).append(found)
-    by_object: dict[int, list[list[Ring]]] = {}
-    for number, polygon in by_piece.items():
-        by_object.setdefault(int(owner[number - 1]), []).append(polygon)
-    yield from by_object.items()
+    last = np.flatnonzero(np.diff(ids[order], append=-1)) + 1
+    for first, end in zip(np.append(0, last[:-1]), last, strict=True):
+        polygons: dict[int, list[Ring]] = {}
+        for ring in order[first:end]:
+            found = corners[starts[ring] : ends[ring]].tolist()
+            polygons.setdefault(int(piece[ring]), []).append(found)
+        yield int(ids[order[first]]), list(polygons.values())
 
 
 def trace(
