@@ -14,13 +14,16 @@ import multiprocessing
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psutil
 
 from napari_pixel_embedding import export_labels, measure_objects, save_measurements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SPACING = (0.5, 0.5)
 JOBS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_pixel_embedding.core.exchange.export import Format, export_labels
+from napari_pixel_embedding.core.exchange.export import export_labels
 from napari_pixel_embedding.core.io.images import read_image
 from napari_pixel_embedding.workflows.label_files import read_label_file
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from napari_pixel_embedding.core.exchange.formats import Format
     from napari_pixel_embedding.core.progress import Progress
 
     PathLike = str | os.PathLike[str]
