@@ -92,11 +92,12 @@ def test_wrong_channel_count_is_said(viewer, segment_panel, run, noise):
     assert run(segment_panel).error is None
 
 
-def test_a_volume_for_a_plane_model_is_said(viewer, segment_panel, run, noise):
+def test_a_volume_for_a_plane_model_goes_plane_by_plane(viewer, segment_panel, run, noise):
     add(viewer, np.stack([noise] * 5))
     choice = segment_panel.images.axes_choice
     choice.setCurrentIndex(choice.findData("ZYX"))
-    assert "slice by slice" in run(segment_panel).error
+    session = run(segment_panel)
+    assert (session.error, len(session.embedding_maps)) == (None, 5)
 
 
 def test_channels_between_other_axes(viewer, segment_panel, run, noise):

@@ -42,7 +42,9 @@ def test_segment_writes_labels_with_axes_and_scale(run, tmp_path, model_file, ca
 
 def test_segment_hands_on_its_options(run, fake, folder, model_file):
     calls = fake(SEGMENT)
-    options = "--output out --axes YX --diameter 12 --augment 4 --method mutex --device cpu"
+    options = (
+        "--output out --axes YX --channel DAB --diameter 12 --augment 4 --method mutex --device cpu"
+    )
     options += " --overwrite --recursive"
     assert run("segment", folder / "images", "--model", model_file, *options.split()) == cli.OK
     assert calls[0].pop("model").config.name == "tiny"
@@ -52,6 +54,7 @@ def test_segment_hands_on_its_options(run, fake, folder, model_file):
         "params": None,
         "method": "mutex",
         "axes": "YX",
+        "channel": "DAB",
         "diameter": 12.0,
         "augment": 4,
         "device": "cpu",
@@ -70,6 +73,7 @@ def test_segment_takes_what_is_usual_where_nothing_is_said(run, fake, folder):
         "params": None,
         "method": "mean_shift",
         "axes": None,
+        "channel": None,
         "diameter": None,
         "augment": 1,
         "device": "auto",
@@ -239,7 +243,7 @@ def test_finetune_writes_a_child_and_says_what_has_changed(
 def test_finetune_hands_on_its_options(run, fake):
     calls = fake(FINE_TUNE)
     options = (
-        "--image a.tif --corrections b.tif --output mine --replay-data old --axes YX "
+        "--image a.tif --corrections b.tif --output mine --replay-data old --axes YX --channel 1 "
         "--model generic --diameter 60 --device cpu --replay 0.2 --frozen backbone"
     )
     assert run("finetune", *options.split()) == cli.OK
@@ -251,6 +255,7 @@ def test_finetune_hands_on_its_options(run, fake):
             "model": "generic",
             "config": FineTuneConfig(replay=0.2, frozen="backbone"),
             "axes": "YX",
+            "channel": "1",
             "diameter": 60.0,
             "device": "cpu",
             "replay": Path("old"),
@@ -292,16 +297,17 @@ def test_evaluate_prints_scores_of_the_chosen_images(run, folder, model_file, ca
 
 def test_evaluate_hands_on_its_options(run, fake, folder, model_file):
     calls = fake(EVALUATE, Scores(*[0.5] * 8))
-    options = "--diameter 12 --augment 8 --method mutex --device cpu --no-distance-seeds"
+    options = "--channel red --diameter 12 --augment 8 --method mutex --device cpu"
+    options += " --no-distance-seeds"
     assert run("evaluate", folder, "--model", model_file, *options.split()) == cli.OK
     assert run("evaluate", folder, "--model", model_file) == cli.OK
     for call in calls:
         assert (call["folder"], call["names"], call["params"]) == (folder, None, None)
         assert call["model"].config.name == "tiny"
-    names = ("diameter", "augment", "method", "device", "distance_seeds")
+    names = ("channel", "diameter", "augment", "method", "device", "distance_seeds")
     assert [tuple(call[name] for name in names) for call in calls] == [
-        (12.0, 8, "mutex", "cpu", False),
-        (None, 1, "mean_shift", "auto", True),
+        ("red", 12.0, 8, "mutex", "cpu", False),
+        (None, None, 1, "mean_shift", "auto", True),
     ]
 
 

@@ -207,7 +207,7 @@ def fake_engine(**changes) -> Engine:
         "no_corrections": no_corrections,
         "record_edit": record_edit,
         "apply_corrections": apply_corrections,
-        "save_corrections": lambda path, corrections: files.update({path: corrections}),
+        "save_corrections": lambda path, corrections, axes=None: files.update({path: corrections}),
         "load_corrections": files.__getitem__,
         "fit_color_basis": fit_color_basis,
         "basis_fits": basis_fits,

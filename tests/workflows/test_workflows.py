@@ -208,7 +208,11 @@ def test_a_bad_image_does_not_stop_the_others(tmp_path, bad):
         (MODEL, "ZYX", (3, 20, 30), "ZYX"),  # plane by plane
         (VOLUME, "ZYX", (6, 20, 30), "ZYX"),
         (VOLUME, "TZYX", (2, 6, 20, 30), "TZYX"),
+        (VOLUME, "ZTYX", (6, 2, 20, 30), "ZTYX"),
+        (MODEL, "TZYX", (2, 3, 20, 30), "TZYX"),
+        (MODEL, "ZTYX", (3, 2, 20, 30), "ZTYX"),
         (COLOR, "CYX", (3, 20, 30), "YX"),
+        (COLOR, "CTYX", (3, 2, 20, 30), "TYX"),
     ],
 )
 def test_axes_and_pixel_size_are_kept(tmp_path, model, axes, shape, saved):
@@ -249,7 +253,32 @@ def test_axes_given_by_the_user_win(tmp_path, axes):
     assert [read_labels(r.labels).axes for r in (unknown, stack)] == ["TYX", "TYX"]
     assert read_labels(stack.labels).scale == (2, 1)
     (refused,) = segmented(tmp_path / "a.npy", overwrite=True)
-    assert "axes='TYX'" in refused.error
+    assert "for example TYX" in refused.error
+
+
+def test_the_channel_asked_for_is_segmented(tmp_path):
+    image = picture(3, 20, 30)
+    tifffile.imwrite(tmp_path / "a.ome.tif", image, metadata={"axes": "CYX"})
+    tifffile.imwrite(tmp_path / "b.tif", image[1])
+    (refused,) = segmented(tmp_path / "a.ome.tif")
+    assert "Choose one channel, 0 to 2" in refused.error
+    (channel,) = segmented(tmp_path / "a.ome.tif", channel=1)
+    (alone,) = segmented(tmp_path / "b.tif")
+    assert (read_labels(channel.labels).data == read_labels(alone.labels).data).all()
+    with pytest.raises(ValueError, match="a number from 0, or of a colour picture"):
+        segmented(tmp_path, channel="nuclei")
+
+
+def test_labels_of_turned_axes_are_stored_with_rows_last(tmp_path):
+    image = picture(3, 20, 30)
+    np.save(tmp_path / "a.npy", image.T)
+    np.save(tmp_path / "b.npy", image)
+    (turned,) = segmented(tmp_path / "a.npy", axes="XYT")
+    (straight,) = segmented(tmp_path / "b.npy", axes="TYX")
+    found, expected = read_labels(turned.labels), read_labels(straight.labels)
+    assert found.axes == expected.axes == "TYX"
+    assert (found.data == expected.data).all()
+    assert turned.objects == straight.objects
 
 
 def test_a_folder_is_scored(tmp_path):

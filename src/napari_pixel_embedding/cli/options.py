@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from typer import Argument, Option
 
 from napari_pixel_embedding.core.datasets.pairs import names_where
+from napari_pixel_embedding.core.inference.channels import COLOR_CHANNELS
 from napari_pixel_embedding.core.model.config import list_models
 from napari_pixel_embedding.core.parameters import Parameter, parameters_of
 
@@ -19,7 +20,17 @@ if TYPE_CHECKING:
 
 DataFolder = Annotated[Path, Argument(help="Folder that holds images/ and masks/.")]
 ModelOutput = Annotated[Path, Option(help="Model file to write.")]
-Axes = Annotated[str | None, Option(help="Axes of the images: YX, YXC, TYX, ZYX and such.")]
+Axes = Annotated[
+    str | None, Option(help="Axes of the images: YX, YXC, TYX, ZYX and such, in any order.")
+]
+Channel = Annotated[
+    str | None,
+    Option(
+        help="The one channel to use: its number from 0, as napari shows it; or of colour pictures "
+        f"{', '.join(COLOR_CHANNELS[:-1])} or {COLOR_CHANNELS[-1]}.",
+        show_default="as many as the model takes; colours as grey",
+    ),
+]
 Device = Annotated[str, Option(help="auto, cpu, cuda or mps.")]
 Model = Annotated[
     str, Option(help=f"A bundled model ({', '.join(list_models())}) or a .safetensors file.")

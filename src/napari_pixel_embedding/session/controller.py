@@ -157,6 +157,7 @@ class SessionController:
 
     def _restore(self, earlier: PreviousAnnotations) -> None:
         self.session.axes, self.session.roi = earlier.axes, earlier.roi
+        self.session.layout = earlier.layout
         self.session.whole_image = earlier.whole_image
         self.session.local_bandwidths = earlier.local_bandwidths
         self.corrections.restore(earlier)
@@ -260,14 +261,14 @@ class SessionController:
             session.local_bandwidths = session.local_past = ()
             self._undo.forget_local()
             self.mosaic.forget_places()
-        session.model, session.axes = result.model, result.axes
+        session.model, session.axes, session.layout = result.model, result.axes, result.layout
         session.embedding_maps, session.cluster_indices = result.maps, result.indices
         if moved:
             self._enter_roi(result)
         self.clustering.keep_fitting()
         self.corrections.keep_fitting(shape)
         session.progress, session.running = 1.0, False
-        session.status = embedded_message(result, session.view)
+        session.status = embedded_message(result)
         self.clustering.update()
         self.colors.update()
         self.mosaic.follow(result)

@@ -38,16 +38,19 @@ def _core(module: str, name: str) -> Callable[..., Any]:
 def _read_corrected_images(folder: str, config: ModelConfig) -> list[CorrectedImage]:
     """Read the images and corrections of a folder with ``images`` and ``masks``."""
     from napari_pixel_embedding.core.datasets.pairs import find_pairs
-    from napari_pixel_embedding.core.inference.axes import axes_for_model
     from napari_pixel_embedding.core.io.images import read_image
     from napari_pixel_embedding.session.state.image import CorrectedImage, ImageInput
 
     corrected_images = []
     for pair in find_pairs(folder):
         image = read_image(pair.image)
-        axes = axes_for_model(image.axes, config)
-        source = ImageInput(image.data, axes, pair.image.name, image.scale)
-        corrected_images.append(CorrectedImage(source, axes, read_image(pair.mask).data))
+        source = ImageInput(image.data, image.axes, pair.image.name, image.scale)
+        layout = source.layout_for(config)
+        corrections = read_image(pair.mask).data
+        lifted = layout.lift_file(corrections)
+        corrections = corrections if lifted is None else lifted
+        source = source.arranged(layout)
+        corrected_images.append(CorrectedImage(source, source.axes, corrections))
     return corrected_images
 
 

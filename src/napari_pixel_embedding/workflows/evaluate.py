@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.progress import Progress
 
@@ -30,6 +31,7 @@ def evaluate_folder(
     params: ClusterParams | None = None,
     method: Method = "mean_shift",
     names: Iterable[str] | None = None,
+    channel: Channel | None = None,
     diameter: float | None = None,
     augment: int = 1,
     device: str = "auto",
@@ -42,7 +44,7 @@ def evaluate_folder(
     ----------
     folder : path
         Holds ``images/NAME.*`` and ``masks/NAME.*``.
-    model, params, method, diameter, augment, device, progress, distance_seeds
+    model, params, method, channel, diameter, augment, device, progress, distance_seeds
         As in :func:`evaluate`.
     names : iterable of str, optional
         Only these pairs, see :func:`~.pairs.names_where`.
@@ -57,6 +59,7 @@ def evaluate_folder(
         params=params,
         method=method,
         axes=data.axes,
+        channel=channel,
         spacing=data.spacing,
         diameter=diameter,
         augment=augment,

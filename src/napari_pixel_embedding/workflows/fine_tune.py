@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.training.train import TrainProgress
 
     PathLike = str | os.PathLike[str]
@@ -35,6 +36,7 @@ def fine_tune_files(
     model: str | EmbeddingModel = "nuclei-fluo",
     config: FineTuneConfig | None = None,
     axes: str | None = None,
+    channel: Channel | None = None,
     diameter: float | None = None,
     device: str = "auto",
     replay: PathLike | None = None,
@@ -48,7 +50,7 @@ def fine_tune_files(
         label images in which every object and the background counts.
     output : path
         Where the tuned model goes, a ``.safetensors`` file.
-    model, config, axes, diameter, device
+    model, config, axes, channel, diameter, device
         As in :func:`fine_tune`.
     replay : path, optional
         Folder with ``images/NAME.*`` and ``masks/NAME.*`` that the model should not forget;
@@ -58,7 +60,7 @@ def fine_tune_files(
         model = load_model(model)
     output = model_path(output)
     read = [read_image(path) for path in images]
-    axes = axes or common_axes(read, model.config)
+    axes = axes or common_axes(read)
     arrays = [image.data for image in read]
     targets = [read_image(path).data for path in corrections]
     former = None if replay is None else read_pairs(find_pairs(replay), model.config)
@@ -68,6 +70,7 @@ def fine_tune_files(
         targets,
         config,
         axes=axes,
+        channel=channel,
         spacing=[scale_along(image, model.config.axes) for image in read],
         diameter=diameter,
         device=device,

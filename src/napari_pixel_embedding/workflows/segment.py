@@ -12,8 +12,10 @@ from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.inference.axes import axes_for_model, read_stack, scale_along
+from napari_pixel_embedding.core.inference.axes import image_layout, read_stack, scale_along
+from napari_pixel_embedding.core.inference.channels import read_channel
 from napari_pixel_embedding.core.inference.intensity_range import NO_SIGNAL
+from napari_pixel_embedding.core.inference.layout import rows_last
 from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.io.files import list_images
 from napari_pixel_embedding.core.io.images import read_image, write_labels
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.progress import Progress
 
@@ -73,6 +76,7 @@ def segment_files(
     params: ClusterParams | None = None,
     method: Method = "mean_shift",
     axes: str | None = None,
+    channel: Channel | None = None,
     diameter: float | None = None,
     augment: int = 1,
     device: str = "auto",
@@ -90,7 +94,7 @@ def segment_files(
         Files or folders.
     output : path, optional
         Folder to write to; beside each image by default.
-    model, params, method, axes, diameter, augment, device, progress
+    model, params, method, axes, channel, diameter, augment, device, progress
         As in :func:`segment`; the axes stored in a file are used where ``axes`` is None.
     overwrite : bool
         Whether a label file that is there already is replaced: it may hold corrections.
@@ -107,11 +111,13 @@ def segment_files(
     options: dict[str, Any] = {
         "method": method,
         "axes": axes,
+        "channel": channel,
         "diameter": diameter,
         "augment": augment,
         "device": device,
         "progress": progress,
     }
+    read_channel(channel)
     targets = _targets(images_to_segment(images, recursive=recursive), output)
     _check_output(output)
     for path, target in targets:
@@ -186,20 +192,23 @@ def _segment_file(
     params: ClusterParams | None,
     *,
     axes: str | None,
+    channel: Channel | None,
     **options: Any,
 ) -> SegmentedFile:
     started = time.perf_counter()
     image = read_image(path)
-    named = (axes or image.axes or model.config.axes).upper().replace("C", "")
-    axes = axes.upper() if axes else axes_for_model(image.axes, model.config)
+    axes = axes or image.axes
+    layout = image_layout(image.data.shape, axes, model.config, channel)
     spacing = scale_along(image, model.config.axes)
+    options |= {"axes": axes, "channel": channel, "spacing": spacing}
+    labels = segment(image.data, model, params=params, **options)
+    stored, named = rows_last(labels, layout.label_axes)
     scale, units, dropped = usable_scale(named, scale_along(image, named), image.units)
-    labels = segment(image.data, model, params=params, axes=axes, spacing=spacing, **options)
-    write_labels(target, labels, named, scale, units)
-    frames = labels if axes and "T" in axes else labels[None]
+    write_labels(target, stored, named, scale, units)
+    frames = layout.lift(labels) if layout.frame_axes else labels[None]
     objects = sum(len(set(frame[frame > 0].tolist())) for frame in frames)
     notes = (*image.notes, *dropped)
-    if objects == 0 and not read_stack(image.data, model.config, axes).has_signal(
+    if objects == 0 and not read_stack(image.data, model.config, axes, channel=channel).has_signal(
         model.config.percentiles
     ):
         notes = (*notes, f"There is {NO_SIGNAL}.")

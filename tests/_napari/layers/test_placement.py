@@ -10,13 +10,15 @@ from napari_pixel_embedding._napari.layers.placement import (
     placement,
     size_text,
 )
+from napari_pixel_embedding.core.inference.layout import Layout
 from napari_pixel_embedding.session import ImageInput, Session
 
 
-def session(axes, shape):
+def session(axes, shape, spatial=None):
     made = Session()
     made.image = ImageInput(np.broadcast_to(np.uint8(0), shape), axes)
-    made.axes = axes
+    made.layout = Layout(axes, shape, spatial or ("ZYX" if "Z" in axes else "YX"))
+    made.axes = made.layout.read_axes
     return made
 
 
@@ -25,9 +27,11 @@ def session(axes, shape):
     [
         ("YX", (4, 5), (4, 5), (4, 5)),
         ("CYX", (3, 4, 5), (4, 5), (4, 5)),
-        ("YXC", (4, 5, 3), (4, 5), (4, 5)),
+        ("YXC", (4, 5, 3), (4, 5), (4, 5, 3)),
         ("TCYX", (2, 3, 4, 5), (2, 4, 5), (2, 3, 4, 5)),
         ("TZCYX", (2, 6, 3, 4, 5), (2, 6, 4, 5), (2, 6, 3, 4, 5)),
+        ("ZTYX", (6, 2, 4, 5), (2, 6, 4, 5), (6, 2, 4, 5)),
+        ("ZCTYX", (6, 3, 2, 4, 5), (2, 6, 4, 5), (6, 3, 2, 4, 5)),
     ],
 )
 def test_labels_are_laid_over_all_channels(axes, shape, labels, view):
@@ -38,6 +42,19 @@ def test_labels_are_laid_over_all_channels(axes, shape, labels, view):
     np.testing.assert_array_equal(alignment.lift(laid), array)
     index = tuple(n - 1 for n in laid.shape)
     assert array[alignment.lift_index(index)] == laid[index]
+    back = alignment.lay_index(alignment.lift_index(index))
+    assert laid[tuple(int(n) for n in back)] == laid[index]
+
+
+def test_planes_of_a_time_series_are_frames_of_a_2_d_model():
+    array = np.zeros((6, 4, 5), np.uint16)
+    alignment = Alignment.of(session("TZYX", (2, 3, 4, 5), "YX"))
+    laid = alignment.lay(array)
+    laid[1, 2, 0, 0] = 7
+    assert array[5, 0, 0] == 7
+    assert alignment.lift_index((1, 0, 2, 3)) == (3, 2, 3)
+    assert alignment.lift_view(((1, 2), (0, 1), (0, 4), (1, 3))) == ((3, 4), (0, 4), (1, 3))
+    assert alignment.lay(array[:1]).shape == (1, 1, 4, 5)
 
 
 def test_painting_one_channel_paints_the_labels():

@@ -79,6 +79,12 @@ def test_a_model_of_three_channels_leaves_alpha_out():
         ((5, 2, 8, 9), "TCYX", "YX", 2, "TCYX"),
         ((5, 1, 8, 9), "TCYX", "YX", 1, "TCYX"),
         ((4, 5, 8, 9), "TZYX", "ZYX", 1, "TZYX"),
+        ((4, 5, 8, 9), "ZtyX", "YX", 1, "ZTYX"),
+        ((8, 9), "XY", "YX", 1, "XY"),
+        ((1, 8, 9), None, "YX", 1, "ZYX"),
+        ((1, 1, 8, 9), None, "YX", 1, "TZYX"),
+        ((1, 5, 8, 9), None, "ZYX", 1, "TZYX"),
+        ((1, 8, 9, 3), None, "YX", 1, "ZYXC"),
     ],
 )
 def test_axes_are_resolved(shape, axes, spatial, channels, expected):
@@ -88,20 +94,25 @@ def test_axes_are_resolved(shape, axes, spatial, channels, expected):
 @pytest.mark.parametrize(
     ("shape", "axes", "spatial", "channels", "message"),
     [
-        ((5, 8, 9), None, "YX", 1, r"cannot be told .* \(5, 8, 9\).* Pass axes=.*axes='TYX'"),
+        (
+            (5, 8, 9),
+            None,
+            "YX",
+            1,
+            r"cannot be told .* \(5, 8, 9\).* Give its axes.*for example TYX",
+        ),
         ((8,), None, "YX", 1, "cannot be told"),
         ((2, 2, 2, 8, 9), None, "YX", 1, "cannot be told"),
         ((8, 9), None, "YX", 2, "takes 2 channels, found 1"),
         ((8, 9, 3), None, "YX", 2, "takes 2 channels, found 3"),
-        ((3, 8, 9), "CYX", "YX", 1, "takes 1 channel, found 3.*Select the channels"),
-        ((5, 8, 9), "ZYX", "YX", 1, "pass axes='TYX' to segment slice by slice, or choose a 3-D"),
-        ((5, 8, 9), "TYX", "ZYX", 1, "choose a 2-D model"),
+        ((3, 8, 9), "CYX", "YX", 1, "takes 1 channel, found 3.*Choose one channel, 0 to 2"),
+        ((5, 8, 9), "CYX", "YX", 2, "found 5.*Keep only those"),
+        ((5, 8, 9), "TYX", "ZYX", 1, "name the planes Z, as in ZYX, or choose a 2-D model"),
         ((8, 9), "YX", "ZYX", 1, "choose a 2-D model"),
         ((8, 9), "YY", "YX", 1, "name each axis once, found 'YY'"),
         ((8, 9, 3), "YXS", "YX", 1, "found 'S' in 'YXS'. RGB colours are C"),
         ((8, 9, 3), "YX", "YX", 1, "each of its 3 axes"),
-        ((8, 9), "XY", "YX", 1, "in this order, found 'XY'"),
-        ((8,), "X", "YX", 1, "in this order, found 'X'"),
+        ((8,), "X", "YX", 1, "must have Y and X among them, found 'X'"),
         ((0, 9), None, "YX", 1, "at least one pixel"),
     ],
 )
@@ -122,7 +133,9 @@ def test_axes_that_do_not_fit_are_refused_in_words(shape, axes, spatial, channel
         ((5, 64, 64, 3), True, "YX", 3, "TYXC"),
         ((3, 5, 64, 64), False, "ZYX", 1, "TZYX"),
         ((64, 64), False, "ZYX", 1, None),
-        ((3, 5, 64, 64), False, "YX", 1, None),
+        ((3, 5, 64, 64), False, "YX", 1, "TZYX"),
+        ((3, 5, 64, 64, 3), True, "YX", 1, "TZYXC"),
+        ((2, 3, 5, 64, 64), False, "YX", 1, None),
     ],
 )
 def test_axes_are_guessed_from_shape_and_model(shape, rgb, spatial, channels, expected):
@@ -133,7 +146,7 @@ def test_axes_are_guessed_from_shape_and_model(shape, rgb, spatial, channels, ex
     ("hint", "spatial", "expected"),
     [
         ("tyx", "YX", "TYX"),
-        ("zyx", "YX", "TYX"),
+        ("zyx", "YX", "ZYX"),
         ("zyx", "ZYX", "ZYX"),
         ("cyx", "YX", "CYX"),
         ("012", "YX", "TYX"),

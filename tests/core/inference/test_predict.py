@@ -91,8 +91,8 @@ def test_a_stack_needs_a_frame_that_it_has(tiny_model):
 @pytest.mark.parametrize(
     ("model", "image", "options", "message"),
     [
-        (FLAT, noise(5, 16, 16), {}, "Pass axes="),
-        (FLAT, noise(5, 16, 16), {"axes": "ZYX"}, "pass axes='TYX' to segment slice by slice"),
+        (FLAT, noise(5, 16, 16), {}, "Give its axes"),
+        (FLAT, noise(5, 16, 16), {"axes": "ZYX"}, "5 frames along Z: say which"),
         (VOLUME, noise(16, 16), {"axes": "YX"}, "choose a 2-D model"),
         (COLOR, noise(2, 16, 16), {"axes": "CYX"}, "takes 3 channels, found 2"),
         (FLAT, noise(16, 16), {"diameter": 9.0}, "leave the diameter out"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from skimage.data import immunohistochemistry
 
 from napari_pixel_embedding import estimate_diameter, evaluate, load_model, prepare_samples
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
@@ -154,3 +155,54 @@ def test_the_axes_of_a_time_series_are_settled_once(tiny_model, monkeypatch, cal
     except ValueError as error:  # noise has no objects to be measured
         assert "found none" in str(error)
     assert len(settled) == 1
+
+
+@pytest.mark.parametrize("axes", ["TZYX", "ZTYX", "YXZT", "CTZYX", "TZYXC"])
+def test_a_plane_model_takes_time_and_planes_one_by_one(tiny_model, axes):
+    sizes = {"T": 2, "Z": 3, "C": 1, "Y": 16, "X": 24}
+    image = noise(*(sizes[a] for a in axes))
+    params = ClusterParams(bandwidth=1.0, foreground_threshold=0.3, min_size=2)
+    labels = segment(image, tiny_model(), axes=axes, params=params)
+    without = axes.replace("C", "")
+    assert labels.shape == tuple(sizes[a] for a in without)
+    planes = np.einsum(f"{axes.lower()}->tzyx", image)
+    stack = planes.reshape(6, 16, 24)
+    expected = segment(stack, tiny_model(), axes="TYX", params=params).reshape(planes.shape)
+    assert expected.max() > 0
+    assert_array_equal(np.einsum(f"{without.lower()}->tzyx", labels), expected)
+
+
+@pytest.mark.parametrize("axes", ["ZTYX", "ZYXT", "CZTYX"])
+def test_labels_of_volumes_have_the_image_s_order(tiny_model, axes):
+    sizes = {"T": 2, "Z": 6, "C": 1, "Y": 16, "X": 24}
+    image = noise(*(sizes[a] for a in axes))
+    params = ClusterParams(bandwidth=1.0, foreground_threshold=0.3, min_size=2)
+    labels = segment(image, tiny_model(**VOLUME), axes=axes, params=params)
+    without = axes.replace("C", "")
+    stack = np.einsum(f"{axes.lower()}->tzyx", image)
+    expected = segment(stack, tiny_model(**VOLUME), axes="TZYX", params=params)
+    assert expected.max() > 0
+    assert_array_equal(np.einsum(f"{without.lower()}->tzyx", labels), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 24), (1, 1, 16, 24)])
+def test_axes_of_length_one_stay(tiny_model, shape):
+    assert segment(noise(*shape), tiny_model()).shape == shape
+
+
+def test_one_channel_is_read_wherever_a_model_runs(tiny_model):
+    model, image = tiny_model(), noise(3, 16, 24)
+    options = {"axes": "CYX", "channel": 2}
+    params = ClusterParams(bandwidth=1.0, foreground_threshold=0.3, min_size=2)
+    labels = segment(image, model, params=params, **options)
+    assert_array_equal(labels, segment(image[2], model, params=params))
+    emap = predict_embedding(model, image, **options)
+    assert_array_equal(emap.foreground, predict_embedding(model, image[2]).foreground)
+    (frame,) = predict_frames(model, image, **options)
+    assert_array_equal(frame.foreground, emap.foreground)
+    assert evaluate(model, [image], [labels], params=params, **options).ap50 == 1
+
+
+def test_nuclei_of_a_stained_section_are_found(model):
+    labels = segment(immunohistochemistry(), model, channel="hematoxylin")
+    assert 400 < np.unique(labels).size < 490

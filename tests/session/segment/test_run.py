@@ -17,13 +17,13 @@ from tests.session.fakes import FakeConfig, fake_engine
 def test_the_image_s_own_words_for_its_axes_count():
     config = FakeConfig(in_channels=3)
     image = ImageInput(np.zeros((3, 4, 4)))
-    assert image.settle_axes(config) == "CYX"
-    assert replace(image, axes_hint="tyx").settle_axes(config) == "TYX"
-    assert replace(image, axes="tyx").settle_axes(config) == "TYX"
+    assert image.layout_for(config).axes == "CYX"
+    assert replace(image, axes_hint="tyx").layout_for(config).axes == "TYX"
+    assert replace(image, axes="tyx").layout_for(config).axes == "TYX"
     color = ImageInput(np.zeros((4, 4, 3)), rgb=True)
-    assert color.settle_axes(FakeConfig()) == "YXC"
-    with pytest.raises(ValueError, match="Pass axes="):
-        ImageInput(np.zeros((3, 5, 4, 4))).settle_axes(FakeConfig())
+    assert color.layout_for(FakeConfig()).axes == "YXC"
+    with pytest.raises(ValueError, match="Give its axes"):
+        ImageInput(np.zeros((2, 3, 5, 4, 4))).layout_for(FakeConfig())
 
 
 def test_spacing_reaches_the_map_along_the_spatial_axes_only():

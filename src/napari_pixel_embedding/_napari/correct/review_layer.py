@@ -10,6 +10,7 @@ from superqt.utils import qdebounced
 
 from napari_pixel_embedding._napari.layers.overlay import Overlay
 from napari_pixel_embedding._napari.layers.placement import Alignment
+from napari_pixel_embedding._napari.layers.pointer import Pointer
 from napari_pixel_embedding.core.label_regions import outline
 
 if TYPE_CHECKING:
@@ -128,9 +129,8 @@ class ReviewLayer(QObject):
         self._flight.start((0.0,) * (3 - len(center)) + center, zoom)
 
     def _laid(self, layer: Labels, index: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add the channels' axis where the layer has one."""
-        axis = Alignment.of(self._session).axis
-        return index if axis is None else np.insert(index, axis, 0)
+        """Convert an index into label images to one into the layer."""
+        return np.asarray(Alignment.of(self._session).lay_index(index.tolist()), float)
 
     # ------------------------------------------------------------------------------ features
 
@@ -147,7 +147,8 @@ class ReviewLayer(QObject):
         if layer is None or not state.targets:
             return
         frames = self._session.has_frames
-        in_view = int(self._viewer.dims.current_step[0]) if frames else 0
+        pointer = Pointer.of(self._viewer, self._session)
+        in_view = 0 if pointer is None else pointer.view(self._viewer.dims)[0]
         # Ids belong to a frame. Of equal ones the status bar shows the last: the frame in view.
         rows = sorted(state.targets, key=lambda t: (t.key[0] == in_view, t.key))
         table: dict[str, Any] = {

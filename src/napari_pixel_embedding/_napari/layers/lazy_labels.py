@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.layers.placement import Alignment
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
+    from napari_pixel_embedding.core.inference.layout import Layout
 
 _SMALLEST = 64
 """Largest side of the coarsest level: napari keeps a copy of it, which should never be seen."""
@@ -29,9 +31,7 @@ class LazyLabels:
     current : callable
         Returns the current labels.
     spans : tuple of range
-        Pixels of the finest level along ([T,] [Z,] Y, X).
-    frames : bool
-        Whether the first axis is time.
+        Pixels of the finest level along the layer's axes, ``alignment.letters``.
     alignment : Alignment
         How labels lie over the image.
     dropped : tuple of int
@@ -40,7 +40,6 @@ class LazyLabels:
 
     current: Callable[[], MosaicCut]
     spans: tuple[range, ...]
-    frames: bool
     alignment: Alignment
     dropped: tuple[int, ...] = ()
 
@@ -49,7 +48,7 @@ class LazyLabels:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape as napari sees it."""
-        sizes = (len(span) for span in self._spans)
+        sizes = (len(span) for span in self.spans)
         return tuple(n for axis, n in enumerate(sizes) if axis not in self.dropped)
 
     @property
@@ -62,17 +61,9 @@ class LazyLabels:
         """Number of pixels."""
         return math.prod(self.shape)
 
-    @property
-    def _spans(self) -> tuple[range, ...]:
-        """Spans, including those of channels between them."""
-        at = self.alignment.axis
-        if at is None:
-            return self.spans
-        return (*self.spans[:at], range(self.alignment.channels), *self.spans[at:])
-
     def __getitem__(self, key: Any) -> LazyLabels:
         keys = iter(key if isinstance(key, tuple) else (key,))
-        spans, dropped = list(self._spans), list(self.dropped)
+        spans, dropped = list(self.spans), list(self.dropped)
         for axis, span in enumerate(spans):
             if axis in self.dropped:
                 continue
@@ -81,42 +72,41 @@ class LazyLabels:
                 dropped.append(axis)
                 part = slice(part, part + 1)
             spans[axis] = span[part]
-        channels = self.alignment.axis
-        alignment = self.alignment
-        if channels is not None:
-            alignment = replace(alignment, channels=len(spans.pop(channels)))
-        return replace(self, spans=tuple(spans), alignment=alignment, dropped=tuple(dropped))
+        return replace(self, spans=tuple(spans), dropped=tuple(dropped))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        frames, spatial = ([0], self.spans) if not self.frames else (self.spans[0], self.spans[1:])
+        spans = dict(zip(self.alignment.letters, self.spans, strict=True))
+        laid = self.alignment.over_channels(self._read(spans), len(spans.get("C", ())))
+        index = tuple(0 if a in self.dropped else slice(None) for a in range(len(self.spans)))
+        return np.asarray(laid[index], dtype)
+
+    def _read(self, spans: dict[str, range]) -> NDArray[Any]:
+        """Read pixels in the image's order, without channels."""
+        layout = cast("Layout", self.alignment.layout)
+        along, spatial = [spans[a] for a in layout.frame_axes], [spans[a] for a in layout.spatial]
         box = tuple(slice(span.start, span.stop) for span in spatial)
         steps = tuple(span.step for span in spatial)
-        read = [self.current().read(frame, box, steps) for frame in frames]
-        labels = np.stack(read) if self.frames else read[0]
-        index = tuple(0 if a in self.dropped else slice(None) for a in range(len(self._spans)))
-        return np.asarray(self.alignment.lay(labels)[index], dtype)
+        places = product(*along)
+        read = [self.current().read(layout.frame_number(p), box, steps) for p in places]
+        shape = tuple(len(spans[a]) for a in layout.label_axes)
+        part = replace(layout, axes=layout.label_axes, shape=shape)
+        return part.lay(np.stack(read) if along else read[0])
 
 
-def pyramid(
-    current: Callable[[], MosaicCut], shape: Sequence[int], frames: int | None, alignment: Alignment
-) -> list[LazyLabels]:
-    """Return all levels of the labels of an image of ``shape`` ([Z,] Y, X), the finest first.
+def pyramid(current: Callable[[], MosaicCut], alignment: Alignment) -> list[LazyLabels]:
+    """Return all levels of the labels of an image, the finest first.
 
     Parameters
     ----------
     current : callable
         Returns the current labels.
-    shape : sequence of int
-    frames : int, optional
-        Number of frames; None without that axis.
     alignment : Alignment
     """
-    before = [] if frames is None else [range(frames)]
+    layout = cast("Layout", alignment.layout)
+    sizes = dict(zip(layout.axes, layout.shape, strict=True))
     levels, step = [], 1
-    while step == 1 or max(shape[-2:]) * 2 > _SMALLEST * step:
-        plane = [range(0, n, step) for n in shape[-2:]]
-        depth = [range(n) for n in shape[:-2]]
-        spans = (*before, *depth, *plane)
-        levels.append(LazyLabels(current, spans, frames is not None, alignment))
+    while step == 1 or max(sizes["Y"], sizes["X"]) * 2 > _SMALLEST * step:
+        spans = [range(0, sizes[a], step if a in "YX" else 1) for a in alignment.letters]
+        levels.append(LazyLabels(current, tuple(spans), alignment))
         step *= 2
     return levels

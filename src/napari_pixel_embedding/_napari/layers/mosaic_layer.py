@@ -86,11 +86,7 @@ class MosaicLayer(QObject):
     def _add(self, image: Image, below: Labels | None) -> Labels:
         session, layers = self._session, self._viewer.layers
         active = layers.selection.active
-        axes, shape = session.axes, () if session.mosaic is None else session.mosaic.shape
-        frames = None if session.image is None else session.image.shape[axes.find("T")]
-        levels = pyramid(
-            self._current, shape, frames if "T" in axes else None, Alignment.of(session)
-        )
+        levels = pyramid(self._current, Alignment.of(session))
         layer: Labels = self._viewer.add_labels(
             levels,
             multiscale=True,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from napari_pixel_embedding._napari.layers.placement import image_input
+from napari_pixel_embedding._napari.layers.placement import image_input, layer_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_pixel_embedding.core.blockwise.roi import ROI
+    from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.session import Session
 
 
@@ -29,6 +30,8 @@ class Pointer:
         The layer of the session's image.
     axes : str
         A letter for each of the layer's axes, without colours.
+    layout : Layout
+        How they are read.
     shape : tuple of int
         Pixels of one embedding map, ([Z,] Y, X).
     roi : ROI, optional
@@ -37,6 +40,7 @@ class Pointer:
 
     layer: Image
     axes: str
+    layout: Layout
     shape: tuple[int, ...]
     roi: ROI | None = None
 
@@ -44,13 +48,15 @@ class Pointer:
     def of(cls, viewer: Viewer, session: Session) -> Pointer | None:
         """Make a pointer into the session's results; None without them or their image's layer."""
         image, maps = session.image, session.embedding_maps
-        if image is None or not maps:
+        if image is None or not maps or session.layout is None:
             return None
-        axes = session.axes.removesuffix("C") if image.rgb else session.axes
+        axes = layer_axes(session)
         for layer in viewer.layers:
             if isinstance(layer, Image) and image_input(layer, None).data is image.data:
                 fits = len(axes) == layer.ndim
-                return cls(layer, axes, maps[0].shape, session.roi) if fits else None
+                if not fits:
+                    return None
+                return cls(layer, axes, session.layout, maps[0].shape, session.roi)
         return None
 
     def pixel(self, position: Sequence[float]) -> tuple[int, tuple[int, ...]]:
@@ -58,17 +64,19 @@ class Pointer:
         found = np.round(np.asarray(self.layer.world_to_data(position), float))
         # Outside the image, a position can be too large for an integer.
         index = dict(zip(self.axes, np.clip(found, -1, 2**31).astype(int), strict=True))
-        frame, pixel = int(index.get("T", 0)), tuple(int(index[a]) for a in "ZYX" if a in index)
+        frame = self.layout.frame_number([int(index[a]) for a in self.layout.frame_axes])
+        pixel = tuple(int(index[a]) for a in self.layout.spatial)
         return (frame, pixel) if self.roi is None else _in_field(self.roi, frame, pixel)
 
     def view(self, dims: Any) -> tuple[int, tuple[slice, ...] | None]:
         """Return the frame that the viewer shows, and the slice of it; None for all of it."""
         frame, index = self.pixel(dims.point)
         before = dims.ndim - self.layer.ndim
-        spatial = [a for a in "ZYX" if a in self.axes]
         region = tuple(
             slice(None) if self.axes.index(a) + before in dims.displayed else slice(at, at + 1)
-            for a, at in zip(spatial, np.clip(index, 0, np.array(self.shape) - 1), strict=True)
+            for a, at in zip(
+                self.layout.spatial, np.clip(index, 0, np.array(self.shape) - 1), strict=True
+            )
         )
         return frame, None if all(part == slice(None) for part in region) else region
 

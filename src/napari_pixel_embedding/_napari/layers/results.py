@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.session import SessionController
     from napari_pixel_embedding.session.segment.local_cuts import Direction
     from napari_pixel_embedding.session.state.results import MosaicLabels
@@ -89,7 +90,7 @@ class ResultLayers(QObject):
         """The layer that shows the embedding as colours, if there is one."""
         return self._colors
 
-    def use_image(self, layer: Image, axes: str | None) -> bool:
+    def use_image(self, layer: Image, axes: str | None, channel: Channel | None = None) -> bool:
         """Make ``layer`` the session's image, with the corrections it had before.
 
         Returns
@@ -100,7 +101,7 @@ class ResultLayers(QObject):
         labels = self._labels_of.get(layer)
         known = labels is not None and labels in self._viewer.layers
         earlier = _left_behind(labels, self._shown.get(labels)) if known else None
-        if not self._controller.set_image(image_input(layer, axes), earlier):
+        if not self._controller.set_image(image_input(layer, axes, channel), earlier):
             return False
         self._controller.set_view(view_of(self._viewer, layer))
         self._mosaic_layer.want()
@@ -117,9 +118,10 @@ class ResultLayers(QObject):
             corrections = kept.get("corrections")
             known = image in self._viewer.layers and labels in self._viewer.layers
             if known and image is not self._image and corrections is not None:
-                axes = kept["axes"]
-                part = image_input(image, axes).part(axes, kept.get("roi"))
-                corrected_images.append(CorrectedImage(part, axes, corrections))
+                layout = kept["layout"]
+                part = image_input(image, layout.axes).arranged(layout)
+                part = part.part(layout.read_axes, kept.get("roi"))
+                corrected_images.append(CorrectedImage(part, layout.read_axes, corrections))
         return corrected_images
 
     def refine(self, direction: Direction) -> None:
@@ -236,10 +238,12 @@ class ResultLayers(QObject):
     def _write_metadata(self, layer: Labels) -> None:
         """Store the layer's source and corrections in its metadata."""
         session = self._session
-        params = session.cluster_params
+        params, layout = session.cluster_params, session.layout
         layer.metadata[METADATA_KEY] = {
             "image": None if session.image is None else session.image.name,
-            "axes": session.axes,
+            "axes": None if layout is None else layout.axes,
+            "channel": None if layout is None else layout.channel,
+            "layout": layout,
             "model": None if session.model is None else session.model.config.name,
             "cluster_params": None if params is None else asdict(params),
             "local_bandwidths": session.local_bandwidths,
@@ -301,11 +305,12 @@ def _left_behind(layer: Labels, shown: Shown | None) -> PreviousAnnotations:
     kept = layer.metadata.get(METADATA_KEY, {})
     labels = None if shown is None else shown.labels
     found = None if shown is None else shown.read(layer)
-    local = kept.get("local_bandwidths", ())
+    local, layout = kept.get("local_bandwidths", ()), kept.get("layout")
     return PreviousAnnotations(
         corrections=kept.get("corrections"),
         local_bandwidths=local,
-        axes=kept.get("axes", ""),
+        axes="" if layout is None else layout.read_axes,
+        layout=layout,
         shown=labels,
         found=found,
         accepted=kept.get("accepted", frozenset()),

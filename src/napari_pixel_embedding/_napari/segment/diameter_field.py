@@ -8,9 +8,9 @@ import numpy as np
 from napari.layers import Shapes
 from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QWidget
 
+from napari_pixel_embedding._napari.widgets.choosers import config_of
 from napari_pixel_embedding._napari.widgets.panel import button, row, set_enabled, text
 from napari_pixel_embedding.core.inference.object_scale import DIAMETERS, zoom_for
-from napari_pixel_embedding.core.model.config import ModelFileError, find_model, read_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ class DiameterField(QWidget):
 
     def show_choice(self, image: Image | None, source: Any) -> None:
         """Update for the image and the model chosen in the panel."""
-        self._image, self._config = image, _config_of(source)
+        self._image, self._config = image, config_of(source)
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -137,17 +137,6 @@ def _length_in(image: Image, layer: Shapes) -> float:
     ends = [layer.data_to_world(layer.data[-1][n]) for n in (0, -1)]
     first, last = (np.asarray(image.world_to_data(end))[-2:] for end in ends)
     return float(np.linalg.norm(last - first))
-
-
-def _config_of(source: Any) -> ModelConfig | None:
-    """Return a model's configuration; None if there is no model or it cannot be read."""
-    if not isinstance(source, str):
-        config: ModelConfig | None = getattr(source, "config", None)
-        return config
-    try:
-        return read_config(find_model(source))
-    except (ModelFileError, OSError):
-        return None
 
 
 def _disabled_reason(config: ModelConfig | None) -> str | None:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBox
 from napari_pixel_embedding._napari.layers.placement import size_text
 from napari_pixel_embedding._napari.segment.diameter_field import DiameterField
 from napari_pixel_embedding._napari.segment.object_cuts import ObjectCuts
+from napari_pixel_embedding._napari.widgets.channel_chooser import ChannelChooser
 from napari_pixel_embedding._napari.widgets.choosers import (
     DeviceChooser,
     ImageChooser,
@@ -40,6 +41,7 @@ class SegmentPanel(Panel):
         super().__init__(napari_viewer)
         self.images = ImageChooser(self.workspace.viewer)
         self.models = ModelChooser()
+        self.channels = ChannelChooser(self.images, self.models)
         self.devices = DeviceChooser()
         self.views = ViewsChooser()
         self.diameter = DiameterField(self.workspace, self.measure)
@@ -82,7 +84,9 @@ class SegmentPanel(Panel):
     def _choose(self) -> bool:
         """Pass the choices to the session; return whether it accepted the image."""
         layer, source = self.images.layer, self.models.source
-        if layer is not None and not self.workspace.layers.use_image(layer, self.images.axes):
+        if layer is not None and not self.workspace.layers.use_image(
+            layer, self.images.axes, self.channels.channel
+        ):
             return False
         self.controller.set_device(self.devices.device)
         self.controller.set_augment(self.views.augment)
@@ -110,6 +114,7 @@ class SegmentPanel(Panel):
         rows = (
             ("Image", self.images.layers),
             ("Axes", self.images.axes_choice),
+            ("Channel", self.channels),
             ("Model", self.models),
             ("Device", self.devices),
             ("Views", self.views),

@@ -201,10 +201,7 @@ class TunedLayers(QObject):
         if beside:
             start[-1] = self._session.labels_shape[-1] * _GAP
         framed = start if region.frame is None else [float(region.frame), *start]
-        axis = Alignment.of(self._session).axis
-        if axis is not None:
-            framed.insert(axis, 0.0)
-        return np.asarray(objects.data_to_world(framed))
+        return np.asarray(objects.data_to_world(Alignment.of(self._session).lay_index(framed)))
 
     def _remove(self) -> None:
         layers = self._workspace.viewer.layers

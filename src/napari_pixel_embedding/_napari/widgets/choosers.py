@@ -10,24 +10,31 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy
 
 from napari_pixel_embedding._napari.layers.placement import METADATA_KEY
 from napari_pixel_embedding._napari.widgets.panel import text
-from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, list_models
+from napari_pixel_embedding.core.model.config import (
+    DEFAULT_MODEL,
+    ModelFileError,
+    find_model,
+    list_models,
+    read_config,
+)
 
 if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
 _AXES = {
     (2, False): ("YX",),
     (3, False): ("TYX", "ZYX", "CYX"),
-    (4, False): ("TZYX", "TCYX", "CZYX", "ZCYX"),
-    (5, False): ("TZCYX", "TCZYX"),
+    (4, False): ("TZYX", "ZTYX", "TCYX", "CTYX", "CZYX", "ZCYX"),
+    (5, False): ("TZCYX", "TCZYX", "CTZYX", "CZTYX", "ZTCYX", "ZCTYX"),
     (2, True): ("YXC",),
     (3, True): ("TYXC", "ZYXC"),
-    (4, True): ("TZYXC",),
+    (4, True): ("TZYXC", "ZTYXC"),
 }
-_MEANING = {"T": "time or slice by slice", "Z": "a volume", "C": "channels"}
+_MEANING = {"T": "time or slice by slice", "Z": "planes", "C": "channels"}
 _FILE = "Open file …"
 
 
@@ -72,8 +79,8 @@ class ImageChooser(QObject):
         self._viewer = viewer
         self.layers = Choice("The image to segment. It follows the layer you select.")
         self.axes_choice = Choice(
-            "What the axes of the image are. Automatic follows the model: a 2-D model takes a "
-            "stack slice by slice."
+            "What the axes of the image are. Automatic follows the layer's axis labels and the "
+            "model. A 2-D model takes a stack plane by plane."
         )
         self.hint = text()
         self.layers.currentIndexChanged.connect(self._chosen)
@@ -297,3 +304,14 @@ class MethodChooser(Choice):
     def show_method(self, method: Method) -> None:
         """Show the session's method."""
         self.setCurrentIndex(self.findData(method))
+
+
+def config_of(source: Any) -> ModelConfig | None:
+    """Return a model's configuration; None if there is no model or it cannot be read."""
+    if not isinstance(source, str):
+        config: ModelConfig | None = getattr(source, "config", None)
+        return config
+    try:
+        return read_config(find_model(source))
+    except (ModelFileError, OSError):
+        return None

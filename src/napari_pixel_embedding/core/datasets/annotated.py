@@ -88,7 +88,7 @@ def read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> Annotated:
     return Annotated(
         [image.data for image in images],
         labels,
-        common_axes(images, config),
+        common_axes(images),
         [scale_along(image, config.axes) for image in images],
     )
 

@@ -15,7 +15,7 @@ from napari_pixel_embedding.core.datasets.annotated import (
     split_pairs,
 )
 from napari_pixel_embedding.core.datasets.pairs import match_pairs
-from napari_pixel_embedding.core.inference.axes import axes_for_model, resolve_axes
+from napari_pixel_embedding.core.inference.axes import resolve_axes
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig
@@ -176,9 +176,7 @@ def _most_common(options: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _unfit(look: _Look, model: ModelConfig) -> str:
     """Return why a pair cannot be used for training; empty if it can."""
     try:
-        axes = resolve_axes(
-            look.shape, axes_for_model(look.axes, model), model.axes, model.in_channels
-        )
+        axes = resolve_axes(look.shape, look.axes, model.axes, model.in_channels)
     except ValueError as error:
         return str(error)
     pixels = tuple(n for n, letter in zip(look.shape, axes, strict=True) if letter != "C")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.inference.axes import ImageStack
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
@@ -71,6 +72,7 @@ def evaluate(
     params: ClusterParams | None = None,
     method: Method = "mean_shift",
     axes: str | None = None,
+    channel: Channel | None = None,
     spacing: Spacings = None,
     diameter: float | None = None,
     augment: int = 1,
@@ -90,7 +92,7 @@ def evaluate(
         As in :func:`segment`.
     spacing : sequence of float, or a sequence of them, optional
         As in :func:`predict_embedding`, for all images or for each.
-    axes, diameter, augment, device, progress
+    axes, channel, diameter, augment, device, progress
         As in :func:`predict_embedding`.
     distance_seeds : bool
         Whether the distance map seeds the clusters; otherwise seeds come from the embedding
@@ -105,7 +107,7 @@ def evaluate(
     started = time.perf_counter()
     predicted = []
     for image, size in zip(images, spacing_of_each(spacing, len(images)), strict=True):
-        stack = read_stack(image, model.config, axes, spacing=size)
+        stack = read_stack(image, model.config, axes, channel=channel, spacing=size)
         own = params or usual_params(model.config, diameter, size)
         predicted.append(_segmented(model, stack, options, own, method, distance_seeds))
         report(progress, len(predicted) / len(images))
@@ -125,7 +127,7 @@ def _segmented(
     if not distance_seeds:
         maps = (replace(emap, distance=None) for emap in maps)
     labels = [cluster(emap, params, method) for emap in maps]
-    return labels[0] if stack.count is None else np.stack(labels)
+    return stack.label_image(labels)
 
 
 def score(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.fine_tuning.held_out import HeldOutScore, HeldOutSet
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.inference.object_scale import Spacings
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.training.targets import Sample
@@ -47,6 +48,7 @@ def fine_tune(
     config: FineTuneConfig | None = None,
     *,
     axes: str | Sequence[str | None] | None = None,
+    channel: Channel | None = None,
     spacing: Spacings = None,
     diameter: float | Sequence[float | None] | None = None,
     device: str = "auto",
@@ -63,12 +65,15 @@ def fine_tune(
         The parent; it is copied, not changed.
     images : array or sequence of arrays
         As :func:`predict_embedding` takes them; each frame along T becomes a sample.
-    corrections : array or sequence of arrays, shape ([T,] [Z,] Y, X)
-        Sparse label images: k > 0 is a corrected object, 0 known background, −1 unknown.
+    corrections : array or sequence of arrays
+        Sparse label images with the axes of the images but channels: k > 0 is a corrected object,
+        0 known background, −1 unknown.
     config : FineTuneConfig, optional
         Settings.
     axes : str or sequence of str, optional
         Axes of every image, or of each.
+    channel : int or str, optional
+        As in :func:`predict_embedding`, of every image.
     spacing : sequence of float, or a sequence of them, optional
         As in :func:`predict_embedding`, of every image or of each.
     diameter : float or sequence of float, optional
@@ -100,7 +105,7 @@ def fine_tune(
     """
     config = config or FineTuneConfig()
     frames = _corrected_frames(
-        model.config, _as_list(images), _as_list(corrections), axes, spacing, diameter
+        model.config, _as_list(images), _as_list(corrections), axes, channel, spacing, diameter
     )
     fine_tuning_set = build_fine_tuning_set(model, frames, config, device)
     wanted = bundled_replay(model.config) if replay is None else replay
@@ -144,6 +149,7 @@ def _corrected_frames(
     images: list[NDArray[Any]],
     corrections: list[NDArray[Any]],
     axes: str | Sequence[str | None] | None,
+    channel: Channel | None,
     spacing: Spacings,
     diameter: float | Sequence[float | None] | None,
 ) -> list[tuple[NDArray[np.float32], NDArray[np.int32]]]:
@@ -163,7 +169,7 @@ def _corrected_frames(
     )
     frames = []
     for image, correction, own_axes, pixel, size in each:
-        stack = read_stack(image, config, own_axes, spacing=pixel)
+        stack = read_stack(image, config, own_axes, channel=channel, spacing=pixel)
         found = annotated_frames(config, stack, correction, zoom_for(config, size, stack.spacing))
         frames += [frame for frame in found if (frame[1] > 0).any()]
     if not frames:

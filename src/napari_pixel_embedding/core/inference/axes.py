@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.inference.channels import check_channel, luminance, read_channel
+from napari_pixel_embedding.core.inference.layout import Layout
 from napari_pixel_embedding.core.inference.normalisation import frame_ranges, has_signal, normalise
 from napari_pixel_embedding.core.validation import as_numeric_image
 
@@ -16,11 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.io.images import ImageData
     from napari_pixel_embedding.core.model.config import ModelConfig
 
-
-_LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709 luma weights as in scikit-image's rgb2gray
 
 AXES = "TCZYX"
 """Axis letters an image may have: time, channel, plane, row, column."""
@@ -44,6 +45,8 @@ class ImageStack:
         Intensities of each channel that are scaled to 0 and 1, for a crop of a larger image; from
         :func:`~.intensity.intensity_ranges`. By default those of the frames, see
         :func:`~.normalisation.frame_ranges`.
+    layout : Layout, optional
+        How ``axes`` come from those of the user's image, where they may differ.
     """
 
     array: NDArray[Any]
@@ -51,6 +54,7 @@ class ImageStack:
     in_channels: int = 1
     spacing: tuple[float, ...] | None = None
     ranges: NDArray[np.floating[Any]] | None = None
+    layout: Layout | None = None
 
     @property
     def count(self) -> int | None:
@@ -69,9 +73,10 @@ class ImageStack:
         if count is None:
             return self
         if number is None:
+            along = "T" if self.layout is None else " and ".join(self.layout.frame_axes)
             raise ValueError(
-                f"the image has {count} frames along T: say which with frame=0 … {count - 1}, "
-                "or use predict_frames for all of them."
+                f"the image has {count} frames along {along}: say which with "
+                f"frame=0 … {count - 1}, or use predict_frames for all of them."
             )
         if not 0 <= number < count:
             raise ValueError(f"frame must be from 0 to {count - 1}, found {number}.")
@@ -91,6 +96,11 @@ class ImageStack:
         for frame, own in zip(self.frames(), every, strict=False):
             yield normalise(frame, percentiles, own)
 
+    def label_image(self, frames: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Join labels of each frame to a label image with the axes of the user's image."""
+        labels = frames[0] if self.count is None else np.stack(frames)
+        return labels if self.layout is None else np.ascontiguousarray(self.layout.lay(labels))
+
     def has_signal(self, percentiles: tuple[float, float]) -> bool:
         """Return whether anything in any frame stands clear of the noise."""
         return has_signal(self.frames(), percentiles)
@@ -103,7 +113,7 @@ def _channels_first(image: NDArray[Any], axes: str, in_channels: int) -> NDArray
     if "C" not in axes:
         return np.broadcast_to(image, (in_channels, *image.shape))
     if len(image) != in_channels and in_channels == 1:
-        return np.tensordot(_LUMINANCE, image[:3].astype(np.float32), axes=1)[None]
+        return luminance(np.moveaxis(image, 0, -1))[None]
     return image[:in_channels]
 
 
@@ -112,6 +122,7 @@ def read_stack(
     config: ModelConfig,
     axes: str | None = None,
     *,
+    channel: Channel | None = None,
     spacing: tuple[float, ...] | None = None,
     ranges: NDArray[np.floating[Any]] | None = None,
 ) -> ImageStack:
@@ -123,8 +134,8 @@ def read_stack(
         As in :func:`~.predict.predict_embedding`.
     config : ModelConfig
         Configuration of the model to run.
-    axes : str, optional
-        As in :func:`resolve_axes`.
+    axes, channel : optional
+        As in :func:`~.predict.predict_embedding`.
     spacing, ranges
         As in :class:`ImageStack`.
 
@@ -134,8 +145,18 @@ def read_stack(
         When image, axes and model do not fit.
     """
     array = as_numeric_image(image)
-    axes = resolve_axes(array.shape, axes, config.axes, config.in_channels)
-    return ImageStack(array, axes, config.in_channels, spacing, ranges)
+    layout = image_layout(array.shape, axes, config, channel)
+    arranged = layout.arrange(array)
+    return ImageStack(arranged, layout.read_axes, config.in_channels, spacing, ranges, layout)
+
+
+def image_layout(
+    shape: Sequence[int], axes: str | None, config: ModelConfig, channel: Channel | None = None
+) -> Layout:
+    """Return how an image is read for a model; arguments and errors are those of read_stack."""
+    channel = read_channel(channel)
+    axes = resolve_axes(shape, axes, config.axes, config.in_channels, channel)
+    return Layout(axes, tuple(int(n) for n in shape), config.axes, channel)
 
 
 def resolve_axes(
@@ -143,7 +164,7 @@ def resolve_axes(
     axes: str | None,
     spatial: str,
     in_channels: int,
-    name: str = "image",
+    channel: Channel | None = None,
 ) -> str:
     """Return the axes of an image after checking that they fit a model.
 
@@ -152,16 +173,16 @@ def resolve_axes(
     shape : sequence of int
         The image's shape.
     axes : str or None
-        A letter out of ``TCZYX`` for each axis (either case). None accepts shapes
+        A letter out of ``TCZYX`` for each axis, in any order and either case. None accepts shapes
         with a single interpretation: the model's spatial axes, those with 3 or 4 colours last,
-        or those with the model's channels first.
+        those with the model's channels first; and all of them after axes of length one.
     spatial : {"YX", "ZYX"}
-        The model's spatial axes.
+        The model's spatial axes. A 2-D model takes planes one by one.
     in_channels : int
         The model's channels. A one-channel model also takes RGB(A) with C last, converted to
         grey; a three-channel model takes a grey image as three equal channels.
-    name : str
-        Name of the image in error messages.
+    channel : int or str, optional
+        The one channel of the image that is read, from :func:`~.channels.read_channel`.
 
     Returns
     -------
@@ -180,15 +201,17 @@ def resolve_axes(
     """
     shape = tuple(int(n) for n in shape)
     if 0 in shape:
-        raise ValueError(f"{name} must have at least one pixel, found the shape {shape}.")
-    resolved = _only_reading(shape, spatial, in_channels, name) if axes is None else axes.upper()
-    _check_letters(resolved, shape, name)
-    _check_spatial(resolved, spatial, name)
-    _check_channels(resolved, shape, in_channels, name)
+        raise ValueError(f"image must have at least one pixel, found the shape {shape}.")
+    resolved = _only_reading(shape, spatial, in_channels) if axes is None else axes.upper()
+    _check_letters(resolved, shape)
+    _check_spatial(resolved, spatial)
+    if channel is not None:
+        check_channel(channel, resolved, shape)
+    _check_channels(resolved, shape, in_channels, channel)
     return resolved
 
 
-def _only_reading(shape: tuple[int, ...], spatial: str, in_channels: int, name: str) -> str:
+def _only_reading(shape: tuple[int, ...], spatial: str, in_channels: int) -> str:
     if len(shape) == len(spatial):
         return spatial
     if len(shape) == len(spatial) + 1:
@@ -197,15 +220,20 @@ def _only_reading(shape: tuple[int, ...], spatial: str, in_channels: int, name: 
             return spatial + "C"
         if channels_first:
             return "C" + spatial
+    if len(shape) > len(spatial) and shape[0] == 1:
+        rest = _only_reading(shape[1:], spatial, in_channels)
+        unused = [letter for letter in "ZTC" if letter not in rest]
+        if unused:
+            return unused[0] + rest
     raise ValueError(
-        f"The axes of {name} cannot be told from its shape {shape} for a model with axes "
-        f"{spatial} and {_channels(in_channels)}. Pass axes=, a letter out of {AXES} for each "
-        f"axis, for example axes={_example_axes(len(shape), spatial)!r}."
+        f"The axes of the image cannot be told from its shape {shape} for a model with axes "
+        f"{spatial} and {_channels(in_channels)}. Give its axes, a letter out of {AXES} for each, "
+        f"for example {_example_axes(len(shape), spatial)}."
     )
 
 
 def _example_axes(ndim: int, spatial: str) -> str:
-    extra = {1: "T", 2: "TC"}.get(ndim - len(spatial), "")
+    extra = {1: "T", 2: "TC", 3: "TZC"}.get(ndim - len(spatial), "")
     return extra + spatial
 
 
@@ -213,53 +241,50 @@ def _channels(count: int) -> str:
     return "1 channel" if count == 1 else f"{count} channels"
 
 
-def _check_letters(axes: str, shape: tuple[int, ...], name: str) -> None:
+def _check_letters(axes: str, shape: tuple[int, ...]) -> None:
     unknown = sorted(set(axes) - set(AXES))
     if unknown:
         raise ValueError(
-            f"axes of {name} must be letters out of {AXES} (time, channel, plane, row, column), "
+            f"axes of the image must be letters out of {AXES} (time, channel, plane, row, column), "
             f"found {', '.join(map(repr, unknown))} in {axes!r}. RGB colours are C."
         )
     if len(set(axes)) != len(axes):
-        raise ValueError(f"axes of {name} must name each axis once, found {axes!r}.")
+        raise ValueError(f"axes of the image must name each axis once, found {axes!r}.")
     if len(axes) != len(shape):
         raise ValueError(
-            f"axes of {name} must have a letter for each of its {len(shape)} axes {shape}, "
+            f"axes of the image must have a letter for each of its {len(shape)} axes {shape}, "
             f"found {len(axes)} in {axes!r}."
         )
 
 
-def _check_spatial(axes: str, spatial: str, name: str) -> None:
-    if "Z" in axes and "Z" not in spatial:
-        raise ValueError(
-            f"The model segments planes with axes {spatial}, found {name} with axes {axes!r}: "
-            "pass axes='TYX' to segment slice by slice, or choose a 3-D model."
-        )
-    if "Z" in spatial and "Z" not in axes:
-        raise ValueError(
-            f"The model segments volumes with axes {spatial}, found {name} with axes {axes!r}: "
-            "pass a stack with Z among its axes, or choose a 2-D model."
-        )
-    found = "".join(letter for letter in axes if letter in "ZYX")
-    if found != spatial:
-        raise ValueError(
-            f"{name} must have the axes {spatial} in this order, found {axes!r}. "
-            "Transpose the image, or name its axes as they are stored."
-        )
+def _check_spatial(axes: str, spatial: str) -> None:
+    if not {"Y", "X"} <= set(axes):
+        raise ValueError(f"axes of the image must have Y and X among them, found {axes!r}.")
+    if set(spatial) <= set(axes):
+        return
+    named = f"name the planes Z, as in {axes.replace('T', 'Z')}" if "T" in axes else "add planes"
+    raise ValueError(
+        f"The model segments volumes with axes {spatial}, found an image with axes {axes!r}: "
+        f"{named}, or choose a 2-D model."
+    )
 
 
-def _check_channels(axes: str, shape: tuple[int, ...], in_channels: int, name: str) -> None:
-    found = shape[axes.index("C")] if "C" in axes else 1
-    color = axes.endswith("C") and found in (3, 4)  # converted to grey, without alpha
-    grey = "C" not in axes  # as three equal channels
+def _check_channels(
+    axes: str, shape: tuple[int, ...], in_channels: int, channel: Channel | None
+) -> None:
+    found = shape[axes.index("C")] if "C" in axes and channel is None else 1
+    grey = "C" not in axes or channel is not None  # as three equal channels
+    color = axes.endswith("C") and found in (3, 4) and not grey  # converted to grey, without alpha
     if found == in_channels or (color and in_channels in (1, 3)) or (grey and in_channels == 3):
         return
-    if found > in_channels:
-        advice = "Select the channels the model was trained on, or choose another model."
+    if found < in_channels:
+        advice = "Add the missing channels along C, or choose another model."
+    elif in_channels in (1, 3):
+        advice = f"Choose one channel, 0 to {found - 1}, or another model."
     else:
-        advice = "Add the missing channels along a C axis, or choose another model."
+        advice = "Keep only those the model was trained on, or choose another model."
     raise ValueError(
-        f"The model takes {_channels(in_channels)}, found {found} in {name} with axes {axes!r} "
+        f"The model takes {_channels(in_channels)}, found {found} in the image with axes {axes!r} "
         f"and shape {shape}. {advice}"
     )
 
@@ -275,9 +300,9 @@ def guess_axes(
 ) -> str | None:
     """Guess the axes of an image for a model, without asking the user.
 
-    Chosen axes come first, then valid axis names from the file; a 2-D model takes planes as frames,
-    one by one. Without names, one axis more than the model has is time, unless its length is the
-    model's number of channels.
+    Chosen axes come first, then valid axis names from the file. Without names, one axis more than
+    the model has is time, unless its length is the model's number of channels, and two more than
+    a 2-D model has are time and planes, which it takes one by one.
 
     Parameters
     ----------
@@ -307,27 +332,22 @@ def guess_axes(
     color = "C" if rgb else ""
     named = hint.upper() + color
     if len(named) == len(shape) == len(set(named)) and set(named) <= set(AXES):
-        return named if "Z" in spatial or "T" in named else named.replace("Z", "T")
+        return named
     extra = len(shape) - len(color) - len(spatial)
     channels = in_channels > 1 and not rgb
     if extra == 1:
         return ("C" if channels and shape[0] == in_channels else "T") + spatial + color
     if extra == 2 and channels and shape[1] == in_channels:
         return "TC" + spatial
+    if extra == 2 and spatial == "YX":
+        return "TZ" + spatial + color
     return spatial + color if extra == 0 else None
 
 
-def common_axes(images: Sequence[ImageData], config: ModelConfig) -> str | None:
-    """Return the axes shared by all images, for a model; None when they differ or are unknown."""
-    found = {axes_for_model(image.axes, config) for image in images}
+def common_axes(images: Sequence[ImageData]) -> str | None:
+    """Return the axes shared by all images; None when they differ or are unknown."""
+    found = {image.axes for image in images}
     return found.pop() if len(found) == 1 else None
-
-
-def axes_for_model(axes: str | None, config: ModelConfig) -> str | None:
-    """Convert a file's axes for a model: planes become frames where the model is 2-D."""
-    if axes is not None and "Z" in axes and config.axes == "YX":
-        return axes.replace("Z", "T") if "T" not in axes else axes
-    return axes
 
 
 def scale_along(image: ImageData, axes: str) -> tuple[float, ...] | None:

@@ -22,6 +22,7 @@ from napari_pixel_embedding.core.progress import report
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.axes import ImageStack
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
 
@@ -46,6 +47,7 @@ def estimate_diameter(
     image: Any,
     *,
     axes: str | None = None,
+    channel: Channel | None = None,
     frame: int | None = None,
     spacing: tuple[float, ...] | None = None,
     device: str = "auto",
@@ -62,7 +64,7 @@ def estimate_diameter(
     ----------
     model : EmbeddingModel
         A model with an ``object_diameter`` and a distance output.
-    image, axes, frame, spacing, device, progress
+    image, axes, channel, frame, spacing, device, progress
         As in :func:`predict_embedding`; of several frames the first is used by default.
 
     Returns
@@ -82,7 +84,7 @@ def estimate_diameter(
     >>> 8 < estimate_diameter(load_model("nuclei-fluo"), human_mitosis()) < 16
     True
     """
-    stack = read_stack(image, model.config, axes, spacing=spacing)
+    stack = read_stack(image, model.config, axes, channel=channel, spacing=spacing)
     return measure_diameter(model, stack.frame(frame or 0), PredictOptions(device), progress)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.inference.axes import ImageStack
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
 
@@ -28,6 +29,7 @@ def predict_embedding(
     image: Any,
     *,
     axes: str | None = None,
+    channel: Channel | None = None,
     frame: int | None = None,
     tile_shape: Sequence[int] | None = None,
     halo: Sequence[int] | None = None,
@@ -47,11 +49,15 @@ def predict_embedding(
     image : array_like
         Any real dtype; dask and zarr arrays are read. Axes as in ``axes``.
     axes : str, optional
-        One letter out of T, C, Z, Y, X for each axis, such as "YX", "YXC" or "TCZYX". Guessed
-        from the model and the shape where unambiguous. RGB is converted to grey for a model of
-        one channel.
+        One letter out of T, C, Z, Y, X for each axis in any order, such as "YX", "YXC" or "TCZYX".
+        Guessed from the model and the shape where unambiguous. RGB is converted to grey for a
+        model of one channel, and a 2-D model takes the planes along Z one by one.
+    channel : int or str, optional
+        The one channel to read: its number from 0; or of a colour picture "grey", "red", "green",
+        "blue", "haematoxylin", "eosin" or "DAB".
     frame : int, optional
-        Index along T; needed when the image has that axis. See :func:`predict_frames`.
+        Index along T; needed when the image has that axis. For a 2-D model and an image with T
+        and Z, planes are counted through in the image's order. See :func:`predict_frames`.
     tile_shape, halo : sequence of int, optional
         Pixels of a tile along the spatial axes, and of its overlap on each side; both are
         rounded up to multiples of the network's stride.
@@ -91,7 +97,9 @@ def predict_embedding(
     >>> emap.shape
     (256, 256)
     """
-    stack = read_stack(image, model.config, axes, spacing=spacing, ranges=ranges).frame(frame)
+    stack = read_stack(
+        image, model.config, axes, channel=channel, spacing=spacing, ranges=ranges
+    ).frame(frame)
     options = PredictOptions(device, diameter, tile_shape, halo, augment)
     (pixels,) = stack.normalised(model.config.percentiles)
     return replace(predict_resampled(model, pixels, options, spacing, progress), frame=frame)
@@ -102,10 +110,11 @@ def predict_frames(
     image: Any,
     *,
     axes: str | None = None,
+    channel: Channel | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Iterator[EmbeddingMap]:
-    """Run a model on each frame along T; on the whole image when it has no such axis.
+    """Run a model on each frame along T, and a 2-D model on each plane; else on the whole image.
 
     Dim frames are normalised relative to the others, see
     :func:`~.normalisation.frame_ranges`.
@@ -118,7 +127,7 @@ def predict_frames(
         One for each frame.
     """
     given = {name: options.pop(name, None) for name in ("spacing", "ranges")}
-    stack = read_stack(image, model.config, axes, **given)
+    stack = read_stack(image, model.config, axes, channel=channel, **given)
     yield from embed_frames(model, stack, PredictOptions(**options), progress)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from napari_pixel_embedding.core.clustering.build import build_cluster_index
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
 from napari_pixel_embedding.core.inference.axes import read_stack
@@ -16,11 +14,13 @@ from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_mo
 from napari_pixel_embedding.core.progress import share
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering.params import ClusterParams
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.inference.axes import ImageStack
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.progress import Progress
 
 
@@ -31,6 +31,7 @@ def segment(
     params: ClusterParams | None = None,
     method: Method = "mean_shift",
     axes: str | None = None,
+    channel: Channel | None = None,
     spacing: tuple[float, ...] | None = None,
     diameter: float | None = None,
     augment: int = 1,
@@ -42,20 +43,21 @@ def segment(
     Parameters
     ----------
     image : array_like
-        As in :func:`predict_embedding`; frames along T are segmented one by one.
+        As in :func:`predict_embedding`; frames along T are segmented one by one, and
+        planes along Z too where the model is 2-D.
     model : str or EmbeddingModel
         A bundled name, a path, or a loaded model.
     params : ClusterParams, optional
         By default the model's own, see :func:`~.object_scale.usual_params`.
     method : {"mean_shift", "mutex"}
         Clustering: connected mean shift, or mutex watershed, which needs the extra ``mutex``.
-    axes, spacing, diameter, augment, device, progress
+    axes, channel, spacing, diameter, augment, device, progress
         As in :func:`predict_embedding`.
 
     Returns
     -------
-    array of uint16 or uint32, shape ([T,] [Z,] Y, X)
-        Label image, 0 is background.
+    array of uint16 or uint32
+        Label image, 0 is background, with the image's axes without channels, in the same order.
 
     Examples
     --------
@@ -67,14 +69,14 @@ def segment(
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
     params = params or usual_params(model.config, diameter, spacing)
-    stack = read_stack(image, model.config, axes, spacing=spacing)
+    stack = read_stack(image, model.config, axes, channel=channel, spacing=spacing)
     options = PredictOptions(device, diameter, augment=augment)
     labels = []
     for done, pixels in enumerate(stack.normalised(model.config.percentiles)):
         part = share(progress, done, stack.count or 1)
         emap = predict_resampled(model, pixels, options, spacing, part)
         labels.append(cluster(emap, params, method))
-    return labels[0] if stack.count is None else np.stack(labels)
+    return stack.label_image(labels)
 
 
 _MARGIN = 64

@@ -224,8 +224,8 @@ def annotated_frames(
         Configuration of the model; its percentiles are used.
     stack : ImageStack
         The image.
-    labels : array_like of int, shape ([T,] [Z,] Y, X)
-        0 is background, −1 not known.
+    labels : array_like of int
+        With the image's axes without channels; 0 is background, −1 not known.
     zoom : tuple of float
         Factors to resample image and labels by, from :func:`~.object_scale.zoom_for`; or from
         :func:`~.object_scale.zoom_of_planes`, where objects already have the model's size.
@@ -238,6 +238,8 @@ def annotated_frames(
     frames = list(stack.normalised(config.percentiles))
     pixels = frames[0].shape[1:]
     labels = np.asarray(labels)
+    if stack.layout is not None and labels.shape == stack.layout.label_shape:
+        labels = stack.layout.lift(labels)
     if labels.shape != (len(frames), *pixels) and (len(frames) > 1 or labels.shape != pixels):
         expected = pixels if len(frames) == 1 else (len(frames), *pixels)
         raise ValueError(f"expected labels of the image's shape {expected}, found {labels.shape}.")

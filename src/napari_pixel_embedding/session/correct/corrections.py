@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.inference.layout import rows_last
 from napari_pixel_embedding.session.correct.record import record_edit
 from napari_pixel_embedding.session.state.history import none_if_empty
 
@@ -178,7 +179,7 @@ class Corrections:
         if corrections is None:
             self._messages.refuse("No corrections to save: paint on the labels layer first.")
             return False
-        write = partial(self._engine.save_corrections, path, corrections)
+        write = partial(self._engine.save_corrections, path, *self._laid(corrections))
         return self._messages.save("corrections", path, write)
 
     def load(self, path: str | os.PathLike[str]) -> None:
@@ -192,15 +193,24 @@ class Corrections:
         except Exception as error:
             self._messages.fail("loading corrections", error)
             return
-        shape = self._session.whole_shape
-        if corrections.shape != shape:
+        layout = self._session.layout
+        lifted = None if layout is None else layout.lift_file(corrections)
+        if layout is None or lifted is None:
+            shape = self._session.whole_shape if layout is None else layout.label_shape
             self._messages.refuse(
                 f"The corrections in {path} are for an image of shape {corrections.shape}, "
                 f"found {shape}. Choose the file that belongs to this image."
             )
             return
         self._session.status = f"Loaded corrections from {path}."
-        self.change("load", self._mosaic.replace_corrections(corrections), frozenset())
+        self.change("load", self._mosaic.replace_corrections(lifted), frozenset())
+
+    def _laid(self, corrections: NDArray[Any]) -> tuple[NDArray[Any], str | None]:
+        """Return corrections as a file holds them: with the image's axes, which are named."""
+        layout = self._session.layout
+        if layout is None:
+            return corrections, None
+        return rows_last(layout.lay(corrections), layout.label_axes)
 
     def keep_fitting(self, shape_before: tuple[int, ...] | None) -> None:
         """Drop corrections that do not fit the labels' shape, and report it.
@@ -218,7 +228,7 @@ class Corrections:
             self._forget()
             session.corrections, session.accepted = None, frozenset()
             self._messages.refuse(
-                f"The corrections have the shape {corrections.shape}, the image with axes "
+                f"The corrections have the shape {corrections.shape}, the image read with axes "
                 f"{session.axes} has {shape}: they were left out. "
                 "Choose the former axes and run again to go on with them."
             )

@@ -174,7 +174,7 @@ class MosaicFiller:
         )
 
     def _same_blocks(self, old: Source, new: Source) -> bool:
-        same = old.image.data is new.image.data and old.axes == new.axes
+        same = old.image.is_same(new.image) and old.axes == new.axes
         before, after = (replace(one.request.options, device="auto") for one in (old, new))
         return same and before == after and self._engine.same_model(old.model, new.model)
 

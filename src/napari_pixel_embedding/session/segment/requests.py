@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.blockwise.roi import ROI, Viewport
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.core.inference.options import PredictOptions
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
@@ -28,7 +29,7 @@ class Source:
         Image and options of the run.
     model : EmbeddingModel
     axes : str
-        A letter for each axis of the image.
+        A letter for each axis of the image, which is arranged.
     ranges : array, shape (C, 2)
         Intensity range of each channel in the whole image.
     """
@@ -77,23 +78,34 @@ class RunRequest:
     view: Viewport | None = None
     memory: int | None = None
 
+    def arranged(self, layout: Layout) -> RunRequest:
+        """Return the request with image and view as they are read."""
+        view = None if self.view is None else layout.lift_view(self.view)
+        return replace(self, image=self.image.arranged(layout), view=view)
+
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
     """Result of a run: one embedding map and one cluster index for every frame.
 
     For an image larger than memory it covers an ROI; ``source`` is the input for the other parts.
-    ``signal`` is False where nothing stands clear of the noise.
+    ``signal`` is False where nothing stands clear of the noise. ``image`` is arranged by
+    ``layout``.
     """
 
     image: ImageInput
     model: EmbeddingModel
-    axes: str
+    layout: Layout
     maps: tuple[EmbeddingMap, ...]
     indices: tuple[ClusterIndex, ...]
     roi: ROI | None = None
     source: Source | None = None
     signal: bool = True
+
+    @property
+    def axes(self) -> str:
+        """Axes with which the image was read."""
+        return self.layout.read_axes
 
 
 @dataclass(frozen=True, eq=False)

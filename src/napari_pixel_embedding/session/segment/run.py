@@ -23,9 +23,10 @@ from napari_pixel_embedding.session.segment.roi import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_pixel_embedding.core.blockwise.roi import ROI, Viewport
+    from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Report
@@ -46,10 +47,11 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
     model = request.model
     if isinstance(model, str):
         model = engine.load_model(model)
-    axes = request.image.settle_axes(model.config)
+    layout = request.image.layout_for(model.config)
+    request, axes = request.arranged(layout), layout.read_axes
     roi = first_roi(request, model, axes)
     if roi is not None:
-        return _run_roi(engine, request, model, axes, roi, report)
+        return _run_roi(engine, request, model, layout, roi, report)
     stack = request.image.read(model.config, axes)
     progress = partial(_report_network, report)
     maps = tuple(engine.embed_frames(model, stack, request.options, progress))
@@ -59,7 +61,7 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
         report(Stage(f"Finding clusters{_of(done, maps)} …", _NETWORK_SHARE + done_share))
         indices.append(engine.build_cluster_index(emap))
     signal = stack.has_signal(model.config.percentiles)
-    return RunResult(request.image, model, axes, maps, tuple(indices), signal=signal)
+    return RunResult(request.image, model, layout, maps, tuple(indices), signal=signal)
 
 
 def measure(engine: Engine, request: RunRequest, report: Report) -> float:
@@ -74,7 +76,8 @@ def measure(engine: Engine, request: RunRequest, report: Report) -> float:
     model = request.model
     if isinstance(model, str):
         model = engine.load_model(model)
-    axes = request.image.settle_axes(model.config)
+    layout = request.image.layout_for(model.config)
+    request, axes = request.arranged(layout), layout.read_axes
     stack = finest_part(request, model, axes).read(model.config, axes)
     return engine.measure_diameter(model, stack, request.options, report)
 
@@ -83,17 +86,17 @@ def _run_roi(
     engine: Engine,
     request: RunRequest,
     model: EmbeddingModel,
-    axes: str,
+    layout: Layout,
     roi: ROI,
     report: Report,
 ) -> RunResult:
     """Run a model on an ROI of a large image."""
     report(Stage("Looking at the image …", 0.0))
-    source = read_source(engine, request, model, axes)
+    source = read_source(engine, request, model, layout.read_axes)
     emap = embed_roi(engine, source, roi, partial(_report_network, report))
     report(Stage("Finding clusters …", _NETWORK_SHARE))
     index = engine.build_cluster_index(emap)
-    return RunResult(request.image, model, source.axes, (emap,), (index,), roi, source)
+    return RunResult(request.image, model, layout, (emap,), (index,), roi, source)
 
 
 def _report_network(report: Report, fraction: float) -> None:
@@ -120,7 +123,7 @@ def _of(done: int, maps: Sequence[EmbeddingMap]) -> str:
     return f", frame {done + 1} of {len(maps)}" if len(maps) > 1 else ""
 
 
-def embedded_message(result: RunResult, view: Viewport | None) -> str:
+def embedded_message(result: RunResult) -> str:
     """Return the status line after a run; for a large image, it names the part."""
     by, roi = f"with {result.model.config.name}.", result.roi
     if roi is None or result.source is None:
@@ -131,6 +134,7 @@ def embedded_message(result: RunResult, view: Viewport | None) -> str:
     parts = [f"Embedded {size} pixels of “{result.image.name}”{level} {by}"]
     if roi.frame is not None:
         parts.append(f"Frame {roi.frame}.")
+    view = result.source.request.view
     if view is not None and not sees(result.source.axes, result.image.shape, view):
         parts.append("No part of the image is in view: its centre was used.")
     return " ".join(parts)

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.blockwise.roi import ROI, Crop, image_region
-from napari_pixel_embedding.core.inference.axes import ImageStack, guess_axes, resolve_axes
+from napari_pixel_embedding.core.inference.axes import ImageStack, guess_axes, image_layout
+from napari_pixel_embedding.core.inference.layout import ArrangedImage
 from napari_pixel_embedding.core.validation import as_numeric_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.inference.channels import Channel
+    from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.core.model.config import ModelConfig
 
 
@@ -29,7 +32,7 @@ class ImageInput:
     name : str
         Name shown to the user.
     spacing : tuple of float, optional
-        Size of a pixel along each of its axes but the channels.
+        Size of a pixel along each of its axes but colours, or along the spatial ones only.
     rgb : bool
         Whether the last axis holds red, green, blue (and alpha).
     axes_hint : str
@@ -39,6 +42,8 @@ class ImageInput:
         The file that the image was read from.
     coarser : tuple of array_like
         The same image at coarser levels, the finest of them first.
+    channel : int or str, optional
+        The one channel to read, see :func:`~.channels.read_channel`.
     """
 
     data: Any
@@ -49,28 +54,62 @@ class ImageInput:
     axes_hint: str = ""
     path: str | None = None
     coarser: tuple[Any, ...] = ()
+    channel: Channel | None = None
 
     @property
     def levels(self) -> tuple[Any, ...]:
         """Arrays of the image, the finest first."""
         return (self.data, *self.coarser)
 
-    def settle_axes(self, config: ModelConfig) -> str:
-        """Return the axes for a model: a letter for each.
+    @property
+    def source(self) -> Any:
+        """The array as it was chosen, also of an arranged image."""
+        return self.data.data if isinstance(self.data, ArrangedImage) else self.data
+
+    def is_same(self, other: ImageInput) -> bool:
+        """Whether both are the same pixels of one array, in the same order."""
+        same = self.source is other.source
+        return same and getattr(self.data, "layout", None) == getattr(other.data, "layout", None)
+
+    def layout_for(self, config: ModelConfig) -> Layout:
+        """Return how the image is read for a model.
 
         Raises
         ------
         ValueError
-            When the axes do not fit the model.
+            When axes or channel do not fit the model.
         """
         spatial, channels = config.axes, config.in_channels
         axes = guess_axes(
             self.shape, spatial, channels, hint=self.axes_hint, rgb=self.rgb, chosen=self.axes
         )
-        return resolve_axes(self.shape, axes, spatial, channels)
+        return image_layout(self.shape, axes, config, self.channel)
+
+    def arranged(self, layout: Layout) -> ImageInput:
+        """Return the image with the axes with which it is read, ``layout.read_axes``."""
+        levels = self.levels
+        if not layout.is_plain:
+            levels = tuple(
+                ArrangedImage(level, replace(layout, shape=tuple(level.shape))) for level in levels
+            )
+        return replace(
+            self,
+            data=levels[0],
+            coarser=levels[1:],
+            axes=layout.read_axes,
+            spacing=self._spacing_along(layout),
+            channel=None,
+        )
+
+    def _spacing_along(self, layout: Layout) -> tuple[float, ...] | None:
+        """Size of a pixel along the model's spatial axes, where it is known."""
+        axes = layout.axes.removesuffix("C") if self.rgb else layout.axes
+        if self.spacing is None or len(self.spacing) != len(axes):
+            return self.spatial_spacing(len(layout.spatial))
+        return tuple(self.spacing[axes.index(a)] for a in layout.spatial)
 
     def read(self, config: ModelConfig, axes: str) -> ImageStack:
-        """Read the pixels for a model; ``axes`` from :meth:`settle_axes`."""
+        """Read the pixels of an arranged image for a model."""
         spacing = self.spatial_spacing(len(config.axes))
         return ImageStack(as_numeric_image(self.data), axes, config.in_channels, spacing)
 

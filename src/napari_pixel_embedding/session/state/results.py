@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
     from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.core.corrections.journal import SavedAnnotations
+    from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame
     from napari_pixel_embedding.session.state.image import ImageRegion
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
@@ -38,6 +39,8 @@ class PreviousAnnotations:
         As in :class:`Session`.
     axes : str
         The axes the image was read with.
+    layout : Layout, optional
+        How they come from the image's own axes.
     shown, found : array, optional
         The label image as it was shown last, and as it is now: what was painted in between is
         a correction too.
@@ -57,6 +60,7 @@ class PreviousAnnotations:
     accepted: Accepted = frozenset()
     roi: ROI | None = None
     whole_image: WholeImageCorrections | None = None
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, eq=False)

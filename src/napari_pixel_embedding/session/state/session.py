@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.evaluation.comparison import TuningReport
     from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
+    from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
@@ -102,7 +103,9 @@ class Session:
     model : EmbeddingModel, optional
         The model that the embedding maps come from.
     axes : str
-        The axes the image was read with.
+        The axes the image was read with, ``layout.read_axes``.
+    layout : Layout, optional
+        How they come from the image's own axes.
     roi : ROI, optional
         The part of a large image that the results cover; None for all of it.
     embedding_maps, cluster_indices : tuple
@@ -182,6 +185,7 @@ class Session:
 
     model: EmbeddingModel | None = None
     axes: str = ""
+    layout: Layout | None = None
     roi: ROI | None = None
     embedding_maps: tuple[EmbeddingMap, ...] = ()
     cluster_indices: tuple[ClusterIndex, ...] = ()
@@ -233,15 +237,17 @@ class Session:
     @property
     def worked_image(self) -> ImageInput | None:
         """The part of the image that the results cover: all of it, or its ROI."""
-        return None if self.image is None else self.image.part(self.axes, self.roi)
+        if self.image is None or self.layout is None:
+            return None
+        return self.image.arranged(self.layout).part(self.axes, self.roi)
 
     @property
     def whole_shape(self) -> tuple[int, ...]:
         """Shape of label images of the whole image; the results may cover an ROI only."""
-        if self.roi is None or self.image is None:
+        if self.roi is None or self.layout is None:
             return self.labels_shape
-        sizes = zip(self.axes, self.image.shape, strict=True)
-        return tuple(n for letter, n in sizes if letter != "C")
+        frames = (self.layout.frame_count,) if self.has_frames else ()
+        return (*frames, *self.layout.spatial_shape)
 
     @property
     def labels_shape(self) -> tuple[int, ...]:
