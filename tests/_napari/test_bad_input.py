@@ -150,19 +150,6 @@ def test_the_image_follows_the_active_layer(viewer, segment_panel, noise):
     assert segment_panel.images.layer is second
 
 
-def test_removing_the_image_during_a_run_loses_nothing(
-    viewer, segment_panel, tiny_model, noise, qtbot
-):
-    layer = add(viewer, noise)
-    segment_panel.models.add_file(tiny_model)
-    segment_panel.run_button.click()
-    viewer.layers.remove(layer)
-    session = segment_panel.session
-    qtbot.waitUntil(lambda: session.labels is not None or bool(session.error), timeout=60_000)
-    assert session.error is None
-    assert segment_panel.workspace.layers.labels_layer in viewer.layers
-
-
 def test_buttons_in_the_wrong_order(segment_panel, correct_panel, embedding_panel):
     controller, session = segment_panel.controller, segment_panel.session
     for call, words in (

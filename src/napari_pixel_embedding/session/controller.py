@@ -30,12 +30,20 @@ from napari_pixel_embedding.session.undo import Undo
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from napari_pixel_embedding.core.blockwise.roi import Viewport
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.session import Session
+
+_CHANGED = "The image has changed since the run: press Run again. Corrections are kept."
+_REMOVED = "The image was removed: choose another one under Image, then press Run."
+_LEFT_OUT = (
+    "“{}” now has the shape {}: the corrections belong to another shape and were left out. "
+    "The labels layer that shows them stays."
+)
 
 
 class SessionController:
@@ -93,6 +101,8 @@ class SessionController:
         self._engine = engine = engine or Engine()
         self._messages = messages = Messages(session)
         self._runs = JobQueue(executor)
+        self._gone = ""  # why the image cannot be run again without choosing it
+        self._left_out = ""  # to be said after the run
         self._undo = undo = Undo(session, self._update_labels)
         common = (session, executor, engine, messages)
         self.mosaic = MosaicFiller(*common)
@@ -149,11 +159,65 @@ class SessionController:
             self._messages.refuse(empty_message(image))
             return False
         present = self.session.image
-        self.session.image = image
+        self.session.image, self._gone, self._left_out = image, "", ""
         if present is None or present.data is not image.data:
             self._discard_results()
-            self._restore(earlier or PreviousAnnotations())
+            earlier = earlier or PreviousAnnotations()
+            if not earlier.fits(image):
+                self._left_out = _LEFT_OUT.format(image.name, image.shape)
+                earlier = PreviousAnnotations()
+            self._restore(earlier)
         return True
+
+    def image_changed(self) -> None:
+        """Stop all work on the image: it was given other pixels.
+
+        Labels and corrections stay as they are, and nothing is cut any more until the image is
+        chosen again and run. ``session.outdated`` and ``session.error`` say so.
+        """
+        stopped = self._stop_work()
+        told = self.session.outdated
+        self._freeze(_CHANGED)
+        if stopped or (not told and self.session.embedding_maps):
+            self._messages.refuse(f"{_stopped('changed', stopped)} {_CHANGED}".strip())
+
+    def image_removed(self, *, shown: bool) -> None:
+        """Stop all work on the image: it was removed from the viewer.
+
+        Parameters
+        ----------
+        shown : bool
+            Whether its labels are still shown: they can be cut and corrected further.
+        """
+        stopped = self._stop_work()
+        self._gone = _REMOVED
+        if not shown:
+            self._freeze(_REMOVED)
+        if stopped:
+            self._messages.refuse(_stopped("removed", stopped))
+
+    def _stop_work(self) -> list[str]:
+        """Stop all jobs that read the image; return what was under way."""
+        work = {
+            "the run": self._runs.cancel,
+            "segmenting the other blocks": self.mosaic.stop,
+            "measuring the objects": self.diameter.cancel,
+            "fine-tuning": self.fine_tuning.stop,
+        }
+        stopped = [name for name, stop in work.items() if stop()]
+        self.fine_tuning.leave_image()
+        if self.session.running:
+            self.session.running = False
+            self.session.status = "Stopped; nothing was changed."
+        return stopped
+
+    def _freeze(self, reason: str) -> None:
+        """Keep labels as they are: they belong to pixels that are no longer shown."""
+        self._gone = self.session.outdated = reason
+        self.edits.cancel()
+        self.colors.cancel()
+        self.clustering.cancel()
+        self.mosaic.freeze()
 
     def _restore(self, earlier: PreviousAnnotations) -> None:
         self.session.axes, self.session.roi = earlier.axes, earlier.roi
@@ -199,7 +263,7 @@ class SessionController:
         self.fine_tuning.leave_image()
         self.mosaic.discard()
         session = self.session
-        session.running = False
+        session.running, session.outdated = False, ""
         session.embedding_rgb = None
         session.cluster_indices = ()
         session.embedding_maps = ()
@@ -215,6 +279,9 @@ class SessionController:
                 "Nothing to segment: expected an image layer, found none. "
                 "Open an image, choose it under Image, then press Run."
             )
+            return
+        if self._gone:
+            self._messages.refuse(self._gone)
             return
         if session.model_source == "":
             self._messages.refuse("No model: expected a bundled name or a file. Choose a model.")
@@ -255,6 +322,7 @@ class SessionController:
         self.clustering.cancel()
         self.edits.cancel()
         self.colors.cancel()
+        session.outdated = ""
         if session.cluster_params is None or not same_family(session.model, result.model):
             session.cluster_params = start_params(result, session.diameter)
             session.color_basis = None
@@ -272,6 +340,9 @@ class SessionController:
         self.clustering.update()
         self.colors.update()
         self.mosaic.follow(result)
+        if self._left_out:
+            self._messages.refuse(self._left_out)
+            self._left_out = ""
 
     def _leave_roi(self, result: RunResult) -> None:
         """Store the corrections of the previous ROI."""
@@ -288,3 +359,18 @@ class SessionController:
         self.session.running = False
         self.session.status = "Stopped by an error; earlier results were kept."
         self._messages.fail("segmenting", error)
+
+
+def _stopped(how: str, work: Sequence[str]) -> str:
+    """Return a sentence about work that was stopped; empty for none.
+
+    Examples
+    --------
+    >>> _stopped("removed", ["the run", "fine-tuning"])
+    'The image was removed: the run and fine-tuning were stopped.'
+    """
+    if not work:
+        return ""
+    return (
+        f"The image was {how}: {' and '.join(work)} {'was' if len(work) == 1 else 'were'} stopped."
+    )

@@ -225,7 +225,7 @@ def test_exploring_finds_the_pixel_under_the_cursor(viewer, panel, embedding_pan
 
     viewer.add_image(large, name="slide", scale=(0.5, 0.5))
     session = filled(panel, qtbot)
-    pointer = Pointer.of(viewer, session)
+    pointer = Pointer.of(panel.workspace.layers.follower, session)
     start = np.array(session.roi.start)
     assert pointer.pixel((start + np.array((7, 9))) * 0.5) == (0, (7, 9))
     assert pointer.pixel((start - 2) * 0.5) == (0, (-1, -1))

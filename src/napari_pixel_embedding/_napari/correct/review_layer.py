@@ -57,6 +57,7 @@ class ReviewLayer(QObject):
         self.overlay = Overlay(
             self._viewer,
             self._session,
+            workspace.layers.follower,
             "review",
             0,
             np.uint8,
@@ -122,9 +123,13 @@ class ReviewLayer(QObject):
         shown = [axis - before for axis in self._viewer.dims.displayed if axis >= before]
         for axis in set(range(len(world))) - set(shown):
             self._viewer.dims.set_point(axis + before, world[axis])
-        scale = np.asarray(layer.scale)[-2:]
-        extent = float((np.diff(target.box, axis=0)[0][-2:] * scale).max())
-        zoom = min(_canvas(self._viewer) / (_SHARE * extent), _NEAREST / float(scale.min()))
+        # World vectors of one pixel along Y and X: the layer may be turned, sheared and scaled.
+        pixel = np.array(
+            [layer.data_to_world(laid + one) - world for one in np.eye(len(laid))[-2:]]
+        )
+        extent = float((np.diff(target.box, axis=0)[0][-2:] @ np.abs(pixel))[-2:].max())
+        nearest = _NEAREST / float(np.linalg.norm(pixel, axis=1).min())
+        zoom = min(_canvas(self._viewer) / (_SHARE * extent), nearest)
         center = tuple(world[axis] for axis in shown)
         self._flight.start((0.0,) * (3 - len(center)) + center, zoom)
 

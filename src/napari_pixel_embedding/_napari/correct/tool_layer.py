@@ -68,6 +68,7 @@ class ToolLayer(QObject):
         self.overlay = Overlay(
             self._viewer,
             self._session,
+            workspace.layers.follower,
             "tool",
             0,
             np.uint8,

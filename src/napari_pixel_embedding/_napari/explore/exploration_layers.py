@@ -38,12 +38,14 @@ class ExplorationLayers(QObject):
         self._workspace = workspace
         self._viewer = workspace.viewer
         self._session = workspace.session
+        self._follower = workspace.layers.follower
         self._exploration = exploration
         self._labels: Labels | None = None
         magma = AVAILABLE_COLORMAPS["magma"].colors
         self.similarity = Overlay(
             self._viewer,
             self._session,
+            self._follower,
             "similarity",
             np.inf,
             np.float32,
@@ -53,6 +55,7 @@ class ExplorationLayers(QObject):
         self.selection = Overlay(
             self._viewer,
             self._session,
+            self._follower,
             "selection",
             0,
             np.uint8,
@@ -120,7 +123,7 @@ class ExplorationLayers(QObject):
         state = self._exploration.state
         if not (state.similarity_wanted or state.scatter_wanted):
             return None
-        return Pointer.of(self._viewer, self._session)
+        return Pointer.of(self._follower, self._session)
 
     def _moved(self, viewer: Any, event: Any) -> None:
         pointer = self._pointer()
@@ -143,7 +146,7 @@ class ExplorationLayers(QObject):
                 self._exploration.pin(*pointer.pixel(position))
 
     def _follow_view(self, *_: Any) -> None:
-        pointer = Pointer.of(self._viewer, self._session)
+        pointer = Pointer.of(self._follower, self._session)
         if pointer is not None:
             frame, region = pointer.view(self._viewer.dims)
             frames = len(self._session.embedding_maps)

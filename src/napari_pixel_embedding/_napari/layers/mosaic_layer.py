@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pixel_embedding._napari.layers.lazy_labels import pyramid
-from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment, placement
+from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from napari.layers import Image, Labels
+    from napari.layers import Labels
 
+    from napari_pixel_embedding._napari.layers.image_follower import ImageFollower
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
     from napari_pixel_embedding.session import Session
     from napari_pixel_embedding.session.state.results import MosaicLabels
@@ -32,12 +33,15 @@ class MosaicLayer(QObject):
     viewer : napari.Viewer
     session : Session
         Observed.
+    follower : ImageFollower
+        Keeps the layer on the image.
     """
 
-    def __init__(self, viewer: Viewer, session: Session) -> None:
+    def __init__(self, viewer: Viewer, session: Session, follower: ImageFollower) -> None:
         super().__init__()
         self._viewer = viewer
         self._session = session
+        self._follower = follower
         self.layer: Labels | None = None
         self._cut: MosaicCut | None = None
         self._unwanted = False
@@ -45,25 +49,22 @@ class MosaicLayer(QObject):
         self._refreshing.setSingleShot(True)
         self._refreshing.timeout.connect(self._refresh)
 
-    def show(
-        self, mosaic_labels: MosaicLabels | None, image: Image | None, below: Labels | None
-    ) -> None:
+    def show(self, mosaic_labels: MosaicLabels | None, below: Labels | None) -> None:
         """Show new labels, or none.
 
         Parameters
         ----------
         mosaic_labels : MosaicLabels, optional
-        image : napari.layers.Image, optional
-            The image that they cover.
         below : napari.layers.Labels, optional
             The layer below which a new one is inserted.
         """
-        if mosaic_labels is None or image is None:
+        if mosaic_labels is None:
             self.remove()
             return
         self._cut = mosaic_labels.cut
-        if self.layer is None and not self._unwanted and mosaic_labels.cut.indexed_blocks:
-            self.layer = self._add(image, below)
+        wanted = not self._unwanted and self._follower.shown
+        if self.layer is None and wanted and mosaic_labels.cut.indexed_blocks:
+            self.layer = self._add(below)
         elif not self._refreshing.isActive():
             self._refreshing.start(_REFRESH_MS)
 
@@ -83,18 +84,20 @@ class MosaicLayer(QObject):
         self._refreshing.stop()
         self.layer, self._unwanted = None, True
 
-    def _add(self, image: Image, below: Labels | None) -> Labels:
+    def _add(self, below: Labels | None) -> Labels:
         session, layers = self._session, self._viewer.layers
         active = layers.selection.active
+        name = "image" if session.image is None else session.image.name
         levels = pyramid(self._current, Alignment.of(session))
         layer: Labels = self._viewer.add_labels(
             levels,
             multiscale=True,
-            name=f"{image.name} objects, other blocks",
+            name=f"{name} objects, other blocks",
             opacity=0.5,
-            metadata={METADATA_KEY: {"image": image.name}},
-            **placement(image, levels[0].ndim),
+            metadata={METADATA_KEY: {"image": name}},
+            **self._follower.options(levels[0].ndim),
         )
+        self._follower.place(layer)
         if below is not None and below in layers:
             layers.move(len(layers) - 1, layers.index(below))
         layers.selection.active = active

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment, placement
-from napari_pixel_embedding._napari.layers.pointer import Pointer
+from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment, Grid
 
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding._napari.layers.image_follower import ImageFollower
     from napari_pixel_embedding.session import Session
 
 
@@ -25,6 +25,8 @@ class Overlay:
     viewer : napari.Viewer
     session : Session
         Its image is covered.
+    follower : ImageFollower
+        Keeps the layer on the image.
     title : str
         Added to the image's name.
     empty : float
@@ -36,10 +38,18 @@ class Overlay:
     """
 
     def __init__(
-        self, viewer: Viewer, session: Session, title: str, empty: float, dtype: Any, **style: Any
+        self,
+        viewer: Viewer,
+        session: Session,
+        follower: ImageFollower,
+        title: str,
+        empty: float,
+        dtype: Any,
+        **style: Any,
     ) -> None:
         self._viewer = viewer
         self._session = session
+        self._follower = follower
         self._title = title
         self._empty = empty
         self._dtype = dtype
@@ -72,9 +82,10 @@ class Overlay:
             self._frame_of(self._frame)[...] = self._empty
         self._frame = frame
         self._frame_of(frame)[region] = values
-        if self.layer is None or not fits:
+        if not fits or self.layer is None or self.layer not in self._viewer.layers:
             self.remove()
-            self._add(**style)
+            if self._follower.shown:
+                self._add(**style)
         else:
             self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
@@ -107,17 +118,15 @@ class Overlay:
         image, layers = self._session.image, self._viewer.layers
         active, selected = layers.selection.active, set(layers.selection)
         data = self._alignment.lay(self._buffer)
+        grid = Grid.of(self._session, data.ndim)
         self.layer = self._viewer.add_image(
             data,
             name=f"{image.name if image is not None else 'image'} {self._title}",
             metadata={METADATA_KEY: {"colors": True}},
             **{**self._style, **style},
-            **self._placement(data.ndim),
+            **self._follower.options(data.ndim, grid),
         )
+        self._follower.place(self.layer, grid)
         layers.selection.clear()
         layers.selection.update(selected)
         layers.selection.active = active
-
-    def _placement(self, ndim: int) -> dict[str, Any]:
-        pointer = Pointer.of(self._viewer, self._session)
-        return {} if pointer is None else placement(pointer.layer, ndim, self._session)

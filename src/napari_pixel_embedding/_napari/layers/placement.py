@@ -43,43 +43,115 @@ def _joined(axis_labels: tuple[str, ...]) -> str:
     return "".join(axis_labels) if all(len(label) == 1 for label in axis_labels) else ""
 
 
-def placement(layer: Layer, ndim: int, session: Session | None = None) -> dict[str, Any]:
-    """Return the placement that makes a layer of ``ndim`` axes cover the last axes of ``layer``.
+@dataclass(frozen=True)
+class Grid:
+    """Pixel grid of a layer, in pixels of an image: its pixel n lies at ``start + factor * n``.
 
     Parameters
     ----------
-    layer : napari.layers.Layer
-    ndim : int
-    session : Session, optional
-        With it, only the ROI of its results is covered.
+    start, factor : tuple of float
+        Along the layer's axes; the defaults stand for the image's own pixels.
     """
-    scale, rotate = layer.scale[-ndim:], layer.rotate[-ndim:, -ndim:]
-    start, factor = _field_on_axes(session, ndim)
-    return {
+
+    start: tuple[float, ...] = ()
+    factor: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, session: Session, ndim: int) -> Grid:
+        """Return the grid of the session's results, laid over the last ``ndim`` axes."""
+        roi, layout = session.roi, session.layout
+        if roi is None or layout is None:
+            return cls()
+        start, factor = [0.0] * ndim, [1.0] * ndim
+        frame = dict(zip(layout.frame_axes, layout.frame_place(roi.frame or 0), strict=True))
+        axes = layer_axes(session)
+        for at, letter in enumerate(axes, start=ndim - len(axes)):
+            if letter in frame and at >= 0:
+                start[at] = float(frame[letter])
+            elif letter in layout.spatial:
+                n = layout.spatial.index(letter)
+                factor[at] = float(roi.factor[n])
+                start[at] = roi.start[n] * factor[at] + (factor[at] - 1) / 2
+        return cls(tuple(start), tuple(factor))
+
+    def shifted(self, by: Sequence[float]) -> Grid:
+        """Return the grid whose first pixel is this one's pixel ``by``."""
+        start, factor = self.on(len(by))
+        return Grid(tuple((start + factor * by).tolist()), tuple(factor.tolist()))
+
+    def on(self, ndim: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return start and factor along ``ndim`` axes."""
+        start = np.array(self.start or (0.0,) * ndim)
+        return start, np.array(self.factor or (1.0,) * ndim)
+
+
+def placement(image: Layer, ndim: int, grid: Grid | None = None) -> dict[str, Any]:
+    """Return the options that make a layer of ``ndim`` axes lie on the last axes of an image.
+
+    napari maps pixels to the world by ``affine · (rotate · shear · scale · pixel + translate)``.
+    The grid therefore changes scale and translation only, whatever the other three are.
+
+    Parameters
+    ----------
+    image : napari.layers.Layer
+        All of its transforms, its units and axis labels are taken over.
+    ndim : int
+        Number of axes of the other layer.
+    grid : Grid, optional
+        Pixels of the other layer; by default those of the image.
+    """
+    start, factor = (grid or Grid()).on(ndim)
+    scale, rotate = _last(image.scale, ndim, 1.0), _last(image.rotate, ndim)
+    shear = _last(_shear_matrix(image), ndim)
+    placed = {
         "scale": scale * factor,
-        "translate": layer.translate[-ndim:] + rotate @ (scale * start),
+        "translate": _last(image.translate, ndim, 0.0) + rotate @ shear @ (scale * start),
         "rotate": rotate,
-        "units": layer.units[-ndim:],
-        "axis_labels": layer.axis_labels[-ndim:],
+        "shear": shear,
+        "affine": _last_affine(image.affine.affine_matrix, ndim),
     }
+    if image.ndim >= ndim:
+        placed |= {"units": image.units[-ndim:], "axis_labels": image.axis_labels[-ndim:]}
+    return placed
 
 
-def _field_on_axes(session: Session | None, ndim: int) -> tuple[Any, Any]:
-    """Return the centre of the ROI's first pixel and its pixel size, along the last axes."""
-    start, factor = np.zeros(ndim), np.ones(ndim)
-    if session is None or session.roi is None or session.layout is None:
-        return start, factor
-    roi, layout = session.roi, session.layout
-    frame = dict(zip(layout.frame_axes, layout.frame_place(roi.frame or 0), strict=True))
-    axes = layer_axes(session)
-    for at, letter in enumerate(axes, start=ndim - len(axes)):
-        if letter in frame and at >= 0:
-            start[at] = frame[letter]
-        elif letter in layout.spatial:
-            n = layout.spatial.index(letter)
-            factor[at] = roi.factor[n]
-            start[at] = roi.start[n] * roi.factor[n] + (roi.factor[n] - 1) / 2
-    return start, factor
+def place(layer: Layer, image: Layer, grid: Grid | None = None) -> None:
+    """Make a layer lie on an image, see :func:`placement`; what is right already is not set."""
+    now = placement(layer, layer.ndim)
+    for name, value in placement(image, layer.ndim, grid).items():
+        if not np.array_equal(now[name], value):
+            setattr(layer, name, value)
+
+
+def _last(values: Any, ndim: int, missing: float = 0.0) -> NDArray[np.float64]:
+    """Return the last ``ndim`` entries of a vector, or the last block of a matrix.
+
+    Where an array has fewer, ``missing`` is put before a vector, and ones on a matrix's diagonal.
+    """
+    values = np.asarray(values, float)
+    own = min(ndim, len(values))
+    last = np.full(ndim, missing) if values.ndim == 1 else np.eye(ndim)
+    kept = (slice(ndim - own, None),) * values.ndim
+    last[kept] = values[(slice(len(values) - own, None),) * values.ndim]
+    return last
+
+
+def _last_affine(matrix: NDArray[Any], ndim: int) -> NDArray[np.float64]:
+    """Return an affine matrix, in homogeneous coordinates, of the last ``ndim`` axes."""
+    last = np.eye(ndim + 1)
+    last[:-1, :-1] = _last(matrix[:-1, :-1], ndim)
+    last[:-1, -1] = _last(matrix[:-1, -1], ndim)
+    return last
+
+
+def _shear_matrix(layer: Layer) -> NDArray[np.float64]:
+    """Return a layer's shear as a matrix; napari tells an upper triangular one as a vector."""
+    shear = np.asarray(layer.shear, float)
+    if shear.ndim == 2:
+        return shear
+    matrix = np.eye(layer.ndim)
+    matrix[np.triu_indices(layer.ndim, k=1)] = shear
+    return matrix
 
 
 def layer_axes(session: Session) -> str:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
 
-from napari_pixel_embedding._napari.layers.placement import image_input, layer_axes
+from napari_pixel_embedding._napari.layers.placement import layer_axes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari import Viewer
+    from napari.layers import Image
 
+    from napari_pixel_embedding._napari.layers.image_follower import ImageFollower
     from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.session import Session
@@ -45,19 +45,14 @@ class Pointer:
     roi: ROI | None = None
 
     @classmethod
-    def of(cls, viewer: Viewer, session: Session) -> Pointer | None:
+    def of(cls, follower: ImageFollower, session: Session) -> Pointer | None:
         """Make a pointer into the session's results; None without them or their image's layer."""
-        image, maps = session.image, session.embedding_maps
-        if image is None or not maps or session.layout is None:
+        image, maps, layer = session.image, session.embedding_maps, follower.image
+        if image is None or layer is None or not maps or session.layout is None:
             return None
         axes = layer_axes(session)
-        for layer in viewer.layers:
-            if isinstance(layer, Image) and image_input(layer, None).data is image.data:
-                fits = len(axes) == layer.ndim
-                if not fits:
-                    return None
-                return cls(layer, axes, session.layout, maps[0].shape, session.roi)
-        return None
+        fits = follower.present and len(axes) == layer.ndim
+        return cls(layer, axes, session.layout, maps[0].shape, session.roi) if fits else None
 
     def pixel(self, position: Sequence[float]) -> tuple[int, tuple[int, ...]]:
         """Return frame and index ([z,] y, x) at a world position, inside the image or not."""

@@ -6,17 +6,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_pixel_embedding._napari.layers.image_follower import ImageFollower
 from napari_pixel_embedding._napari.layers.labels_editor import LabelsEditor, Shown
 from napari_pixel_embedding._napari.layers.mosaic_layer import MosaicLayer
 from napari_pixel_embedding._napari.layers.object_picker import ObjectPicker
 from napari_pixel_embedding._napari.layers.placement import (
     METADATA_KEY,
     Alignment,
+    Grid,
     image_input,
-    placement,
 )
 from napari_pixel_embedding._napari.layers.viewport import view_of
 from napari_pixel_embedding.session import CorrectedImage, PreviousAnnotations
@@ -44,6 +44,8 @@ class ResultLayers(QObject):
 
     Attributes
     ----------
+    follower : ImageFollower
+        Keeps all layers on the image.
     clicked : Signal of tuple or None
         ``clicked_pixel`` has changed.
     """
@@ -55,20 +57,22 @@ class ResultLayers(QObject):
         self._viewer = viewer
         self._controller = controller
         self._session = controller.session
-        self._image: Image | None = None
+        self.follower = ImageFollower(viewer)
         self._editor: LabelsEditor | None = None
         self._picker: ObjectPicker | None = None
         self._clicked: tuple[int, ...] | None = None
         self._colors: Image | None = None
         self._shown: WeakKeyDictionary[Labels, Shown] = WeakKeyDictionary()
         self._labels_of: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
-        self._mosaic_layer = MosaicLayer(viewer, self._session)
+        self._mosaic_layer = MosaicLayer(viewer, self._session, self.follower)
         self._session.events.roi.connect(self._finish_strokes)
         self._session.events.labels.connect(self._follow_labels)
         self._session.events.mosaic_labels.connect(self._follow_mosaic)
         self._session.events.embedding_rgb.connect(self._follow_colors)
         self._session.events.corrections.connect(self._follow_corrections)
         viewer.layers.events.removed.connect(self._layer_removed)
+        self.follower.removed.connect(self._image_removed)
+        self.follower.changed.connect(controller.image_changed)
 
     @property
     def clicked_pixel(self) -> tuple[int, ...] | None:
@@ -98,15 +102,18 @@ class ResultLayers(QObject):
         bool
             Whether the session accepted the image.
         """
-        labels = self._labels_of.get(layer)
+        image, labels = image_input(layer, axes, channel), self._labels_of.get(layer)
         known = labels is not None and labels in self._viewer.layers
         earlier = _left_behind(labels, self._shown.get(labels)) if known else None
-        if not self._controller.set_image(image_input(layer, axes, channel), earlier):
+        if earlier is None and layer is self.follower.image:
+            earlier = self._session.kept_annotations
+        if not self._controller.set_image(image, earlier):
             return False
         self._controller.set_view(view_of(self._viewer, layer))
         self._mosaic_layer.want()
-        self._image = layer
-        if self._editor is None and earlier is not None:
+        self.follower.follow(layer)
+        fits = earlier is not None and earlier.fits(image)
+        if self._editor is None and earlier is not None and known and fits:
             self._edit(labels).adopt(self._shown.get(labels), earlier.found)
         return True
 
@@ -117,10 +124,12 @@ class ResultLayers(QObject):
             kept = labels.metadata.get(METADATA_KEY, {})
             corrections = kept.get("corrections")
             known = image in self._viewer.layers and labels in self._viewer.layers
-            if known and image is not self._image and corrections is not None:
-                layout = kept["layout"]
-                part = image_input(image, layout.axes).arranged(layout)
-                part = part.part(layout.read_axes, kept.get("roi"))
+            if not known or image is self.follower.image or corrections is None:
+                continue
+            layout = kept["layout"]
+            whole = image_input(image, layout.axes)
+            if _left_behind(labels, None).fits(whole):  # else it was given other data since
+                part = whole.arranged(layout).part(layout.read_axes, kept.get("roi"))
                 corrected_images.append(CorrectedImage(part, layout.read_axes, corrections))
         return corrected_images
 
@@ -159,6 +168,7 @@ class ResultLayers(QObject):
         self._session.events.embedding_rgb.disconnect(self._follow_colors)
         self._session.events.corrections.disconnect(self._follow_corrections)
         self._forget_labels()
+        self.follower.close()
 
     # ------------------------------------------------------------------------------ labels
 
@@ -167,12 +177,13 @@ class ResultLayers(QObject):
             self._forget_labels()
             return
         is_new = self._editor is None
+        if is_new and not self.follower.present:
+            return  # labels of an image that was removed, and they with it
         editor = self._editor or self._edit(self._add_labels(labels))
         editor.show(labels)
         if is_new:
             editor.offer_free_id()
-        if self._session.roi is not None:
-            self._place(editor.layer, editor.layer.ndim)
+        self._place(editor.layer)
         self._write_metadata(editor.layer)
 
     def _edit(self, layer: Labels) -> LabelsEditor:
@@ -210,18 +221,16 @@ class ResultLayers(QObject):
             opacity=0.5,
             **self._placement(data.ndim),
         )
-        if self._image is not None:
-            self._labels_of[self._image] = layer
+        if self.follower.image is not None:
+            self._labels_of[self.follower.image] = layer
         return layer
 
     def _placement(self, ndim: int) -> dict[str, Any]:
-        return {} if self._image is None else placement(self._image, ndim, self._session)
+        return self.follower.options(ndim, Grid.of(self._session, ndim))
 
-    def _place(self, layer: Labels | Image, ndim: int) -> None:
-        """Move a layer to the current ROI, unless it is there already."""
-        for name, value in self._placement(ndim).items():
-            if name in ("scale", "translate") and not np.allclose(getattr(layer, name), value):
-                setattr(layer, name, value)
+    def _place(self, layer: Labels | Image) -> None:
+        """Keep a layer on the current ROI of the image."""
+        self.follower.place(layer, Grid.of(self._session, layer.ndim))
 
     def _finish_strokes(self, *_: Any) -> None:
         """Record painted strokes before the labels of another ROI are shown."""
@@ -229,7 +238,7 @@ class ResultLayers(QObject):
             self._editor.finish()
 
     def _follow_mosaic(self, mosaic_labels: MosaicLabels | None) -> None:
-        self._mosaic_layer.show(mosaic_labels, self._image, self.labels_layer)
+        self._mosaic_layer.show(mosaic_labels, self.labels_layer)
 
     def _follow_corrections(self, corrections: NDArray[Any] | None) -> None:
         if self.labels_layer is not None:
@@ -262,10 +271,12 @@ class ResultLayers(QObject):
         data = Alignment.of(self._session).lay(rgb)
         if self._colors is not None and self._colors.data.ndim == data.ndim:
             self._colors.data = data
-            self._place(self._colors, data.ndim - 1)
+            self._place(self._colors)
             return
         self._remove_colors()
-        self._colors = self._add_colors(data)
+        if self.follower.shown:
+            self._colors = self._add_colors(data)
+            self._place(self._colors)
 
     def _add_colors(self, data: NDArray[Any]) -> Image:
         layers = self._viewer.layers
@@ -293,11 +304,17 @@ class ResultLayers(QObject):
         """Forget a layer the user deleted; the session still has what it showed."""
         if self.labels_layer is not None and event.value is self.labels_layer:
             self._forget_labels()
+            self._image_removed()
         elif self.mosaic_layer is not None and event.value is self.mosaic_layer:
             self._mosaic_layer.was_removed()
         elif self._colors is not None and event.value is self._colors:
             self._colors = None
             self._controller.colors.show(False)
+
+    def _image_removed(self) -> None:
+        """Stop all work on an image that is gone, and freeze labels that are gone with it."""
+        if self.follower.image is not None and not self.follower.present:
+            self._controller.image_removed(shown=self.labels_layer is not None)
 
 
 def _left_behind(layer: Labels, shown: Shown | None) -> PreviousAnnotations:

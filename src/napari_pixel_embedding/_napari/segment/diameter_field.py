@@ -125,10 +125,12 @@ class DiameterField(QWidget):
         return found[-1] if found else None
 
     def _add_line_layer(self) -> None:
-        viewer = self._workspace.viewer
+        viewer, image = self._workspace.viewer, self._image
         layer = viewer.add_shapes(
             name=_LINE_NAME, ndim=viewer.dims.ndim, edge_color="yellow", edge_width=1
         )
+        if image is not None and image.ndim == layer.ndim:
+            layer.units = image.units  # without common units napari shows no scale bar
         layer.mode = "add_line"
 
 

@@ -191,7 +191,7 @@ class SegmentPanel(Panel):
         self.follow(events.cluster_params, self._show_params)
         self.follow(events.method, self.methods.show_method)
         self.methods.show_method(self.session.method)
-        for signal in (events.model, events.embedding_maps):
+        for signal in (events.model, events.embedding_maps, events.outdated):
             self.follow(signal, self._show_ranges)
         self.follow(events.model_source, self.models.show_source)
 
@@ -251,8 +251,8 @@ class SegmentPanel(Panel):
     def _show_ranges(self, *_: Any) -> None:
         """Fit the sliders to the model; not at every tick, because it lays out the panel again."""
         session = self.session
-        missing = None if session.embedding_maps else "Run a model first."
-        set_enabled(self.objects, _SLIDERS, missing)
+        missing = session.outdated if session.embedding_maps else "Run a model first."
+        set_enabled(self.objects, _SLIDERS, missing or None)
         if session.model is not None:
             config = session.model.config
             self.form.set_range("bandwidth", *bandwidth_range(config.space, config.delta_var))

@@ -59,7 +59,7 @@ class TrainPanel(Panel):
         self.status = text()
         self.worst = QListWidget()
         self.plot: Any = None
-        self._worst_images = WorstImageLayers(self.workspace.viewer)
+        self._worst_images = WorstImageLayers(self.workspace.viewer, self.workspace.layers.follower)
         self._lay_out()
         self._follow_training()
         self._refresh()

@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
-from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment
+from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment, Grid
 from napari_pixel_embedding._napari.layers.viewport import view_of
 from napari_pixel_embedding.session import ImageRegion
 
@@ -43,6 +43,7 @@ class TunedLayers(QObject):
         super().__init__()
         self._workspace = workspace
         self._session = workspace.session
+        self._follower = workspace.layers.follower
         self._labels: Labels | None = None
         self._image: Image | None = None
         self._mode: Comparison = "before"
@@ -133,9 +134,9 @@ class TunedLayers(QObject):
         if beside and fresh:  # layers take long to build: the other one later
             self._completing.start()
         elif beside:
-            shown.append(self._show_image(objects, preview))
+            shown.append(self._show_image(preview))
         for layer in shown:
-            layer.translate = self._origin(preview.region, objects, beside)
+            self._follower.place(layer, self._grid(preview.region, layer.ndim, beside))
         objects.visible, labels.visible = self._mode != "after", self._mode != "before"
         if self._image is not None:
             self._image.visible = beside
@@ -144,7 +145,7 @@ class TunedLayers(QObject):
         data = self._lay(preview.labels, preview.region)
         if self._labels is None:
             layers = self._workspace.viewer.layers
-            placed = self._common("tuned", objects)
+            placed = self._common("tuned", preview.region, data.ndim)
             self._labels = self._insert(
                 len(layers), Labels(data, opacity=objects.opacity, **placed)
             )
@@ -153,24 +154,23 @@ class TunedLayers(QObject):
             self._labels.data = data
         return self._labels
 
-    def _show_image(self, objects: Labels, preview: Preview) -> Image:
+    def _show_image(self, preview: Preview) -> Image:
         data = self._lay(self._pixels(preview.region), preview.region)
         if self._image is None:
             below = self._workspace.viewer.layers.index(self._labels)
-            self._image = self._insert(below, Image(data, **self._common("beside", objects)))
+            placed = self._common("beside", preview.region, data.ndim)
+            self._image = self._insert(below, Image(data, **placed))
         else:
             self._image.data = data
         return self._image
 
-    def _common(self, title: str, objects: Labels) -> dict[str, Any]:
-        """Return options that place a layer like the objects and mark it as no input image."""
+    def _common(self, title: str, region: ImageRegion, ndim: int) -> dict[str, Any]:
+        """Return options that place a layer on the image and mark it as no input image."""
         image = self._session.image
         return {
             "name": f"{'image' if image is None else image.name} {title}",
             "metadata": {METADATA_KEY: {"colors": True}},
-            "scale": objects.scale,
-            "rotate": objects.rotate,
-            "units": objects.units,
+            **self._follower.options(ndim, self._grid(region, ndim)),
         }
 
     def _insert(self, index: int, layer: Any) -> Any:
@@ -195,13 +195,14 @@ class TunedLayers(QObject):
         framed = array if region.frame is None else array[None]
         return Alignment.of(self._session).lay(framed)
 
-    def _origin(self, region: ImageRegion, objects: Labels, beside: bool) -> NDArray[Any]:
-        """Return the world position of the region's first pixel, or of a place to its right."""
+    def _grid(self, region: ImageRegion, ndim: int, beside: bool = False) -> Grid:
+        """Return the region's pixels, or as many to the right of the objects."""
         start = [float(side.start) for side in region.pixels]
         if beside:
             start[-1] = self._session.labels_shape[-1] * _GAP
         framed = start if region.frame is None else [float(region.frame), *start]
-        return np.asarray(objects.data_to_world(Alignment.of(self._session).lay_index(framed)))
+        laid = Alignment.of(self._session).lay_index(framed)
+        return Grid.of(self._session, ndim).shifted(laid)
 
     def _remove(self) -> None:
         layers = self._workspace.viewer.layers

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Layer
 
+    from napari_pixel_embedding._napari.layers.image_follower import ImageFollower
     from napari_pixel_embedding.core.evaluation.worst_images import ImageScore
 
 _OUTLINE = 1
@@ -23,10 +24,13 @@ class WorstImageLayers:
     ----------
     viewer : napari.Viewer
         Layers are added to it.
+    follower : ImageFollower
+        Keeps the masks on their image.
     """
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, follower: ImageFollower) -> None:
         self._viewer = viewer
+        self._follower = follower
         self._layers: list[Layer] = []
 
     def show(self, example: ImageScore) -> None:
@@ -41,5 +45,7 @@ class WorstImageLayers:
         truth.contour = _OUTLINE
         truth.colormap = DirectLabelColormap(color_dict={None: "white", 0: "transparent"})
         self._layers = [image, found, truth]
+        for layer in (found, truth):
+            self._follower.place(layer, image=image)
         viewer.layers.selection.active = image
         viewer.reset_view()

@@ -72,6 +72,11 @@ class Layout:
         return tuple(self.shape[self.axes.index(a)] for a in self.spatial)
 
     @property
+    def frames_shape(self) -> tuple[int, ...]:
+        """Shape of label images as the frames are read, ([T,] [Z,] Y, X)."""
+        return ((self.frame_count,) if self.frame_axes else ()) + self.spatial_shape
+
+    @property
     def label_axes(self) -> str:
         """Axes of label images, in the image's order."""
         return self.axes.replace("C", "")

@@ -61,6 +61,8 @@ class EditQueue:
         """
         if self._session.labels is None:
             self._session.edit_status = "There are no objects yet: run a model first."
+        elif self._session.outdated:
+            self._session.edit_status = self._session.outdated
         else:
             self._put(edit)
 

@@ -56,7 +56,7 @@ class EmbeddingColors:
     def update(self) -> None:
         """Colour the current embedding if colours are wanted."""
         session = self._session
-        if not session.colors_wanted or not session.embedding_maps:
+        if not session.colors_wanted or not session.embedding_maps or session.outdated:
             return
         maps, basis, frames = session.embedding_maps, session.color_basis, session.has_frames
         self._queue.start(

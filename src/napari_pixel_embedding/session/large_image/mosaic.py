@@ -66,6 +66,11 @@ class MosaicFiller:
             session.mosaic_status = f"Stopped: {_blocks(count)} kept. Run makes the others."
         return stopped
 
+    def freeze(self) -> None:
+        """Cluster no more: the blocks belong to other pixels, and the next run makes all anew."""
+        self._cuts.cancel()
+        self._source = self._asked = None
+
     def close(self) -> None:
         """Stop all jobs and disconnect from the session."""
         self._session.events.labels.disconnect(self.update)
@@ -207,7 +212,7 @@ class MosaicFiller:
 
     def update(self, *_: Any) -> None:
         """Cluster the blocks again if their parameters or corrections have changed."""
-        request = self._request()
+        request = None if self._session.outdated else self._request()
         if request is not None and not request.is_answered_by(self._asked):
             self._asked = request
             self._cuts.start(

@@ -96,7 +96,7 @@ class Clustering:
         except (ValueError, TypeError) as error:
             self._messages.refuse(str(error))
             return
-        if wanted != params:
+        if wanted != params and not self._refuse_outdated():
             self._session.cluster_params = wanted
             self.update()
 
@@ -109,15 +109,25 @@ class Clustering:
             Live from the index, or by mutex watershed, computed again at every change.
         """
         self._messages.clear()
-        self._session.method = method
-        self.update()
+        if not self._refuse_outdated():
+            self._session.method = method
+            self.update()
+
+    def _refuse_outdated(self) -> bool:
+        """Refuse to cut results that no longer belong to the image; return whether they do not."""
+        outdated = self._session.outdated
+        if outdated:
+            self._messages.refuse(outdated)
+        return bool(outdated)
 
     def update(self) -> None:
         """Update labels and stability curve from the session's state."""
         session = self._session
         if session.cluster_indices and session.cluster_params is not None:
             self._update_labels(session.cluster_params)
-            if not self._labellings.busy:  # labels first: both need the same tree
+            if not (
+                self._labellings.busy or session.outdated
+            ):  # labels first: both need the same tree
                 self._update_curve(session.cluster_params)
 
     def _update_labels(self, params: ClusterParams) -> None:
@@ -132,6 +142,11 @@ class Clustering:
             session.embedding_maps,
             session.method,
         )
+        if session.outdated:
+            if answered is None:
+                return
+            # Nothing is cut any more, but corrections still show.
+            request = replace(answered, corrections=session.corrections)
         if answered is not None and request.has_clusters_of(answered):
             if request.corrections is answered.corrections:
                 return
@@ -223,6 +238,8 @@ class Clustering:
         session = self._session
         if session.labels is None or session.cluster_params is None:
             return "There are no objects yet: run a model first."
+        if session.outdated:
+            return session.outdated
         if session.method != "mean_shift":
             return "Single objects can be split or merged among live clusters only."
         if session.corrections is not None and session.corrections[point] > 0:

@@ -73,10 +73,12 @@ class DiameterMeasurement:
             progress=self._show,
         )
 
-    def cancel(self) -> None:
-        """Stop measuring; the diameter stays what it was."""
-        if self._queue.cancel():
+    def cancel(self) -> bool:
+        """Stop measuring, and return whether it was under way; the diameter stays what it was."""
+        stopped = self._queue.cancel()
+        if stopped:
             self._session.measuring = False
+        return stopped
 
     def _show(self, fraction: float) -> None:
         self._session.measured = fraction

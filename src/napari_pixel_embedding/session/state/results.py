@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.corrections.journal import SavedAnnotations
     from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame
-    from napari_pixel_embedding.session.state.image import ImageRegion
+    from napari_pixel_embedding.session.state.image import ImageInput, ImageRegion
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
 
@@ -61,6 +61,19 @@ class PreviousAnnotations:
     roi: ROI | None = None
     whole_image: WholeImageCorrections | None = None
     layout: Layout | None = None
+
+    def fits(self, image: ImageInput) -> bool:
+        """Whether the corrections have the shape of an image's labels, as far as that is known."""
+        layout = self.layout
+        if layout is None or (self.corrections is None and self.whole_image is None):
+            return True
+        if len(layout.axes) != len(image.shape):
+            return False
+        now = replace(layout, shape=tuple(image.shape))
+        if self.roi is None or self.whole_image is None:
+            shape: tuple[int, ...] = () if self.corrections is None else self.corrections.shape
+            return shape == now.frames_shape
+        return self.whole_image.corrections.shape == now.spatial_shape
 
 
 @dataclass(frozen=True, eq=False)

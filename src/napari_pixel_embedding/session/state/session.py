@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from psygnal import SignalGroupDescriptor
 
 from napari_pixel_embedding.session.state.history import Annotations, History
+from napari_pixel_embedding.session.state.results import PreviousAnnotations
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,6 +107,8 @@ class Session:
         The axes the image was read with, ``layout.read_axes``.
     layout : Layout, optional
         How they come from the image's own axes.
+    outdated : str
+        Why the results no longer fit the image in the viewer, and what to do; empty while they do.
     roi : ROI, optional
         The part of a large image that the results cover; None for all of it.
     embedding_maps, cluster_indices : tuple
@@ -186,6 +189,7 @@ class Session:
     model: EmbeddingModel | None = None
     axes: str = ""
     layout: Layout | None = None
+    outdated: str = ""
     roi: ROI | None = None
     embedding_maps: tuple[EmbeddingMap, ...] = ()
     cluster_indices: tuple[ClusterIndex, ...] = ()
@@ -228,6 +232,19 @@ class Session:
     def annotations(self) -> Annotations:
         """All manual corrections, as one value."""
         return Annotations(self.corrections, self.local_bandwidths, self.accepted)
+
+    @property
+    def kept_annotations(self) -> PreviousAnnotations:
+        """The annotations, to be restored when the image is chosen again."""
+        return PreviousAnnotations(
+            corrections=self.corrections,
+            local_bandwidths=self.local_bandwidths,
+            axes=self.axes,
+            accepted=self.accepted,
+            roi=self.roi,
+            whole_image=self.whole_image,
+            layout=self.layout,
+        )
 
     @property
     def has_frames(self) -> bool:

@@ -130,13 +130,18 @@ class FineTuning:
             session.model, tuple(corrected_images), config, session.device, folder, session.diameter
         )
 
-    def stop(self) -> None:
-        """Stop fine-tuning; the best model so far stays in ``session.tuned_model``."""
-        if self._learning.cancel():
+    def stop(self) -> bool:
+        """Stop fine-tuning, and return whether it was under way.
+
+        The best model so far stays in ``session.tuned_model``.
+        """
+        stopped = self._learning.cancel()
+        if stopped:
             self._session.tuning = False
             best = self._session.tuned_model is not None
             kept = "the best model so far is kept" if best else "too early for a model to keep"
             self._session.tuning_status = f"Fine-tuning stopped: {kept}."
+        return stopped
 
     def _take_step(self, progress: TrainProgress | None) -> None:
         if progress is None:  # a heartbeat
@@ -245,7 +250,7 @@ class FineTuning:
 
     def _update_preview(self) -> None:
         session, image, region = self._session, self._session.worked_image, self._region
-        if session.tuned_model is None or image is None or region is None:
+        if session.tuned_model is None or image is None or region is None or session.outdated:
             return
         same = same_family(session.model, session.tuned_model)
         request = PreviewRequest(
