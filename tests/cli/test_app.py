@@ -165,6 +165,6 @@ def test_an_option_takes_all_values_that_follow_and_may_be_repeated(run, fake, a
 
 def test_an_option_for_one_value_leaves_the_rest_to_the_arguments(run, fake, model_file):
     calls = fake("workflows.segment.segment_files")
-    fake("workflows.segment.images_to_segment")
+    fake("workflows.label_names.images_to_segment")
     assert run("segment", "--model", model_file, "a.tif", "b.tif") == cli.OK
     assert [path.name for path in calls[0]["images"]] == ["a.tif", "b.tif"]

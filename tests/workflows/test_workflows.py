@@ -21,10 +21,8 @@ from napari_pixel_embedding.core.training.train_folder import train_from_folder
 from napari_pixel_embedding.workflows import segment as segment_module
 from napari_pixel_embedding.workflows.evaluate import evaluate_folder
 from napari_pixel_embedding.workflows.fine_tune import fine_tune_files
-from napari_pixel_embedding.workflows.segment import (
-    images_to_segment,
-    segment_files,
-)
+from napari_pixel_embedding.workflows.label_names import images_to_segment
+from napari_pixel_embedding.workflows.segment import segment_files
 
 TINY = {"base_width": 4, "depth": 2, "embedding_dim": 4}
 QUICK = TrainConfig(steps=2, batch_size=1, crop=32, validate_every=1)
@@ -93,7 +91,7 @@ def test_a_second_run_does_not_segment_the_labels_of_the_first(tmp_path):
     imwrite(tmp_path / "my_labels.tif", picture(20, 30))  # nobody's result: there is no "my"
     for _ in range(2):
         assert [result.image.name for result in segmented(tmp_path)] == ["a.png", "my_labels.tif"]
-    assert images_to_segment(tmp_path / "a_labels.tif") == [tmp_path / "a_labels.tif"]
+    assert list(images_to_segment(tmp_path / "a_labels.tif")) == [tmp_path / "a_labels.tif"]
 
 
 @pytest.mark.parametrize(
@@ -155,7 +153,7 @@ def test_subfolders_are_taken_when_asked_for(tmp_path):
 
 def test_an_output_that_is_no_folder_is_refused_before_any_work(tmp_path, monkeypatch):
     imwrite(tmp_path / "a.png", picture(20, 30))
-    monkeypatch.setattr("napari_pixel_embedding.workflows.segment.segment", None)
+    monkeypatch.setattr("napari_pixel_embedding.workflows.segment.segment_and_tell", None)
     with pytest.raises(ValueError, match=r"expected a folder to write to, found .*a\.png"):
         segmented(tmp_path / "a.png", tmp_path / "a.png")
 
@@ -172,14 +170,14 @@ def test_an_output_that_is_no_folder_is_refused_before_any_work(tmp_path, monkey
 def test_no_error_of_one_image_stops_the_others(tmp_path, monkeypatch, error, said):
     for name in "ab":
         imwrite(tmp_path / f"{name}.png", picture(20, 30))
-    real, errors = segment_module.segment, [error]
+    real, errors = segment_module.segment_and_tell, [error]
 
     def first_fails(*arguments, **options):
         if errors:
             raise errors.pop()
         return real(*arguments, **options)
 
-    monkeypatch.setattr(segment_module, "segment", first_fails)
+    monkeypatch.setattr(segment_module, "segment_and_tell", first_fails)
     bad, good = segmented(tmp_path)
     assert said in bad.error and bad.labels is None
     assert good.error is None
@@ -488,6 +486,20 @@ def test_what_was_passed_over_and_an_image_of_noise_are_said(tmp_path):
     (result,) = segment_files(tmp_path, model="nuclei-fluo", device="cpu")
     assert (result.objects, result.error) == (0, None)
     assert any("almost no signal" in note for note in result.notes)
+
+
+@pytest.mark.parametrize(
+    ("fill", "said"),
+    [
+        (0, "The image has only one value (0): there is nothing to segment."),
+        (7.5, "The image has only one value (7.5): there is nothing to segment."),
+        (np.nan, "The image has no finite value: there is nothing to segment."),
+    ],
+)
+def test_an_image_without_contents_is_said_to_be_so(tmp_path, fill, said):
+    np.save(tmp_path / "a.npy", np.full((20, 30), fill, np.float32))
+    (result,) = segmented(tmp_path)
+    assert (result.error, result.notes) == (None, (said,))
 
 
 def test_cancelling_ends_the_whole_batch(tmp_path):

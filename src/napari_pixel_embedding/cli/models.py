@@ -1,6 +1,7 @@
 """The commands that use, train and score models."""
 
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +38,8 @@ def segment(
     Example: pixel-embedding segment plate1/ --output labels/
     """
     from napari_pixel_embedding.core.io.files import passed_over
-    from napari_pixel_embedding.workflows.segment import images_to_segment, segment_files
+    from napari_pixel_embedding.workflows.label_names import images_to_segment
+    from napari_pixel_embedding.workflows.segment import segment_files
 
     loaded = npe.load_model(model)
     results = segment_files(
@@ -58,7 +60,9 @@ def segment(
     for note in passed_over(images, recursive=recursive):
         console.print_line(note)
     done = skipped = failed = 0
-    for result in console.bar(results, "images", len(found)):
+    by_file = groupby(results, lambda result: result.image)
+    shown = console.bar(by_file, "images", len(found))
+    for result in (result for _, several in shown for result in several):
         if result.skipped:
             skipped += 1
             console.print_line(f"{result.image}: skipped, {result.labels} is there (--overwrite).")
@@ -71,8 +75,9 @@ def segment(
                 console.print_line(f"  {note}")
         else:
             failed += 1
-            console.print_error(f"{result.image}: {result.error}")
-    if len(found) > 1:
+            place = f" position {result.position}" if result.position else ""
+            console.print_error(f"{result.image}{place}: {result.error}")
+    if done + skipped + failed > 1:
         console.print_line(f"{done} segmented, {skipped} skipped, {failed} failed.")
     if failed:
         raise Exit(console.FAILED)

@@ -8,26 +8,29 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.inference.axes import image_layout, read_stack, scale_along
+from napari_pixel_embedding.core.inference.axes import image_layout, scale_along
 from napari_pixel_embedding.core.inference.channels import read_channel
-from napari_pixel_embedding.core.inference.intensity_range import NO_SIGNAL
 from napari_pixel_embedding.core.inference.layout import rows_last
-from napari_pixel_embedding.core.inference.segment import segment
-from napari_pixel_embedding.core.io.files import list_images
-from napari_pixel_embedding.core.io.images import read_image, write_labels
+from napari_pixel_embedding.core.inference.segment import segment_and_tell
+from napari_pixel_embedding.core.io.images import count_images, read_image, write_labels
 from napari_pixel_embedding.core.io.units import usable_scale
 from napari_pixel_embedding.core.model.model_file import (
     EmbeddingModel,
     load_model,
 )
 from napari_pixel_embedding.core.progress import Cancelled
+from napari_pixel_embedding.workflows.label_names import (
+    free_target,
+    images_to_segment,
+    label_targets,
+    position_suffix,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.inference.channels import Channel
@@ -39,12 +42,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SegmentedFile:
-    """Result of one image file.
+    """Result of one image file, or of one of the positions in it.
 
     Parameters
     ----------
     image : Path
-        The image.
+        The image; of an OME set, its first file.
     labels : Path, optional
         The label image that was written; None when it failed.
     objects : int
@@ -57,6 +60,8 @@ class SegmentedFile:
         What was passed over or dropped in reading and writing it, a sentence each.
     skipped : bool
         Whether ``labels`` was there already and is left as it is.
+    position : int, optional
+        Number of the position, from 1, where the file has several.
     """
 
     image: Path
@@ -66,6 +71,7 @@ class SegmentedFile:
     error: str | None = None
     notes: tuple[str, ...] = ()
     skipped: bool = False
+    position: int | None = None
 
 
 def segment_files(
@@ -86,7 +92,9 @@ def segment_files(
 ) -> Iterator[SegmentedFile]:
     """Segment image files and write ``NAME_labels.tif`` for each.
 
-    A file that fails does not stop the others. Label images from an earlier run are not segmented.
+    A file with several positions gives ``NAME_position1_labels.tif`` and so on; an OME set of
+    several files is segmented once, under the name of its first file. An image that fails does not
+    stop the others. Label images from an earlier run are not segmented.
 
     Parameters
     ----------
@@ -104,7 +112,7 @@ def segment_files(
     Yields
     ------
     SegmentedFile
-        One per image, in order, as soon as it is written.
+        One per image and position, in order, as soon as it is written.
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
@@ -118,18 +126,58 @@ def segment_files(
         "progress": progress,
     }
     read_channel(channel)
-    targets = _targets(images_to_segment(images, recursive=recursive), output)
+    sets = images_to_segment(images, recursive=recursive)
     _check_output(output)
-    for path, target in targets:
-        if target.exists() and not overwrite:
-            yield SegmentedFile(path, target, skipped=True)
+    for task in _tasks(sets, output):
+        if task.target.exists() and not overwrite:
+            yield task.result(labels=task.target, skipped=True)
             continue
         try:
-            yield _segment_file(path, target, model, params, **options)
+            done = _segment_file(task, model, params, **options)
         except Cancelled:
             raise
-        except Exception as error:  # one bad file never ends the rest
-            yield SegmentedFile(path, None, error=_worded(error))
+        except Exception as error:  # one bad image never ends the rest
+            done = task.result(error=_worded(error))
+        yield done
+
+
+@dataclass(frozen=True)
+class _Task:
+    """An image to segment, the index of its position where there are several, and its result."""
+
+    path: Path
+    target: Path
+    series: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def result(self, labels: Path | None = None, **found: Any) -> SegmentedFile:
+        position = None if self.series is None else self.series + 1
+        return SegmentedFile(self.path, labels, position=position, **found)
+
+
+def _tasks(sets: Mapping[Path, Sequence[Path]], output: PathLike | None) -> Iterator[_Task]:
+    """Yield a task for each image and position; a file is looked into when it is its turn."""
+    targets = label_targets(list(sets), output)
+    taken = dict.fromkeys(targets.values())
+    for path, target in targets.items():
+        others = ", ".join(one.name for one in sets[path])
+        notes = (f"Read together with the other files of its OME set: {others}.",) if others else ()
+        total = _count(path)
+        if total == 1:
+            yield _Task(path, target, notes=notes)
+            continue
+        for series in range(total):
+            own = free_target(path, output, taken, position_suffix(series + 1, total))
+            taken[own] = None
+            yield _Task(path, own, series, notes)
+
+
+def _count(path: Path) -> int:
+    """Count a file's positions; one that cannot be opened has one, which tells why."""
+    try:
+        return count_images(path)
+    except Exception:
+        return 1
 
 
 def _worded(error: Exception) -> str:
@@ -153,41 +201,8 @@ def _check_output(output: PathLike | None) -> None:
         raise ValueError(f"expected a folder to write to, found {folder}, which is read-only.")
 
 
-def _targets(paths: Sequence[Path], output: PathLike | None) -> list[tuple[Path, Path]]:
-    """Pair each image with its label file; names say what tells images of one name apart."""
-    taken: dict[Path, Path] = {}
-    for path in dict.fromkeys(paths):
-        folder = path.parent if output is None else Path(output)
-        target = next(t for name in _names(path) if (t := folder / name) not in taken)
-        taken[target] = path
-    return [(path, target) for target, path in taken.items()]
-
-
-def _names(path: Path) -> Iterator[str]:
-    """Yield names for an image's labels: its own, with its ending, its folder, and a number."""
-    yield f"{path.stem}_labels.tif"
-    with_ending = f"{path.stem}_{path.suffix.lower().removeprefix('.')}"
-    yield f"{with_ending}_labels.tif"
-    with_folder = f"{path.absolute().parent.name}_{with_ending}"
-    yield f"{with_folder}_labels.tif"
-    yield from (f"{with_folder}_{number}_labels.tif" for number in count(2))
-
-
-def images_to_segment(
-    images: PathLike | Sequence[PathLike], *, recursive: bool = False
-) -> list[Path]:
-    """List the image files among paths, without label images that :func:`segment_files` wrote.
-
-    Raises ValueError or FileNotFoundError where :func:`~.files.list_images` does.
-    """
-    paths = list_images(images, recursive=recursive)
-    results = {path.parent / name for path in paths for name in islice(_names(path), 3)}
-    return [path for path in paths if path not in results]
-
-
 def _segment_file(
-    path: Path,
-    target: Path,
+    task: _Task,
     model: EmbeddingModel,
     params: ClusterParams | None,
     *,
@@ -196,20 +211,17 @@ def _segment_file(
     **options: Any,
 ) -> SegmentedFile:
     started = time.perf_counter()
-    image = read_image(path)
+    image = read_image(task.path, task.series)
     axes = axes or image.axes
     layout = image_layout(image.data.shape, axes, model.config, channel)
     spacing = scale_along(image, model.config.axes)
     options |= {"axes": axes, "channel": channel, "spacing": spacing}
-    labels = segment(image.data, model, params=params, **options)
+    labels, remarks = segment_and_tell(image.data, model, params=params, **options)
     stored, named = rows_last(labels, layout.label_axes)
     scale, units, dropped = usable_scale(named, scale_along(image, named), image.units)
-    write_labels(target, stored, named, scale, units)
+    write_labels(task.target, stored, named, scale, units)
     frames = layout.lift(labels) if layout.frame_axes else labels[None]
     objects = sum(len(set(frame[frame > 0].tolist())) for frame in frames)
-    notes = (*image.notes, *dropped)
-    if objects == 0 and not read_stack(image.data, model.config, axes, channel=channel).has_signal(
-        model.config.percentiles
-    ):
-        notes = (*notes, f"There is {NO_SIGNAL}.")
-    return SegmentedFile(path, target, objects, time.perf_counter() - started, notes=notes)
+    notes = (*task.notes, *image.notes, *dropped, *remarks)
+    seconds = time.perf_counter() - started
+    return task.result(labels=task.target, objects=objects, seconds=seconds, notes=notes)

@@ -18,6 +18,8 @@ from napari_pixel_embedding.core.inference.predict import predict_embedding, pre
 from napari_pixel_embedding.core.inference.segment import segment, segment_region
 from napari_pixel_embedding.core.model.model_file import save_model
 
+pytestmark = pytest.mark.filterwarnings("ignore:There is almost no signal")  # most are noise
+
 
 @pytest.fixture(scope="module")
 def model():
@@ -119,7 +121,24 @@ def test_the_model_s_own_parameters_are_the_default(tiny_model):
     assert segment(noise(40, 50), model, device="cpu").max() == 0
 
 
+@pytest.mark.parametrize(
+    ("fill", "said"),
+    [(0, r"only one value \(0\)"), (3.5, r"only one value \(3\.5\)"), (np.nan, "no finite value")],
+)
+def test_an_image_without_contents_warns(tiny_model, fill, said):
+    with pytest.warns(UserWarning, match=f"The image has {said}: there is nothing to segment"):
+        segment(np.full((20, 30), fill, np.float32), tiny_model(), params=PARAMS, device="cpu")
+
+
+def test_an_image_of_noise_in_which_nothing_is_found_warns(tiny_model):
+    model = tiny_model(cluster={"min_size": 10_000})
+    image = np.random.default_rng(0).normal(100, 5, (64, 64)).astype(np.float32)
+    with pytest.warns(UserWarning, match="There is almost no signal"):
+        segment(image, model, device="cpu")
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (5, 3)])
+@pytest.mark.filterwarnings("ignore:The image has only one value")
 def test_the_smallest_images_can_be_segmented(tiny_model, shape):
     assert segment(noise(*shape), tiny_model(), params=PARAMS, device="cpu").shape == shape
 

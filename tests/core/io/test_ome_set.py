@@ -32,17 +32,39 @@ def test_a_set_is_done_once(tmp_path):
     other = write(tmp_path / "d.tif", GREY)
     assert set_members(tmp_path / "a.ome.tif") == (tmp_path / "b.ome.tif", tmp_path / "c.ome.tif")
     assert set_members(other) == ()
-    assert one_per_set([*(tmp_path / name for name in NAMES), other]) == [
-        tmp_path / "a.ome.tif",
-        other,
-    ]
+    first, *others = (tmp_path / name for name in NAMES)
+    assert one_per_set([first, *others, other]) == {first: tuple(others), other: ()}
+    assert one_per_set([others[1], first]) == {others[1]: (first,)}
+
+
+def test_a_copy_that_keeps_the_names_of_a_set_is_no_part_of_it(tmp_path):
+    write_set(tmp_path, NAMES)
+    copy = tmp_path / "copy.ome.tif"
+    copy.write_bytes((tmp_path / "b.ome.tif").read_bytes())
+    stranger = write(tmp_path / "c.ome.tif", GREY)  # took the place of a member
+    paths = [tmp_path / "a.ome.tif", tmp_path / "b.ome.tif", stranger, copy]
+    assert list(one_per_set(paths)) == [tmp_path / "a.ome.tif", stranger, copy]
+
+
+def test_files_whose_metadata_is_in_another_of_the_set_are_done_with_it(tmp_path):
+    first = write_set(tmp_path, NAMES[:2], NAMES[:1])
+    xml = f'<OME xmlns="x"><BinaryOnly MetadataFile="{first.name}" UUID="urn:uuid:0"/></OME>'
+    other = write_described(tmp_path / "b.ome.tif", DEEP + 1, xml)
+    assert one_per_set([first, other]) == {first: (other,)}
+    np.testing.assert_array_equal(read_image(first).data, [DEEP, DEEP + 1])
+
+
+def test_the_same_file_under_two_names_is_done_twice(tmp_path):
+    path = write_set(tmp_path, NAMES)
+    (tmp_path / "link.tif").symlink_to(path)
+    assert len(one_per_set([path, tmp_path / "link.tif"])) == 2
 
 
 def test_files_that_cannot_be_read_are_in_no_set(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"no image")
     make_pipe(tmp_path / "b.tif")
     paths = [tmp_path / name for name in ("a.tif", "b.tif", "c.tif", "d.png")]
-    assert one_per_set(paths) == paths
+    assert list(one_per_set(paths)) == paths
 
 
 def test_missing_members_are_named_and_give_no_empty_frames(tmp_path):

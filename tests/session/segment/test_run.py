@@ -76,6 +76,24 @@ def test_corrected_objects_are_counted_without_background():
     assert (result.object_count, result.corrected_count) == (2, 1)
 
 
+@pytest.mark.parametrize(("fill", "said"), [(0, "only one value (0)"), (np.nan, "no finite value")])
+def test_a_run_says_when_the_image_has_no_contents(controller, fill, said):
+    controller.set_model("fake")
+    controller.set_image(ImageInput(np.full((64, 64), fill, np.float32), "YX", "empty"))
+    controller.run()
+    assert f"The image has {said}: there is nothing to segment." in controller.session.status
+
+
+def test_a_run_names_the_empty_frame(controller):
+    film = np.random.default_rng(0).normal(100, 5, (3, 64, 64)).astype(np.float32)
+    film[:, 20:40, 20:40] += 200
+    film[1] = 0
+    controller.set_model("fake")
+    controller.set_image(ImageInput(film, "TYX", "film"))
+    controller.run()
+    assert controller.session.status.endswith("Frame 2 of 3 has only one value (0).")
+
+
 def test_a_run_says_when_there_is_almost_no_signal(controller):
     noise = np.random.default_rng(0).normal(100, 5, (64, 64)).astype(np.float32)
     controller.set_model("fake")

@@ -10,7 +10,7 @@ import numpy as np
 from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.axes import scale_along
-from napari_pixel_embedding.core.inference.segment import segment
+from napari_pixel_embedding.core.inference.segment import segment_and_tell
 from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.progress import report
 
@@ -86,7 +86,8 @@ def worst_images(
 def _example(model: EmbeddingModel, pair: Pair, device: str) -> ImageScore:
     image, truth = read_image(pair.image), read_labels(pair.mask).data
     spacing = scale_along(image, model.config.axes)
-    found = segment(image.data, model, axes=image.axes, spacing=spacing, device=device)
+    options = {"axes": image.axes, "spacing": spacing, "device": device}
+    found, _ = segment_and_tell(image.data, model, **options)
     ap = float(np.mean(average_precision(truth, found, IOU_THRESHOLDS)))
     rgb = (image.axes or "").endswith("C") and image.data.shape[-1] in (3, 4)
     return ImageScore(pair.image.name, ap, image.data, rgb, truth, found)

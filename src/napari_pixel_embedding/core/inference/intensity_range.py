@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from napari_pixel_embedding.core.inference.padding import padding
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,8 +23,6 @@ _FEWEST = 64
 """Pixels that tell noise from objects at least."""
 _RARE = 0.0005
 """Share of the pixels below which a repeated extreme value may still be a measurement."""
-_FEWEST_ACROSS = 8
-"""Pixels that a row or column of padding has at least."""
 FAR = 10.0
 """A sentinel lies this many spans of the other values away from them."""
 _FAR_SATURATED = 0.25
@@ -103,7 +103,8 @@ def measured(channel: NDArray[Any]) -> NDArray[np.bool_]:
     Where only one value would be left, what is left out counts after all.
     """
     valid: NDArray[np.bool_] = np.isfinite(channel)
-    for unmeasured in (_padding, _repeated_maximum, _repeated_minimum):
+    valid &= ~padding(channel)
+    for unmeasured in (_repeated_maximum, _repeated_minimum):
         left = valid & ~unmeasured(channel, valid)
         if left.any() and channel[left].min() < channel[left].max():
             valid = left
@@ -172,25 +173,6 @@ def _repeated_extreme(
     saturated = side is np.max and end == _saturation(channel)
     far = gap > (_FAR_SATURATED if saturated else FAR) * max(high - low, _TINY)
     return at_end if far else np.zeros_like(at_end)
-
-
-def _padding(channel: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Rows, columns (and planes) at the border that hold one constant value throughout."""
-    padded = np.zeros(channel.shape, bool)
-    for axis in range(channel.ndim):
-        if channel.size < _FEWEST or channel.shape[axis] * _FEWEST_ACROSS > channel.size:
-            continue
-        others = tuple(a for a in range(channel.ndim) if a != axis)
-        low, high = channel.min(axis=others), channel.max(axis=others)
-        constant = low == high
-        for order in (slice(None), slice(None, None, -1)):
-            run = constant[order]
-            value = low[order][0]
-            same = run & (low[order] == value)
-            count = int(np.argmin(same)) if not same.all() else 0
-            index = np.arange(channel.shape[axis])[order][:count]
-            padded[(slice(None),) * axis + (index,)] = True
-    return padded
 
 
 def _with_median(percentiles: tuple[float, float]) -> tuple[float, float, float]:

@@ -12,6 +12,7 @@ from napari_pixel_embedding.core.inference.intensity_range import (
     intensity_range,
     without_hot_pixels,
 )
+from napari_pixel_embedding.core.inference.padding import padding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +28,8 @@ def normalise(
     """Scale each channel so that its measured intensities become 0 to 1.
 
     Isolated saturated pixels take the median of their neighbours: see
-    :mod:`~.inference.intensity_range`.
+    :mod:`~.inference.intensity_range`. Padding is at most as bright as half of the image: its
+    rims would be objects.
 
     Parameters
     ----------
@@ -54,7 +56,20 @@ def normalise(
         if high > low:
             values = (channel[finite].astype(np.float64) - low) / (high - low)
             scaled[finite] = np.clip(np.where(values < -FAR, 0, values), -1, 3)
+            _dim(scaled, padding(channel), finite)
     return out
+
+
+def _dim(scaled: NDArray[np.float32], padded: NDArray[np.bool_], finite: NDArray[np.bool_]) -> None:
+    """Make padding at most as bright as half of the other pixels, of which some will do."""
+    if padded.any():
+        others = scaled[finite & ~padded]
+        usual = np.median(others[:: -(-others.size // _MOST_FOR_MEDIAN)])
+        np.minimum(scaled, usual, out=scaled, where=padded)
+
+
+_MOST_FOR_MEDIAN = 2**18
+"""Pixels that tell the usual brightness at most."""
 
 
 def channel_ranges(

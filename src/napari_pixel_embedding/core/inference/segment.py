@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_pixel_embedding.core.clustering.build import build_cluster_index
@@ -10,6 +11,7 @@ from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import predict_resampled
+from napari_pixel_embedding.core.inference.signal import constant_notes, signal_notes
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model
 from napari_pixel_embedding.core.progress import share
 
@@ -59,6 +61,12 @@ def segment(
     array of uint16 or uint32
         Label image, 0 is background, with the image's axes without channels, in the same order.
 
+    Warns
+    -----
+    UserWarning
+        When the image, a frame or a channel has only one value or no finite one, or when nothing
+        was found and nothing stands clear of the noise.
+
     Examples
     --------
     >>> from napari_pixel_embedding import segment
@@ -66,6 +74,39 @@ def segment(
     >>> int(segment(human_mitosis()[:256, :256]).max()) > 10
     True
     """
+    labels, notes = segment_and_tell(
+        image,
+        model,
+        params=params,
+        method=method,
+        axes=axes,
+        channel=channel,
+        spacing=spacing,
+        diameter=diameter,
+        augment=augment,
+        device=device,
+        progress=progress,
+    )
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    return labels
+
+
+def segment_and_tell(
+    image: Any,
+    model: str | EmbeddingModel = "nuclei-fluo",
+    *,
+    params: ClusterParams | None = None,
+    method: Method = "mean_shift",
+    axes: str | None = None,
+    channel: Channel | None = None,
+    spacing: tuple[float, ...] | None = None,
+    diameter: float | None = None,
+    augment: int = 1,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.unsignedinteger[Any]], tuple[str, ...]]:
+    """Segment an image as :func:`segment` does; the warnings are returned, a sentence each."""
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
     params = params or usual_params(model.config, diameter, spacing)
@@ -76,7 +117,10 @@ def segment(
         part = share(progress, done, stack.count or 1)
         emap = predict_resampled(model, pixels, options, spacing, part)
         labels.append(cluster(emap, params, method))
-    return stack.label_image(labels)
+    found = stack.label_image(labels)
+    if found.any():
+        return found, constant_notes(stack)
+    return found, signal_notes(stack, model.config.percentiles)
 
 
 _MARGIN = 64

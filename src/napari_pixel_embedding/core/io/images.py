@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.io.array_axes import is_in_order, settle_axes
-from napari_pixel_embedding.core.io.failures import explained
+from napari_pixel_embedding.core.io.failures import UnreadableFileError, explained
 from napari_pixel_embedding.core.io.files import (
     PICTURE_SUFFIXES,
     TIFF_SUFFIXES,
@@ -19,7 +19,7 @@ from napari_pixel_embedding.core.io.files import (
 )
 from napari_pixel_embedding.core.io.ome_writer import tiff_path, write_ome_tiff
 from napari_pixel_embedding.core.io.pictures import read_npy, read_picture
-from napari_pixel_embedding.core.io.tiff import StoredImage, read_tiff
+from napari_pixel_embedding.core.io.tiff import StoredImage, count_positions, read_tiff
 from napari_pixel_embedding.core.validation import as_numeric_image, check_label_image
 
 if TYPE_CHECKING:
@@ -92,13 +92,7 @@ def read_image(
     >>> read_image("cells.tif").axes  # doctest: +SKIP
     'ZYX'
     """
-    path = Path(path)
-    if series is None:
-        return _read(path, indexed=indexed, first=True)[0]
-    images = _read(path, indexed=indexed)
-    if not 0 <= series < len(images):
-        raise ValueError(f"series must be from 0 to {len(images) - 1} for {path}, found {series}.")
-    return images[series]
+    return _read(Path(path), indexed=indexed, series=series, first=series is None)[0]
 
 
 def read_images(path: str | os.PathLike[str]) -> list[ImageData]:
@@ -121,6 +115,19 @@ def read_images(path: str | os.PathLike[str]) -> list[ImageData]:
         As :func:`read_image` does.
     """
     return _read(Path(path))
+
+
+def count_images(path: str | os.PathLike[str]) -> int:
+    """Count the positions that :func:`read_images` returns, without reading pixels.
+
+    Raises FileNotFoundError, ValueError or OSError as :func:`read_image` does.
+    """
+    path = Path(path)
+    check_file(path)
+    if path.suffix.lower() not in TIFF_SUFFIXES:
+        return 1
+    with explained(path):
+        return count_positions(path)
 
 
 def read_labels(path: str | os.PathLike[str]) -> ImageData:
@@ -261,21 +268,25 @@ def _write_plain(path: str | os.PathLike[str], image: NDArray[Any]) -> None:
         tifffile.imwrite(file, image, photometric="minisblack", compression="zlib")
 
 
-def _read(path: Path, *, indexed: bool = False, first: bool = False) -> list[ImageData]:
+def _read(
+    path: Path, *, indexed: bool = False, series: int | None = None, first: bool = False
+) -> list[ImageData]:
     check_file(path)
     suffix = path.suffix.lower()
     with explained(path):
         if suffix in TIFF_SUFFIXES:
-            stored = read_tiff(path, indexed=indexed, first=first)
+            stored = read_tiff(path, indexed=indexed, position=series, first=first)
+        elif series:
+            raise UnreadableFileError(f"series must be 0 for {path}, found {series}.")
         elif suffix in PICTURE_SUFFIXES:
             stored = [read_picture(path, indexed=indexed)]
         else:
             stored = [StoredImage(*settle_axes(read_npy(path), None)[:2])]
     name = image_name(path)
     images = []
-    for number, image in enumerate(stored, 1):
+    for image in stored:
         data = as_numeric_image(image.data, name=str(path))
-        full = name if len(stored) == 1 else f"{name} position {number}"
+        full = name if image.position is None else f"{name} position {image.position}"
         images.append(ImageData(data, image.axes, image.scale, image.units, full, image.notes))
     return images
 

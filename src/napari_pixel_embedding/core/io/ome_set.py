@@ -58,16 +58,18 @@ def inspect_ome(description: str, path: Path) -> OmeSet:
     except (ElementTree.ParseError, ValueError, RecursionError) as error:
         note = f"The OME-XML cannot be used ({error}): axes and pixel size are not known."
         return OmeSet(notes=(note,))
-    if any(True for _ in root.iterfind("{*}BinaryOnly")):
+    elsewhere = root.find("{*}BinaryOnly")
+    if elsewhere is not None:
         note = (
             "The OME-XML is in another file, which was not read: axes and pixel size are not known."
         )
-        return OmeSet(notes=(note,))
+        member = _member(path, elsewhere.get("MetadataFile", ""))
+        return OmeSet(members=(member,) if member else (), notes=(note,))
     return _usable(root, text, path)
 
 
 def set_members(path: str | os.PathLike[str]) -> tuple[Path, ...]:
-    """Return the other files read together with an OME-TIFF file; empty for a single file.
+    """Return the other files of an OME-TIFF file's set; empty for a single file.
 
     Examples
     --------
@@ -86,16 +88,29 @@ def set_members(path: str | os.PathLike[str]) -> tuple[Path, ...]:
         return ()
 
 
-def one_per_set(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """Drop files that are members of the OME set of an earlier one."""
-    kept: list[Path] = []
-    done: set[Path] = set()
-    for path in map(Path, paths):
-        if path.resolve() in done:
+def one_per_set(paths: Iterable[str | os.PathLike[str]]) -> dict[Path, tuple[Path, ...]]:
+    """Group the files of each OME set under the first of them.
+
+    A file that another set names, without belonging to it by its own metadata, stays: copies and
+    renamed files keep the names of others.
+
+    Returns
+    -------
+    dict of Path to tuple of Path
+        The files to read, each with those of ``paths`` that are read together with it.
+    """
+    groups: dict[Path, list[Path]] = {}
+    firsts: dict[Path, tuple[Path, set[Path]]] = {}  # by the real path, with the real members
+    for path in dict.fromkeys(map(Path, paths)):
+        real, members = path.resolve(), {one.resolve() for one in set_members(path)}
+        known = [firsts[one] for one in members if one in firsts]
+        first = next((one for one, others in known if real in others), None)
+        if first is not None:
+            groups[first].append(path)
             continue
-        kept.append(path)
-        done |= {member.resolve() for member in set_members(path)}
-    return kept
+        groups[path] = []
+        firsts[real] = path, members
+    return {first: tuple(others) for first, others in groups.items()}
 
 
 def _check_counts(root: ElementTree.Element) -> None:

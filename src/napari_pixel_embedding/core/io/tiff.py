@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 
 from napari_pixel_embedding.core.io.array_axes import settle_axes
 from napari_pixel_embedding.core.io.colors import as_shown, samples_last
+from napari_pixel_embedding.core.io.failures import UnreadableFileError
 from napari_pixel_embedding.core.io.ome_set import OmeSet, inspect_ome
 from napari_pixel_embedding.core.io.pixel_size import stored_pixel_size
 from napari_pixel_embedding.core.io.series import (
@@ -39,6 +41,8 @@ class StoredImage(NamedTuple):
     scale: tuple[float, ...] | None = None
     units: str | None = None
     notes: tuple[str, ...] = ()
+    position: int | None = None
+    """Number of the position, from 1, where the file has several."""
 
 
 _ONE_FILE = {"is_mmstack": False, "is_ndtiff": False}
@@ -51,7 +55,15 @@ class _Opened(NamedTuple):
     ome: OmeSet
 
 
-def read_tiff(path: Path, *, indexed: bool, first: bool) -> list[StoredImage]:
+def count_positions(path: Path) -> int:
+    """Count the images that :func:`read_tiff` returns, without reading their pixels."""
+    with _quiet(), _opened(path) as opened:
+        return sum(map(_place_count, select_series(opened.series).positions))
+
+
+def read_tiff(
+    path: Path, *, indexed: bool, position: int | None = None, first: bool = False
+) -> list[StoredImage]:
     """Read the largest image of a TIFF file, and all others of its shape.
 
     Parameters
@@ -59,24 +71,42 @@ def read_tiff(path: Path, *, indexed: bool, first: bool) -> list[StoredImage]:
     path : path
     indexed : bool
         Return stored values: palette indices, and grey values without inversion.
+    position : int, optional
+        Read one position only, counted from 0; ValueError where there is none.
     first : bool
         Read one position only: the first that is stored in this file of a set.
     """
     with _quiet(), _opened(path) as opened:
         selection = select_series(opened.series)
-        positions = selection.positions
-        at = own_position(positions, path) if first else 0
-        chosen = positions[at : at + 1] if first else positions
-        images = [
-            image._replace(notes=(*selection.notes, *image.notes))
-            for series in chosen
-            for image in _read_positions(opened, series, path, indexed=indexed)
-        ]
-    count = len(positions) * len(images) // len(chosen)
-    if not first or count == 1:
+        counts = list(map(_place_count, selection.positions))
+        if first:
+            position = sum(counts[: own_position(selection.positions, path)])
+        which = range(len(counts)) if position is None else [_series_of(position, counts, path)]
+        images = []
+        for at in which:
+            read = _read_positions(opened, selection.positions[at], path, indexed=indexed)
+            for number, image in enumerate(read, sum(counts[:at]) + 1):
+                notes = (*selection.notes, *image.notes)
+                images.append(image._replace(notes=notes, position=number))
+    if sum(counts) == 1:
+        return [images[0]._replace(position=None)]
+    if position is None:
         return images
-    note = f"The file holds {count} positions: position {at + 1} was read, the others were not."
-    return [images[0]._replace(notes=(*images[0].notes, note))]
+    (image,) = (one for one in images if one.position == position + 1)
+    if not first:
+        return [image]
+    others = f"position {position + 1} was read, the others were not."
+    note = f"The file holds {sum(counts)} positions: {others}"
+    return [image._replace(notes=(*image.notes, note), position=None)]
+
+
+def _series_of(position: int, counts: Sequence[int], path: Path) -> int:
+    """Return the index of the series that holds a position, of those with so many each."""
+    if not 0 <= position < sum(counts):
+        raise UnreadableFileError(
+            f"series must be from 0 to {sum(counts) - 1} for {path}, found {position}."
+        )
+    return next(at for at in range(len(counts)) if position < sum(counts[: at + 1]))
 
 
 @contextmanager
@@ -163,6 +193,15 @@ def _read_positions(
         notes = (*opened.ome.notes, *incomplete, *settled.notes, *size.notes)
         images.append(StoredImage(settled.data, settled.axes, size.scale, size.units, notes))
     return images
+
+
+def _place_count(series: TiffPageSeries) -> int:
+    """Count the places of a sample in a series, as :func:`_places` splits it."""
+    axes = series.axes.upper()
+    if len(axes) != len(series.shape):
+        return 1
+    sizes = (size for axis, size in zip(axes, series.shape, strict=True) if axis in POSITION_AXES)
+    return math.prod(sizes)
 
 
 def _places(data: NDArray[Any], axes: str) -> list[tuple[NDArray[Any], str]]:

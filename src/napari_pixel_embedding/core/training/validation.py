@@ -12,7 +12,7 @@ from napari_pixel_embedding.core.evaluation.metrics import (
     average_precision,
 )
 from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
-from napari_pixel_embedding.core.inference.segment import segment
+from napari_pixel_embedding.core.inference.segment import segment_and_tell
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def ap_validation(
 
     def validate(model: EmbeddingModel) -> float:
         predicted = [
-            segment(image, model, axes=axes, spacing=size, device=device)
+            segment_and_tell(image, model, axes=axes, spacing=size, device=device)[0]
             for image, size in zip(images, spacings, strict=True)
         ]
         return float(np.mean(average_precision(list(labels), predicted, IOU_THRESHOLDS)))

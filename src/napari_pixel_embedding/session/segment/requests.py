@@ -89,8 +89,8 @@ class RunResult:
     """Result of a run: one embedding map and one cluster index for every frame.
 
     For an image larger than memory it covers an ROI; ``source`` is the input for the other parts.
-    ``signal`` is False where nothing stands clear of the noise. ``image`` is arranged by
-    ``layout``.
+    ``notes`` say what is constant, or that nothing stands clear of the noise. ``image`` is arranged
+    by ``layout``.
     """
 
     image: ImageInput
@@ -100,7 +100,7 @@ class RunResult:
     indices: tuple[ClusterIndex, ...]
     roi: ROI | None = None
     source: Source | None = None
-    signal: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def axes(self) -> str:

@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.blockwise.roi import sees
-from napari_pixel_embedding.core.inference.intensity_range import NO_SIGNAL
 from napari_pixel_embedding.core.inference.object_scale import usual_params
+from napari_pixel_embedding.core.inference.signal import signal_notes
 from napari_pixel_embedding.session.segment.requests import (
     RunRequest,
     RunResult,
@@ -60,8 +60,8 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
         done_share = (1 - _NETWORK_SHARE) * done / len(maps)
         report(Stage(f"Finding clusters{_of(done, maps)} …", _NETWORK_SHARE + done_share))
         indices.append(engine.build_cluster_index(emap))
-    signal = stack.has_signal(model.config.percentiles)
-    return RunResult(request.image, model, layout, maps, tuple(indices), signal=signal)
+    notes = signal_notes(stack, model.config.percentiles)
+    return RunResult(request.image, model, layout, maps, tuple(indices), notes=notes)
 
 
 def measure(engine: Engine, request: RunRequest, report: Report) -> float:
@@ -127,8 +127,7 @@ def embedded_message(result: RunResult) -> str:
     """Return the status line after a run; for a large image, it names the part."""
     by, roi = f"with {result.model.config.name}.", result.roi
     if roi is None or result.source is None:
-        said = "" if result.signal else f" There is {NO_SIGNAL}."
-        return f"Embedded “{result.image.name}” {by}{said}"
+        return " ".join([f"Embedded “{result.image.name}” {by}", *result.notes])
     size = " × ".join(f"{n:,}" for n in roi.shape)
     level = f" at level {roi.level}, {_coarser(roi)} coarser," if roi.level else ""
     parts = [f"Embedded {size} pixels of “{result.image.name}”{level} {by}"]
