@@ -114,6 +114,10 @@ def _names(error: BaseException | None) -> set[str]:
 
 def _missing_codec(message: str) -> str | None:
     """Return the compression or predictor that a tifffile message reports as unsupported."""
+    if re.fullmatch(
+        r"\W*COMPRESSION\.\w+: \d+\W*", message
+    ):  # tifffile knows no more than its name
+        return message.split(".")[1].split(":")[0]
     if not re.search(r"imagecodecs|not supported|not implemented|not a known COMPRESSION", message):
         return None
     found = re.search(r"<?(?:COMPRESSION|PREDICTOR)\.(\w+)|^(\d+) is not a known", message)
