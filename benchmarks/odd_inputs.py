@@ -421,7 +421,7 @@ def refused(clean: np.ndarray) -> Iterator[Case]:
     yield case("a device", device, says="device")
     yield case("a folder named .tif", directory, says="Expected images in")
     yield case("no such file", lambda folder: folder / "a.tif", says="no file")
-    yield case("complex numbers", lambda folder: saved(folder, clean[:100] * 1j), says="complex")
+    yield case("complex numbers", lambda folder: saved(folder, clean[:60] * 1j), says="complex")
 
 
 def intensities(clean: np.ndarray) -> Iterator[Case]:

@@ -68,6 +68,15 @@ def test_label_files_of_positions_never_collide_with_those_of_others(tmp_path, n
         }
 
 
+def test_label_files_of_positions_of_two_files_of_one_name_go_to_one_folder(tmp_path, network):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        write_positions(tmp_path / folder / "a.tif", 2)
+    results = segmented([tmp_path / "x", tmp_path / "y"], tmp_path / "out")
+    assert not any(result.skipped for result in results)
+    assert len(values(tmp_path / "out")) == 4
+
+
 def test_positions_whose_labels_are_there_are_skipped_one_by_one(tmp_path, network):
     path = write_positions(tmp_path / "a.tif", 3)
     corrected = tmp_path / "a_position2_labels.tif"
