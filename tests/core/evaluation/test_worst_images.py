@@ -31,8 +31,8 @@ def test_the_worst_come_first(pairs, tiny_model, monkeypatch):
         found.append(cut)
     answers = iter(found)
     monkeypatch.setattr(
-        "napari_pixel_embedding.core.evaluation.worst_images.segment",
-        lambda *_, **__: next(answers),
+        "napari_pixel_embedding.core.evaluation.worst_images.segment_and_tell",
+        lambda *_, **__: (next(answers), ()),
     )
     seen = []
     worst = worst_images(tiny_model(), pairs, 3, progress=seen.append)

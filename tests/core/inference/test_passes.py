@@ -191,6 +191,7 @@ def test_progress_covers_all_views(tiny_model):
     assert {0.25, 0.5, 0.75} <= set(told)
 
 
+@pytest.mark.filterwarnings("ignore:There is almost no signal")
 def test_segment_passes_it_on(tiny_model):
     image = np.random.default_rng(0).random((16, 16))
     told = []

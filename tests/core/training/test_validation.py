@@ -16,9 +16,9 @@ def segmented(monkeypatch):
 
         def fake(image, model, **options):
             asked.append((image, model, options))
-            return next(answers)
+            return next(answers), ()
 
-        monkeypatch.setattr(validation, "segment", fake)
+        monkeypatch.setattr(validation, "segment_and_tell", fake)
         return asked
 
     return make
