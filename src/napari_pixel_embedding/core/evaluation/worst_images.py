@@ -86,8 +86,7 @@ def worst_images(
 def _example(model: EmbeddingModel, pair: Pair, device: str) -> ImageScore:
     image, truth = read_image(pair.image), read_labels(pair.mask).data
     spacing = scale_along(image, model.config.axes)
-    options = {"axes": image.axes, "spacing": spacing, "device": device}
-    found, _ = segment_and_tell(image.data, model, **options)
+    found, _ = segment_and_tell(image.data, model, axes=image.axes, spacing=spacing, device=device)
     ap = float(np.mean(average_precision(truth, found, IOU_THRESHOLDS)))
     rgb = (image.axes or "").endswith("C") and image.data.shape[-1] in (3, 4)
     return ImageScore(pair.image.name, ap, image.data, rgb, truth, found)
