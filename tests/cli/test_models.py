@@ -149,6 +149,7 @@ def test_train_hands_on_its_options(run, fake, folder):
             "validation": Path("dev"),
             "names": None,
             "hold_back": 10,
+            "split_masks": None,
             "device": "cpu",
             "model_options": {
                 "coordinate_scale": 5.0,
@@ -259,6 +260,7 @@ def test_finetune_hands_on_its_options(run, fake):
             "diameter": 60.0,
             "device": "cpu",
             "replay": Path("old"),
+            "split_masks": None,
         }
     ]
 
@@ -326,3 +328,99 @@ def test_demo_hands_on_its_options_and_its_code(run, fake, tmp_path, code):
 def test_info_prints_the_report_to_be_piped_on(run, capsys):
     assert run("info") == cli.OK
     assert capsys.readouterr().out == f"{diagnostics()}\n"
+
+
+@pytest.fixture
+def binary(folder):
+    """The folder with masks in which one id has four pieces in each image."""
+    mask = np.kron(np.ones((2, 2), int), np.pad(np.ones((10, 10), int), 3))
+    for path in (folder / "masks").iterdir():
+        tifffile.imwrite(path, mask.astype(np.uint8) * 255)
+    return folder
+
+
+def learning(command, folder, model_file, output):
+    quick = ("--steps", "1", "--batch-size", "1", "--crop", "32", "--device", "cpu")
+    network = ("--size", "tiny", "--base-width", "4", "--embedding-dim", "4")
+    return {
+        "train": ("train", folder, "--output", output, *network, *quick),
+        "finetune": ("finetune", folder, "--output", output, "--model", model_file, *quick),
+        "evaluate": ("evaluate", folder, "--model", model_file, "--device", "cpu"),
+    }[command]
+
+
+@pytest.mark.parametrize("command", ["train", "finetune", "evaluate"])
+def test_binary_masks_are_asked_about_before_any_work(
+    refused, binary, model_file, tmp_path, command
+):
+    said = refused(*learning(command, binary, model_file, tmp_path / "o"))
+    first = "n1.tif" if command == "train" else "n0.tif"  # n0 is held back
+    assert f"{first} has one id in 4 separate pieces" in said
+    assert "Give --split-masks to make every piece an object, or --keep-masks" in said
+    assert not list(tmp_path.glob("o*"))
+
+
+@pytest.mark.parametrize(
+    ("option", "objects", "diameter"), [("--split-masks", 4, 11.3), ("--keep-masks", 1, 22.6)]
+)
+def test_masks_are_split_or_kept_as_asked(
+    run, binary, model_file, tmp_path, option, objects, diameter
+):
+    arguments = learning("finetune", binary, model_file, tmp_path / "o")
+    assert run(*arguments, option) == cli.OK
+    known = load_model(tmp_path / "o.safetensors").config.provenance
+    assert known["corrected_objects"] + known["held_back_objects"] == 6 * objects
+    arguments = learning("train", binary, model_file, tmp_path / "p")
+    assert run(*arguments, option) == cli.OK
+    assert load_model(tmp_path / "p.safetensors").config.object_diameter == diameter
+
+
+@pytest.mark.parametrize("command", ["train", "finetune", "evaluate"])
+def test_masks_of_another_shape_are_all_named_before_any_work(
+    refused, folder, model_file, tmp_path, command
+):
+    for name in ("n1", "n4"):
+        tifffile.imwrite(folder / "masks" / f"{name}.tif", np.ones((32, 30), np.uint8))
+    said = refused(*learning(command, folder, model_file, tmp_path / "o"))
+    assert "pairs cannot be used: n1.tif: its mask has other pixels, (32, 30)" in said
+    assert "n4.tif: its mask has other pixels" in said
+    assert not list(tmp_path.glob("o*"))
+
+
+@pytest.mark.parametrize("command", ["train", "finetune", "evaluate"])
+def test_values_that_are_no_ids_are_named_before_any_work(
+    refused, folder, model_file, tmp_path, command
+):
+    tifffile.imwrite(folder / "masks" / "n3.tif", np.full((32, 32), np.nan, np.float32))
+    said = refused(*learning(command, folder, model_file, tmp_path / "o"))
+    assert "n3.tif: masks/n3.tif must be a label image of whole numbers, found nan" in said
+
+
+def test_a_set_without_objects_has_a_dash_for_a_score(run, folder, model_file, capsys):
+    for path in (folder / "masks").iterdir():
+        tifffile.imwrite(path, np.zeros((32, 32), np.uint8))
+    assert run(*learning("evaluate", folder, model_file, None)) == cli.OK
+    printed = capsys.readouterr()
+    scores = dict(line.rsplit(maxsplit=1) for line in printed.out.splitlines())
+    assert [scores[name] for name in ("AP@0.5", "AP@0.5:0.95", "SBD", "PQ")] == ["–"] * 4
+    assert "None of the images has an annotated object, so there is no AP." in printed.err
+
+
+@pytest.mark.parametrize("held", ["none", "empty"])
+def test_training_says_what_it_does_without_anything_to_validate_on(
+    run, folder, model_file, tmp_path, capsys, held
+):
+    if held == "none":
+        for kind in ("images", "masks"):
+            for name in ("n4", "n5"):
+                (folder / kind / f"{name}.tif").unlink()
+    else:
+        tifffile.imwrite(folder / "masks" / "n0.tif", np.zeros((32, 32), np.uint8))
+    assert run(*learning("train", folder, model_file, tmp_path / "o")) == cli.OK
+    why = {
+        "none": "There are no images to validate on",
+        "empty": "None of the validation images has an object (1 looked at)",
+    }[held]
+    printed = capsys.readouterr().err
+    assert printed.count(f"{why}, so there is no AP: the model of the last step is kept.") == 1
+    assert "AP 1" not in printed

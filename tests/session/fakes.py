@@ -193,6 +193,15 @@ def embedding_to_rgb(emap, basis):
     return np.zeros((*emap.shape, 3), np.uint8)
 
 
+def _of_shape(corrections, layout):
+    if layout is None:
+        return corrections
+    if not layout.fits_file(corrections.shape):
+        shape = layout.label_shape
+        raise ValueError(f"expected corrections of shape {shape}, found {corrections.shape}.")
+    return layout.lift_file(corrections)
+
+
 def fake_engine(**changes) -> Engine:
     files: dict[str, Any] = {}
     functions = {
@@ -208,7 +217,7 @@ def fake_engine(**changes) -> Engine:
         "record_edit": record_edit,
         "apply_corrections": apply_corrections,
         "save_corrections": lambda path, corrections, axes=None: files.update({path: corrections}),
-        "load_corrections": files.__getitem__,
+        "load_corrections": lambda path, layout=None, **_: _of_shape(files[path], layout),
         "fit_color_basis": fit_color_basis,
         "basis_fits": basis_fits,
         "embedding_to_rgb": embedding_to_rgb,

@@ -11,6 +11,11 @@ from napari_pixel_embedding.cli.console import FAILED, INTERRUPTED, OK, print_er
 from napari_pixel_embedding.cli.datasets import import_cvppp, synthesise
 from napari_pixel_embedding.cli.models import demo, evaluate, finetune, info, segment, train
 from napari_pixel_embedding.cli.results import export, measure
+from napari_pixel_embedding.core.io.binary_masks import UnseparatedObjects
+
+_SPLIT = (
+    "Give --split-masks to make every piece an object, or --keep-masks to take the ids as they are."
+)
 
 
 class _Commands(TyperGroup):
@@ -19,6 +24,9 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
+        except UnseparatedObjects as error:
+            print_error(f"{error.found} {_SPLIT}")
+            raise typer.Exit(FAILED) from error
         except (ValueError, OSError, FloatingPointError) as error:
             print_error(str(error))
             raise typer.Exit(FAILED) from error

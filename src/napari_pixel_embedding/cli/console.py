@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
+
+from napari_pixel_embedding.core.evaluation.comparison import score_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +28,8 @@ def follow(run: Iterator[TrainProgress]) -> TrainProgress | None:
     shown, state = None, None
     score = ""
     for state in run:
+        if state.note:
+            print_line(state.note)
         if state.validation_ap is not None:
             score = f" AP {state.validation_ap:.3f}"
         if state.step == 0:
@@ -48,7 +53,8 @@ def print_report(report: TuningReport) -> None:
             kinds = ("splits", "merges", "missed", "extra")
             errors = ", ".join(f"{k} {getattr(before, k)} → {getattr(after, k)}" for k in kinds)
             print_line(
-                f"{name} ({after.objects} objects): AP@0.5 {before.ap50:.3f} → {after.ap50:.3f}, "
+                f"{name} ({after.objects} objects): AP@0.5 {score_text(before.ap50)} → "
+                f"{score_text(after.ap50)}, "
                 f"{errors}"
             )
 
@@ -57,15 +63,17 @@ def print_scores(scores: Scores) -> None:
     """Write the scores of an evaluation to stdout, a line for each."""
     for name, value in (
         ("images", scores.images),
-        ("AP@0.5", f"{scores.ap50:.3f}"),
-        ("AP@0.75", f"{scores.ap75:.3f}"),
-        ("AP@0.5:0.95", f"{scores.ap:.3f}"),
-        ("SBD", f"{scores.sbd:.3f}"),
+        ("AP@0.5", score_text(scores.ap50)),
+        ("AP@0.75", score_text(scores.ap75)),
+        ("AP@0.5:0.95", score_text(scores.ap)),
+        ("SBD", score_text(scores.sbd)),
         ("|DiC|", f"{scores.dic:.2f}"),
-        ("PQ", f"{scores.pq:.3f}"),
+        ("PQ", score_text(scores.pq)),
         ("seconds an image", f"{scores.seconds:.2f}"),
     ):
         sys.stdout.write(f"{name:18}{value}\n")
+    if math.isnan(scores.ap):
+        print_line("None of the images has an annotated object, so there is no AP.")
 
 
 def bar(items: Iterable[Any], unit: str, total: int) -> Iterable[Any]:

@@ -131,6 +131,7 @@ def train(
     ] = None,
     index: options.Index = None,
     where: options.Where = None,
+    split_masks: options.SplitMasks = None,
     device: options.Device = "auto",
     **training: Any,
 ) -> None:
@@ -158,6 +159,7 @@ def train(
         "licence": licence,
         "validation": validation,
         "names": options.selected_names(index, where),
+        "split_masks": split_masks,
     }
     given = {option: value for option, value in choices.items() if value is not None}
     arguments = {**chosen.arguments(folder), **given}
@@ -190,6 +192,7 @@ def finetune(
     channel: options.Channel = None,
     model: options.Model = DEFAULT_MODEL,
     diameter: options.Diameter = None,
+    split_masks: options.SplitMasks = None,
     device: options.Device = "auto",
     **tuning: Any,
 ) -> None:
@@ -214,6 +217,7 @@ def finetune(
         diameter=diameter,
         device=device,
         replay=replay_data,
+        split_masks=split_masks,
     )
     last = console.follow(run)
     if last is not None and last.report is not None:
@@ -240,6 +244,7 @@ def evaluate(
     index: options.Index = None,
     where: options.Where = None,
     channel: options.Channel = None,
+    split_masks: options.SplitMasks = None,
     model: options.Model = DEFAULT_MODEL,
     diameter: options.Diameter = None,
     device: options.Device = "auto",
@@ -274,6 +279,7 @@ def evaluate(
             device=device,
             progress=progress,
             distance_seeds=not no_distance_seeds,
+            split_masks=split_masks,
         )
     console.print_scores(scores)
 

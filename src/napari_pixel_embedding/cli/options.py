@@ -55,6 +55,15 @@ Method = Annotated[
     Literal["mean_shift", "mutex"],
     Option(help="Connected mean shift, or mutex watershed, which needs the extra [mutex]."),
 ]
+SplitMasks = Annotated[
+    bool | None,
+    Option(
+        "--split-masks/--keep-masks",
+        help="Where one id covers several separate pieces, as in binary masks: make every piece "
+        "an object, or take the ids as they are.",
+        show_default="such masks are refused",
+    ),
+]
 Index = Annotated[Path | None, Option(help="A CSV table with a column 'name'.")]
 Where = Annotated[
     list[str] | None,

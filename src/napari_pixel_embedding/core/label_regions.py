@@ -27,13 +27,17 @@ def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
 
 
 def connected_pieces(
-    labels: NDArray[np.integer[Any]],
+    labels: NDArray[np.integer[Any]], connectivity: int = 1
 ) -> tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]], NDArray[np.int64]]:
-    """Return the connected components of equal id, numbered from 1, and their ids and sizes."""
+    """Return the connected components of equal id, numbered from 1, and their ids and sizes.
+
+    With a connectivity of 1 only pixels with a common side are connected, with the number of axes
+    also those that touch at a corner.
+    """
     from skimage import measure
 
     label: Any = measure.label
-    pieces = label(labels, background=0, connectivity=1)
+    pieces = label(labels, background=0, connectivity=connectivity)
     owner = np.zeros(int(pieces.max()) + 1, labels.dtype)
     owner[pieces.ravel()] = labels.ravel()
     return pieces, owner[1:], np.bincount(pieces.ravel())[1:]

@@ -35,22 +35,19 @@ def _core(module: str, name: str) -> Callable[..., Any]:
     return call
 
 
-def _read_corrected_images(folder: str, config: ModelConfig) -> list[CorrectedImage]:
+def _read_corrected_images(
+    folder: str, config: ModelConfig, split_masks: bool | None = None
+) -> list[CorrectedImage]:
     """Read the images and corrections of a folder with ``images`` and ``masks``."""
+    from napari_pixel_embedding.core.datasets.pair_checks import read_labelled_images
     from napari_pixel_embedding.core.datasets.pairs import find_pairs
-    from napari_pixel_embedding.core.io.images import read_image
     from napari_pixel_embedding.session.state.image import CorrectedImage, ImageInput
 
-    corrected_images = []
-    for pair in find_pairs(folder):
-        image = read_image(pair.image)
-        source = ImageInput(image.data, image.axes, pair.image.name, image.scale)
-        layout = source.layout_for(config)
-        corrections = read_image(pair.mask).data
-        lifted = layout.lift_file(corrections)
-        corrections = corrections if lifted is None else lifted
-        source = source.arranged(layout)
-        corrected_images.append(CorrectedImage(source, source.axes, corrections))
+    pairs, corrected_images = find_pairs(folder), []
+    read = read_labelled_images(pairs, config, split_masks, unknown=True)
+    for pair, (image, labels, layout) in zip(pairs, read, strict=True):
+        source = ImageInput(image.data, layout.axes, pair.image.name, image.scale).arranged(layout)
+        corrected_images.append(CorrectedImage(source, source.axes, layout.lift(labels)))
     return corrected_images
 
 

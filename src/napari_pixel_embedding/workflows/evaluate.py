@@ -37,6 +37,7 @@ def evaluate_folder(
     device: str = "auto",
     progress: Progress | None = None,
     distance_seeds: bool = True,
+    split_masks: bool | None = None,
 ) -> Scores:
     """Score a model on the image and mask pairs of a folder.
 
@@ -48,10 +49,21 @@ def evaluate_folder(
         As in :func:`evaluate`.
     names : iterable of str, optional
         Only these pairs, see :func:`~.pairs.names_where`.
+    split_masks : bool, optional
+        What to do where one id covers several pieces, as in a binary mask: make every piece an
+        object, or take the ids as they are. None raises an error there.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When the folder has not the expected form, or pairs cannot be used; the message names them.
+    UnseparatedObjects
+        When one id covers several pieces, and ``split_masks`` is None.
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
-    data = read_pairs(select_pairs(find_pairs(folder), names), model.config)
+    pairs = select_pairs(find_pairs(folder), names)
+    data = read_pairs(pairs, model.config, split_masks, channel=channel)
     return evaluate(
         model,
         data.images,

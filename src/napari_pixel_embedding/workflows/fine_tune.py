@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.datasets.annotated import read_pairs
-from napari_pixel_embedding.core.datasets.pairs import find_pairs
+from napari_pixel_embedding.core.datasets.pairs import Pair, find_pairs
 from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
-from napari_pixel_embedding.core.inference.axes import common_axes, scale_along
-from napari_pixel_embedding.core.io.images import read_image
 from napari_pixel_embedding.core.model.model_file import (
     EmbeddingModel,
     load_model,
@@ -40,6 +38,7 @@ def fine_tune_files(
     diameter: float | None = None,
     device: str = "auto",
     replay: PathLike | None = None,
+    split_masks: bool | None = None,
 ) -> Generator[TrainProgress, None, None]:
     """Tune a model on image files and their corrected label images.
 
@@ -55,23 +54,36 @@ def fine_tune_files(
     replay : path, optional
         Folder with ``images/NAME.*`` and ``masks/NAME.*`` that the model should not forget;
         by default the samples that come with the bundled model it descends from.
+    split_masks : bool, optional
+        What to do where one id covers several pieces, as in a binary mask: make every piece an
+        object, or take the ids as they are. None raises an error there. Replay masks too.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        Before the first step, when files cannot be used; the message names them.
+    UnseparatedObjects
+        When one id covers several pieces, and ``split_masks`` is None.
     """
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
     output = model_path(output)
-    read = [read_image(path) for path in images]
-    axes = axes or common_axes(read)
-    arrays = [image.data for image in read]
-    targets = [read_image(path).data for path in corrections]
-    former = None if replay is None else read_pairs(find_pairs(replay), model.config)
+    if len(images) != len(corrections):
+        raise ValueError(
+            f"expected a file of corrections for each image, found {len(images)} images and "
+            f"{len(corrections)} files of corrections."
+        )
+    pairs = [Pair(Path(a), Path(b)) for a, b in zip(images, corrections, strict=True)]
+    read = read_pairs(pairs, model.config, split_masks, axes=axes, channel=channel, unknown=True)
+    former = None if replay is None else read_pairs(find_pairs(replay), model.config, split_masks)
     run = fine_tune(
         model,
-        arrays,
-        targets,
+        read.images,
+        read.labels,
         config,
-        axes=axes,
+        axes=read.axes,
         channel=channel,
-        spacing=[scale_along(image, model.config.axes) for image in read],
+        spacing=read.spacing,
         diameter=diameter,
         device=device,
         replay=None if former is None else list(zip(former.images, former.labels, strict=True)),

@@ -138,3 +138,23 @@ def test_looking_can_be_followed_and_stopped(folder):
 
     with pytest.raises(Cancelled):
         inspect_dataset(folder, progress=stop)
+
+
+def test_binary_masks_are_asked_about_and_counted_when_split(folder):
+    for n in range(6):
+        write(
+            folder, f"a{n}", np.full((12, 14), n, np.uint8), (squares(12, 14) > 0) * np.uint8(255)
+        )
+    plan = inspect_dataset(folder)
+    assert plan.unseparated == (
+        "a0.tif has one id in 2 separate pieces (6 of 6 files are like this): a binary mask?"
+    )
+    split, kept = (inspect_dataset(folder, split_masks=how) for how in (True, False))
+    assert (split.unseparated, split.objects, split.validation_objects) == ("", 10, 2)
+    assert split.median_diameter == pytest.approx(2 * np.sqrt(10 / np.pi))
+    assert (kept.unseparated, kept.objects, kept.validation_objects) == ("", 5, 1)
+
+
+def test_a_validation_set_without_objects_is_counted(folder):
+    write(folder, "a0", np.zeros((12, 14), np.uint8), np.zeros((12, 14), np.uint16))
+    assert inspect_dataset(folder).validation_objects == 0

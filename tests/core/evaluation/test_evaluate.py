@@ -107,3 +107,17 @@ def test_distance_seeds_can_be_left_out(discs, tiny_model, monkeypatch, axes):
     assert seen == [None] * len(expected)
     cut = expected[0] if axes == "YX" else np.stack(expected)
     assert values(found) == values(score([labels], [cut]))
+
+
+def test_a_set_without_objects_has_no_precision():
+    nothing, false = np.zeros((8, 8), int), np.kron([[1, 0], [0, 2]], np.ones((4, 4), int))
+    for found, count in (([nothing] * 2, 0), ([nothing, false], 1)):
+        scores = score([nothing] * 2, found)
+        assert np.isnan([scores.ap50, scores.ap75, scores.ap, scores.sbd, scores.pq]).all()
+        assert (scores.dic, scores.images) == (count, 2)
+
+
+def test_an_image_without_objects_counts_among_others():
+    nothing, cells = np.zeros((8, 8), int), np.kron([[1, 0], [0, 2]], np.ones((4, 4), int))
+    assert values(score([nothing, cells], [nothing, cells])) == PERFECT
+    assert score([nothing, cells], [cells, cells]).ap50 == 0.5  # two found too many

@@ -49,3 +49,25 @@ def test_the_prediction_is_the_model_s(pairs, tiny_model):
     (example,) = worst_images(tiny_model(), pairs[:1], device="cpu")
     expected = segment(example.image, tiny_model(), device="cpu")
     np.testing.assert_array_equal(example.prediction, expected)
+
+
+def test_an_image_in_which_nothing_is_and_nothing_was_found_has_no_score_and_comes_last(
+    pairs, tiny_model, monkeypatch
+):
+    nothing = np.zeros((20, 20), np.uint16)
+    tifffile.imwrite(pairs[0].mask, nothing)
+    monkeypatch.setattr(
+        "napari_pixel_embedding.core.evaluation.worst_images.segment", lambda *_, **__: nothing
+    )
+    worst = worst_images(tiny_model(), pairs)
+    assert [example.name for example in worst] == ["n1.tif", "n2.tif", "n3.tif", "n0.tif"]
+    assert np.isnan(worst[-1].ap)
+
+
+def test_masks_are_split_as_in_the_training(pairs, tiny_model):
+    mask = np.zeros((20, 20), np.uint8)
+    mask[2:9, 2:9] = mask[11:18, 11:18] = 255
+    tifffile.imwrite(pairs[0].mask, mask)
+    for how, ids in ((True, [0, 1, 2]), (False, [0, 255])):
+        (example,) = worst_images(tiny_model(), pairs[:1], split_masks=how)
+        assert np.unique(example.truth).tolist() == ids

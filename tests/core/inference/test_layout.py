@@ -69,8 +69,9 @@ def test_labels_of_one_frame_have_axes_of_one():
 
 
 def test_labels_of_another_image_do_not_fit():
-    assert layout("TZYX", "YX").lift_file(np.zeros((4, 2, 5, 6))) is None
-    assert Layout("TZYX", (1, 4, 5, 6), "YX").lift_file(np.zeros((4, 5, 6))) is not None
+    assert not layout("TZYX", "YX").fits_file((4, 2, 5, 6))
+    assert Layout("TZYX", (1, 4, 5, 6), "YX").fits_file((4, 5, 6))
+    assert Layout("TZYX", (1, 4, 5, 6), "YX").lift_file(np.zeros((4, 5, 6))).shape == (4, 5, 6)
 
 
 def test_writing_into_laid_labels_writes_into_the_labels():

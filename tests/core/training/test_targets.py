@@ -193,3 +193,13 @@ def test_images_and_labels_must_pair_up(tiny_model, images, labels):
     arrays = [np.zeros((8, 8))] * 2
     with pytest.raises(ValueError, match=f"found {images} images and {labels} label images"):
         prepare_samples(arrays[:images], arrays[:labels], tiny_model().config)
+
+
+def test_label_images_with_values_that_are_no_ids_are_refused(tiny_model):
+    image, labels = np.zeros((16, 16)), np.zeros((16, 16))
+    labels[4:8, 4:8] = 1.5
+    with pytest.raises(ValueError, match=r"whole numbers, found 1\.5"):
+        prepare_samples([image], [labels], tiny_model().config)
+    labels[4:8, 4:8] = np.nan
+    with pytest.raises(ValueError, match="found nan"):
+        prepare_samples([image], [labels], tiny_model().config)

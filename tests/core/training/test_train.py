@@ -356,3 +356,19 @@ def test_a_trained_model_can_be_saved_and_loaded(tmp_path, samples, tiny_model):
     state = list(train(tiny_model(), samples, replace(QUICK, steps=1), device="cpu"))[-1]
     loaded = load_model(save_model(state.model, tmp_path / "m"))
     assert different(weights_of(loaded), weights_of(state.model)) == []
+
+
+def test_without_a_score_the_last_model_is_kept(samples, tiny_model):
+    shown = []
+    states = list(
+        train(
+            tiny_model(),
+            samples,
+            QUICK,
+            validation=lambda model: shown.append(weights_of(model)),
+            device="cpu",
+        )
+    )
+    assert [state.validation_ap for state in states] == [None] * 6
+    assert states[-1].best_step == 6
+    assert different(weights_of(states[-1].model), shown[-1]) == []

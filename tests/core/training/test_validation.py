@@ -31,3 +31,12 @@ def test_validation_is_the_mean_over_thresholds(discs, segmented):
     validate = ap_validation([image, image], [labels, labels])
     kept = np.unique(halves[halves > 0]).size / np.unique(labels[labels > 0]).size
     assert validate("model") == pytest.approx((1 + kept) / 2)
+
+
+def test_images_without_objects_count_among_others_but_alone_give_no_score(discs, segmented):
+    image, labels = discs()
+    nothing = np.zeros_like(labels)
+    segmented([labels, nothing])
+    assert ap_validation([image, image], [labels, nothing])("model") == 1
+    assert ap_validation([image], [nothing])("model") is None
+    assert ap_validation([], [])("model") is None

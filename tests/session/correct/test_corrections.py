@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_pixel_embedding.core.io.binary_masks import UnseparatedObjects
 from napari_pixel_embedding.session import (
     ImageInput,
+    ImmediateExecutor,
     PreviousAnnotations,
+    Session,
+    SessionController,
 )
+from tests.session.fakes import fake_engine
 from tests.session.strokes import paint
 
 
@@ -134,3 +139,26 @@ def test_loading_says_what_does_not_fit(ran, controller):
     ran.corrections.load("mine.tif")
     assert "(4, 8)" in ran.session.error
     assert ran.session.corrections is None
+
+
+def test_binary_masks_are_asked_about_and_nothing_is_loaded_until_then(image):
+    asked = []
+
+    def load(path, layout, *, split_masks):
+        asked.append((path, layout.label_shape, split_masks))
+        if split_masks is None:
+            raise UnseparatedObjects("m.tif has one id in 2 separate pieces: a binary mask?")
+        return np.where(np.arange(8) < 4, 5, -1).repeat(4).reshape(8, 4).T.astype(np.int32)
+
+    engine = fake_engine(load_corrections=load)
+    controller = SessionController(Session(), ImmediateExecutor(), engine)
+    controller.set_image(image)
+    controller.set_model("fake")
+    controller.run()
+    found = controller.corrections.load("m.tif")
+    assert found == "m.tif has one id in 2 separate pieces: a binary mask?"
+    assert controller.session.corrections is None
+    assert controller.session.error is None
+    assert controller.corrections.load("m.tif", True) == ""
+    assert (controller.session.labels[:, :4] == 5).all()
+    assert asked == [("m.tif", (4, 8), None), ("m.tif", (4, 8), True)]

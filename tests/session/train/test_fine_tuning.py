@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
+from napari_pixel_embedding.core.io.binary_masks import UnseparatedObjects
 from napari_pixel_embedding.core.training.worker_process import ProcessEnded
 from napari_pixel_embedding.session import (
     CorrectedImage,
@@ -92,12 +93,12 @@ def test_a_folder_is_read_by_the_worker(image):
         CorrectedImage(ImageInput(np.ones((3, 3)), name="file"), "YX", np.ones((3, 3))),
     )
 
-    def read(folder, config):
-        assert (folder, config.name) == ("pairs", "fake")
+    def read(folder, config, split_masks):
+        assert (folder, config.name, split_masks) == ("pairs", "fake", True)
         return [corrected_image]
 
     controller = prepared(image, fine_tune=learnt_from(seen), read_corrected_images=read)
-    controller.fine_tuning.start(None, folder="pairs")
+    controller.fine_tuning.start(None, folder="pairs", split_masks=True)
     assert seen[0][2]["names"] == ["two objects", "file"]
 
 
@@ -349,3 +350,16 @@ def test_save_errors_are_said(ran):
     controller = SessionController(ran.session, ImmediateExecutor(), fake_engine(save_model=full))
     assert not controller.fine_tuning.save_model("a")
     assert "No space left" in ran.session.error
+
+
+def test_binary_masks_of_a_folder_are_asked_about_in_the_words_of_the_window(image):
+    def read(folder, config, split_masks):
+        raise UnseparatedObjects("m.tif has one id in 2 separate pieces: a binary mask?")
+
+    controller = prepared(image, read_corrected_images=read)
+    controller.fine_tuning.start(None, folder="pairs")
+    assert controller.session.error == (
+        "m.tif has one id in 2 separate pieces: a binary mask? Choose under Learn from whether "
+        "every piece is an object or the ids stay as they are, then start again."
+    )
+    assert not controller.session.tuning

@@ -47,8 +47,9 @@ class Engine:
         finally:
             self.closed += 1
 
-    def worst_images(self, model, pairs, *, device, progress):
+    def worst_images(self, model, pairs, *, split_masks, device, progress):
         self.judged.append((model.config.name, pairs, device))
+        self.split_masks = split_masks
         return ["worst"]
 
     def fake(self):
@@ -298,3 +299,41 @@ def test_closing_stops_what_is_under_way(engine, session, tmp_path):
     run.close()
     queue.settle()
     assert run.state.plan is None
+
+
+def test_a_training_waits_for_the_answer_about_binary_masks(session, engine, tmp_path):
+    asked = replace(PLAN, unseparated="m.tif has one id in 2 separate pieces: a binary mask?")
+
+    def inspect(folder, validation, *, split_masks, **_):
+        return asked if split_masks is None else PLAN
+
+    core = replace(engine.fake(), inspect_dataset=inspect)
+    run = TrainingRun(session, ImmediateExecutor(), core)
+    run.choose_folder(tmp_path)
+    run.choose_output(tmp_path / "mine")
+    run.change_recipe(training={"steps": 4})
+    run.start()
+    assert session.error == (
+        "m.tif has one id in 2 separate pieces: a binary mask? "
+        "Choose under Learn from what the pieces are, then start."
+    )
+    assert engine.requests == []
+    run.change_recipe(data=replace(run.state.recipe.data, split_masks=True))
+    assert run.state.plan is PLAN
+    run.start()
+    assert engine.requests[0].recipe.data.split_masks is True
+    assert engine.split_masks is True
+
+
+def test_without_scores_the_last_model_is_kept(engine, session, tmp_path):
+    engine.scored = 100
+
+    def unscored(entry, folder, *, heartbeat):
+        yield FakeStep(1, 1, {"total": 1.0}, None, object())
+
+    core = replace(engine.fake(), run_in_process=unscored)
+    run = TrainingRun(session, ImmediateExecutor(), core)
+    run.choose_folder(tmp_path)
+    run.choose_output(tmp_path / "mine")
+    run.start()
+    assert run.state.status == "Finished: the last model is kept."

@@ -149,7 +149,27 @@ class CorrectPanel(Panel):
         """Ask for a file and read corrections from there."""
         path, _ = QFileDialog.getOpenFileName(self, "Load corrections", "", _FILES)
         if path:
-            self.controller.corrections.load(path)
+            self.load_file(path)
+
+    def load_file(self, path: str) -> None:
+        """Read corrections from a file; ask where one id covers several pieces."""
+        found = self.controller.corrections.load(path)
+        if not found:
+            return
+        split = self._every_piece(found)
+        if split is not None:
+            self.controller.corrections.load(path, split)
+
+    def _every_piece(self, found: str) -> bool | None:
+        """Ask whether every piece is an object; None to load nothing."""
+        box = QMessageBox(QMessageBox.Icon.Question, "Load corrections", found, parent=self)
+        box.setInformativeText("What are the pieces?")
+        split = box.addButton("Every piece is an object", QMessageBox.ButtonRole.YesRole)
+        keep = box.addButton("Ids as they are", QMessageBox.ButtonRole.NoRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.exec()
+        clicked = box.clickedButton()
+        return {id(split): True, id(keep): False}.get(id(clicked))
 
     def _agreed(self, title: str, question: str) -> bool:
         answer = QMessageBox.question(self, title, question)

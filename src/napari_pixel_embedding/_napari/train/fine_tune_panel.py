@@ -126,7 +126,10 @@ class FineTunePanel(Panel):
         changes = {name: value for form in self.forms for name, value in form.values().items()}
         self.comparison.look()
         self.controller.fine_tuning.start(
-            replace(FineTuneConfig(), **changes), self.source.others(), self.source.folder
+            replace(FineTuneConfig(), **changes),
+            self.source.others(),
+            self.source.folder,
+            self.source.masks.split_masks,
         )
 
     def discard(self) -> None:

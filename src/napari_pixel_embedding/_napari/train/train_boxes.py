@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pixel_embedding._napari.train.mask_choice import MaskChoice
 from napari_pixel_embedding._napari.widgets.choosers import Choice
 from napari_pixel_embedding._napari.widgets.panel import button, group, row, set_enabled, text
+from napari_pixel_embedding.core.datasets.pair_checks import first_sentence
 from napari_pixel_embedding.core.model.config import ModelConfig, list_models
 from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, PRESETS
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.datasets.inspection import TrainingPlan, UnusablePair
+    from napari_pixel_embedding.core.datasets.inspection import TrainingPlan
+    from napari_pixel_embedding.core.datasets.pair_checks import UnusablePair
     from napari_pixel_embedding.session import TrainingRun
 
 _FOLDER = "A folder that holds images/ and masks/, label images of the same names."
@@ -65,13 +69,18 @@ class DataBox(QWidget):
         self.folder_button = button("", _FOLDER, self.choose_folder)
         self.validation = Choice(_VALIDATION)
         self.summary, self.bad = text(), text()
-        self.bad.setStyleSheet("color: #e0a03a;")
+        self.masks, self.question = MaskChoice(), text()
+        for shown in (self.bad, self.question):
+            shown.setStyleSheet("color: #e0a03a;")
         box, column = group("Learn from")
         column.addLayout(_grid(("Folder", self.folder_button), ("Validate on", self.validation)))
         column.addWidget(self.summary)
         column.addWidget(self.bad)
+        column.addWidget(self.question)
+        column.addWidget(self.masks)
         _fill(self, box)
         self.validation.activated.connect(self._choose_validation)
+        self.masks.activated.connect(self._choose_masks)
         self.refresh()
 
     def choose_folder(self) -> None:
@@ -87,6 +96,10 @@ class DataBox(QWidget):
         if chosen or chosen == self.validation.itemData(0):
             self._training.choose_validation(chosen)
         self.refresh()
+
+    def _choose_masks(self, _: int) -> None:
+        data = self._training.state.recipe.data
+        self._training.change_recipe(data=replace(data, split_masks=self.masks.split_masks))
 
     def refresh(self, *_: Any) -> None:
         """Show the state of the training."""
@@ -105,6 +118,11 @@ class DataBox(QWidget):
         self.bad.setText(_bad_text(bad[:_LISTED], len(bad)))
         self.bad.setToolTip("\n".join(f"{one.name}: {one.why}" for one in bad[:40]))
         self.bad.setVisible(bool(bad))
+        question = "" if state.plan is None else state.plan.unseparated
+        self.question.setText(question and f"{question} What are the pieces?")
+        self.question.setVisible(bool(question))
+        self.masks.show_choice(data.split_masks)
+        self.masks.setVisible(bool(question) or data.split_masks is not None)
 
 
 class ModelBox(QWidget):
@@ -302,17 +320,14 @@ def _plan_text(plan: TrainingPlan) -> str:
     names = [pair.image.name for pair in held[:_LISTED]]
     more = f" and {len(held) - len(names)} more" if len(held) > len(names) else ""
     lines.append(f"<b>{len(held):,}</b> to validate on: {', '.join(names)}{more}.")
+    if not plan.validation_objects:
+        lines.append("None of these has an object, so there is no AP: the last step is kept.")
     return "<br>".join(lines)
 
 
 def _bad_text(bad: tuple[UnusablePair, ...], count: int) -> str:
     lines = [f"{count} file{'' if count == 1 else 's'} cannot be used:"]
-    lines += [f"{one.name}: {_first_sentence(one.why)}" for one in bad]
+    lines += [f"{one.name}: {first_sentence(one.why)}" for one in bad]
     if count > len(bad):
         lines.append(f"and {count - len(bad)} more")
     return "\n".join(lines)
-
-
-def _first_sentence(why: str, most: int = 90) -> str:
-    first = why.split(". ")[0]
-    return first if len(first) <= most else f"{first[: most - 1]}…"

@@ -20,6 +20,7 @@ from napari_pixel_embedding._napari.widgets.panel import (
     set_enabled,
     text,
 )
+from napari_pixel_embedding.core.evaluation.comparison import score_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -212,7 +213,7 @@ class TrainPanel(Panel):
     def _show_worst_images(self, *_: Any) -> None:
         self.worst.clear()
         for example in self.training.state.worst_images:
-            self.worst.addItem(f"AP {example.ap:.2f}   {example.name}")
+            self.worst.addItem(f"AP {score_text(example.ap, 2)}   {example.name}")
         self.worst.setVisible(self.worst.count() > 0)
         self.worst.setFixedHeight(_LINE * min(self.worst.count(), _LISTED) + 8)
         self.share_height()
@@ -221,6 +222,8 @@ class TrainPanel(Panel):
 def _missing(state: Any) -> str | None:
     if state.plan is None:
         return "Choose a folder to learn from first."
+    if state.plan.unseparated:
+        return "Choose what the pieces of the masks are first, under Learn from."
     return None if state.output else "Choose a file under Save as first."
 
 

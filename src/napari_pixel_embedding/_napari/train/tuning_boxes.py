@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QButtonGroup, QComboBox, QFileDialog, QGroupBox, QLabel, QVBoxLayout
 
+from napari_pixel_embedding._napari.train.mask_choice import MaskChoice
 from napari_pixel_embedding._napari.widgets.panel import button, row, text
+from napari_pixel_embedding.core.evaluation.comparison import score_text
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QPushButton
@@ -47,10 +49,12 @@ class SourceBox(QGroupBox):
         self.choice.setToolTip(_FROM)
         self.choice.activated.connect(self._chosen)
         self.folder = ""
+        self.masks = MaskChoice()
         self.summary = text()
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 10, 8, 8)
         column.addWidget(self.choice)
+        column.addWidget(self.masks)
         column.addWidget(self.summary)
         self.refresh()
 
@@ -72,6 +76,7 @@ class SourceBox(QGroupBox):
         if self.folder:
             parts.append(f"the folder {self.folder}")
         self.summary.setText(", ".join(parts))
+        self.masks.setVisible(bool(self.folder))
 
     def _chosen(self, index: int) -> None:
         self.folder = ""
@@ -139,7 +144,7 @@ def _cell(part: BeforeAfter, name: str, compared: bool) -> str:
     if name == "objects":
         return str(part.before.objects)
     if name == "AP@0.5":
-        before, after = f"{part.before.ap50:.2f}", f"{part.after.ap50:.2f}"
+        before, after = score_text(part.before.ap50, 2), score_text(part.after.ap50, 2)
     else:
         before, after = str(getattr(part.before, name)), str(getattr(part.after, name))
     return f"{before} → <b>{after}</b>" if compared else before

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_pixel_embedding.core.inference.layout import Layout
+
 
 def save_corrections(
     path: str | os.PathLike[str],
@@ -40,31 +42,61 @@ def save_corrections(
 
 
 def load_corrections(
-    path: str | os.PathLike[str], shape: Sequence[int] | None = None
+    path: str | os.PathLike[str],
+    layout: Layout | None = None,
+    *,
+    split_masks: bool | None = None,
 ) -> NDArray[np.int32]:
-    """Read corrections that :func:`save_corrections` wrote.
+    """Read corrections: what :func:`save_corrections` wrote, or any label image.
 
     Parameters
     ----------
     path : path
-    shape : sequence of int, optional
-        Shape of the image they belong to.
+        −1 is not corrected; a file without −1 corrects every pixel.
+    layout : Layout, optional
+        How the image that they belong to is read; frames are looked at one by one.
+    split_masks : bool, optional
+        What to do where one id covers several pieces, as in a binary mask: make every piece an
+        object, or take the ids as they are.
+
+    Returns
+    -------
+    array of int32, shape ([T,] [Z,] Y, X)
+        As the image is read; without ``layout`` as they are stored.
 
     Raises
     ------
     FileNotFoundError
         When there is no such file.
+    UnseparatedObjects
+        When one id covers several pieces, and ``split_masks`` is None.
     ValueError
         When the file holds something else, or belongs to an image of another shape.
     """
-    from napari_pixel_embedding.core.io.images import read_image
+    from napari_pixel_embedding.core.io.images import read_labels
 
-    fixed = check_corrections(read_image(path).data, name=str(path))
-    if shape is None or fixed.shape == tuple(shape):
-        return fixed
-    if [n for n in fixed.shape if n > 1] == [n for n in shape if n > 1]:
-        return fixed.reshape(tuple(shape))  # files drop axes of length one
-    raise ValueError(
-        f"Corrections must have the image's shape {tuple(shape)}, found {fixed.shape} in {path}. "
-        "Open the image they were made on."
+    fixed = check_corrections(read_labels(path, unknown=True).data, name=str(path))
+    if layout is None:
+        return separated(fixed, str(path), None, split_masks)
+    if not layout.fits_file(fixed.shape):
+        raise ValueError(
+            f"Corrections must have the image's shape {layout.label_shape}, found {fixed.shape} "
+            f"in {path}. Choose the file that belongs to this image."
+        )
+    axes = ("T" if layout.frame_axes else "") + layout.spatial
+    return separated(layout.lift_file(fixed), str(path), axes, split_masks)
+
+
+def separated(
+    corrections: NDArray[np.int32], name: str, axes: str | None, split_masks: bool | None
+) -> NDArray[np.int32]:
+    """Return corrections after deciding about masks; parameters as in :func:`load_corrections`."""
+    from napari_pixel_embedding.core.io.binary_masks import (
+        check_separated,
+        connected_components,
+        count_pieces,
     )
+
+    if split_masks is None:
+        check_separated([(name, count_pieces(corrections, axes))])
+    return connected_components(corrections, axes) if split_masks else corrections

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_pixel_embedding.core.datasets.pair_checks import read_labelled_images
 from napari_pixel_embedding.core.datasets.pairs import Pair  # noqa: TC001 - requests check pairs
 from napari_pixel_embedding.core.inference.axes import common_axes, scale_along
-from napari_pixel_embedding.core.io.images import read_image, read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.io.images import ImageData
     from napari_pixel_embedding.core.model.config import ModelConfig
 
@@ -78,17 +79,27 @@ def sample_evenly(pairs: Sequence[Pair], at_most: int) -> list[Pair]:
     return list(pairs[:: max(-(-len(pairs) // at_most), 1)])
 
 
-def read_pairs(pairs: Sequence[Pair], config: ModelConfig) -> Annotated:
+def read_pairs(
+    pairs: Sequence[Pair],
+    config: ModelConfig,
+    split_masks: bool | None = None,
+    *,
+    axes: str | None = None,
+    channel: Channel | None = None,
+    unknown: bool = False,
+) -> Annotated:
     """Read images and label images for a model of this configuration.
 
-    Raises ValueError or FileNotFoundError as :func:`~.images.read_image` does.
+    Parameters and errors are those of :func:`~.pair_checks.read_labelled_images`.
     """
-    images = [read_image(pair.image) for pair in pairs]
-    labels = [read_labels(pair.mask).data for pair in pairs]
+    read = read_labelled_images(
+        pairs, config, split_masks, axes=axes, channel=channel, unknown=unknown
+    )
+    images = [one.image for one in read]
     return Annotated(
         [image.data for image in images],
-        labels,
-        common_axes(images),
+        [one.labels for one in read],
+        axes or common_axes(images),
         [scale_along(image, config.axes) for image in images],
     )
 

@@ -14,9 +14,15 @@ from napari_pixel_embedding.core.datasets.annotated import (
     shape_options,
     split_pairs,
 )
+from napari_pixel_embedding.core.datasets.pair_checks import UnusablePair, mask_layout, unusable
 from napari_pixel_embedding.core.datasets.pairs import match_pairs
-from napari_pixel_embedding.core.inference.axes import resolve_axes
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
+from napari_pixel_embedding.core.io.binary_masks import (
+    Pieces,
+    connected_components,
+    count_pieces,
+    unseparated,
+)
 from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.progress import report
@@ -31,14 +37,6 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.progress import Progress
 
     PathLike = str | os.PathLike[str]
-
-
-@dataclass(frozen=True)
-class UnusablePair:
-    """A file that cannot be used for training, and the reason."""
-
-    name: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +58,11 @@ class TrainingPlan:
         Spatial axes of a model for these images.
     channels : int
         Input channels of such a model.
+    validation_objects : int
+        Number of objects in the validation images; without any there is no score.
+    unseparated : str
+        What was found where one id covers several pieces, as in a binary mask, and nobody said
+        what they are; empty otherwise.
     """
 
     split: TrainingPairs
@@ -68,6 +71,8 @@ class TrainingPlan:
     median_diameter: float | None
     axes: str
     channels: int
+    validation_objects: int = 0
+    unseparated: str = ""
 
 
 def inspect_dataset(
@@ -77,6 +82,7 @@ def inspect_dataset(
     names: Iterable[str] | None = None,
     hold_back: int = 10,
     start: ModelConfig | None = None,
+    split_masks: bool | None = None,
     progress: Progress | None = None,
 ) -> TrainingPlan:
     """Read all pairs of a folder, exclude unusable ones, and split the others.
@@ -88,6 +94,8 @@ def inspect_dataset(
     start : ModelConfig, optional
         Configuration of the model to continue training, which the images must fit. By default,
         a model for the most common axes and channels.
+    split_masks : bool, optional
+        As in :func:`~.train_folder.train_from_folder`; None asks, see :class:`TrainingPlan`.
     progress : callable, optional
         Called with the finished fraction; raises ``Cancelled`` to stop.
 
@@ -98,7 +106,7 @@ def inspect_dataset(
     """
     names = None if names is None else list(names)
     folders = [folder] if validation is None else [folder, validation]
-    read, bad = _read_folders(folders, names, progress)
+    read, bad = _read_folders(folders, names, start, split_masks, progress)
     shape = start or ModelConfig(**_most_common([one.options for one in read[0]]))
     fitting = []
     for looks in read:
@@ -109,13 +117,25 @@ def inspect_dataset(
         raise ValueError(_none_left(folder, bad))
     first, *others = ([one.pair for one in looks] for looks in fitting)
     split = TrainingPairs(first, others[0]) if others else split_pairs(first, hold_back)
+    every = [one for looks in fitting for one in looks]
     sizes = [one.sizes for one in fitting[0] if one.pair in split.train]
-    return TrainingPlan(split, tuple(bad), *_objects(sizes, shape.ndim), *_shape_of(shape))
+    counts = [(one.pair.mask.name, one.pieces) for one in every if one.pieces is not None]
+    return TrainingPlan(
+        split,
+        tuple(bad),
+        *_objects(sizes, shape.ndim),
+        *_shape_of(shape),
+        sum(one.sizes.size for one in every if one.pair in split.validation),
+        unseparated(counts),
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """Properties of one pair: shapes, axes, and the sizes of its objects."""
+    """Properties of one pair: shapes, axes, and the sizes of its objects.
+
+    ``pieces`` are counted only where it is not said whether masks are to be split.
+    """
 
     pair: Pair
     shape: tuple[int, ...]
@@ -123,10 +143,15 @@ class _Look:
     axes: str | None
     options: dict[str, Any]
     sizes: NDArray[np.integer[Any]]
+    pieces: Pieces | None
 
 
 def _read_folders(
-    folders: Sequence[PathLike], names: Iterable[str] | None, progress: Progress | None
+    folders: Sequence[PathLike],
+    names: Iterable[str] | None,
+    start: ModelConfig | None,
+    split_masks: bool | None,
+    progress: Progress | None,
 ) -> tuple[list[list[_Look]], list[UnusablePair]]:
     matches = [match_pairs(folder) for folder in folders]
     bad = []
@@ -143,9 +168,9 @@ def _read_folders(
         looks = []
         for pair in pairs:
             try:
-                looks.append(_look(pair))
+                looks.append(_look(pair, start, split_masks))
             except (ValueError, OSError) as error:
-                bad.append(UnusablePair(pair.image.name, str(error)))
+                bad.append(unusable(pair, error))
             done += 1
             report(progress, done / total)
         read.append(looks)
@@ -154,9 +179,15 @@ def _read_folders(
     return read, bad
 
 
-def _look(pair: Pair) -> _Look:
+def _look(pair: Pair, start: ModelConfig | None, split_masks: bool | None) -> _Look:
     image, mask = read_image(pair.image), read_labels(pair.mask).data
-    frames = mask if mask.ndim == 3 and "T" in (image.axes or "") else mask[None]
+    letters = (image.axes or "").replace("C", "")
+    if start is not None and start.axes == "YX" and "T" not in letters:
+        letters = letters.replace("Z", "T")  # planes are learnt from one by one
+    own = letters if len(letters) == mask.ndim else None
+    if split_masks:
+        mask = connected_components(mask, own)
+    frames = np.moveaxis(mask, own.index("T"), 0) if own and "T" in own else mask[None]
     sizes = [np.unique(frame[frame > 0], return_counts=True)[1] for frame in frames]
     return _Look(
         pair,
@@ -165,6 +196,7 @@ def _look(pair: Pair) -> _Look:
         image.axes,
         shape_options(image),
         np.concatenate(sizes),
+        count_pieces(mask, own) if split_masks is None else None,
     )
 
 
@@ -176,12 +208,9 @@ def _most_common(options: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def _unfit(look: _Look, model: ModelConfig) -> str:
     """Return why a pair cannot be used for training; empty if it can."""
     try:
-        axes = resolve_axes(look.shape, look.axes, model.axes, model.in_channels)
+        mask_layout(look.shape, look.axes, look.mask_shape, model)
     except ValueError as error:
         return str(error)
-    pixels = tuple(n for n, letter in zip(look.shape, axes, strict=True) if letter != "C")
-    if look.mask_shape != pixels:
-        return f"its mask has other pixels, {look.mask_shape}, than the image, {pixels}"
     return ""
 
 
@@ -196,5 +225,5 @@ def _shape_of(model: ModelConfig) -> tuple[str, int]:
 
 
 def _none_left(folder: PathLike, bad: Sequence[UnusablePair]) -> str:
-    first = f"; {bad[0].name}: {bad[0].why}" if bad else ""
+    first = f"; {bad[0].name}: {bad[0].why.rstrip('.')}" if bad else ""
     return f"Expected pairs that can be learnt from in {folder}, found none{first}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +37,9 @@ class ErrorCounts:
 
     @property
     def ap50(self) -> float:
-        """TP / (TP + FP + FN) at an IoU of 0.5; 1 without any annotated or predicted object."""
+        """TP / (TP + FP + FN) at an IoU of 0.5; NaN without any annotated object."""
         either = self.objects + self.predicted - self.matched
-        return self.matched / either if either else 1.0
+        return self.matched / either if self.objects else math.nan
 
     def __add__(self, other: ErrorCounts) -> ErrorCounts:
         return ErrorCounts(
@@ -83,3 +84,14 @@ class TuningReport:
         """Read back what ``dataclasses.asdict`` gave."""
         parts = (values["held_back"], values["replay"])
         return cls(*(None if part is None else BeforeAfter.from_dict(part) for part in parts))
+
+
+def score_text(value: float, digits: int = 3) -> str:
+    """Return a score as display text; a dash where there is none.
+
+    Examples
+    --------
+    >>> score_text(0.5, 2), score_text(math.nan)
+    ('0.50', '–')
+    """
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from napari_pixel_embedding.core.inference.segment import cluster
 from napari_pixel_embedding.core.progress import report
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,6 +41,8 @@ IOU_THRESHOLDS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())
 @dataclass(frozen=True)
 class Scores:
     """Scores over a set of images; AP and PQ pool the objects of all images.
+
+    Where no image has an annotated object, all but ``dic`` are NaN: there is nothing to find.
 
     Parameters
     ----------
@@ -135,6 +138,9 @@ def score(
 ) -> Scores:
     """Score predicted against true label images."""
     y_true, y_pred = list(y_true), list(y_pred)
+    if not has_objects(y_true):
+        dic, nothing = difference_in_count(y_true, y_pred), math.nan
+        return Scores(nothing, nothing, nothing, nothing, dic, nothing, len(y_true), seconds)
     precisions = np.asarray(average_precision(y_true, y_pred, IOU_THRESHOLDS))
     return Scores(
         ap50=float(precisions[IOU_THRESHOLDS.index(0.5)]),
@@ -146,3 +152,14 @@ def score(
         images=len(y_true),
         seconds=seconds,
     )
+
+
+def has_objects(labels: Iterable[NDArray[Any]]) -> bool:
+    """Whether any of several label images has an object; without one there is no AP.
+
+    Examples
+    --------
+    >>> has_objects([np.array([[0, 0]]), np.array([[-1, 0]])])
+    False
+    """
+    return any(bool((image > 0).any()) for image in labels)

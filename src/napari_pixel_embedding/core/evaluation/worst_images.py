@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS
+from napari_pixel_embedding.core.datasets.pair_checks import read_labelled_images
+from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS, has_objects
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.axes import scale_along
 from napari_pixel_embedding.core.inference.segment import segment_and_tell
-from napari_pixel_embedding.core.io.images import read_image, read_labels
 from napari_pixel_embedding.core.progress import report
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class ImageScore:
     name : str
         The image file's name.
     ap : float
-        TP / (TP + FP + FN) of this image, averaged over IoU 0.5:0.05:0.95.
+        TP / (TP + FP + FN) of this image, averaged over IoU 0.5:0.05:0.95; NaN where there is
+        no object and none was found.
     image : array
         As read from its file.
     rgb : bool
@@ -55,6 +57,7 @@ def worst_images(
     pairs: Sequence[Pair],
     count: int = 6,
     *,
+    split_masks: bool | None = False,
     device: str = "auto",
     progress: Progress | None = None,
 ) -> list[ImageScore]:
@@ -67,6 +70,8 @@ def worst_images(
         Images with their label images.
     count : int
         Number of images to return.
+    split_masks : bool, optional
+        Whether every connected piece of a mask is an object.
     device, progress
         As in :func:`~.predict.predict_embedding`.
 
@@ -77,16 +82,23 @@ def worst_images(
     """
     worst: list[ImageScore] = []
     for done, pair in enumerate(pairs, start=1):
-        worst.append(_example(model, pair, device))
-        worst = sorted(worst, key=lambda example: example.ap)[:count]
+        worst.append(_example(model, pair, device, bool(split_masks)))
+        worst = sorted(worst, key=_goodness)[:count]
         report(progress, done / len(pairs))
     return worst
 
 
-def _example(model: EmbeddingModel, pair: Pair, device: str) -> ImageScore:
-    image, truth = read_image(pair.image), read_labels(pair.mask).data
+def _goodness(example: ImageScore) -> float:
+    """Order images by their AP; those without one come last, as nothing is wrong in them."""
+    return math.inf if math.isnan(example.ap) else example.ap
+
+
+def _example(model: EmbeddingModel, pair: Pair, device: str, split: bool) -> ImageScore:
+    image, truth, _ = read_labelled_images([pair], model.config, split)[0]
     spacing = scale_along(image, model.config.axes)
     found, _ = segment_and_tell(image.data, model, axes=image.axes, spacing=spacing, device=device)
     ap = float(np.mean(average_precision(truth, found, IOU_THRESHOLDS)))
+    if not has_objects([truth, found]):
+        ap = math.nan
     rgb = (image.axes or "").endswith("C") and image.data.shape[-1] in (3, 4)
     return ImageScore(pair.image.name, ap, image.data, rgb, truth, found)

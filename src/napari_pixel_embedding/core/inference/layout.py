@@ -135,17 +135,20 @@ class Layout:
             labels = labels.reshape(*((1,) * count if one else self.frame_shape), *labels.shape[1:])
         return labels.transpose([*self._label_order(), *range(len(self.label_axes), labels.ndim)])
 
-    def lift_file(self, stored: NDArray[Any]) -> NDArray[Any] | None:
-        """Return labels ([T,] [Z,] Y, X) from a file's, see :func:`rows_last`; None if unfit.
+    def fits_file(self, shape: Sequence[int]) -> bool:
+        """Whether a file's label image is of this image's shape; it may lack axes of length 1."""
+        return [n for n in shape if n > 1] == [n for n in self._file_shape if n > 1]
 
-        Files leave out axes of length one.
-        """
+    @property
+    def _file_shape(self) -> tuple[int, ...]:
+        """Shape of label images in files, see :func:`rows_last`."""
+        return tuple(self.shape[self.axes.index(a)] for a in _rows_last(self.label_axes))
+
+    def lift_file(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Return labels ([T,] [Z,] Y, X) from a file's, which :meth:`fits_file`."""
         order = _rows_last(self.label_axes)
-        shape = tuple(self.shape[self.axes.index(a)] for a in order)
-        if [n for n in stored.shape if n > 1] != [n for n in shape if n > 1]:
-            return None
-        laid = stored.reshape(shape).transpose([order.index(a) for a in self.label_axes])
-        return self.lift(laid)
+        laid = stored.reshape(self._file_shape)
+        return self.lift(laid.transpose([order.index(a) for a in self.label_axes]))
 
     def lift(self, laid: NDArray[Any]) -> NDArray[Any]:
         """Undo :meth:`lay`; a view where that is possible."""

@@ -20,7 +20,11 @@ from napari_pixel_embedding.core.io.files import (
 from napari_pixel_embedding.core.io.ome_writer import tiff_path, write_ome_tiff
 from napari_pixel_embedding.core.io.pictures import read_npy, read_picture
 from napari_pixel_embedding.core.io.tiff import StoredImage, count_positions, read_tiff
-from napari_pixel_embedding.core.validation import as_numeric_image, check_label_image
+from napari_pixel_embedding.core.validation import (
+    as_numeric_image,
+    check_annotation,
+    check_label_image,
+)
 
 if TYPE_CHECKING:
     import os
@@ -55,10 +59,6 @@ class ImageData:
     units: str | None = None
     name: str = ""
     notes: tuple[str, ...] = ()
-
-
-_LARGEST_ID = 2**31 - 2
-"""Largest id: corrections are stored as int32."""
 
 
 def read_image(
@@ -130,7 +130,7 @@ def count_images(path: str | os.PathLike[str]) -> int:
         return count_positions(path)
 
 
-def read_labels(path: str | os.PathLike[str]) -> ImageData:
+def read_labels(path: str | os.PathLike[str], *, unknown: bool = False) -> ImageData:
     """Read a label image, 0 is background, from a losslessly stored file.
 
     Palette PNGs are read as indices. A grey image stored as RGB is read as one channel.
@@ -139,6 +139,8 @@ def read_labels(path: str | os.PathLike[str]) -> ImageData:
     ----------
     path : path
         TIFF, PNG, BMP or NPY.
+    unknown : bool
+        Whether −1 is allowed, for pixels that are not corrected.
 
     Raises
     ------
@@ -156,12 +158,7 @@ def read_labels(path: str | os.PathLike[str]) -> ImageData:
         )
     image = _read(path, indexed=True, first=True)[0]
     data, axes = _one_channel(image.data, image.axes, path)
-    labels = check_label_image(data, name=str(path))
-    if labels.max() > _LARGEST_ID:
-        raise ValueError(
-            f"{path} must have ids up to {_LARGEST_ID}, found {labels.max()}: a negative number "
-            "that was stored without its sign? Renumber the objects from 1."
-        )
+    labels = check_annotation(data, str(path), unknown)
     if axes is None:
         image = replace(image, scale=None, units=None)
     return replace(image, data=labels, axes=axes)

@@ -60,6 +60,9 @@ class DataSelection:
         A CSV table with a column ``name``.
     where : dict of str
         Only pairs with these values in their row of the table.
+    split_masks : bool, optional
+        What to do where one id covers several pieces, as in a binary mask: make every piece an
+        object, or take the ids as they are. None asks.
     """
 
     folder: str = "."
@@ -67,6 +70,7 @@ class DataSelection:
     hold_back: Annotated[int, Field(ge=0, le=1_000_000)] = 10
     index: str | None = None
     where: dict[str, str] = field(default_factory=dict)
+    split_masks: bool | None = None
 
     def __post_init__(self) -> None:
         if self.hold_back == 1:
@@ -147,6 +151,7 @@ class Recipe:
             "validation": None if data.validation is None else root / data.validation,
             "names": data.names(root),
             "hold_back": data.hold_back,
+            "split_masks": data.split_masks,
             **self.how(),
         }
 

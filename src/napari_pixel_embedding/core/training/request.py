@@ -28,7 +28,8 @@ class TrainingRequest:
     Parameters
     ----------
     recipe : Recipe
-        How to train; its ``data`` is ignored.
+        How to train; of its ``data`` only ``split_masks`` is used, where None means False: whoever
+        made the request has inspected the masks.
     split : TrainingPairs
         Training and validation pairs.
     output : Path
@@ -57,5 +58,7 @@ def train_request(folder: Path) -> Generator[TrainProgress, None, None]:
     from napari_pixel_embedding.core.training.train_folder import train_pairs
 
     request = TrainingRequest.load(folder)
-    how = request.recipe.how()
-    yield from train_pairs(request.split, request.output, device=request.device, **how)
+    how, split = request.recipe.how(), request.recipe.data.split_masks
+    yield from train_pairs(
+        request.split, request.output, split_masks=bool(split), device=request.device, **how
+    )

@@ -18,6 +18,7 @@ from napari_pixel_embedding.core.inference.object_scale import (
     zoom_for,
     zoomed_shape,
 )
+from napari_pixel_embedding.core.validation import check_label_image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -233,11 +234,11 @@ def annotated_frames(
     Raises
     ------
     ValueError
-        When labels and image differ in shape.
+        When labels and image differ in shape, or labels hold values that are no ids.
     """
+    labels = check_label_image(labels, unknown=True)
     frames = list(stack.normalised(config.percentiles))
     pixels = frames[0].shape[1:]
-    labels = np.asarray(labels)
     if stack.layout is not None and labels.shape == stack.layout.label_shape:
         labels = stack.layout.lift(labels)
     if labels.shape != (len(frames), *pixels) and (len(frames) > 1 or labels.shape != pixels):

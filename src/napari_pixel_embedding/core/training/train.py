@@ -58,6 +58,8 @@ class TrainProgress:
         Step of that model.
     report : TuningReport, optional
         Of a fine-tuning, with each model: error counts before and after.
+    note : str
+        With the first step: what the user should know, such as that nothing is validated on.
     """
 
     step: int
@@ -68,6 +70,7 @@ class TrainProgress:
     model: EmbeddingModel | None = None
     best_step: int | None = None
     report: TuningReport | None = None
+    note: str = ""
 
 
 def train(
@@ -97,7 +100,7 @@ def train(
         How to train; its crop is rounded up to a multiple of the network's stride.
     validation : callable, optional
         Scores the exponentially averaged model every ``config.validate_every`` steps; the best
-        is kept. Without it the last averaged model is the result.
+        is kept. Without it, or where it has no score, the last averaged model is the result.
     device : str
         "auto", "cpu", "cuda" or "mps".
     checkpoint : Path, optional
@@ -262,6 +265,7 @@ class _Trainer:
         score = None
         if validation is not None:
             score = validation(EmbeddingModel(self.average, self.model_config))
+        if score is not None:
             self.best_score = max(self.best_score, score)
         if score is None or score >= self.best_score - self.config.margin:
             self.best_step, self.best_weights = self.step, _copy_weights(self.average)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.datasets.annotated import (
+    Annotated,
     TrainingPairs,
     read_pairs,
     sample_evenly,
@@ -17,6 +18,7 @@ from napari_pixel_embedding.core.datasets.annotated import (
     split_pairs,
 )
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
+from napari_pixel_embedding.core.evaluation.evaluate import has_objects
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.io.images import read_image
 from napari_pixel_embedding.core.model.model_file import (
@@ -58,6 +60,7 @@ def train_from_folder(
     names: Iterable[str] | None = None,
     hold_back: int = 10,
     max_validation: int = 24,
+    split_masks: bool | None = None,
     device: str = "auto",
     **model_options: Any,
 ) -> Generator[TrainProgress, None, None]:
@@ -88,11 +91,23 @@ def train_from_folder(
     hold_back : int
         Without ``validation``, every ``hold_back``-th pair is held back to validate on; 0 for none.
     max_validation : int
-        Largest number of validation images, evenly spaced over all of them.
+        Largest number of validation images, evenly spaced over all of them. Where there are none,
+        or none with an object, the model of the last step is kept, as the first progress notes.
+    split_masks : bool, optional
+        What to do where one id covers several pieces, as in a binary mask: make every piece an
+        object, or take the ids as they are. None raises an error there.
     device : str
         "auto", "cpu", "cuda" or "mps".
     **model_options
         Fields of :class:`~.config.ModelConfig`.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        Before the first step, when the folder has not the expected form, pairs cannot be used
+        (the message names them), or there is no object.
+    UnseparatedObjects
+        When one id covers several pieces, and ``split_masks`` is None.
     """
     output = model_path(output)
     split = choose_pairs(folder, validation, names, hold_back)
@@ -104,6 +119,7 @@ def train_from_folder(
         start=start,
         config=config,
         max_validation=max_validation,
+        split_masks=split_masks,
         device=device,
         **model_options,
     )
@@ -118,6 +134,7 @@ def train_pairs(
     start: str | EmbeddingModel | None = None,
     config: TrainConfig | None = None,
     max_validation: int = 24,
+    split_masks: bool | None = None,
     device: str = "auto",
     **model_options: Any,
 ) -> Generator[TrainProgress, None, None]:
@@ -136,21 +153,24 @@ def train_pairs(
         model = _told(fresh, config, split, {"preset": preset})
     else:
         model = _told(_renamed(start, model_options), config, split, {})
-    data = read_pairs(split.train, model.config)
+    data = read_pairs(split.train, model.config, split_masks)
+    held = _held_out(split.validation, max_validation, model.config, split_masks)
+    note = _validation_note(held)
     model = _with_spacing(_with_diameter(model, data.labels), data.spacing)
     checkpoint = checkpoint_path(output)
     run = train(
         model,
         prepare_samples(data.images, data.labels, model.config, data.axes, spacing=data.spacing),
         config,
-        validation=_validation(split.validation, max_validation, model.config, device),
+        validation=None if held is None or note else _validation(held, device),
         device=device,
         checkpoint=checkpoint,
     )
     for state in run:
         if state.model is not None:
             save_model(state.model, output)
-        yield state
+        yield replace(state, note=note)
+        note = ""
     checkpoint.unlink(missing_ok=True)
 
 
@@ -214,12 +234,26 @@ def _with_spacing(
     return EmbeddingModel(model.network, replace(model.config, pixel_size=known))
 
 
-def _validation(
-    pairs: Sequence[Pair], at_most: int, config: ModelConfig, device: str
-) -> Validation | None:
+def _held_out(
+    pairs: Sequence[Pair], at_most: int, config: ModelConfig, split_masks: bool | None
+) -> Annotated | None:
     if not pairs:
         return None
-    data = read_pairs(sample_evenly(pairs, at_most), config)
+    return read_pairs(sample_evenly(pairs, at_most), config, split_masks)
+
+
+def _validation_note(held: Annotated | None) -> str:
+    """Say why there is nothing to validate on, and what is done instead; "" where there is."""
+    if held is not None and has_objects(held.labels):
+        return ""
+    if held is None:
+        why = "There are no images to validate on"
+    else:
+        why = f"None of the validation images has an object ({len(held.images)} looked at)"
+    return f"{why}, so there is no AP: the model of the last step is kept."
+
+
+def _validation(data: Annotated, device: str) -> Validation:
     return ap_validation(
         data.images, data.labels, axes=data.axes, spacing=data.spacing, device=device
     )

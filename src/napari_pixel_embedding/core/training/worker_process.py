@@ -236,6 +236,7 @@ def _message(progress: TrainProgress, folder: Path) -> dict[str, Any]:
         "best_step": progress.best_step,
         "model": progress.model is not None,
         "report": None if progress.report is None else asdict(progress.report),
+        "note": progress.note,
     }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.inference.layout import rows_last
+from napari_pixel_embedding.core.io.binary_masks import UnseparatedObjects
 from napari_pixel_embedding.session.correct.record import record_edit
 from napari_pixel_embedding.session.state.history import none_if_empty
 
@@ -182,28 +183,40 @@ class Corrections:
         write = partial(self._engine.save_corrections, path, *self._laid(corrections))
         return self._messages.save("corrections", path, write)
 
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Load corrections of this image from a file, replacing the current ones."""
+    def load(self, path: str | os.PathLike[str], split_masks: bool | None = None) -> str:
+        """Load corrections of this image from a file, replacing the current ones.
+
+        Parameters
+        ----------
+        path : path
+            Any label image; −1 is not corrected.
+        split_masks : bool, optional
+            What to do where one id covers several pieces, as in a binary mask: make every piece an
+            object, or take the ids as they are.
+
+        Returns
+        -------
+        str
+            What was found where ``split_masks`` is needed and None, and nothing was loaded;
+            empty otherwise.
+        """
         self._messages.clear()
-        if not self._session.embedding_maps:
+        session = self._session
+        if not session.embedding_maps:
             self._messages.refuse("Corrections belong to a result, found none: press Run first.")
-            return
+            return ""
         try:
-            corrections = self._engine.load_corrections(path)
+            corrections = self._engine.load_corrections(
+                path, session.layout, split_masks=split_masks
+            )
+        except UnseparatedObjects as question:
+            return question.found
         except Exception as error:
             self._messages.fail("loading corrections", error)
-            return
-        layout = self._session.layout
-        lifted = None if layout is None else layout.lift_file(corrections)
-        if layout is None or lifted is None:
-            shape = self._session.whole_shape if layout is None else layout.label_shape
-            self._messages.refuse(
-                f"The corrections in {path} are for an image of shape {corrections.shape}, "
-                f"found {shape}. Choose the file that belongs to this image."
-            )
-            return
-        self._session.status = f"Loaded corrections from {path}."
-        self.change("load", self._mosaic.replace_corrections(lifted), frozenset())
+            return ""
+        session.status = f"Loaded corrections from {path}."
+        self.change("load", self._mosaic.replace_corrections(corrections), frozenset())
+        return ""
 
     def _laid(self, corrections: NDArray[Any]) -> tuple[NDArray[Any], str | None]:
         """Return corrections as a file holds them: with the image's axes, which are named."""

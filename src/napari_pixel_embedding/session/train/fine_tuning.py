@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.inference.options import PredictOptions
+from napari_pixel_embedding.core.io.binary_masks import UnseparatedObjects
 from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.segment.run import same_family
 from napari_pixel_embedding.session.state.image import CorrectedImage
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.image import ImageRegion
     from napari_pixel_embedding.session.state.results import Preview
     from napari_pixel_embedding.session.state.session import Session
+
+_CHOOSE = (
+    "Choose under Learn from whether every piece is an object or the ids stay as they are, then "
+    "start again."
+)
 
 
 class FineTuning:
@@ -68,7 +74,13 @@ class FineTuning:
 
     # ------------------------------------------------------------------------------ learning
 
-    def start(self, config: Any, others: Sequence[CorrectedImage] = (), folder: str = "") -> None:
+    def start(
+        self,
+        config: Any,
+        others: Sequence[CorrectedImage] = (),
+        folder: str = "",
+        split_masks: bool | None = None,
+    ) -> None:
         """Fine-tune the current model on the corrections, in the background.
 
         Parameters
@@ -79,11 +91,14 @@ class FineTuning:
             Further images with corrections.
         folder : path
             Holds further images and corrections, ``images/NAME.*`` and ``masks/NAME.*``.
+        split_masks : bool, optional
+            What to do where one id in the folder covers several pieces, as in a binary mask: make
+            every piece an object, or take the ids as they are. None asks.
         """
         self._messages.clear()
         if self._is_busy():
             return
-        request = self._request(config, others, folder)
+        request = self._request(config, others, folder, split_masks)
         if request is not None:
             self._begin(partial(tune, self._engine, request))
 
@@ -109,7 +124,11 @@ class FineTuning:
         self._learning.start(work, done=self._done, failed=self._failed, progress=self._take_step)
 
     def _request(
-        self, config: Any, others: Sequence[CorrectedImage], folder: str
+        self,
+        config: Any,
+        others: Sequence[CorrectedImage],
+        folder: str,
+        split_masks: bool | None,
     ) -> TuneRequest | None:
         session, image = self._session, self._session.worked_image
         if image is None or session.model is None or not session.embedding_maps:
@@ -127,7 +146,13 @@ class FineTuning:
             )
             return None
         return TuneRequest(
-            session.model, tuple(corrected_images), config, session.device, folder, session.diameter
+            session.model,
+            tuple(corrected_images),
+            config,
+            session.device,
+            folder,
+            session.diameter,
+            split_masks,
         )
 
     def stop(self) -> bool:
@@ -166,7 +191,10 @@ class FineTuning:
         self._session.tuning_status = (
             "Fine-tuning was ended by an error; the model in use is unchanged."
         )
-        self._messages.fail("fine-tuning", error)
+        if isinstance(error, UnseparatedObjects):
+            self._messages.refuse(f"{error.found} {_CHOOSE}")
+        else:
+            self._messages.fail("fine-tuning", error)
         self.find_interrupted()
 
     # ------------------------------------------------------------------------ the tuned model

@@ -33,6 +33,8 @@ class TuneRequest:
     """Holds further images and corrections, as ``images/NAME.*`` and ``masks/NAME.*``."""
     diameter: float | None = None
     """Typical object diameter in pixels, if the run used one."""
+    split_masks: bool | None = None
+    """What to do where one id in the folder covers several pieces; None asks."""
 
 
 def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
@@ -40,7 +42,7 @@ def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
     corrected_images = request.corrected_images
     if request.folder:
         corrected_images += tuple(
-            engine.read_corrected_images(request.folder, request.model.config)
+            engine.read_corrected_images(request.folder, request.model.config, request.split_masks)
         )
     steps = engine.fine_tune(
         request.model,

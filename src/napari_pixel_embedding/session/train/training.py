@@ -214,6 +214,10 @@ class TrainingRun:
             self._messages.refuse("A training is under way: stop it before starting anew.")
         elif plan is None:
             self._messages.refuse("Nothing to learn from: choose a folder with images and masks.")
+        elif plan.unseparated:
+            self._messages.refuse(
+                f"{plan.unseparated} Choose under Learn from what the pieces are, then start."
+            )
         elif not state.output:
             self._messages.refuse("No file to write the model to: choose one under Save as.")
         else:
@@ -271,8 +275,10 @@ class TrainingRun:
         state.running = False
         self._see_interrupted()
         scores = [s.validation_ap for s in state.steps if s.validation_ap is not None]
-        best = f" (AP {max(scores):.2f} on the validation images)" if scores else ""
-        kept = f"the best model{best} is kept" if state.trained else "too early for a model to keep"
+        best = f"best model (AP {max(scores):.2f} on the validation images)" if scores else ""
+        kept = f"the {best or 'last model'} is kept"
+        if not state.trained:
+            kept = "too early for a model to keep"
         later = "" if state.interrupted is None else ", and it can go on later"
         state.status = f"{how}: {kept}{later}."
         if state.trained:
@@ -287,7 +293,10 @@ class TrainingRun:
             return
         state.judging, state.progress = True, 0.0
         pairs, device = state.plan.split.validation, self._session.device
-        work: Callable[..., Any] = partial(find_worst, self._engine, state.trained, pairs, device)
+        split = state.recipe.data.split_masks
+        work: Callable[..., Any] = partial(
+            find_worst, self._engine, state.trained, pairs, split, device
+        )
         self._judgements.start(
             work,
             done=self._take_worst_images,

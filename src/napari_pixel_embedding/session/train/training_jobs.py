@@ -47,6 +47,7 @@ def plan(engine: Engine, request: PlanRequest, report: Report) -> TrainingPlan:
         names=data.names(request.folder),
         hold_back=data.hold_back,
         start=None if start is None else read_config(find_model(start)),
+        split_masks=data.split_masks,
         progress=report,
     )
 
@@ -66,9 +67,17 @@ def train(engine: Engine, request: TrainingRequest, report: Report) -> None:
 
 
 def find_worst(
-    engine: Engine, model: str, pairs: Sequence[Pair], device: str, report: Report
+    engine: Engine,
+    model: str,
+    pairs: Sequence[Pair],
+    split_masks: bool | None,
+    device: str,
+    report: Report,
 ) -> tuple[ImageScore, ...]:
     """Segment validation images and return the worst; report the finished fraction."""
     chosen = sample_evenly(pairs, _MOST_IMAGES)
     loaded = engine.load_model(model)
-    return tuple(engine.worst_images(loaded, chosen, device=device, progress=report))
+    worst = engine.worst_images(
+        loaded, chosen, split_masks=bool(split_masks), device=device, progress=report
+    )
+    return tuple(worst)
