@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from imageio.v3 import imwrite
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
@@ -281,6 +282,78 @@ def test_save_and_load_corrections(ran, correct_panel, qtbot, monkeypatch, tmp_p
     qtbot.waitUntil(lambda: layer.data[32, 48] != 500, timeout=20_000)
     correct_panel.load_button.click()
     qtbot.waitUntil(lambda: layer.data[32, 48] == 500, timeout=20_000)
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Choose this file in every dialog."""
+    from qtpy.QtWidgets import QFileDialog
+
+    def choose(path):
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: (str(path), ""))
+
+    return choose
+
+
+def two_squares(session):
+    """Label image of a result's shape with the objects 1 and 2, of 100 pixels each."""
+    labels = np.zeros(session.labels.shape, np.int32)
+    labels[5:15, 5:15], labels[40:50, 40:50] = 1, 2
+    return labels
+
+
+@pytest.mark.parametrize("source", ["file", "layer"])
+@pytest.mark.parametrize(
+    ("button", "ids"), [("Every piece is an object", 2), ("Ids as they are", 1), ("Cancel", 0)]
+)
+def test_a_binary_mask_as_corrections_is_asked_about(
+    viewer, ran, correct_panel, opened, monkeypatch, tmp_path, button, ids, source
+):
+    from qtpy.QtWidgets import QMenu, QMessageBox
+
+    asked = []
+
+    def answer(box):
+        asked.append(box.text())
+        next(b for b in box.buttons() if b.text().replace("&", "") == button).click()
+
+    monkeypatch.setattr(QMessageBox, "exec", answer)
+    mask = np.where(two_squares(ran.session) > 0, np.uint8(255), np.uint8(0))
+    if source == "layer":
+        viewer.add_labels(mask, name="mask.npy")
+        monkeypatch.setattr(QMenu, "exec", lambda menu, _: menu.actions()[1].trigger())
+    else:
+        np.save(tmp_path / "mask.npy", mask)
+        opened(tmp_path / "mask.npy")
+    correct_panel.load_button.click()
+    assert "mask.npy has one id in 2 separate pieces: a binary mask?" in asked[0]
+    assert ran.session.error is None
+    corrections = ran.session.corrections
+    assert ids == (0 if corrections is None else np.unique(corrections[corrections > 0]).size)
+
+
+@pytest.mark.parametrize("kind", ["float", "nan", "wrapped", "absurd", "colours"])
+def test_a_file_with_values_that_are_no_ids_is_refused_with_its_name(
+    ran, correct_panel, opened, tmp_path, kind
+):
+    labels = two_squares(ran.session)
+    array, said = {
+        "float": (labels * 0.5, "whole numbers, found 0.5"),
+        "nan": (np.where(labels > 0, labels, np.nan), "whole numbers, found nan"),
+        "wrapped": ((labels * 100).astype(np.int8), "found the id -56. Were there more objects"),
+        "absurd": (labels * 10**9, "up to 999999999, found 2000000000"),
+        "colours": (np.stack([labels, labels * 2, labels], -1), "found the colours of an axis C"),
+    }[kind]
+    path = tmp_path / ("bad.png" if kind == "colours" else "bad.npy")
+    if kind == "colours":
+        imwrite(path, array.astype(np.uint8))
+    else:
+        np.save(path, array)
+    opened(path)
+    correct_panel.load_button.click()
+    assert path.name in ran.session.error
+    assert said in ran.session.error
+    assert ran.session.corrections is None
 
 
 def test_save_model_and_open_it(ran, fine_tune_panel, run, monkeypatch, tmp_path):

@@ -95,6 +95,9 @@ class Engine:
     load_corrections: Callable[..., NDArray[Any]] = field(
         default=_core("corrections.file", "load_corrections")
     )
+    corrections_from: Callable[..., NDArray[Any]] = field(
+        default=_core("corrections.file", "corrections_from")
+    )
     fit_color_basis: Callable[..., ColorBasis] = field(
         default=_core("embedding.colors", "fit_color_basis")
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding._napari.train.tuned_layers import _within
+from napari_pixel_embedding._napari.train.tuning_boxes import _table
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
 from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
 
@@ -164,3 +165,31 @@ def test_a_folder_is_asked_for(ran, fine_tune_panel, monkeypatch, tmp_path):
 def test_the_field_is_what_is_seen_of_the_image(shape, view, expected):
     roi = _within(shape, view)
     assert tuple((side.start, side.stop) for side in roi) == expected
+
+
+def test_binary_masks_of_a_folder_are_asked_about(
+    ran, fine_tune_panel, monkeypatch, tmp_path, qtbot
+):
+    from qtpy.QtWidgets import QFileDialog
+
+    mask = np.kron(np.ones((2, 2), int), np.pad(np.ones((10, 10), int), 3))
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        np.save(tmp_path / kind / "a.npy", (mask * 200).astype(np.uint8))
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(tmp_path))
+    source, session = fine_tune_panel.source, ran.session
+    assert source.masks.isHidden()
+    source.choice.setCurrentIndex(2)
+    source.choice.activated.emit(2)
+    assert not source.masks.isHidden()
+    fine_tune_panel.start_button.click()
+    qtbot.waitUntil(lambda: bool(session.error), timeout=60_000)
+    assert "a.npy has one id in 4 separate pieces: a binary mask?" in session.error
+    assert "Choose under Learn from whether every piece is an object" in session.error
+    source.masks.show_choice(True)
+    assert source.masks.split_masks is True
+
+
+def test_a_comparison_without_objects_has_a_dash(ran, fine_tune_panel):
+    ran.session.tuning_report = TuningReport(replay=BeforeAfter(ErrorCounts(), ErrorCounts(0, 2)))
+    assert "– → <b>–</b>" in _table(ran.session.tuning_report, True)

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 from napari_pixel_embedding._napari.train.train_panel import TrainPanel, _progress_text, _time_text
+from napari_pixel_embedding.core.evaluation.worst_images import ImageScore
 from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe, save_recipe
 from napari_pixel_embedding.core.training.train import TrainProgress
 
@@ -246,3 +247,47 @@ def test_progress_tells_scores_and_the_time_left():
     steps = [TrainProgress(n, 9, {}, ap, 300.0) for n, ap in ((1, 0.5), (2, 0.25), (3, None))]
     assert _progress_text(steps) == "AP 0.25, best 0.50 · 5 min left"
     assert _progress_text([TrainProgress(1, 9, {})]) == ""
+
+
+def test_binary_masks_are_asked_about_and_one_choice_splits_them(panel, folder, tmp_path, qtbot):
+    for path in (folder / "masks").iterdir():
+        tifffile.imwrite(path, (tifffile.imread(path) > 0).astype(np.uint8) * 255)
+    training, data = panel.training, panel.data
+    training.choose_output(tmp_path / "mine")
+    training.choose_folder(folder)
+    qtbot.waitUntil(lambda: training.state.plan is not None, timeout=30_000)
+    assert data.question.text() == (
+        "c0.tif has one id in 4 separate pieces (6 of 6 files are like this): a binary mask? "
+        "What are the pieces?"
+    )
+    assert not data.masks.isHidden()
+    assert "Choose what the pieces of the masks are" in panel.start_button.toolTip()
+    assert not panel.start_button.isEnabled()
+    choose(data.masks, "Every piece is an object")
+    qtbot.waitUntil(lambda: "20 objects" in data.summary.text(), timeout=30_000)
+    assert data.question.isHidden() and not data.masks.isHidden()
+    assert panel.start_button.isEnabled()
+    choose(data.masks, "Ids as they are")
+    qtbot.waitUntil(lambda: "5 objects" in data.summary.text(), timeout=30_000)
+    assert training.state.recipe.data.split_masks is False
+
+
+def test_masks_that_tell_their_objects_apart_are_not_asked_about(planned):
+    assert planned.data.question.isHidden()
+    assert planned.data.masks.isHidden()
+
+
+def test_a_validation_set_without_objects_is_told(panel, folder, qtbot):
+    tifffile.imwrite(folder / "masks" / "c0.tif", np.zeros((40, 40), np.uint8))
+    panel.training.choose_folder(folder)
+    qtbot.waitUntil(lambda: panel.training.state.plan is not None, timeout=30_000)
+    assert "None of these has an object, so there is no AP: the last step is kept." in (
+        panel.data.summary.text()
+    )
+
+
+def test_an_image_without_a_score_has_a_dash(panel):
+    nothing = np.zeros((4, 4), np.uint8)
+    example = ImageScore("a.tif", float("nan"), nothing, False, nothing, nothing)
+    panel.training.state.worst_images = (example,)
+    assert panel.worst.item(0).text() == "AP –   a.tif"

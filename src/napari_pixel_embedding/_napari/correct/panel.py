@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QMessageBox
+from napari.layers import Labels
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QMenu, QMessageBox
 
 from napari_pixel_embedding._napari.correct.review_box import ReviewBox
 from napari_pixel_embedding._napari.correct.review_layer import ReviewLayer
 from napari_pixel_embedding._napari.correct.tool_buttons import ToolButtons
 from napari_pixel_embedding._napari.correct.tool_layer import ToolLayer
+from napari_pixel_embedding._napari.layers.placement import METADATA_KEY
 from napari_pixel_embedding._napari.widgets.panel import (
     NO_RESULT,
     Panel,
@@ -24,6 +27,8 @@ from napari_pixel_embedding.session.correct.review import Review
 from napari_pixel_embedding.session.correct.toolbox import Toolbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari import Viewer
 
     from napari_pixel_embedding.session.state.results import Recovery
@@ -37,14 +42,18 @@ _KEYS = (
 _NEW = "Select the brush with a new label, to paint an object that the model missed."
 _CLEAR = "Remove all corrections, so that the labels equal the clusters again. Can be undone."
 _SAVE = "Write the corrections to a file."
-_LOAD = "Load corrections of this image from a file, replacing the current ones."
+_LOAD = (
+    "Load corrections of this image from a file, or take a labels layer as corrections, replacing "
+    "the current ones. Can be undone."
+)
 _BESIDE = (
     "Corrections are saved automatically after every change: in your user folder, or with this "
     "option beside the image, where others who open it find them."
 )
 _RESTORE = "Restore these corrections, replacing the current ones. Can be undone."
 _DISCARD = "Delete these corrections from the disk."
-_FILES = "Corrections (*.tif)"
+_SAVED = "Corrections (*.tif)"
+_FILES = "Label images (*.tif *.tiff *.png *.bmp *.npy);;All files (*)"
 
 
 class CorrectPanel(Panel):
@@ -141,24 +150,50 @@ class CorrectPanel(Panel):
 
     def save(self) -> None:
         """Ask for a file and write the corrections there."""
-        path, _ = QFileDialog.getSaveFileName(self, "Save corrections", "corrections.tif", _FILES)
+        path, _ = QFileDialog.getSaveFileName(self, "Save corrections", "corrections.tif", _SAVED)
         if path:
             self.controller.corrections.save(path)
 
     def load(self) -> None:
+        """Ask for a file, or one of the viewer's labels layers, and take it as corrections."""
+        layers = self._other_labels()
+        if not layers:
+            self.load_file()
+            return
+        menu = QMenu(self)
+        menu.addAction("A file …", self.load_file)
+        for layer in layers:
+            menu.addAction(f"The layer “{layer.name}”", partial(self.load_layer, layer))
+        menu.exec(self.load_button.mapToGlobal(self.load_button.rect().bottomLeft()))
+
+    def load_file(self) -> None:
         """Ask for a file and read corrections from there."""
         path, _ = QFileDialog.getOpenFileName(self, "Load corrections", "", _FILES)
         if path:
-            self.load_file(path)
+            self._load(partial(self.controller.corrections.load, path))
 
-    def load_file(self, path: str) -> None:
-        """Read corrections from a file; ask where one id covers several pieces."""
-        found = self.controller.corrections.load(path)
+    def load_layer(self, layer: Labels) -> None:
+        """Take a labels layer as corrections."""
+        self._load(partial(self.controller.corrections.take, layer.data, layer.name))
+
+    def _other_labels(self) -> list[Labels]:
+        """Return the labels layers that are not ours."""
+        return [
+            layer
+            for layer in self.workspace.viewer.layers
+            if isinstance(layer, Labels)
+            and not layer.multiscale
+            and METADATA_KEY not in layer.metadata
+        ]
+
+    def _load(self, take: Callable[..., str]) -> None:
+        """Take corrections; ask where one id covers several pieces."""
+        found = take()
         if not found:
             return
         split = self._every_piece(found)
         if split is not None:
-            self.controller.corrections.load(path, split)
+            take(split_masks=split)
 
     def _every_piece(self, found: str) -> bool | None:
         """Ask whether every piece is an object; None to load nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.corrections.corrections import check_corrections
+from napari_pixel_embedding.core.validation import check_annotation
 
 if TYPE_CHECKING:
     import os
@@ -75,28 +76,52 @@ def load_corrections(
     """
     from napari_pixel_embedding.core.io.images import read_labels
 
-    fixed = check_corrections(read_labels(path, unknown=True).data, name=str(path))
-    if layout is None:
-        return separated(fixed, str(path), None, split_masks)
-    if not layout.fits_file(fixed.shape):
-        raise ValueError(
-            f"Corrections must have the image's shape {layout.label_shape}, found {fixed.shape} "
-            f"in {path}. Choose the file that belongs to this image."
-        )
-    axes = ("T" if layout.frame_axes else "") + layout.spatial
-    return separated(layout.lift_file(fixed), str(path), axes, split_masks)
+    labels = read_labels(path, unknown=True).data
+    if layout is not None:
+        _check_shape(labels.shape, layout, layout.file_shape, str(path))
+        labels = layout.lay(layout.lift_file(labels))
+    return corrections_from(labels, layout, name=str(path), split_masks=split_masks)
 
 
-def separated(
-    corrections: NDArray[np.int32], name: str, axes: str | None, split_masks: bool | None
+def corrections_from(
+    labels: ArrayLike,
+    layout: Layout | None = None,
+    *,
+    name: str = "corrections",
+    split_masks: bool | None = None,
 ) -> NDArray[np.int32]:
-    """Return corrections after deciding about masks; parameters as in :func:`load_corrections`."""
+    """Return a label image as corrections; other parameters and errors as :func:`load_corrections`.
+
+    Parameters
+    ----------
+    labels : array of int
+        With the image's axes but channels; −1 is not corrected, without −1 every pixel is.
+    name : str
+        Name in error messages.
+    """
     from napari_pixel_embedding.core.io.binary_masks import (
         check_separated,
         connected_components,
         count_pieces,
     )
 
+    fixed = check_corrections(check_annotation(labels, name, unknown=True), name)
+    axes = None
+    if layout is not None:
+        _check_shape(fixed.shape, layout, layout.label_shape, name)
+        fixed = layout.lift(fixed.reshape(layout.label_shape))
+        axes = ("T" if layout.frame_axes else "") + layout.spatial
     if split_masks is None:
-        check_separated([(name, count_pieces(corrections, axes))])
-    return connected_components(corrections, axes) if split_masks else corrections
+        check_separated([(name, count_pieces(fixed, axes))])
+    return connected_components(fixed, axes) if split_masks else fixed
+
+
+def _check_shape(
+    shape: tuple[int, ...], layout: Layout, expected: tuple[int, ...], name: str
+) -> None:
+    """Raise ValueError where a shape is another; axes of length one may be missing."""
+    if [n for n in shape if n > 1] != [n for n in expected if n > 1]:
+        raise ValueError(
+            f"Corrections must have the image's shape {layout.label_shape}, found {shape} in "
+            f"{name}. Choose those that belong to this image."
+        )

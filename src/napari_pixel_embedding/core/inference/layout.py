@@ -137,17 +137,17 @@ class Layout:
 
     def fits_file(self, shape: Sequence[int]) -> bool:
         """Whether a file's label image is of this image's shape; it may lack axes of length 1."""
-        return [n for n in shape if n > 1] == [n for n in self._file_shape if n > 1]
+        return [n for n in shape if n > 1] == [n for n in self.file_shape if n > 1]
 
     @property
-    def _file_shape(self) -> tuple[int, ...]:
+    def file_shape(self) -> tuple[int, ...]:
         """Shape of label images in files, see :func:`rows_last`."""
         return tuple(self.shape[self.axes.index(a)] for a in _rows_last(self.label_axes))
 
     def lift_file(self, stored: NDArray[Any]) -> NDArray[Any]:
         """Return labels ([T,] [Z,] Y, X) from a file's, which :meth:`fits_file`."""
         order = _rows_last(self.label_axes)
-        laid = stored.reshape(self._file_shape)
+        laid = stored.reshape(self.file_shape)
         return self.lift(laid.transpose([order.index(a) for a in self.label_axes]))
 
     def lift(self, laid: NDArray[Any]) -> NDArray[Any]:

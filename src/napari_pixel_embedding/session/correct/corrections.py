@@ -200,21 +200,38 @@ class Corrections:
             What was found where ``split_masks`` is needed and None, and nothing was loaded;
             empty otherwise.
         """
+        read = partial(self._engine.load_corrections, path, split_masks=split_masks)
+        return self._take(read, str(path))
+
+    def take(self, labels: Any, name: str, split_masks: bool | None = None) -> str:
+        """Take a label image as corrections of this image, replacing the current ones.
+
+        Parameters
+        ----------
+        labels : array_like of int, shape ([T,] [Z,] Y, X)
+            Any label image; −1 is not corrected.
+        name : str
+            Name in messages.
+        split_masks
+            As in :meth:`load`, which also says what is returned.
+        """
+        read = partial(self._engine.corrections_from, labels, name=name, split_masks=split_masks)
+        return self._take(read, name)
+
+    def _take(self, read: Callable[..., NDArray[Any]], name: str) -> str:
         self._messages.clear()
         session = self._session
         if not session.embedding_maps:
             self._messages.refuse("Corrections belong to a result, found none: press Run first.")
             return ""
         try:
-            corrections = self._engine.load_corrections(
-                path, session.layout, split_masks=split_masks
-            )
+            corrections = read(session.layout)
         except UnseparatedObjects as question:
             return question.found
         except Exception as error:
             self._messages.fail("loading corrections", error)
             return ""
-        session.status = f"Loaded corrections from {path}."
+        session.status = f"Loaded corrections from {name}."
         self.change("load", self._mosaic.replace_corrections(corrections), frozenset())
         return ""
 
