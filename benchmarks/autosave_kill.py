@@ -23,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_pixel_embedding.core.corrections.journal import Journal, newest_annotations
+from napari_pixel_embedding.core.corrections.journal import Journal, read_journal
+from napari_pixel_embedding.core.corrections.journal_files import journals_of
 
 _KEY = "0123456789abcdef"
 _LONGEST = 0.15
@@ -105,10 +106,10 @@ def _killed(folder: Path, how: str, size: int, first: int, seconds: float) -> in
 def read(folder: Path, how: str, size: int) -> int | None:
     """Number of the stroke whose state is on the disk; None when it is the state of none."""
     if how == "journal":
-        newest = newest_annotations(folder, _KEY)
-        if newest is None or newest[1].corrections is None:
+        newest = read_journal(journals_of(folder, _KEY)[0])
+        if newest.corrections is None:
             return None
-        number, found = newest[1].notes["number"], newest[1].corrections
+        number, found = newest.notes["number"], newest.corrections
     else:
         try:
             found = np.load(folder / "in_place.npy")

@@ -53,9 +53,9 @@ class Workspace(QObject):
         self.training = TrainingRun(self.session, self.executor, engine)
         self.layers = ResultLayers(viewer, self.controller)
         self._panels: set[int] = set()
-        self._closed = False
+        self._closed = self._offered = False
         self.session.events.error.connect(self._notify)
-        self.session.events.recovery.connect(self._offer)
+        self.session.events.recoveries.connect(self._offer)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.close)
@@ -99,9 +99,13 @@ class Workspace(QObject):
         with contextlib.suppress(RuntimeError):  # at exit, Qt may have deleted the timer already
             self._warming.stop()
         self.session.events.error.disconnect(self._notify)
-        self.session.events.recovery.disconnect(self._offer)
+        self.session.events.recoveries.disconnect(self._offer)
         close_all(
-            self.controller.close, self.training.close, self.executor.close, self.layers.close
+            self.layers.finish_strokes,  # one made in this turn of the event loop is saved too
+            self.controller.close,
+            self.training.close,
+            self.executor.close,
+            self.layers.close,
         )
 
     def _leave(self, key: int) -> None:
@@ -113,12 +117,16 @@ class Workspace(QObject):
         if message is not None:
             show_error(message)
 
-    def _offer(self, recovery: Recovery | None) -> None:
-        if recovery is not None:
-            show_info(
-                f"Earlier corrections of this image were found: {recovery.description}. "
-                "Restore them in the Correct dock."
-            )
+    def _offer(self, recoveries: tuple[Recovery, ...]) -> None:
+        """Point to earlier corrections when an image's are found, not when the list changes."""
+        known, self._offered = self._offered, bool(recoveries)
+        if known or not recoveries:
+            return
+        several = f" and {len(recoveries) - 1} more" if len(recoveries) > 1 else ""
+        show_info(
+            f"Earlier corrections of this image were found: {recoveries[0].description}{several}. "
+            "Restore them in the Correct dock."
+        )
 
 
 def _unwrapped(viewer: Any) -> Any:

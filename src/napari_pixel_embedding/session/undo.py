@@ -40,8 +40,8 @@ class Undo:
         if not session.history.past:
             return None
         step = session.history.past[-1]
+        session.history = session.history.undone()  # first: autosave may change to another journal
         self._show(step, step.taken_back(session.annotations, session.labels_shape))
-        session.history = session.history.undone()
         self._changed()
         return step
 
@@ -51,8 +51,8 @@ class Undo:
         if not session.history.future:
             return None
         step = session.history.future[-1]
-        self._show(step, step.repeated(session.annotations, session.labels_shape))
         session.history = session.history.redone()
+        self._show(step, step.repeated(session.annotations, session.labels_shape))
         self._changed()
         return step
 

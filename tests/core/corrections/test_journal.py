@@ -1,6 +1,9 @@
 """A journal holds the last state that was written, whatever happens to the next."""
 
 import os
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -10,12 +13,10 @@ from hypothesis import strategies as st
 from napari_pixel_embedding.core.corrections import journal as module
 from napari_pixel_embedding.core.corrections.journal import (
     Journal,
-    drop_old,
     image_key,
-    journals_of,
-    newest_annotations,
     read_journal,
 )
+from napari_pixel_embedding.core.corrections.patch import pack
 
 SHAPE = (6, 8)
 
@@ -137,21 +138,108 @@ def test_an_equal_state_costs_nothing(tmp_path):
     assert made.path.stat().st_size == size
 
 
-def test_the_newest_readable_journal_counts(tmp_path):
-    assert newest_annotations(tmp_path / "none", "k" * 16) is None
-    old, new, damaged = (written(tmp_path, count) for count in (2, 3, 4))
-    for k, each in enumerate((old, new, damaged)):
-        os.utime(each.path, (k, k))
-    damaged.path.write_bytes(b"nonsense")
-    os.utime(damaged.path, (9, 9))
-    path, work = newest_annotations(tmp_path, "k" * 16, SHAPE)
-    assert (path, work.notes) == (new.path, {"step": 2})
-    assert newest_annotations(tmp_path, "k" * 16, (1, 1)) is None
-    new.write(None, {})  # all was taken back there: older work is not offered again
-    os.utime(new.path, (8, 8))
-    assert newest_annotations(tmp_path, "k" * 16) is None
-    drop_old(tmp_path, "k" * 16, kept=1)
-    assert journals_of(tmp_path, "k" * 16) == [damaged.path]
+def test_no_file_is_made_for_nothing(tmp_path):
+    made = Journal(tmp_path, "cells", "abc")
+    made.write(None, {"model": "a"})
+    assert not made.path.exists()
+
+
+def test_a_journal_is_gone_on_with_even_if_its_end_is_torn(tmp_path):
+    made = written(tmp_path)
+    made.path.write_bytes(made.path.read_bytes()[:-3])
+    found = read_journal(made.path).corrections
+    again = Journal(tmp_path, "renamed", "k" * 16, made.path)
+    for number in (7, 8):
+        found = found.copy()
+        found[1, 1] = number
+        again.write(found, {"step": number})
+        work = read_journal(made.path)
+        np.testing.assert_array_equal(work.corrections, found)
+        assert work.notes == {"step": number}
+    assert list(tmp_path.iterdir()) == [made.path]
+
+
+def record(digest, content=b""):
+    return module._record(digest, content)
+
+
+HEAD = {"kind": "head", "name": "cells", "key": "k", "shape": SHAPE}
+ONES = pack(np.ones(SHAPE, "<i4"))
+WHOLE = [[0, 6], [0, 8]]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [[]],
+        [["head"]],
+        [{**HEAD, "kind": "box"}],
+        [{**HEAD, "name": 5}],
+        [{**HEAD, "key": None}],
+        [{**HEAD, "shape": "6x8"}],
+        [{**HEAD, "shape": [6.0, 8.0]}],
+        [{**HEAD, "shape": [-6, 8]}],
+        [{**HEAD, "shape": [0, 8]}],
+        [{**HEAD, "shape": [10**9, 10**9]}],
+        [{**HEAD, "shape": [10**400]}],
+        [{**HEAD, "shape": [1] * 99}, {"kind": "box", "box": [[0, 1]] * 99}],
+        [HEAD, {"kind": "surprise"}],
+        [HEAD, {"box": WHOLE}],
+        [HEAD, {"kind": "box", "box": [[0, 6]]}],
+        [HEAD, {"kind": "box", "box": [[0, 7], [0, 8]]}],
+        [HEAD, {"kind": "box", "box": [[-6, 6], [0, 8]]}],
+        [HEAD, {"kind": "box", "box": [[0, None], [0, 8]]}],
+        [HEAD, {"kind": "box", "box": [["a", "b"], [0, 8]]}],
+        [HEAD, {"kind": "box", "box": "everything"}],
+        [HEAD, {"kind": "notes", "notes": [1, 2]}],
+        [HEAD, {"kind": "notes"}],
+    ],
+)
+def test_records_of_the_wrong_kind_are_refused(tmp_path, records):
+    path = tmp_path / "hostile.corrections"
+    path.write_bytes(module._MAGIC + b"".join(record(one, ONES) for one in records))
+    with pytest.raises(ValueError, match="found a damaged one in"):
+        read_journal(path)
+
+
+@pytest.mark.parametrize(
+    "values", [np.full(SHAPE, -2, "<i4"), np.ones((6, 7), "<i4"), np.ones((600, 800), "<i4")]
+)
+def test_values_of_the_wrong_kind_are_refused(tmp_path, values):
+    path = tmp_path / "hostile.corrections"
+    body = record(HEAD) + record({"kind": "box", "box": WHOLE}, pack(values))
+    path.write_bytes(module._MAGIC + body)
+    with pytest.raises(ValueError, match="found a damaged one in"):
+        read_journal(path)
+
+
+@pytest.mark.parametrize("text", [b"[" * 100_000, b"\xff\xfe", b"1" * 5_000, b""])
+def test_records_that_are_not_json_are_refused(tmp_path, text):
+    body = struct.pack("<I", len(text)) + text
+    framed = struct.pack("<II", len(body), zlib.crc32(body)) + body
+    path = tmp_path / "hostile.corrections"
+    path.write_bytes(module._MAGIC + framed)
+    with pytest.raises(ValueError, match="found a damaged one in"):
+        read_journal(path)
+
+
+def test_no_memory_is_taken_for_a_length_that_the_file_does_not_have(tmp_path):
+    made = written(tmp_path, 1)
+    state = read_journal(made.path).corrections
+    with made.path.open("ab") as file:
+        file.write(struct.pack("<II", (1 << 30) - 1, 0))
+    tracemalloc.start()
+    np.testing.assert_array_equal(read_journal(made.path).corrections, state)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("head", [b"", b"pixel-embedding corr", module._MAGIC, b"\x00" * 99])
+def test_a_head_that_is_cut_or_of_another_version_is_refused(tmp_path, head):
+    path = tmp_path / "cut.corrections"
+    path.write_bytes(head)
+    with pytest.raises(ValueError, match="Expected a journal of corrections"):
+        read_journal(path)
 
 
 def test_other_files_are_refused_in_words(tmp_path):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLabel, QMenu, QMessageBox
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QMenu, QMessageBox
 
 from napari_pixel_embedding._napari.correct.review_box import ReviewBox
 from napari_pixel_embedding._napari.correct.review_layer import ReviewLayer
@@ -50,10 +51,16 @@ _BESIDE = (
     "Corrections are saved automatically after every change: in your user folder, or with this "
     "option beside the image, where others who open it find them."
 )
-_RESTORE = "Restore these corrections, replacing the current ones. Can be undone."
+_RESTORE = (
+    "Restore these corrections and go on with them, in place of the current ones, which stay in "
+    "this list. Can be undone."
+)
+_CHOOSE = "Corrections from earlier sessions, newest first. Each is kept until it is discarded."
 _DISCARD = "Delete these corrections from the disk."
 _SAVED = "Corrections (*.tif)"
 _FILES = "Label images (*.tif *.tiff *.png *.bmp *.npy);;All files (*)"
+_NAME_LENGTH = 60
+"""Characters shown of an image's name."""
 
 
 class CorrectPanel(Panel):
@@ -75,7 +82,13 @@ class CorrectPanel(Panel):
         self.beside = QCheckBox("Autosave beside the image")
         self.saved = text()
         self.found = text()
-        self.restore_button = button("Restore", _RESTORE, self.controller.autosave.restore)
+        self._offered: tuple[Recovery, ...] = ()
+        self.choice = QComboBox()
+        self.choice.setToolTip(_CHOOSE)
+        self.choice.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.restore_button = button("Restore", _RESTORE, self.restore)
         self.discard_button = button("Discard …", _DISCARD, self.discard)
         self._lay_out()
         self._connect()
@@ -93,6 +106,7 @@ class CorrectPanel(Panel):
 
     def _lay_out(self) -> None:
         self.recovery, column = group("Earlier corrections")
+        column.addWidget(self.choice)
         column.addWidget(self.found)
         column.addLayout(row(self.restore_button, self.discard_button))
         self.column.addWidget(self.recovery)
@@ -110,12 +124,13 @@ class CorrectPanel(Panel):
         self.column.addStretch()
 
     def _connect(self) -> None:
+        self.choice.currentIndexChanged.connect(self._describe_recovery)
         self.beside.toggled.connect(self.controller.autosave.save_beside)
         session, tools, review = (
             source.events for source in (self.session, self.toolbox.state, self.review.state)
         )
         self.follow(session.labels, self._follow_labels)
-        for signal in (session.corrections, session.recovery, session.image):
+        for signal in (session.corrections, session.recoveries, session.image):
             self.follow(signal, self._refresh)
         for signal in (session.autosaved, session.autosave_beside):
             self.follow(signal, self._refresh_autosave)
@@ -143,10 +158,19 @@ class CorrectPanel(Panel):
         if self._agreed("Clear corrections", question):
             self.controller.corrections.reset()
 
+    def restore(self) -> None:
+        """Restore the chosen corrections of an earlier session."""
+        if self.chosen_recovery is not None:
+            self.controller.autosave.restore(self.chosen_recovery)
+
     def discard(self) -> None:
-        """Delete the corrections of an earlier session, after asking."""
-        if self._agreed("Discard corrections", "Delete the earlier corrections permanently?"):
-            self.controller.autosave.discard()
+        """Delete the chosen corrections of an earlier session, after asking."""
+        one = self.chosen_recovery
+        if one is None:
+            return
+        question = f"Delete the corrections of {_saved(one)} ({one.description}) permanently?"
+        if self._agreed("Discard corrections", question):
+            self.controller.autosave.discard(one)
 
     def save(self) -> None:
         """Ask for a file and write the corrections there."""
@@ -233,20 +257,41 @@ class CorrectPanel(Panel):
         set_enabled(self.load_button, _LOAD, result)
         set_enabled(self.save_button, _SAVE, nothing)
         set_enabled(self.clear_button, _CLEAR, nothing)
-        self._show_recovery(session.recovery)
+        self._show_recoveries(session.recoveries)
         self._refresh_autosave()
         self.tools.refresh()
         self.review_box.refresh()
 
-    def _show_recovery(self, recovery: Recovery | None) -> None:
-        shown = not self.recovery.isHidden()
-        self.recovery.setVisible(recovery is not None)
-        if shown != (recovery is not None):
+    def _show_recoveries(self, recoveries: tuple[Recovery, ...]) -> None:
+        """Show the list where there are several; the one that was chosen stays chosen."""
+        shown, chosen = not self.recovery.isHidden(), self.chosen_recovery
+        self._offered = recoveries
+        self.choice.blockSignals(True)
+        self.choice.clear()
+        self.choice.addItems([f"{_saved(one)} · {one.description}" for one in recoveries])
+        if chosen in recoveries:
+            self.choice.setCurrentIndex(recoveries.index(chosen))
+        self.choice.blockSignals(False)
+        self.choice.setVisible(len(recoveries) > 1)
+        self._describe_recovery()
+        self.recovery.setVisible(bool(recoveries))
+        if shown != bool(recoveries):
             self.share_height()
-        if recovery is not None:
-            when = time.strftime("%d %b %Y, %H:%M", time.localtime(recovery.changed))
-            self.found.setText(f"Of this image: <b>{recovery.description}</b>, saved {when}.")
-            self.found.setToolTip(str(recovery.path))
+
+    @property
+    def chosen_recovery(self) -> Recovery | None:
+        """The earlier corrections that are chosen, if there are any."""
+        chosen = self.choice.currentIndex()
+        return self._offered[chosen] if 0 <= chosen < len(self._offered) else None
+
+    def _describe_recovery(self, *_: Any) -> None:
+        one = self.chosen_recovery
+        if one is not None:
+            self.found.setText(
+                f"Of this image: <b>{one.description}</b>, saved {_saved(one)} as "
+                f"“{html.escape(one.name[:_NAME_LENGTH])}”."
+            )
+            self.found.setToolTip(str(one.path))
 
     def _refresh_autosave(self, *_: Any) -> None:
         session = self.session
@@ -261,3 +306,11 @@ class CorrectPanel(Panel):
             f"Autosaved at {time.strftime('%H:%M:%S', time.localtime(session.autosaved))}."
         )
         self.saved.setToolTip(session.autosave_path)
+
+
+def _saved(recovery: Recovery) -> str:
+    """Return when corrections were saved; files can bear any date, even an impossible one."""
+    try:
+        return time.strftime("%d %b %Y, %H:%M", time.localtime(recovery.changed))
+    except (ValueError, OverflowError, OSError):
+        return "at an unknown time"

@@ -136,8 +136,7 @@ class LabelsEditor(QObject):
     def finish(self) -> None:
         """Record what the user changed so far, even in the middle of a stroke."""
         self._in_stroke = False
-        if self._touched:
-            self._settle()
+        self._settle()
 
     def show(self, labels: NDArray[Any]) -> None:
         """Show ``labels`` once the edits under way have been recorded."""

@@ -65,7 +65,7 @@ class ResultLayers(QObject):
         self._shown: WeakKeyDictionary[Labels, Shown] = WeakKeyDictionary()
         self._labels_of: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
         self._mosaic_layer = MosaicLayer(viewer, self._session, self.follower)
-        self._session.events.roi.connect(self._finish_strokes)
+        self._session.events.roi.connect(self.finish_strokes, priority=1)  # before they are saved
         self._session.events.labels.connect(self._follow_labels)
         self._session.events.mosaic_labels.connect(self._follow_mosaic)
         self._session.events.embedding_rgb.connect(self._follow_colors)
@@ -102,6 +102,7 @@ class ResultLayers(QObject):
         bool
             Whether the session accepted the image.
         """
+        self.finish_strokes()
         image, labels = image_input(layer, axes, channel), self._labels_of.get(layer)
         known = labels is not None and labels in self._viewer.layers
         earlier = _left_behind(labels, self._shown.get(labels)) if known else None
@@ -159,10 +160,15 @@ class ResultLayers(QObject):
             self._viewer.layers.selection.active = self.labels_layer
         return self.labels_layer
 
+    def finish_strokes(self, *_: Any) -> None:
+        """Record what was painted so far, before another ROI or image is shown or all is closed."""
+        if self._editor is not None:
+            self._editor.finish()
+
     def close(self) -> None:
         """Disconnect; layers stay as they are."""
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
-        self._session.events.roi.disconnect(self._finish_strokes)
+        self._session.events.roi.disconnect(self.finish_strokes)
         self._session.events.labels.disconnect(self._follow_labels)
         self._session.events.mosaic_labels.disconnect(self._follow_mosaic)
         self._session.events.embedding_rgb.disconnect(self._follow_colors)
@@ -232,11 +238,6 @@ class ResultLayers(QObject):
         """Keep a layer on the current ROI of the image."""
         self.follower.place(layer, Grid.of(self._session, layer.ndim))
 
-    def _finish_strokes(self, *_: Any) -> None:
-        """Record painted strokes before the labels of another ROI are shown."""
-        if self._editor is not None:
-            self._editor.finish()
-
     def _follow_mosaic(self, mosaic_labels: MosaicLabels | None) -> None:
         self._mosaic_layer.show(mosaic_labels, self.labels_layer)
 
@@ -303,6 +304,7 @@ class ResultLayers(QObject):
     def _layer_removed(self, event: Any) -> None:
         """Forget a layer the user deleted; the session still has what it showed."""
         if self.labels_layer is not None and event.value is self.labels_layer:
+            self.finish_strokes()
             self._forget_labels()
             self._image_removed()
         elif self.mosaic_layer is not None and event.value is self.mosaic_layer:

@@ -10,19 +10,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import struct
 import uuid
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import numpy as np
+from pydantic import Field
 
-from napari_pixel_embedding.core.corrections.corrections import NOT_CORRECTED, no_corrections
+from napari_pixel_embedding.core.corrections.corrections import (
+    NOT_CORRECTED,
+    check_corrections,
+    no_corrections,
+)
 from napari_pixel_embedding.core.corrections.patch import Patch, unpack
-from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.io.failures import available_memory
+from napari_pixel_embedding.core.io.files import open_atomically, open_regular
+from napari_pixel_embedding.core.parameters import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,9 +41,6 @@ if TYPE_CHECKING:
 SUFFIX = ".corrections"
 FOLDER = "corrections"
 """Folder of the journals within the user's folder."""
-
-KEPT = 5
-"""Number of journals kept of one image."""
 
 _MAGIC = b"pixel-embedding corrections 1\n"
 _FRAME = struct.Struct("<II")
@@ -123,17 +129,25 @@ class Journal:
         Folder of the file; created when it does not exist.
     name, key : str
         As in :class:`SavedAnnotations`.
+    path : Path, optional
+        An existing journal of this image to go on with, in ``folder``; the first write replaces
+        its content. By default, a new file.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], name: str, key: str) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], name: str, key: str, path: Path | None = None
+    ) -> None:
         self._name, self._key = name, key
         stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in name)[:_NAME_LENGTH]
-        self.path = Path(folder) / f"{stem}-{key}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+        new = f"{stem}-{key}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+        self.path = Path(folder) / new if path is None else path
         self._written: SavedAnnotations | None = None
         self._own, self._appended = 0, 0
 
     def write(self, corrections: NDArray[np.int32] | None, notes: dict[str, Any]) -> None:
         """Write the present state; it is flushed to disk when this returns.
+
+        No file is made for a state without corrections.
 
         Parameters
         ----------
@@ -148,6 +162,8 @@ class Journal:
         """
         saved = SavedAnnotations(self._name, self._key, corrections, notes)
         last, self._written = self._written, None  # restored only on success
+        if corrections is None and not self.path.exists():
+            return
         if self._fits(last, corrections):
             self._append(_changes(last, saved))
         else:
@@ -193,68 +209,78 @@ def read_journal(
 
     Raises
     ------
-    FileNotFoundError
-        When there is no such file.
+    OSError
+        When there is no such file, or it must not be read.
     ValueError
-        When it is not a journal, is damaged, or belongs to labels of another shape.
+        When it is not a regular file or not a journal, is damaged, or belongs to labels of another
+        shape.
     """
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise ValueError(f"Expected a journal of corrections, found something else in {path}.")
-        try:
+        with _damage_named(path):
             records = _records(file)
-            head = next(records)[0]
-            _check_shape(head["shape"], shape, path)
+            head = _Head(**next(records)[0])
+        _check_shape(head.shape, shape, path)
+        with _damage_named(path):
             return _replayed(head, records)
-        except (StopIteration, KeyError, TypeError, json.JSONDecodeError, struct.error) as error:
-            raise ValueError(
-                f"Expected a journal of corrections, found a damaged one in {path}."
-            ) from error
 
 
-def _check_shape(found: Any, shape: Sequence[int] | None, path: Any) -> None:
-    if shape is not None and found is not None and tuple(found) != tuple(shape):
+@contextmanager
+def _damage_named(path: Any) -> Iterator[None]:
+    """Turn any exception of hostile or damaged records into a ValueError that names the file."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
         raise ValueError(
-            f"Corrections must have the image's shape {tuple(shape)}, found {tuple(found)} in "
+            f"Expected a journal of corrections, found a damaged one in {path}."
+        ) from error
+
+
+def _check_shape(found: tuple[int, ...] | None, shape: Sequence[int] | None, path: Any) -> None:
+    if shape is not None and found is not None and found != tuple(shape):
+        raise ValueError(
+            f"Corrections must have the image's shape {tuple(shape)}, found {found} in "
             f"{path}. Open the image they were made on."
         )
 
 
-def journals_of(folder: str | os.PathLike[str], key: str) -> list[Path]:
-    """Return the journals of one image in a folder, newest first; [] without the folder."""
-    try:
-        found = [(p.stat().st_mtime_ns, p) for p in Path(folder).glob(f"*-{key}-????????{SUFFIX}")]
-    except OSError:
-        return []
-    return [path for _, path in sorted(found, reverse=True)]
-
-
-def newest_annotations(
-    folder: str | os.PathLike[str], key: str, shape: Sequence[int] | None = None
-) -> tuple[Path, SavedAnnotations] | None:
-    """Read the newest journal of an image; damaged ones are skipped.
-
-    Returns
-    -------
-    (Path, SavedAnnotations) or None
-        None when there is no journal, or the newest holds no corrections.
-    """
-    for path in journals_of(folder, key):
-        try:
-            saved = read_journal(path, shape)
-        except (OSError, ValueError):
-            continue
-        return (path, saved) if saved.corrections is not None else None
-    return None
-
-
-def drop_old(folder: str | os.PathLike[str], key: str, kept: int = KEPT) -> None:
-    """Remove all but the newest journals of an image."""
-    for path in journals_of(folder, key)[kept:]:
-        path.unlink(missing_ok=True)
-
-
 # -------------------------------------------------------------------------------------- records
+
+
+@configuration
+class _Head:
+    """First record: the image, and the shape of its corrections if there are any."""
+
+    kind: Literal["head"]
+    name: str
+    key: str
+    shape: tuple[Annotated[int, Field(ge=1)], ...] | None
+
+
+@configuration
+class _Box:
+    """Record of a box of corrections that replaces what was there; its values follow."""
+
+    kind: Literal["box"]
+    box: tuple[tuple[int, int], ...]
+
+    def region(self, shape: Sequence[int]) -> tuple[slice, ...]:
+        """Return the box as an index of an array, in which it must lie."""
+        inside = all(0 <= a < b <= n for (a, b), n in zip(self.box, shape, strict=True))
+        if not inside:
+            raise ValueError(f"Expected a box within {tuple(shape)}, found {self.box}.")
+        return tuple(slice(*ends) for ends in self.box)
+
+
+@configuration
+class _Notes:
+    """Record of the notes that hold from here on."""
+
+    kind: Literal["notes"]
+    notes: dict[str, Any]
 
 
 def _state(saved: SavedAnnotations) -> list[bytes]:
@@ -294,25 +320,32 @@ def _records(file: BinaryIO) -> Iterator[tuple[dict[str, Any], bytes]]:
         if len(frame) < _FRAME.size:
             return
         length, checksum = _FRAME.unpack(frame)
-        body = file.read(min(length, _LONGEST))
-        if len(body) < max(length, _SIZE.size) or zlib.crc32(body) != checksum:
+        left = os.fstat(file.fileno()).st_size - file.tell()
+        if not _SIZE.size <= length <= min(left, _LONGEST):
+            return  # checked before memory is taken for it
+        body = file.read(length)
+        if len(body) < length or zlib.crc32(body) != checksum:
             return
         end = _SIZE.size + _SIZE.unpack_from(body)[0]
         yield json.loads(body[_SIZE.size : end]), body[end:]
 
 
-def _replayed(
-    head: dict[str, Any], records: Iterator[tuple[dict[str, Any], bytes]]
-) -> SavedAnnotations:
-    shape = head["shape"]
+def _replayed(head: _Head, records: Iterator[tuple[dict[str, Any], bytes]]) -> SavedAnnotations:
     notes: dict[str, Any] = {}
-    fixed = None if shape is None else no_corrections(shape)
+    fixed = None if head.shape is None else _blank(head.shape)
     for digest, content in records:
         if digest["kind"] == "notes":
-            notes = digest["notes"]
+            notes = _Notes(**digest).notes
         elif fixed is not None:
-            region = tuple(slice(*ends) for ends in digest["box"])
+            region = _Box(**digest).region(fixed.shape)
             fixed[region] = unpack(content, _TYPE, fixed[region].shape)
-    if fixed is not None and (fixed == NOT_CORRECTED).all():
+    if fixed is not None and (check_corrections(fixed) == NOT_CORRECTED).all():
         fixed = None
-    return SavedAnnotations(head["name"], head["key"], fixed, notes)
+    return SavedAnnotations(head.name, head.key, fixed, notes)
+
+
+def _blank(shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """Return empty corrections, unless a damaged head claims more than the memory holds."""
+    if math.prod(shape) * _TYPE.itemsize > available_memory():
+        raise ValueError(f"Expected corrections that fit into memory, found the shape {shape}.")
+    return no_corrections(shape)

@@ -125,13 +125,42 @@ def check_file(path: Path) -> None:
         message = f"There is no file {path}. Check its name and folder."
         raise FileNotFoundError(message) from None
     if not stat.S_ISREG(mode):
-        kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "special file")
-        raise ValueError(f"Expected an image file, found the {kind} {path}.")
+        raise ValueError(f"Expected an image file, found the {_kind(mode)} {path}.")
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise ValueError(
             f"Expected a file ending in one of {' '.join(IMAGE_SUFFIXES)}, found {path.name!r}. "
             "Convert it to TIFF first."
         )
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file for reading; never blocks on a pipe, and opens no device.
+
+    Raises
+    ------
+    OSError
+        When there is no such file, or it must not be read.
+    ValueError
+        When it is a folder, a pipe, a device or a socket; links are followed.
+    """
+    _check_regular(os.stat(path).st_mode, path)
+    flags = sum(getattr(os, name, 0) for name in ("O_NONBLOCK", "O_BINARY", "O_CLOEXEC"))
+    handle = os.open(path, os.O_RDONLY | flags)
+    try:
+        _check_regular(os.fstat(handle).st_mode, path)  # it may have been exchanged
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def _check_regular(mode: int, path: str | os.PathLike[str]) -> None:
+    if not stat.S_ISREG(mode):
+        raise ValueError(f"Expected a file, found the {_kind(mode)} {os.fspath(path)}.")
+
+
+def _kind(mode: int) -> str:
+    return next((name for is_kind, name in _KINDS if is_kind(mode)), "special file")
 
 
 def _sync_folder(folder: Path) -> None:

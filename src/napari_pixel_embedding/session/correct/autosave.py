@@ -3,82 +3,68 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_pixel_embedding.core.clustering.params import LocalBandwidth
-from napari_pixel_embedding.core.corrections.journal import (
-    Journal,
-    drop_old,
-    image_key,
-    journals_of,
-    newest_annotations,
+from napari_pixel_embedding.core.corrections.journal import SavedAnnotations, read_journal
+from napari_pixel_embedding.core.corrections.journal_files import JournalInUseError, discard_journal
+from napari_pixel_embedding.session.correct.earlier import (
+    Found,
+    Search,
+    accepted_in,
+    newest_first,
+    notes_of,
+    read_notes,
+    recovery_of,
 )
+from napari_pixel_embedding.session.correct.journal_writer import JournalWriter
 from napari_pixel_embedding.session.jobs import JobQueue, without_report
-from napari_pixel_embedding.session.segment.local_cuts import fitting, object_sizes
-from napari_pixel_embedding.session.state.results import Recovery
+from napari_pixel_embedding.session.segment.local_cuts import fitting
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.session.correct.corrections import Corrections
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state.history import (
-        Accepted,
-        Annotations,
-        BandwidthsByFrame,
-    )
+    from napari_pixel_embedding.session.state.history import Annotations, History, Step
     from napari_pixel_embedding.session.state.image import ImageInput
+    from napari_pixel_embedding.session.state.results import Recovery
     from napari_pixel_embedding.session.state.session import Session
+
+_IN_USE = (
+    "These corrections are open in another viewer, which goes on saving them. Close the image "
+    "there first, then run again here."
+)
+_CHANGED = "These corrections were changed by another viewer since; look at the list again."
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
-    """An image's key and its earlier corrections."""
+class _Restored:
+    """A restore in the undo history, and the journals that were written before and after it."""
 
-    image: ImageInput
-    key: str
-    recovery: Recovery | None
+    step: Step
+    before: JournalWriter | None
+    after: JournalWriter
 
-
-class _Writer:
-    """One journal, written from any thread; a state older than the last one written is skipped."""
-
-    def __init__(self, folder: Path, name: str, key: str) -> None:
-        self._folder, self._key = folder, key
-        self._journal = Journal(folder, name, key)
-        self._lock = Lock()
-        self._number = 0
-
-    @property
-    def path(self) -> Path:
-        """File of the journal."""
-        return self._journal.path
-
-    def write(self, number: int, annotations: Annotations, notes: dict[str, Any]) -> None:
-        """Write a state unless a later one, with a higher number, was written already."""
-        with self._lock:
-            if number > self._number:
-                self._journal.write(annotations.corrections, notes)
-                if self._number == 0:
-                    drop_old(self._folder, self._key)
-                self._number = number
+    def lies_in(self, steps: tuple[Step, ...]) -> bool:
+        """Return whether it is one of the steps, even if its local bandwidths were dropped."""
+        patch = self.step.corrections
+        return any(one is self.step or one.corrections is patch is not None for one in steps)
 
 
 class Autosave:
     """The part of the controller that saves corrections to disk.
 
-    A session writes its own journal for each image, from the first correction on; see
+    A session writes one journal at a time, from an image's first correction on; see
     :mod:`~.corrections.journal`. A worker thread writes it; of several waiting states, only the
     newest. The main thread waits for the disk only when the image changes or the session closes.
+
+    Restoring earlier corrections goes on with their journal, and undoing that goes back to the one
+    before; what is not being written stays on the disk and is offered.
 
     Parameters
     ----------
@@ -102,8 +88,13 @@ class Autosave:
         self._folder = None if folder is None else Path(folder)
         self._finding = JobQueue(executor)
         self._writing = JobQueue(executor, "newest waits")
-        self._writers: dict[tuple[Path, str], _Writer] = {}
-        self._current: _Found | None = None
+        self._search: Search | None = None
+        self._current: Found | None = None
+        self._writer: JournalWriter | None = None
+        self._opening: JournalWriter | None = None
+        self._returning: JournalWriter | None = None
+        self._left: list[JournalWriter] = []
+        self._restores: list[_Restored] = []
         self._asked = self._saved = 0
         self._troubled = False
         for signal, slot in self._signals():
@@ -116,85 +107,230 @@ class Autosave:
         return [
             (events.image, self._image_chosen),
             (events.roi, self._part_chosen),
-            (events.embedding_maps, self._look_up),
+            (events.axes, self._part_chosen),
+            (events.labels, self._look_up),
+            (events.history, self._follow_history),
+            (events.corrections, self._recognise),
             (events.corrections, self._changed),
             (events.local_bandwidths, self._changed),
             (events.accepted, self._changed),
         ]
 
     def close(self) -> None:
-        """Disconnect, and write unsaved corrections."""
+        """Disconnect, and write unsaved corrections; the journal can be restored from then on."""
         for signal, slot in self._signals():
             signal.disconnect(slot)
-        self._finding.cancel()
-        self._flush()
+        self._leave_part()
 
     # ---------------------------------------------------------------------- identify the image
 
     def _image_chosen(self, image: ImageInput | None) -> None:
         """Write the previous image's corrections before they are replaced."""
-        current = self._current
-        if current is None or image is None or current.image.data is not image.data:
+        search = self._search
+        if search is None or image is None or search.image.data is not image.data:
             self._part_chosen()
 
     def _part_chosen(self, *_: Any) -> None:
-        """Write the previous ROI's corrections: each ROI has its own journal."""
-        self._flush()
-        self._finding.cancel()
-        self._current, self._session.recovery = None, None
+        """Write the previous corrections: each ROI, and each choice of axes, has its own."""
+        self._leave_part()
+        self._session.recoveries = ()
 
-    def _look_up(self, maps: tuple[Any, ...]) -> None:
-        """Find the image's key and saved corrections, once there are labels to correct."""
-        image, folder = self._session.image, self._folder
-        if not maps or image is None or folder is None or self._current is not None:
+    def _leave_part(self) -> None:
+        """Write unsaved corrections and release the journal."""
+        self._finding.cancel()
+        self._stop_opening()
+        self._take_unanswered()
+        self._flush()
+        self._leave_journal()
+        self._search = self._current = self._returning = None
+        self._restores.clear()
+
+    def _take_unanswered(self) -> None:
+        """Find the key now, if there are corrections from before the search was answered."""
+        search, corrections = self._search, self._session.corrections
+        if search is None or self._current is not None or corrections is None:
             return
-        session, own = self._session, frozenset(key for _, key in self._writers)
-        shape, frames = session.labels_shape, session.has_frames
-        search = _Search(image, folder, shape, frames, own, session.roi)
+        if corrections.shape == search.shape:
+            try:
+                self._take(search.found_nothing())
+            except Exception as error:  # the image may be gone
+                self._messages.fail("saving the corrections automatically", error)
+
+    def _recognise(self, corrections: Any) -> None:
+        """Find the journal of this session whose corrections come back with their image."""
+        if self._current is None and self._returning is None:
+            self._returning = next((w for w in self._left if w.holds(corrections)), None)
+
+    def _look_up(self, labels: Any) -> None:
+        """Find the image's key and saved corrections, once there are labels to correct."""
+        session, folder = self._session, self._folder
+        if labels is None or session.image is None or folder is None or self._search is not None:
+            return
+        self._search = Search(
+            session.image, session.roi, folder, session.labels_shape, session.has_frames
+        )
         self._finding.start(
-            without_report(_find, search),
+            without_report(self._search.run),
             done=self._take,
             failed=partial(self._messages.fail, "looking for earlier corrections"),
         )
 
-    def _take(self, found: _Found) -> None:
+    def _take(self, found: Found) -> None:
         self._current = found
-        recovery, corrections = found.recovery, self._session.corrections
-        if recovery is not None and corrections is not None:
-            same = np.array_equal(np.asarray(recovery.annotations.corrections), corrections)
-            recovery = None if same else recovery
-        self._session.recovery = recovery
+        fixed = self._session.corrections
+        known = (one for one in self._left if one is self._returning or one.holds(fixed))
+        writer = next((one for one in known if one.key == found.key), None)
+        if self._writer is None and writer is not None:
+            writer.resume()
+            self._writer = writer
+        self._offer(found.recoveries)
         self._changed()
 
-    def restore(self) -> None:
-        """Restore this image's corrections from an earlier session; can be undone."""
-        session, recovery = self._session, self._session.recovery
-        if recovery is None:
-            return
-        session.recovery = None
-        notes = recovery.annotations.notes
-        local = fitting(_local_of(notes), session.cluster_indices)
-        self._corrections.change(
-            "restore", recovery.annotations.corrections, _accepted_of(notes), local
-        )
+    def _offer(self, recoveries: tuple[Recovery, ...]) -> None:
+        """Offer journals, but for the one that is being written."""
+        own = None if self._writer is None else self._writer.path
+        self._session.recoveries = newest_first(one for one in recoveries if one.path != own)
 
-    def discard(self) -> None:
-        """Delete this image's corrections from an earlier session."""
-        recovery, found = self._session.recovery, self._current
-        self._session.recovery = None
+    # -------------------------------------------------------------------- restore and discard
+
+    def restore(self, recovery: Recovery | None = None) -> None:
+        """Restore corrections of an earlier session and go on with them; can be undone.
+
+        Parameters
+        ----------
+        recovery : Recovery, optional
+            One of ``session.recoveries``; by default the newest.
+        """
+        recovery, found = self._chosen(recovery), self._current
         if recovery is None or found is None or self._folder is None:
             return
-        own = {writer.path for writer in self._writers.values()}
-        for folder in _folders(found.image, self._folder):
-            for path in set(journals_of(folder, found.key)) - own:
-                path.unlink(missing_ok=True)
+        self._stop_opening()
+        try:
+            self._opening = JournalWriter.going_on(
+                recovery.path, found.search.image.name, found.key
+            )
+        except JournalInUseError:
+            self._messages.refuse(_IN_USE)
+            return
+        self._finding.start(
+            without_report(partial(read_journal, recovery.path, found.search.shape)),
+            done=partial(self._restored, recovery),
+            failed=self._not_restored,
+        )
+
+    def _restored(self, recovery: Recovery, saved: SavedAnnotations) -> None:
+        writer, self._opening = self._opening, None
+        session, found = self._session, self._current
+        if found is None or not self._flush():
+            _leave(writer)
+            return
+        before = self._writer
+        self._change_journal(self._goes_on(found, writer), recovery)
+        past, frames = session.history.past, session.has_frames
+        notes = read_notes(saved.notes)
+        fixed = saved.corrections
+        accepted = frozenset() if fixed is None else accepted_in(notes, fixed, frames)
+        local = fitting(notes.local_bandwidths, session.cluster_indices)
+        self._corrections.change("restore", fixed, accepted, local)
+        if session.history.past is not past and self._writer is not None:
+            self._restores.append(_Restored(session.history.past[-1], before, self._writer))
+
+    def _goes_on(self, found: Found, writer: JournalWriter | None) -> JournalWriter:
+        """Return the writer of what is restored: its own journal, or a copy if it is read-only."""
+        if writer is None:
+            return self._new_writer(found)
+        if writer.path.parent != self._folder:
+            self._session.autosave_beside = True
+        writer.move(self._chosen_folder(found))
+        return writer
+
+    def _not_restored(self, error: Exception) -> None:
+        self._stop_opening()
+        self._messages.fail("restoring corrections", error)
+
+    def _stop_opening(self) -> None:
+        writer, self._opening = self._opening, None
+        _leave(writer)
+
+    def discard(self, recovery: Recovery | None = None) -> None:
+        """Delete corrections of an earlier session.
+
+        Parameters
+        ----------
+        recovery : Recovery, optional
+            One of ``session.recoveries``; by default the newest.
+        """
+        recovery = self._chosen(recovery)
+        if recovery is None:
+            return
+        try:
+            if not discard_journal(recovery.path, recovery.stamp):
+                self._messages.refuse(_CHANGED)
+                self._search = None
+                self._look_up(self._session.labels)
+                return
+        except JournalInUseError:
+            self._messages.refuse(_IN_USE)
+        except OSError as error:
+            self._messages.fail("deleting corrections", error)
+            return
+        self._offer(tuple(one for one in self._session.recoveries if one is not recovery))
+
+    def _chosen(self, recovery: Recovery | None) -> Recovery | None:
+        offered = self._session.recoveries
+        return next((one for one in offered if recovery in (None, one)), None)
+
+    def _follow_history(self, history: History) -> None:
+        """Change the journal when a restore is undone or redone; the corrections follow."""
+        for one in self._restores:
+            if self._writer is one.after and one.lies_in(history.future):
+                self._return_to(one.before)
+                return
+            if self._writer is one.before and one.lies_in(history.past):
+                self._return_to(one.after)
+                return
+
+    def _return_to(self, writer: JournalWriter | None) -> None:
+        self._flush()
+        if writer is not None:
+            writer.resume()
+        self._change_journal(writer)
+
+    def _change_journal(
+        self, writer: JournalWriter | None, restored: Recovery | None = None
+    ) -> None:
+        """Write another journal from now on, and offer the one that was left."""
+        left = self._leave_journal()
+        self._writer = writer
+        others = (one for one in self._session.recoveries if one is not restored)
+        self._offer((*others, *left))
+
+    def _leave_journal(self) -> tuple[Recovery, ...]:
+        """Release the journal that is being written, and describe it if it holds anything."""
+        writer, self._writer = self._writer, None
+        if writer is None:
+            return ()
+        _leave(writer)
+        self._left = [*(one for one in self._left if one is not writer), writer]
+        fixed, stamp, frames = writer.corrections, writer.stamp, self._session.has_frames
+        if fixed is None or stamp is None:
+            return ()
+        return (recovery_of(writer.path, stamp, writer.name, fixed, frames),)
 
     # ------------------------------------------------------------------------------- writing
 
     def save_beside(self, wanted: bool) -> None:
         """Choose whether to save corrections beside the image's file or in the user's folder."""
         self._session.autosave_beside = wanted
+        if self._writer is not None and self._current is not None:
+            self._writer.move(self._chosen_folder(self._current))
         self._changed()
+
+    def _chosen_folder(self, found: Found) -> Path:
+        return found.search.folders[-1 if self._session.autosave_beside else 0]
+
+    def _new_writer(self, found: Found) -> JournalWriter:
+        return JournalWriter(self._chosen_folder(found), found.search.image.name, found.key)
 
     def _changed(self, *_: Any) -> None:
         """Write the current state as soon as the previous write has finished."""
@@ -206,30 +342,30 @@ class Autosave:
                 without_report(write), done=partial(self._written, number), failed=self._failed
             )
 
-    def _flush(self) -> None:
-        """Write unsaved corrections now."""
+    def _flush(self) -> bool:
+        """Write unsaved corrections now; return whether they are on the disk."""
         write = self._write()
         if write is None or self._saved == self._asked:
-            return
+            return True
         self._writing.cancel()
         try:
             self._written(self._asked, write())
         except OSError as error:
+            elsewhere = self._session.autosave_beside
             self._failed(error)
+            return elsewhere and self._flush()
+        return True
 
     def _write(self) -> Callable[[], Path] | None:
         """Return the job that writes the current state; None if there is nothing to write."""
-        session, found = self._session, self._current
-        if found is None or self._folder is None:
+        session = self._session
+        if self._current is None:
             return None
-        folder = _folders(found.image, self._folder)[-1 if session.autosave_beside else 0]
-        writer = self._writers.get((folder, found.key))
-        if writer is None:
+        if self._writer is None:
             if session.corrections is None:
                 return None
-            writer = _Writer(folder, found.image.name, found.key)
-            self._writers[folder, found.key] = writer
-        return partial(_write, writer, self._asked, session.annotations, _notes(session))
+            self._writer = self._new_writer(self._current)
+        return partial(_write, self._writer, self._asked, session.annotations, notes_of(session))
 
     def _written(self, number: int, path: Path) -> None:
         self._saved, self._troubled = number, False
@@ -249,63 +385,11 @@ class Autosave:
             self._messages.fail("saving the corrections automatically", error)
 
 
-# ------------------------------------------------------------------------------ pure functions
+def _leave(writer: JournalWriter | None) -> None:
+    if writer is not None:
+        writer.leave()
 
 
-def _folders(image: ImageInput, folder: Path) -> list[Path]:
-    """List the folders that may hold an image's journals: the user's, and its file's own."""
-    beside = [] if image.path is None else [Path(image.path).absolute().parent]
-    return [folder, *beside]
-
-
-@dataclass(frozen=True, eq=False)
-class _Search:
-    """Which journals to look for, and of which part of the image.
-
-    ``own`` holds the keys that this session saved.
-    """
-
-    image: ImageInput
-    folder: Path
-    shape: tuple[int, ...]
-    frames: bool
-    own: frozenset[str]
-    roi: ROI | None = None
-
-
-def _find(search: _Search) -> _Found:
-    image = search.image
-    key = image_key(image.data, image.name, "" if search.roi is None else repr(search.roi))
-    folders = _folders(image, search.folder)
-    newest = (newest_annotations(f, key, search.shape) for f in folders)
-    found = [one for one in newest if one]
-    if key in search.own or not found:
-        return _Found(image, key, None)
-    path, saved = max(found, key=lambda one: one[0].stat().st_mtime_ns)
-    objects = object_sizes(np.asarray(saved.corrections), search.frames).size
-    return _Found(image, key, Recovery(path, saved, objects, path.stat().st_mtime))
-
-
-def _write(writer: _Writer, number: int, annotations: Annotations, notes: dict[str, Any]) -> Path:
+def _write(writer: JournalWriter, number: int, annotations: Annotations, notes: Any) -> Path:
     writer.write(number, annotations, notes)
     return writer.path
-
-
-def _notes(session: Session) -> dict[str, Any]:
-    """Return what is saved with the corrections, as JSON values."""
-    return {
-        "model": None if session.model is None else session.model.config.name,
-        "accepted": sorted(map(list, session.accepted)),
-        "local_bandwidths": [[asdict(one) for one in ones] for ones in session.local_bandwidths],
-    }
-
-
-def _accepted_of(notes: dict[str, Any]) -> Accepted:
-    return frozenset((int(frame), int(id)) for frame, id in notes.get("accepted", ()))
-
-
-def _local_of(notes: dict[str, Any]) -> BandwidthsByFrame:
-    return tuple(
-        tuple(LocalBandwidth(tuple(one["point"]), one["bandwidth"]) for one in ones)
-        for ones in notes.get("local_bandwidths", ())
-    )

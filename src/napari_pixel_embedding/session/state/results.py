@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
     from napari_pixel_embedding.core.blockwise.roi import ROI
-    from napari_pixel_embedding.core.corrections.journal import SavedAnnotations
     from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame
     from napari_pixel_embedding.session.state.image import ImageInput, ImageRegion
@@ -78,24 +77,29 @@ class PreviousAnnotations:
 
 @dataclass(frozen=True, eq=False)
 class Recovery:
-    """Annotations from an earlier session that were found on disk.
+    """Corrections from an earlier session that were found on disk.
 
     Parameters
     ----------
     path : Path
         The journal.
-    annotations : SavedAnnotations
-        What it holds.
+    stamp : (int, int)
+        Time of its last change in nanoseconds since 1970, and its size.
+    name : str
+        Name of the image when it was written.
     objects : int
         How many objects are corrected in it.
-    changed : float
-        When it was written last, in seconds since 1970.
     """
 
     path: Path
-    annotations: SavedAnnotations
+    stamp: tuple[int, int]
+    name: str
     objects: int
-    changed: float
+
+    @property
+    def changed(self) -> float:
+        """When it was written last, in seconds since 1970."""
+        return self.stamp[0] / 1e9
 
     @property
     def description(self) -> str:

@@ -38,7 +38,7 @@ _BY_IDENTITY = (
     "model_source",
     "corrections",
     "history",
-    "recovery",
+    "recoveries",
     "model",
     "embedding_maps",
     "cluster_indices",
@@ -146,8 +146,9 @@ class Session:
         When corrections were saved last, in seconds since 1970; 0 for not yet.
     autosave_path : str
         The file they were saved in.
-    recovery : Recovery, optional
-        This image's corrections from an earlier session, until restored or discarded.
+    recoveries : tuple of Recovery
+        This image's corrections from earlier sessions, newest first, until each is restored or
+        discarded.
     error : str, optional
         Last error message for the user; None once something else was started.
     next_step : NextStep, optional
@@ -218,7 +219,7 @@ class Session:
     autosave_beside: bool = False
     autosaved: float = 0.0
     autosave_path: str = ""
-    recovery: Recovery | None = None
+    recoveries: tuple[Recovery, ...] = ()
     error: str | None = None
     next_step: NextStep | None = None
     training: tuple[TrainProgress, ...] = ()
