@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from npe2 import PluginManifest
@@ -94,7 +96,8 @@ def dock(viewer, qtbot):
 
     yield open_panel
     for panel in opened:
-        viewer.window.remove_dock_widget(panel)
+        with suppress(AttributeError, LookupError):  # a test may close the dock or the viewer
+            viewer.window.remove_dock_widget(panel)
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert all(panel.workspace.closed for panel in opened)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from threading import Event, Thread
 
 import numpy as np
 import pytest
 
-from napari_pixel_embedding.core.corrections.journal import KEPT, Journal, read_journal
+from napari_pixel_embedding.core.corrections.journal import Journal, read_journal
 from napari_pixel_embedding.session import (
     ImageRegion,
     ImmediateExecutor,
@@ -17,7 +16,6 @@ from napari_pixel_embedding.session import (
 )
 from napari_pixel_embedding.session.correct import edits
 from tests.session.fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
-from tests.session.scenes import image as row_image
 from tests.session.scenes import middle, start
 from tests.session.strokes import paint
 
@@ -102,28 +100,6 @@ def test_a_journal_has_one_writer_at_a_time(tmp_path, monkeypatch):
     assert not met.is_set()
     (path,) = journals(tmp_path)
     assert read_journal(path).corrections[0, :2].tolist() == [99, 98]
-
-
-def test_old_journals_of_an_image_are_dropped(tmp_path):
-    for number in range(KEPT + 2):
-        controller = start(folder=tmp_path)
-        controller.edits.start(edits.delete(0, middle(number % 4)))
-        newest = controller.session.autosave_path
-        os.utime(newest, (number, number))
-    assert len(journals(tmp_path)) == KEPT
-    assert newest in map(str, journals(tmp_path))
-
-
-def test_own_work_is_not_offered_when_its_image_comes_back(tmp_path):
-    controller = start(folder=tmp_path)
-    controller.edits.start(edits.delete(0, middle(0)))
-    assert start(folder=tmp_path).session.recovery is not None, "another session is offered it"
-    other = row_image(name="other")
-    other.data[...] = 7
-    for chosen in (other, row_image()):
-        controller.set_image(chosen)
-        controller.run()
-    assert controller.session.recovery is None
 
 
 # --------------------------------------------------------------------------------- fine-tuning

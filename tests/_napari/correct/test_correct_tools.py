@@ -440,7 +440,7 @@ def test_closing_the_dock_gives_everything_back(viewer, segment_panel, run, imag
     assert not layer.keymap
 
 
-# --------------------------------------------------------------------- frames, stacks, recovery
+# ------------------------------------------------------------------------------ frames, stacks
 
 
 def test_tools_act_on_the_frame_in_view(viewer, segment_panel, correct_panel, run, image, qtbot):
@@ -489,30 +489,3 @@ def volume(viewer, tiny_volume_model, run):
         return session
 
     return start
-
-
-def test_corrections_come_back_in_the_next_session(dock, viewer, panel, hand, run, qtbot, image):
-    first, _ = neighbours(panel.session.labels)
-    take(panel, "accept")
-    hand.click(first)
-    done(qtbot, panel)
-    qtbot.waitUntil(lambda: panel.session.autosaved > 0, timeout=WAIT)
-    assert "Autosaved" in panel.saved.text()
-    fixed = panel.session.corrections
-
-    from napari_pixel_embedding._napari.segment.panel import SegmentPanel
-    from napari_pixel_embedding._napari.workspace import Workspace
-
-    panel.workspace.close()  # as at the end of napari; a crash leaves the same file
-    again = dock(SegmentPanel)
-    assert again.workspace is not panel.workspace
-    assert isinstance(again.workspace, Workspace)
-    restored = dock(CorrectPanel)
-    assert not restored.recovery.isVisibleTo(restored)
-    run(again)
-    qtbot.waitUntil(lambda: restored.session.recovery is not None, timeout=WAIT)
-    assert restored.recovery.isVisibleTo(restored)
-    assert "<b>1 object</b>" in restored.found.text()
-    restored.restore_button.click()
-    np.testing.assert_array_equal(restored.session.corrections, fixed)
-    assert not restored.recovery.isVisibleTo(restored)

@@ -113,8 +113,7 @@ class JournalWriter:
         """Release the journal, so that it is offered; remove it when it was emptied."""
         with self._guard:
             if self._number and self._corrections is None:
-                with contextlib.suppress(OSError):
-                    self.path.unlink(missing_ok=True)
+                _remove(self.path)
             self._stamp = stamp_of(self.path)
             for locked in (self._locked, *(locked for _, locked in self._former)):
                 unlock_journal(locked)
@@ -139,6 +138,12 @@ class JournalWriter:
     def _remove_former(self) -> None:
         """Remove the files of folders that this journal was moved from."""
         for path, locked in self._former:
-            path.unlink(missing_ok=True)
+            _remove(path)
             unlock_journal(locked)
         self._former = []
+
+
+def _remove(path: Path) -> None:
+    """Remove a file whose content is kept elsewhere, or empty; what cannot be removed stays."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
