@@ -69,6 +69,6 @@ class Undo:
         if step.local_bandwidths is not None:
             back = bool(past) and past[-1] == annotations.local_bandwidths
             session.local_past = past[:-1] if back else (*past, session.local_bandwidths)
+        session.corrections = annotations.corrections  # first, as in Corrections.change
         session.accepted = annotations.accepted
         session.local_bandwidths = annotations.local_bandwidths
-        session.corrections = annotations.corrections

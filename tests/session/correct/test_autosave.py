@@ -150,9 +150,9 @@ def two_journals(folder):
 
 
 def objects_in(folder):
-    """How many objects the journals on the disk hold, whoever writes them."""
+    """How many objects the journals on the disk hold, whoever writes them; 0 for empty ones."""
     kept = (read_journal(path).corrections for path in journals(folder))
-    return sorted(np.unique(one[one > 0]).size for one in kept if one is not None)
+    return sorted(0 if one is None else np.unique(one[one > 0]).size for one in kept)
 
 
 def test_what_is_restored_one_after_the_other_stays_on_the_disk(tmp_path):
@@ -187,6 +187,25 @@ def test_undo_and_redo_of_a_restore_overwrite_no_journal(tmp_path):
         assert (third.session.corrected_count, sorted(offered(third))) == (count, others)
     third.close()
     assert objects_in(tmp_path) == [1, 2, 3]
+
+
+def test_a_journal_holds_its_own_corrections_at_every_write(tmp_path, monkeypatch):
+    written, write = [], Journal.write
+
+    def note(journal, corrections, notes):
+        written.append(
+            (journal.path, None if corrections is None else set(corrections[0 < corrections]))
+        )
+        write(journal, corrections, notes)
+
+    third = two_journals(tmp_path)
+    third.edits.start(edits.lock(0, middle(4)))
+    monkeypatch.setattr(Journal, "write", note)
+    third.autosave.restore()
+    third.corrections.undo()
+    third.corrections.redo()
+    for path in {path for path, _ in written}:
+        assert len({frozenset(ids) for one, ids in written if one == path}) == 1
 
 
 def test_a_restore_whose_bandwidths_another_model_dropped_can_still_be_undone(tmp_path):
@@ -260,7 +279,10 @@ def test_what_another_viewer_went_on_with_is_read_again(row, tmp_path):
     assert len(second.session.accepted) == 2
 
 
-def test_an_undone_restore_that_another_viewer_went_on_with_is_not_overwritten(row, tmp_path):
+@pytest.mark.parametrize("closed", [False, True])
+def test_an_undone_restore_that_another_viewer_went_on_with_is_not_overwritten(
+    row, tmp_path, closed
+):
     row.edits.start(edits.lock(0, middle(0)))
     row.close()
     first = start(folder=tmp_path)
@@ -269,12 +291,11 @@ def test_an_undone_restore_that_another_viewer_went_on_with_is_not_overwritten(r
     second = start(folder=tmp_path)
     second.autosave.restore()
     second.edits.start(edits.lock(0, middle(1)))
+    if closed:
+        second.close()
     first.corrections.redo()
-    assert objects_in(tmp_path) == [1, 2]
-    second.close()
-    first.corrections.undo()
-    first.close()
-    assert 2 in objects_in(tmp_path)
+    first.edits.start(edits.lock(0, middle(2)))
+    assert objects_in(tmp_path) == [2, 2]
 
 
 def test_a_journal_in_a_folder_without_locks_is_copied(row, tmp_path, monkeypatch):

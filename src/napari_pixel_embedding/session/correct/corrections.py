@@ -82,11 +82,11 @@ class Corrections:
     ) -> None:
         """Replace the corrections and any other value given, as one undo step with this title."""
         session, old = self._session, self._session.annotations
+        session.corrections = none_if_empty(corrections)  # first: each event saves what is there
         if local_bandwidths is not None:
             session.local_bandwidths = local_bandwidths
         if accepted is not None:
             session.accepted = accepted
-        session.corrections = none_if_empty(corrections)
         self._undo.record(title, old)
         self._changed()
 
