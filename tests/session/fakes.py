@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.clustering import StabilityCurve, Summary
+from napari_pixel_embedding.core.clustering import MergeHeights, StabilityCurve, Summary
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.session import Engine
 
@@ -75,7 +75,8 @@ class FakeIndex:
 
     @property
     def base(self):
-        starts = np.diff(self.bright.any(axis=0).astype(int), prepend=0) == 1
+        columns = self.bright.any(axis=tuple(range(self.bright.ndim - 1)))
+        starts = np.diff(columns.astype(int), prepend=0) == 1
         return np.where(self.bright, np.cumsum(starts), 0).astype(np.uint16)
 
     @property
@@ -97,6 +98,10 @@ class FakeIndex:
     def summary(self, params, local=()):
         sizes = np.bincount(self.cut(params, local).ravel())[1:]
         return Summary(sizes.size, float(np.median(sizes)) if sizes.size else 0.0)
+
+    def merge_heights(self, params, local=()):
+        ids = np.arange(1, self.region_count + 1)
+        return MergeHeights(ids, np.zeros(ids.size), np.full(ids.size, np.inf))
 
     def stability(self, params):
         count = self.summary(replace(params, bandwidth=1.0)).count
@@ -211,6 +216,7 @@ def fake_engine(**changes) -> Engine:
         "measure_diameter": measure_diameter,
         "build_cluster_index": FakeIndex,
         "mutex_watershed": mutex_watershed,
+        "candidates": lambda configs, spatial, color: [],
         "intensity_ranges": intensity_ranges,
         "same_model": same_model,
         "no_corrections": no_corrections,

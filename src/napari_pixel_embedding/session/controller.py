@@ -12,6 +12,7 @@ from napari_pixel_embedding.session.correct.corrections import Corrections
 from napari_pixel_embedding.session.correct.edit_queue import EditQueue
 from napari_pixel_embedding.session.engine import Engine
 from napari_pixel_embedding.session.explore.colors import EmbeddingColors
+from napari_pixel_embedding.session.guide.guide import Guide
 from napari_pixel_embedding.session.jobs import JobQueue
 from napari_pixel_embedding.session.large_image.mosaic import MosaicFiller
 from napari_pixel_embedding.session.messages import Messages, empty_message
@@ -84,6 +85,8 @@ class SessionController:
         Shows the embedding in colours.
     fine_tuning : FineTuning
         Fine-tunes the model on the corrections.
+    guide : Guide
+        Keeps ``session.next_step`` and takes it: ``guide.take(step)``.
     mosaic : MosaicFiller
         Segments a large image around the ROI, block by block.
     """
@@ -117,6 +120,7 @@ class SessionController:
             session, executor, messages, self.corrections, lambda: self.clustering.settled
         )
         self.autosave = Autosave(session, executor, messages, self.corrections, autosave_folder)
+        self.guide = Guide(session, executor, engine, self.diameter, self.clustering, self.run)
 
     def close(self) -> None:
         """Stop all jobs; results so far stay.
@@ -132,6 +136,7 @@ class SessionController:
             self.diameter.cancel,
             self.colors.cancel,
             self.mosaic.close,
+            self.guide.close,
         )
 
     def _update_labels(self) -> None:
@@ -257,7 +262,7 @@ class SessionController:
     def _discard_results(self) -> None:
         self._runs.cancel()
         self.edits.cancel()
-        self.diameter.cancel()
+        self.diameter.leave_image()
         self.colors.cancel()
         self.clustering.discard()
         self.fine_tuning.leave_image()
@@ -270,8 +275,15 @@ class SessionController:
 
     # ------------------------------------------------------------------------------- run
 
-    def run(self) -> None:
-        """Run the model on the image; corrections stay, even with another model."""
+    def run(self, *, measure_diameter: bool = False) -> None:
+        """Run the model on the image; corrections stay, even with another model.
+
+        Parameters
+        ----------
+        measure_diameter : bool
+            Whether to measure the diameter of the objects first, whatever was chosen. Volumes are
+            measured anyway where no diameter was chosen.
+        """
         self._messages.clear()
         session = self.session
         if session.image is None:
@@ -292,12 +304,13 @@ class SessionController:
             PredictOptions(session.device, session.diameter, augment=session.augment),
             session.view,
             self.memory,
+            measure_diameter,
         )
         self.mosaic.stop()
         session.progress, session.status, session.running = 0.0, "Waiting …", True
         self._runs.start(
             partial(run_model, self._engine, request),
-            done=self._take_run,
+            done=partial(self._take_run, session.diameter),
             failed=self._run_failed,
             progress=self._show_stage,
         )
@@ -313,8 +326,10 @@ class SessionController:
         self.session.progress = stage.fraction
         self.session.status = stage.text
 
-    def _take_run(self, result: RunResult) -> None:
+    def _take_run(self, asked: float | None, result: RunResult) -> None:
         session = self.session
+        if result.measured is not None and session.diameter == asked:
+            self.diameter.take_measured(result.measured)
         shape = session.labels_shape if session.embedding_maps else None
         moved = session.roi != result.roi
         if moved:

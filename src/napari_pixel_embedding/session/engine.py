@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.evaluation.worst_images import ImageScore
     from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
+    from napari_pixel_embedding.core.inference.quality import Finding, Quality
+    from napari_pixel_embedding.core.inference.trial import Candidate, Trial
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
@@ -69,6 +71,17 @@ class Engine:
     measure_diameter: Callable[..., float] = field(
         default=_core("inference.diameter", "measure_diameter")
     )
+    measure_quality: Callable[..., Quality] = field(
+        default=_core("inference.quality", "measure_quality")
+    )
+    find_problem: Callable[..., Finding | None] = field(
+        default=_core("inference.quality", "find_problem")
+    )
+    candidates: Callable[..., list[Candidate]] = field(
+        default=_core("inference.trial", "candidates")
+    )
+    busiest: Callable[..., tuple[float, ...]] = field(default=_core("inference.trial", "busiest"))
+    try_model: Callable[..., Trial] = field(default=_core("inference.trial", "try_model"))
     intensity_ranges: Callable[..., NDArray[Any]] = field(
         default=_core("blockwise.intensity", "intensity_ranges")
     )

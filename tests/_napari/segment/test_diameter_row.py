@@ -41,7 +41,7 @@ def test_a_model_that_does_not_know_its_objects_takes_no_diameter(
 
 def test_a_typed_diameter_says_what_it_does_and_reaches_the_network(field, segment_panel, run):
     session = segment_panel.session
-    assert field.number.text() == "model default"
+    assert field.number.text() == "8 px (model)"
     assert field.hint.isHidden()
     field.number.setValue(16)
     assert session.diameter == 16
@@ -56,14 +56,14 @@ def test_a_typed_diameter_says_what_it_does_and_reaches_the_network(field, segme
     assert field.hint.text() == "The objects have the model's size."
     field.number.setValue(0)
     assert session.diameter is None
-    assert field.number.text() == "model default"
+    assert field.number.text() == "8 px (model)"
 
 
 def test_a_model_tuned_at_another_scale_says_so(field, segment_panel, sized_model, tmp_path):
     model = load_model(sized_model)
     tuned = replace(model, config=replace(model.config, image_diameter=32.0))
     segment_panel.models.add_file(str(save_model(tuned, tmp_path / "tuned")))
-    assert field.number.text() == "model default"
+    assert field.number.text() == "32 px (model)"
     assert field.hint.text() == "Resampled × 0.25: the model was trained on objects of 8 px."
 
 
@@ -101,3 +101,13 @@ def test_measure_asks_the_model_in_the_background(field, segment_panel, qtbot, m
     qtbot.waitUntil(lambda: segment_panel.session.diameter is not None, timeout=60_000)
     assert field.number.value() == 72
     assert field.measure_button.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("typed", "Resampled"), ("measured", "Measured. Res"), ("suggested", "Suggested. Res")],
+)
+def test_a_diameter_says_where_it_comes_from(field, segment_panel, source, said):
+    segment_panel.controller.diameter.set(16.0, source)
+    assert field.number.text() == "16.0 px"
+    assert field.hint.text().startswith(said)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_pixel_embedding.session import (
     ImageInput,
+    ImmediateExecutor,
     Session,
     SessionController,
 )
-from tests.session.fakes import embed_frames, fake_engine
+from tests.session.fakes import (
+    FakeConfig,
+    FakeModel,
+    embed_frames,
+    fake_engine,
+    measure_diameter,
+)
 
 
 def test_a_run_goes_by_the_diameter_that_was_chosen(image, queue):
@@ -75,3 +84,81 @@ def test_a_measurement_that_is_overtaken_changes_nothing(waiting, queue, how):
     assert not waiting.session.measuring
     queue.settle()
     assert waiting.session.diameter == (9 if how == "typed" else None)
+
+
+def volumes(image, measure_diameter=measure_diameter, executor=None):
+    """Return a controller with an image and a model of volumes."""
+    engine = fake_engine(
+        load_model=lambda name: FakeModel(FakeConfig(name=name, axes="ZYX")),
+        measure_diameter=measure_diameter,
+    )
+    controller = SessionController(Session(), executor or ImmediateExecutor(), engine)
+    controller.set_image(image)
+    controller.set_model("fake")
+    return controller
+
+
+@pytest.fixture
+def stack():
+    data = np.zeros((3, 4, 8), np.uint8)
+    data[:, 1:3, 1:3] = 200
+    return ImageInput(data, "ZYX", "stack")
+
+
+def test_a_run_on_a_volume_measures_by_itself_and_says_so(stack):
+    controller = volumes(stack)
+    controller.run()
+    session = controller.session
+    assert (session.diameter, session.diameter_source) == (4.1, "automatic")
+    assert "The diameter was measured: 4.1 px." in session.status
+    controller.run()  # known by now
+    assert "measured" not in session.status
+
+
+def test_a_volume_with_a_diameter_of_the_user_is_not_measured(stack):
+    controller = volumes(stack)
+    controller.diameter.set(9.0)
+    controller.run()
+    assert (controller.session.diameter, controller.session.diameter_source) == (9.0, "typed")
+    assert "measured" not in controller.session.status
+
+
+def test_a_diameter_typed_during_the_run_stays(stack, queue):
+    controller = volumes(stack, executor=queue)
+    controller.run()
+    queue.work()
+    controller.diameter.set(9.0)
+    queue.settle()
+    assert (controller.session.diameter, controller.session.diameter_source) == (9.0, "typed")
+
+
+def test_a_volume_without_objects_is_run_with_the_models_diameter(stack):
+    dark = ImageInput(np.zeros((3, 4, 8)), "ZYX", "dark")
+    controller = volumes(dark)
+    controller.run()
+    assert controller.session.labels is not None
+    assert (controller.session.error, controller.session.diameter) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [("typed", 9.0), ("drawn", 9.0), ("measured", 9.0), ("suggested", 9.0), ("automatic", None)],
+)
+def test_what_a_run_measured_goes_with_its_image(controller, image, stack, source, kept):
+    controller.set_image(image)
+    controller.diameter.set(9.0, source)
+    assert controller.session.diameter_source == source
+    controller.set_image(replace(image, name="renamed"))  # the same pixels
+    assert controller.session.diameter == 9.0
+    controller.set_image(stack)
+    assert controller.session.diameter == kept
+    assert (controller.session.diameter_source == "model") == (kept is None)
+
+
+def test_a_measured_diameter_is_said_to_be(controller, image):
+    controller.set_image(image)
+    controller.set_model("fake")
+    controller.diameter.measure()
+    assert controller.session.diameter_source == "measured"
+    controller.diameter.set(None)
+    assert controller.session.diameter_source == "model"

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QSizePolicy, QWidget
 
 from napari_pixel_embedding._napari.widgets.choosers import config_of
 from napari_pixel_embedding._napari.widgets.panel import button, row, set_enabled, text
-from napari_pixel_embedding.core.inference.object_scale import DIAMETERS, zoom_for
+from napari_pixel_embedding.core.inference.object_scale import DIAMETERS, image_diameter, zoom_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,15 @@ _DRAW = "Draw a line across a typical object, then press this button again: its 
 _LINE_NAME = "object diameter"
 _NONE = "model default"
 _NUMBER_WIDTH = 96
+_SOURCES = {
+    "model": "",
+    "typed": "",
+    "drawn": "Drawn. ",
+    "measured": "Measured. ",
+    "automatic": "Measured. ",
+    "suggested": "Suggested. ",
+}
+"""What is said of a diameter that the user did not type."""
 
 
 class DiameterField(QWidget):
@@ -76,6 +85,7 @@ class DiameterField(QWidget):
         self.number.blockSignals(True)
         self.number.setValue(session.diameter or 0.0)
         self.number.blockSignals(False)
+        self.number.setSpecialValueText(self._of_model())
         unable = _disabled_reason(self._config)
         set_enabled(self.number, _TOOLTIP, unable if session.diameter is None else None)
         nothing = "Open an image first." if self._image is None else None
@@ -97,10 +107,16 @@ class DiameterField(QWidget):
             zoom = zoom_for(self._config, session.diameter)[-1]
         except ValueError as error:
             return str(error)
+        source = _SOURCES[session.diameter_source]
         if zoom == 1:
-            return "The objects have the model's size." if session.diameter else ""
-        known = self._config.object_diameter
-        return f"Resampled × {zoom:.2g}: the model was trained on objects of {known:.0f} px."
+            return f"{source}The objects have the model's size." if session.diameter else ""
+        known = f"{self._config.object_diameter:.0f} px"
+        return f"{source}Resampled × {zoom:.2g}: the model was trained on objects of {known}."
+
+    def _of_model(self) -> str:
+        """Return the number that counts while none is given."""
+        known = None if self._config is None else image_diameter(self._config)
+        return _NONE if known is None else f"{known:.0f} px (model)"
 
     def _take(self, value: float) -> None:
         self._workspace.controller.diameter.set(value or None)
@@ -116,7 +132,7 @@ class DiameterField(QWidget):
         elif len(layer.data) and self._image is not None:
             length = _length_in(self._image, layer)
             self._workspace.viewer.layers.remove(layer)
-            self._workspace.controller.diameter.set(round(length, 1))
+            self._workspace.controller.diameter.set(round(length, 1), "drawn")
         self.refresh()
 
     def _line_layer(self) -> Shapes | None:

@@ -179,7 +179,9 @@ class SegmentPanel(Panel):
         events = self.session.events
         for signal in (events.running, events.progress, events.status, events.error):
             self.follow(signal, self._refresh)
-        for signal in (events.diameter, events.measuring, events.measured, events.running):
+        for signal in (events.diameter, events.diameter_source, events.running):
+            self.follow(signal, self.diameter.refresh)
+        for signal in (events.measuring, events.measured):
             self.follow(signal, self.diameter.refresh)
         for signal in (events.filling, events.mosaic_progress, events.mosaic_status):
             self.follow(signal, self._refresh)
@@ -194,6 +196,7 @@ class SegmentPanel(Panel):
         for signal in (events.model, events.embedding_maps, events.outdated):
             self.follow(signal, self._show_ranges)
         self.follow(events.model_source, self.models.show_source)
+        self.follow(events.image, self.images.show_axes)
 
     def _refresh(self, *_: Any) -> None:
         session = self.session

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+    from napari_pixel_embedding.session import ImageInput
 
 _AXES = {
     (2, False): ("YX",),
@@ -108,6 +109,16 @@ class ImageChooser(QObject):
         """The chosen axes; None for automatic."""
         chosen: str | None = self.axes_choice.currentData()
         return chosen
+
+    def show_axes(self, image: ImageInput | None) -> None:
+        """Show the axes of the session's image, where its layer is the chosen one."""
+        layer = self.layer
+        if image is None or layer is None:
+            return
+        if image.data is (layer.data[0] if layer.multiscale else layer.data):
+            values = [self.axes_choice.itemData(n) for n in range(self.axes_choice.count())]
+            if image.axes in values:
+                self.axes_choice.setCurrentIndex(values.index(image.axes))
 
     def choose(self, layer: Image) -> None:
         """Choose a layer."""

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.inference.axes import read_stack
@@ -18,6 +17,7 @@ from napari_pixel_embedding.core.inference.object_scale import (
 )
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import embed_frames
+from napari_pixel_embedding.core.inference.quality import CONFIDENT, confidence
 from napari_pixel_embedding.core.progress import report
 
 if TYPE_CHECKING:
@@ -35,11 +35,21 @@ _ENOUGH_OBJECTS = 8
 _AS_GOOD = 0.9
 
 
-class _Look(NamedTuple):
-    """Result at one scale: diameter in pixels of the image, and a confidence, 0 to 1."""
+_AGREES = 1.25
+"""Ratio of measured and given diameter within which a scale is confirmed, in a volume."""
+
+
+class Look(NamedTuple):
+    """Result at one scale: diameter in pixels of the image, confidence, number of objects."""
 
     diameter: float
     confidence: float
+    objects: int
+
+    @property
+    def weight(self) -> float:
+        """Confidence, smaller where few objects say so."""
+        return self.confidence * min(self.objects / _ENOUGH_OBJECTS, 1)
 
 
 def estimate_diameter(
@@ -106,9 +116,17 @@ def measure_diameter(
     looks = []
     for done, zoom in enumerate(zooms, start=1):
         middle = _middle(image, zoom)
-        looks.append(_look(model, middle, replace(options, diameter=known / zoom)))
+        looks.append(look_at_scale(model, middle, replace(options, diameter=known / zoom)))
         report(progress, done / len(zooms))
+        if model.config.ndim == 3 and _is_confirmed(looks[-1], known / zoom):
+            break  # finer scales of a volume take longer than all others together
     return _settle(looks)
+
+
+def _is_confirmed(look: Look, diameter: float) -> bool:
+    """Whether the objects have the diameter that was looked for, beyond doubt."""
+    agrees = 1 / _AGREES < look.diameter / diameter < _AGREES
+    return agrees and look.weight >= CONFIDENT
 
 
 def _is_worth_it(image: ImageStack, zoom: float, known: float) -> bool:
@@ -127,7 +145,7 @@ def _middle(image: ImageStack, zoom: float) -> ImageStack:
     return replace(image, array=image.array[tuple(window)])
 
 
-def _look(model: EmbeddingModel, image: ImageStack, options: PredictOptions) -> _Look:
+def look_at_scale(model: EmbeddingModel, image: ImageStack, options: PredictOptions) -> Look:
     """Segment an image at the diameter of the options; measure diameter and confidence."""
     (emap,) = embed_frames(model, image, options)
     params = usual_params(model.config, options.diameter, image.spacing)
@@ -135,20 +153,19 @@ def _look(model: EmbeddingModel, image: ImageStack, options: PredictOptions) -> 
     sizes = np.bincount(labels.ravel())
     ids = np.flatnonzero(sizes[1:]) + 1
     if ids.size == 0 or emap.distance is None:
-        return _Look(math.nan, 0.0)
-    middles = ndimage.maximum(emap.distance, labels, ids)
-    confidence = float(np.median(middles)) * min(ids.size / _ENOUGH_OBJECTS, 1)
-    return _Look(equivalent_diameter(sizes[ids], emap.ndim), confidence)
+        return Look(math.nan, 0.0, 0)
+    sure = confidence(labels, emap.distance, ids)
+    return Look(equivalent_diameter(sizes[ids], emap.ndim), sure, ids.size)
 
 
-def _settle(looks: list[_Look]) -> float:
+def _settle(looks: list[Look]) -> float:
     """Weighted geometric mean of the diameters with nearly the highest confidence."""
-    best = max(look.confidence for look in looks)
+    best = max(look.weight for look in looks)
     if best == 0:
         raise ValueError(
             "expected an image with objects that the model finds at some size, found none: give "
             "the diameter by hand, or choose another model."
         )
-    sure = [look for look in looks if look.confidence >= _AS_GOOD * best]
+    sure = [look for look in looks if look.weight >= _AS_GOOD * best]
     logs = [math.log(look.diameter) for look in sure]
-    return math.exp(float(np.average(logs, weights=[look.confidence for look in sure])))
+    return math.exp(float(np.average(logs, weights=[look.weight for look in sure])))

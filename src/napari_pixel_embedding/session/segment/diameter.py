@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state.session import Session
+    from napari_pixel_embedding.session.state.session import DiameterSource, Session
 
 
 class DiameterMeasurement:
@@ -35,13 +35,15 @@ class DiameterMeasurement:
         self._messages = messages
         self._queue = JobQueue(executor)
 
-    def set(self, diameter: float | None) -> None:
+    def set(self, diameter: float | None, source: DiameterSource = "typed") -> None:
         """Set the typical object diameter for the next run.
 
         Parameters
         ----------
         diameter : float, optional
             In pixels; None for the diameter that the model expects.
+        source : str
+            Where the number comes from, as in :class:`Session`.
         """
         self._messages.clear()
         low, high = DIAMETERS
@@ -52,6 +54,20 @@ class DiameterMeasurement:
             )
             return
         self.cancel()
+        self._choose(diameter, source)
+
+    def take_measured(self, diameter: float) -> None:
+        """Set the diameter that a run has measured by itself."""
+        self._choose(round(diameter, 1), "automatic")
+
+    def leave_image(self) -> None:
+        """Stop measuring, and drop a diameter that a run measured: it belongs to another image."""
+        self.cancel()
+        if self._session.diameter_source == "automatic":
+            self._choose(None, "model")
+
+    def _choose(self, diameter: float | None, source: DiameterSource) -> None:
+        self._session.diameter_source = "model" if diameter is None else source
         self._session.diameter = diameter
 
     def measure(self) -> None:
@@ -85,7 +101,7 @@ class DiameterMeasurement:
 
     def _take(self, diameter: float) -> None:
         self._session.measuring = False
-        self._session.diameter = round(diameter, 1)
+        self._choose(round(diameter, 1), "measured")
 
     def _failed(self, error: Exception) -> None:
         self._session.measuring = False

@@ -68,6 +68,9 @@ class Stage:
 class RunRequest:
     """Input of a run, with the part of the image in view and a memory limit.
 
+    The diameter is measured first if ``measure_diameter`` says so, or the model is one of volumes
+    and none is given.
+
     An image that needs more bytes of memory than the limit (by default, the free memory) is
     segmented in parts, starting with the part in view.
     """
@@ -77,6 +80,7 @@ class RunRequest:
     options: PredictOptions
     view: Viewport | None = None
     memory: int | None = None
+    measure_diameter: bool = False
 
     def arranged(self, layout: Layout) -> RunRequest:
         """Return the request with image and view as they are read."""
@@ -90,7 +94,7 @@ class RunResult:
 
     For an image larger than memory it covers an ROI; ``source`` is the input for the other parts.
     ``notes`` say what is constant, or that nothing stands clear of the noise. ``image`` is arranged
-    by ``layout``.
+    by ``layout``. ``measured`` is the diameter that the run has measured and gone by, if it did.
     """
 
     image: ImageInput
@@ -101,6 +105,7 @@ class RunResult:
     roi: ROI | None = None
     source: Source | None = None
     notes: tuple[str, ...] = ()
+    measured: float | None = None
 
     @property
     def axes(self) -> str:

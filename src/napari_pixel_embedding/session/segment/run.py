@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,9 @@ _NETWORK_SHARE = 0.9
 def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
     """Load the model, run it on every frame, and index the embeddings.
 
+    The diameter is measured first where the request asks for it, or nothing says how large the
+    objects of a volume are.
+
     Raises
     ------
     ValueError
@@ -47,8 +51,37 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
     model = request.model
     if isinstance(model, str):
         model = engine.load_model(model)
+    measured = _measured(engine, request, model, report)
+    if measured is not None:
+        options = replace(request.options, diameter=measured)
+        request = replace(request, options=options, measure_diameter=False)
     layout = request.image.layout_for(model.config)
-    request, axes = request.arranged(layout), layout.read_axes
+    return replace(_run(engine, request.arranged(layout), model, layout, report), measured=measured)
+
+
+def _measured(
+    engine: Engine, request: RunRequest, model: EmbeddingModel, report: Report
+) -> float | None:
+    """Measure the diameter if the run needs it; None where it does not, or nothing is found."""
+    unknown = model.config.ndim == 3 and request.options.diameter is None
+    if model.config.object_diameter is None or not (unknown or request.measure_diameter):
+        return None
+
+    def tell(fraction: float) -> None:
+        report(Stage("Measuring the objects …", _MEASURING_SHARE * fraction))
+
+    options = replace(request.options, diameter=None)
+    try:
+        return measure(engine, replace(request, model=model, options=options), tell)
+    except ValueError:
+        return None  # no objects at any scale: the run shows the same
+
+
+def _run(
+    engine: Engine, request: RunRequest, model: EmbeddingModel, layout: Layout, report: Report
+) -> RunResult:
+    """Run the model on an arranged image."""
+    axes = layout.read_axes
     roi = first_roi(request, model, axes)
     if roi is not None:
         return _run_roi(engine, request, model, layout, roi, report)
@@ -62,6 +95,10 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
         indices.append(engine.build_cluster_index(emap))
     notes = signal_notes(stack, model.config.percentiles)
     return RunResult(request.image, model, layout, maps, tuple(indices), notes=notes)
+
+
+_MEASURING_SHARE = 0.5
+"""Share of measuring in the progress bar; the network starts from there."""
 
 
 def measure(engine: Engine, request: RunRequest, report: Report) -> float:
@@ -127,9 +164,11 @@ def embedded_message(result: RunResult) -> str:
     """Return the status line after a run; for a large image, it names the part."""
     by, roi = f"with {result.model.config.name}.", result.roi
     if roi is None or result.source is None:
-        return " ".join([f"Embedded “{result.image.name}” {by}", *result.notes])
+        notes = (f"Embedded “{result.image.name}” {by}{_measured_message(result)}", *result.notes)
+        return " ".join(notes)
     size = " × ".join(f"{n:,}" for n in roi.shape)
     level = f" at level {roi.level}, {_coarser(roi)} coarser," if roi.level else ""
+    by += _measured_message(result)
     parts = [f"Embedded {size} pixels of “{result.image.name}”{level} {by}"]
     if roi.frame is not None:
         parts.append(f"Frame {roi.frame}.")
@@ -137,6 +176,12 @@ def embedded_message(result: RunResult) -> str:
     if view is not None and not sees(result.source.axes, result.image.shape, view):
         parts.append("No part of the image is in view: its centre was used.")
     return " ".join(parts)
+
+
+def _measured_message(result: RunResult) -> str:
+    if result.measured is None:
+        return ""
+    return f" The diameter was measured: {result.measured:.1f} px."
 
 
 def _coarser(roi: ROI) -> str:

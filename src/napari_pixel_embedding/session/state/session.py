@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.results import MosaicLabels, Preview, Recovery
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
+
+DiameterSource = Literal["model", "typed", "drawn", "measured", "automatic", "suggested"]
+"""Where a diameter comes from."""
 
 _BY_IDENTITY = (
     "image",
@@ -80,6 +83,10 @@ class Session:
     diameter : float, optional
         Intention: typical object diameter for the next run, in pixels of the image; None for what
         the model expects.
+    diameter_source : str
+        Where that number comes from: "model" (None), "typed", "drawn", "measured" when the user
+        asked for it, "automatic" when a run measured it by itself, or "suggested". An automatic one
+        is dropped with its image.
     cluster_params : ClusterParams, optional
         Intention: how clusters are cut; None before the first result.
     method : {"mean_shift", "mutex"}
@@ -176,6 +183,7 @@ class Session:
     device: str = "auto"
     augment: int = 1
     diameter: float | None = None
+    diameter_source: DiameterSource = "model"
     cluster_params: ClusterParams | None = None
     method: Method = "mean_shift"
     local_bandwidths: BandwidthsByFrame = ()

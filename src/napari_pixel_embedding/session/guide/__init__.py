@@ -1,0 +1,1 @@
+"""The look at a result, and the next step that is offered."""
