@@ -93,7 +93,7 @@ def start_up() -> Iterator[Figure]:
         "    return 1e3 * (time.perf_counter() - started)\n"
         "label = opened(lambda: viewer.window.add_dock_widget(QLabel('peer')))\n"
         "dock = opened(lambda: viewer.window.add_plugin_dock_widget(\n"
-        "    'napari-pixel-embedding', 'Segment (pixel embedding)'))\n"
+        "    'napari-pixel-embedding', 'Segment'))\n"
         "assert 'torch' not in sys.modules\n"
         "print(label, dock); viewer.close()\n"
     )
@@ -153,9 +153,7 @@ def segmented(size: int) -> Iterator[SegmentPanel]:
     )
     viewer = napari.Viewer()
     viewer.window.resize(1200, 800)
-    _, panel = viewer.window.add_plugin_dock_widget(
-        "napari-pixel-embedding", "Segment (pixel embedding)"
-    )
+    _, panel = viewer.window.add_plugin_dock_widget("napari-pixel-embedding", "Segment")
     viewer.add_image(emap.foreground, name="synthetic")
     panel.controller._engine = panel.controller.clustering._engine = engine
     panel.models.add_file("synthetic")

@@ -60,7 +60,7 @@ def test_file_imports_only_what_its_part_may(file: Path) -> None:
         ("session", "import dask.array as da"),
         ("session", "from napari_pixel_embedding import _napari"),
         ("_napari", "import torch.nn"),
-        ("", "from ._napari.dock import segment_widget"),
+        ("", "from ._napari.segment.panel import SegmentPanel"),
     ],
 )
 def test_rule_sees_a_forbidden_import(part: str, source: str) -> None:

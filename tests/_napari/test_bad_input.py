@@ -87,7 +87,7 @@ def test_wrong_channel_count_is_said(viewer, segment_panel, run, noise):
     choice.setCurrentIndex(choice.findData("CYX"))
     session = run(segment_panel)
     assert "takes 1 channel, found 5" in session.error
-    assert "takes 1 channel, found 5" in segment_panel.status.text()
+    assert "takes 1 channel, found 5" in segment_panel.footer.status.text()
     choice.setCurrentIndex(0)  # and frame by frame it works
     assert run(segment_panel).error is None
 
@@ -127,7 +127,7 @@ def test_no_image_layer(viewer, segment_panel):
     assert "Open an image" in segment_panel.run_button.toolTip()
     assert "Open an image" in segment_panel.images.hint.text()
     segment_panel.run()  # a script may call what the button would not
-    assert "found none" in segment_panel.status.text()
+    assert "found none" in segment_panel.footer.status.text()
 
 
 def test_a_labels_layer_is_no_image(viewer, segment_panel, noise):

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent
 
-from napari_pixel_embedding._napari import dock as docks
+from napari_pixel_embedding._napari.correct.panel import CorrectPanel
+from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel
 from napari_pixel_embedding._napari.segment.panel import SegmentPanel
+from napari_pixel_embedding._napari.tabs import TABS
+from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
+from napari_pixel_embedding._napari.train.train_panel import TrainPanel
 
 PLUGIN = "napari-pixel-embedding"
-NAMES = ("Segment (pixel embedding)", "Embedding view", "Correct", "Fine-tune", "Train")
+NAMES = TABS
 
 
 def deleted():
@@ -26,13 +30,7 @@ def workers():
 
 def test_the_menu_opens_all_panels_with_one_workspace(viewer):
     panels = [viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in NAMES]
-    kinds = [
-        docks.segment_widget,
-        docks.embedding_widget,
-        docks.correct_widget,
-        docks.fine_tune_widget,
-        docks.train_widget,
-    ]
+    kinds = [SegmentPanel, EmbeddingPanel, CorrectPanel, FineTunePanel, TrainPanel]
     assert [type(panel) for panel in panels] == kinds
     assert len({id(panel.workspace) for panel in panels}) == 1
     panels[0].workspace.close()
@@ -116,7 +114,7 @@ def test_every_control_says_what_it_does(viewer, name):
 
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, name)
     for kind in (QAbstractButton, QComboBox, QProgressBar):
-        for widget in panel.widget().findChildren(kind):
+        for widget in panel.findChildren(kind):
             assert widget.toolTip(), widget
-    assert panel.widget().minimumSizeHint().width() <= panel.minimumWidth()
+    assert panel.minimumSizeHint().width() <= panel.minimumWidth()
     panel.workspace.close()

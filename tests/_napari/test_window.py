@@ -49,7 +49,7 @@ def test_slider_changes_labels_in_place(ran, qtbot):
     assert layer.data is array
     assert not np.array_equal(array, before)
     np.testing.assert_array_equal(array, ran.session.labels)
-    assert ran.count.text().startswith(f"{ran.session.object_count:,} object")
+    assert ran.footer.count.text().startswith(f"{ran.session.object_count:,} object")
 
 
 def test_every_slider_reaches_the_controller(ran, qtbot):
@@ -183,11 +183,11 @@ def test_cancel_in_the_middle_of_a_run(viewer, segment_panel, tiny_model, qtbot)
     segment_panel.run_button.click()
     session = segment_panel.session
     qtbot.waitUntil(lambda: session.progress > 0, timeout=60_000)
-    assert segment_panel.cancel_button.isEnabled()
+    assert segment_panel.footer.cancel_button.isVisibleTo(segment_panel)
     assert not segment_panel.run_button.isEnabled()
-    segment_panel.cancel_button.click()
+    segment_panel.footer.cancel_button.click()
     assert not session.running
-    assert "Cancelled" in segment_panel.status.text()
+    assert "Cancelled" in segment_panel.footer.status.text()
     qtbot.wait(50)
     assert session.labels is None
 

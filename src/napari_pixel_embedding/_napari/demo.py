@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import napari
 import numpy as np
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow
+from qtpy.QtWidgets import QApplication, QMainWindow
 
+from napari_pixel_embedding._napari.tabs import PLUGIN, open_tab
 from napari_pixel_embedding.core.io.user_folder import temporary_user_folder
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from napari_pixel_embedding._napari.segment.panel import SegmentPanel
     from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
 
-_PLUGIN = "napari-pixel-embedding"
-_WIDGETS = ("Segment (pixel embedding)", "Embedding view", "Correct", "Fine-tune")
 _PATIENCE_S = 300
 _TUNING_STEPS = 20
 _GAP = 1.03
@@ -98,35 +96,27 @@ class Demo:
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = viewer
-        self.segment_panel: SegmentPanel = self._dock(_WIDGETS[0])
-        self.embedding_panel: EmbeddingPanel = self._dock(_WIDGETS[1])
-        self.correct_panel: CorrectPanel = self._dock(_WIDGETS[2])
-        self.fine_tune_panel: FineTunePanel = self._dock(_WIDGETS[3])
+        self.embedding_panel: EmbeddingPanel = self._open("Explore")
+        self.correct_panel: CorrectPanel = self._open("Correct")
+        self.fine_tune_panel: FineTunePanel = self._open("Fine-tune")
+        self.segment_panel: SegmentPanel = self._open("Segment")
         self._session = self.segment_panel.session
-        self._arrange()
+        self._fill_screen()
 
-    def _dock(self, name: str) -> Any:
-        return self._viewer.window.add_plugin_dock_widget(_PLUGIN, name)[1]
+    def _open(self, name: str) -> Any:
+        return open_tab(self._viewer, name)
 
-    def _arrange(self) -> None:
-        """Fill the screen, with the panels in two columns."""
-        window = self.correct_panel.window()
-        if isinstance(window, QMainWindow):
-            screen = window.screen()
-            if screen is not None:
-                window.setGeometry(screen.availableGeometry())
-            first, second = map(_dock_of, (self.segment_panel, self.embedding_panel))
-            third, fourth = map(_dock_of, (self.correct_panel, self.fine_tune_panel))
-            window.splitDockWidget(first, third, Qt.Orientation.Horizontal)
-            window.splitDockWidget(first, second, Qt.Orientation.Vertical)
-            window.splitDockWidget(third, fourth, Qt.Orientation.Vertical)
-            self.segment_panel.share_height()
+    def _fill_screen(self) -> None:
+        window = self.segment_panel.window()
+        screen = None if window is None else window.screen()
+        if window is not None and screen is not None:
+            window.setGeometry(screen.availableGeometry())
 
     # ------------------------------------------------------------------------------- steps
 
     def open(self, sample: str) -> None:
         """Open the sample and choose its image."""
-        layers = self._viewer.open_sample(_PLUGIN, sample)
+        layers = self._viewer.open_sample(PLUGIN, sample)
         self._viewer.layers.selection.active = layers[0]
         self._turn()
 
@@ -225,13 +215,6 @@ class Demo:
         while time.monotonic() < end:
             time.sleep(0.005)
             QApplication.processEvents()
-
-
-def _dock_of(panel: Any) -> QDockWidget:
-    dock = panel.parent()
-    if not isinstance(dock, QDockWidget):
-        raise DemoFailed(f"{type(panel).__name__} is not docked")
-    return dock
 
 
 def _aside(size: Any, canvas: tuple[int, int]) -> Any:

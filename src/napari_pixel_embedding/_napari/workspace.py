@@ -6,20 +6,22 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QCoreApplication, QObject, QTimer
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_pixel_embedding._napari.layers.results import ResultLayers
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
 from napari_pixel_embedding.core.corrections.journal import FOLDER
 from napari_pixel_embedding.core.io.user_folder import user_folder
-from napari_pixel_embedding.session import Engine, Session, SessionController, TrainingRun
+from napari_pixel_embedding.session import Engine, Session, SessionController
 from napari_pixel_embedding.session.closing import close_all
 
 if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtWidgets import QWidget
 
+    from napari_pixel_embedding.session import TrainingRun
     from napari_pixel_embedding.session.state.results import Recovery
+    from napari_pixel_embedding.session.train.training import TrainingState
 
 _WARM_UP_MS = 500
 """Delay after the first dock opens: the window is drawn before kernels are compiled."""
@@ -35,14 +37,21 @@ class Workspace(QObject):
     ----------
     viewer : napari.Viewer
         The viewer itself, not napari's proxy.
+
+    Attributes
+    ----------
+    training_made : Signal
+        There is a training on a folder now, see ``training_state``.
     """
+
+    training_made = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
         self.viewer = viewer
         self.session = Session()
         self.executor = ThreadExecutor(self)
-        engine = Engine()
+        self._engine = engine = Engine()
         self.controller = SessionController(
             self.session, self.executor, engine, autosave_folder=user_folder() / FOLDER
         )
@@ -50,7 +59,7 @@ class Workspace(QObject):
         self._warming.setSingleShot(True)
         self._warming.timeout.connect(lambda: prepare(engine.warm_up))
         self._warming.start(_WARM_UP_MS)
-        self.training = TrainingRun(self.session, self.executor, engine)
+        self._training: TrainingRun | None = None
         self.layers = ResultLayers(viewer, self.controller)
         self._panels: set[int] = set()
         self._closed = self._offered = False
@@ -77,6 +86,21 @@ class Workspace(QObject):
         return cls(viewer)
 
     @property
+    def training(self) -> TrainingRun:
+        """The training on a folder, made when it is first asked for: few windows need it."""
+        if self._training is None:
+            from napari_pixel_embedding.session import TrainingRun
+
+            self._training = TrainingRun(self.session, self.executor, self._engine)
+            self.training_made.emit()
+        return self._training
+
+    @property
+    def training_state(self) -> TrainingState | None:
+        """State of the training on a folder, if there is one."""
+        return None if self._training is None else self._training.state
+
+    @property
     def closed(self) -> bool:
         """Whether its last panel has left."""
         return self._closed
@@ -100,10 +124,11 @@ class Workspace(QObject):
             self._warming.stop()
         self.session.events.error.disconnect(self._notify)
         self.session.events.recoveries.disconnect(self._offer)
+        training = () if self._training is None else (self._training.close,)
         close_all(
             self.layers.finish_strokes,  # one made in this turn of the event loop is saved too
             self.controller.close,
-            self.training.close,
+            *training,
             self.executor.close,
             self.layers.close,
         )

@@ -1,27 +1,8 @@
-"""The state of one viewer's work and the controller that changes it. No Qt, no napari."""
+"""The state of one viewer's work and the controller that changes it. No Qt, no napari.
 
-from __future__ import annotations
+Names are resolved when they are first used, because a window needs only some of them to open.
+"""
 
-from napari_pixel_embedding.session.controller import SessionController
-from napari_pixel_embedding.session.engine import Engine
-from napari_pixel_embedding.session.jobs import Executor, ImmediateExecutor, Job, JobQueue
-from napari_pixel_embedding.session.state.image import CorrectedImage, ImageInput, ImageRegion
-from napari_pixel_embedding.session.state.results import Preview, PreviousAnnotations
-from napari_pixel_embedding.session.state.session import Session
-from napari_pixel_embedding.session.train.training import TrainingRun
+import lazy_loader
 
-__all__ = [
-    "CorrectedImage",
-    "Engine",
-    "Executor",
-    "ImageInput",
-    "ImageRegion",
-    "ImmediateExecutor",
-    "Job",
-    "JobQueue",
-    "Preview",
-    "PreviousAnnotations",
-    "Session",
-    "SessionController",
-    "TrainingRun",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -95,8 +95,8 @@ def test_view_first_then_the_rest(viewer, panel, qtbot, large):
     assert mosaic_labels.data[0].shape == SHAPE
     assert not mosaic_labels.editable
     assert viewer.layers.index(mosaic_labels) < viewer.layers.index(labels)
-    assert "whole image" in panel.mosaic_status.text()
-    assert "in all blocks" in panel.count.text()
+    assert "whole image" in panel.footer.status.text()
+    assert "in all blocks" in panel.footer.count.text()
 
 
 def test_each_place_has_labels_in_one_of_both_layers(viewer, panel, qtbot, large):
@@ -172,7 +172,7 @@ def test_a_coarse_level_gives_the_preview(viewer, panel, qtbot, large):
     assert session.roi.level == 2
     np.testing.assert_allclose(labels.scale, (2, 2), rtol=0.01)
     np.testing.assert_allclose(labels.extent.world, viewer.layers["slide"].extent.world, atol=2)
-    assert "level 2" in panel.status.text()
+    assert "level 2" in panel.footer.status.text()
     qtbot.waitUntil(  # the preview has given way
         lambda: (np.asarray(mosaic_labels.data[0][:, :]) > 0).mean() > 0.9, timeout=20_000
     )
@@ -239,7 +239,7 @@ def test_cancel_keeps_what_is_done(viewer, panel, qtbot, large):
         lambda: session.mosaic is not None and len(session.mosaic.indexed_blocks) >= 2,
         timeout=60_000,
     )
-    panel.cancel_button.click()
+    panel.footer.cancel_button.click()
     assert not session.filling
     assert panel.run_button.isEnabled()
     kept = session.mosaic

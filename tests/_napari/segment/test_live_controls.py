@@ -70,7 +70,7 @@ def test_the_curve_follows_the_other_sliders(ran, qtbot):
 def test_count_and_size_are_said_in_the_layers_unit(ran):
     size = ran.session.median_size / 4
     number = f"{size:,.0f}" if size >= 100 else f"{size:.3g}"
-    assert ran.count.text() == f"{ran.session.object_count} objects, median {number} µm²"
+    assert ran.footer.count.text() == f"{ran.session.object_count} objects, median {number} µm²"
 
 
 def click(panel, point):
@@ -163,7 +163,7 @@ def test_a_stack_follows_the_sliders_also_in_a_3d_view(
         np.testing.assert_array_equal(layer.data, session.labels)
     viewer.screenshot(flash=False)
     assert session.error is None
-    assert segment_panel.count.text().endswith("voxels")
+    assert segment_panel.footer.count.text().endswith("voxels")
 
 
 def test_in_a_3d_view_the_first_object_along_the_ray_is_meant(viewer):

@@ -66,6 +66,8 @@ _NAME_LENGTH = 60
 class CorrectPanel(Panel):
     """Dock with correction tools, review, autosave and files."""
 
+    NAME = "Correct"
+
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.review = Review(self.session, self.controller.edits.start, self.workspace.executor)
@@ -264,7 +266,7 @@ class CorrectPanel(Panel):
 
     def _show_recoveries(self, recoveries: tuple[Recovery, ...]) -> None:
         """Show the list where there are several; the one that was chosen stays chosen."""
-        shown, chosen = not self.recovery.isHidden(), self.chosen_recovery
+        chosen = self.chosen_recovery
         self._offered = recoveries
         self.choice.blockSignals(True)
         self.choice.clear()
@@ -275,8 +277,6 @@ class CorrectPanel(Panel):
         self.choice.setVisible(len(recoveries) > 1)
         self._describe_recovery()
         self.recovery.setVisible(bool(recoveries))
-        if shown != bool(recoveries):
-            self.share_height()
 
     @property
     def chosen_recovery(self) -> Recovery | None:

@@ -45,6 +45,8 @@ _PLANES: dict[str, tuple[int, int] | None] = {
 class EmbeddingPanel(Panel):
     """Colour layer, similarity layer and plot, each turned on and off."""
 
+    NAME = "Explore"
+
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.exploration = Exploration(self.session, self.workspace.executor)

@@ -49,6 +49,8 @@ class ObjectCuts(QWidget):
         session, clicked = self._session, self._workspace.layers.clicked_pixel
         count = sum(map(len, session.local_bandwidths))
         self.note.setText(session.cut_status or _told(count, self._clicked_object()))
+        for widget in (self.finer, self.coarser, self.undo, self.reset):
+            widget.setVisible(clicked is not None or count > 0 or bool(session.local_past))
         missing = None if clicked is not None else "Click an object in the labels layer first."
         set_enabled(self.finer, f"{_FINER}\n{_WHEEL}", missing)
         set_enabled(self.coarser, f"{_COARSER}\n{_WHEEL}", missing)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout
+from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_pixel_embedding._napari.layers.placement import size_text
+from napari_pixel_embedding._napari.layers.placement import image_input
 from napari_pixel_embedding._napari.segment.diameter_field import DiameterField
 from napari_pixel_embedding._napari.segment.object_cuts import ObjectCuts
 from napari_pixel_embedding._napari.widgets.channel_chooser import ChannelChooser
@@ -16,26 +16,30 @@ from napari_pixel_embedding._napari.widgets.choosers import (
     MethodChooser,
     ModelChooser,
     ViewsChooser,
+    config_of,
 )
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
-from napari_pixel_embedding._napari.widgets.panel import Panel, button, group, set_enabled, text
+from napari_pixel_embedding._napari.widgets.panel import Panel, button, folded, group, set_enabled
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 from napari_pixel_embedding.core.inference.object_scale import image_diameter
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from superqt import QCollapsible
 
     from napari_pixel_embedding._napari.segment.count_curve import CountCurve
+    from napari_pixel_embedding.core.inference.segment import Method
 
-_COUNT_WIDTH = 244
 _RUN = "Run the model on the image. Corrections stay."
-_CANCEL = "Stop the run; earlier results and finished blocks of a large image stay."
+_ADVANCED = "Show or hide what rarely needs a change: axes, method, device and views."
 _AUTO = "Set the bandwidth to the middle of the widest range in which the count hardly changes."
 _SLIDERS = "The labels layer follows while you drag."
 
 
 class SegmentPanel(Panel):
-    """Image, model and device; Run and Cancel; the sliders of clustering."""
+    """Image, model, diameter and Run; the sliders of clustering, and the curve below them."""
+
+    NAME = "Segment"
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -46,13 +50,9 @@ class SegmentPanel(Panel):
         self.views = ViewsChooser()
         self.diameter = DiameterField(self.workspace, self.measure)
         self.run_button = button("Run", _RUN, self.run)
-        self.cancel_button = button("Cancel", _CANCEL, self.controller.cancel)
-        self.progress = QProgressBar()
-        self.status = text()
         self.methods = MethodChooser()
-        self.mosaic_status = text()
+        self.advanced = self._fold_rare_choices()
         self.form = ParamsForm(ClusterParams(), sliders=True)
-        self.count = text()
         self.auto_button = button("Auto", _AUTO, self.controller.clustering.choose_bandwidth)
         self.cuts = ObjectCuts(self.workspace)
         self.curve: CountCurve | None = None
@@ -109,56 +109,40 @@ class SegmentPanel(Panel):
 
     def _lay_out(self) -> None:
         box, column = group("Image and model")
-        grid = QGridLayout()
-        grid.setColumnStretch(1, 1)
-        rows = (
-            ("Image", self.images.layers),
-            ("Axes", self.images.axes_choice),
-            ("Channel", self.channels),
-            ("Model", self.models),
-            ("Device", self.devices),
-            ("Views", self.views),
-            ("Diameter", self.diameter),
+        column.addLayout(
+            _grid(
+                ("Image", self.images.layers), ("Model", self.models), ("Diameter", self.diameter)
+            )
         )
-        for row, (label, widget) in enumerate(rows):
-            grid.addWidget(QLabel(label), row, 0)
-            grid.addWidget(widget, row, 1)
-        column.addLayout(grid)
         column.addWidget(self.diameter.hint)
         column.addWidget(self.images.hint)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.run_button)
-        buttons.addWidget(self.cancel_button)
-        column.addLayout(buttons)
-        column.addWidget(self.progress)
-        column.addWidget(self.status)
-        column.addWidget(self.mosaic_status)
+        column.addWidget(self.run_button)
+        column.addWidget(self.advanced)
         self.column.addWidget(box)
         self._lay_out_sliders()
         self.column.addStretch()
 
+    def _fold_rare_choices(self) -> QCollapsible:
+        rows = QWidget()
+        grid = _grid(
+            ("Axes", self.images.axes_choice),
+            ("Channel", self.channels),
+            ("Method", self.methods),
+            ("Device", self.devices),
+            ("Views", self.views),
+        )
+        grid.setContentsMargins(0, 0, 0, 0)
+        rows.setLayout(grid)
+        return folded("Advanced", _ADVANCED, rows)
+
     def _lay_out_sliders(self) -> None:
         self.objects, column = group("Objects")
-        row = QHBoxLayout()
-        row.addWidget(QLabel("Method"))
-        row.addWidget(self.methods, 1)
-        column.addLayout(row)
         column.addWidget(self.form)
         self._curve_column = QVBoxLayout()
         column.addLayout(self._curve_column)
-        row = QHBoxLayout()
-        row.addWidget(self.count)
-        row.addStretch()
-        row.addWidget(self.auto_button)
-        # Of a fixed size, so that new text at every tick does not lay out the whole panel again.
-        self.count.setFixedSize(_COUNT_WIDTH, 2 * self.count.fontMetrics().lineSpacing() + 4)
-        column.addLayout(row)
+        column.addWidget(self.auto_button)
         column.addWidget(self.cuts)
         self.column.addWidget(self.objects)
-        self.progress.setToolTip("Progress of the run.")
-        self.count.setToolTip(
-            "Objects in the labels layer, their median size, and how many of them you corrected."
-        )
 
     def _add_curve(self) -> CountCurve:
         """Build the plot with the first curve, because pyqtgraph takes a moment to load."""
@@ -167,7 +151,6 @@ class SegmentPanel(Panel):
         curve = CountCurve()
         curve.dragged.connect(self._drag)
         self._curve_column.addWidget(curve)
-        self.share_height()
         return curve
 
     def _drag(self, bandwidth: float) -> None:
@@ -177,43 +160,45 @@ class SegmentPanel(Panel):
 
     def _follow_session(self) -> None:
         events = self.session.events
-        for signal in (events.running, events.progress, events.status, events.error):
-            self.follow(signal, self._refresh)
+        self.follow(events.running, self._refresh)
         for signal in (events.diameter, events.diameter_source, events.running):
             self.follow(signal, self.diameter.refresh)
         for signal in (events.measuring, events.measured):
             self.follow(signal, self.diameter.refresh)
-        for signal in (events.filling, events.mosaic_progress, events.mosaic_status):
-            self.follow(signal, self._refresh)
-        for signal in (events.labels, events.mosaic_labels, events.filling):
-            self.follow(signal, self._show_count)
         self.follow(events.stability, self._show_curve)
         for signal in (events.labels, events.cut_status, events.local_past):
             self.follow(signal, self.cuts.refresh)
         self.follow(events.cluster_params, self._show_params)
-        self.follow(events.method, self.methods.show_method)
-        self.methods.show_method(self.session.method)
+        self.follow(events.method, self._show_method)
+        self._show_method(self.session.method)
         for signal in (events.model, events.embedding_maps, events.outdated):
             self.follow(signal, self._show_ranges)
         self.follow(events.model_source, self.models.show_source)
         self.follow(events.image, self.images.show_axes)
 
     def _refresh(self, *_: Any) -> None:
-        session = self.session
         set_enabled(self.run_button, _RUN, self._disabled_reason())
-        busy = session.running or session.filling
-        set_enabled(self.cancel_button, _CANCEL, None if busy else "Nothing is running.")
-        fraction = session.progress if session.running else session.mosaic_progress
-        self.progress.setValue(round(100 * fraction))
-        self.progress.setVisible(busy)
-        self.mosaic_status.setText(session.mosaic_status)
-        self.mosaic_status.setVisible(bool(session.mosaic_status))
-        self.status.setText(session.error or session.status)
-        self.status.setStyleSheet("color: #e05a4a;" if session.error else "")
-        self.status.setVisible(bool(self.status.text()))
 
     def _show_choice(self) -> None:
         self.diameter.show_choice(self.images.layer, self.models.source)
+        if self._axes_are_unclear():
+            self.advanced.expand(animate=False)
+
+    def _axes_are_unclear(self) -> bool:
+        """Whether the user has to say what the axes of the image are."""
+        layer, config = self.images.layer, config_of(self.models.source)
+        if layer is None or config is None or not self.images.axes_choice.isEnabled():
+            return False
+        try:
+            image_input(layer, self.images.axes, self.channels.channel).layout_for(config)
+        except ValueError:
+            return True
+        return False
+
+    def _show_method(self, method: Method) -> None:
+        self.methods.show_method(method)
+        if method == "mutex":
+            self.advanced.expand(animate=False)
 
     def _disabled_reason(self) -> str | None:
         if self.session.running:
@@ -223,22 +208,6 @@ class SegmentPanel(Panel):
         if self.models.source is None:
             return "Choose a model first."
         return None
-
-    def _show_count(self, *_: Any) -> None:
-        session, layer = self.session, self.workspace.layers.labels_layer
-        if session.labels is None or layer is None:
-            self.count.setText("")
-            return
-        parts = [f"{session.object_count:,} object{'' if session.object_count == 1 else 's'}"]
-        if session.object_count:
-            size = size_text(session.median_size, layer, session.embedding_maps[0].ndim)
-            parts.append(f"median {size}")
-        if session.mosaic_labels is not None:
-            where = "the blocks so far" if session.filling else "all blocks"
-            parts.append(f"{session.mosaic_labels.object_count:,} in {where}")
-        if session.corrected_count:
-            parts.append(f"{session.corrected_count:,} corrected")
-        self.count.setText(", ".join(parts))
 
     def _show_curve(self, *_: Any) -> None:
         curve = self.session.stability
@@ -269,6 +238,16 @@ class SegmentPanel(Panel):
             self.form.show_params(params)
             if self.curve is not None:
                 self.curve.show_bandwidth(params.bandwidth)
+
+
+def _grid(*rows: tuple[str, QWidget]) -> QGridLayout:
+    """Lay out widgets below each other, each behind its name."""
+    grid = QGridLayout()
+    grid.setColumnStretch(1, 1)
+    for number, (label, widget) in enumerate(rows):
+        grid.addWidget(QLabel(label), number, 0)
+        grid.addWidget(widget, number, 1)
+    return grid
 
 
 def _largest_min_size(diameter: float | None) -> int:

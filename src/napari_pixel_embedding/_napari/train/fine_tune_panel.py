@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QFileDialog, QProgressBar
-from superqt import QCollapsible
 from superqt.utils import qthrottled
 
 from napari_pixel_embedding._napari.train.tuned_layers import TunedLayers
@@ -16,12 +15,14 @@ from napari_pixel_embedding._napari.widgets.panel import (
     NO_RESULT,
     Panel,
     button,
+    folded,
     group,
     row,
     set_enabled,
     text,
 )
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+from napari_pixel_embedding.session.task import duration_text
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -38,6 +39,7 @@ _SAVE_MODEL = "Write the tuned model, or else the one in use, to a .safetensors 
 _RESUME = "Resume the interrupted fine-tuning from its last checkpoint."
 _FORGET = "Delete the interrupted fine-tuning."
 _REDRAW_MS = 200
+_MORE_SETTINGS = "Show or hide the settings that rarely need a change."
 _BASIC = ("steps", "learning_rate", "replay")
 _MORE = (
     "frozen",
@@ -54,6 +56,8 @@ _MORE = (
 
 class FineTunePanel(Panel):
     """Data, settings, progress and result of a fine-tuning."""
+
+    NAME = "Fine-tune"
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -91,9 +95,7 @@ class FineTunePanel(Panel):
     def _lay_out(self) -> None:
         self.column.addWidget(self.source)
         box, self._tuning = group("Fine-tune")
-        more = QCollapsible("More settings")
-        more.toggleButton().setToolTip("Show or hide the settings that rarely need a change.")
-        more.addWidget(self.forms[1])
+        more = folded("More settings", _MORE_SETTINGS, self.forms[1])
         self._tuning.addWidget(self.forms[0])
         self._tuning.addWidget(more)
         self._tuning.addLayout(row(self.start_button, self.stop_button))
@@ -117,7 +119,6 @@ class FineTunePanel(Panel):
 
         self.plot = LossPlot()
         self._tuning.insertWidget(self._tuning.indexOf(self.status), self.plot)
-        self.share_height()
 
     # ------------------------------------------------------------------------------ buttons
 
@@ -220,7 +221,7 @@ class FineTunePanel(Panel):
     def _show_status(self, *_: Any) -> None:
         session = self.session
         left = session.training[-1].seconds_left if session.tuning and session.training else None
-        message = session.tuning_status if left is None else f"{_duration(left)} left"
+        message = session.tuning_status if left is None else f"{duration_text(left)} left"
         self.status.setText(message)
         self.status.setVisible(bool(message))
 
@@ -241,14 +242,3 @@ class FineTunePanel(Panel):
     def _draw_steps(self) -> None:
         if self.plot is not None:
             self.plot.show_steps(self.session.training)
-
-
-def _duration(seconds: float) -> str:
-    """Return a duration as display text.
-
-    Examples
-    --------
-    >>> _duration(42.3), _duration(150)
-    ('42 s', '2.5 min')
-    """
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"

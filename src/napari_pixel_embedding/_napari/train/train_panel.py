@@ -6,21 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QListWidget, QMessageBox, QProgressBar
-from superqt import QCollapsible
 
-from napari_pixel_embedding._napari.segment.panel import SegmentPanel
+from napari_pixel_embedding._napari.tabs import open_tab
 from napari_pixel_embedding._napari.train.train_boxes import DataBox, ModelBox
 from napari_pixel_embedding._napari.train.worst_image_layers import WorstImageLayers
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
 from napari_pixel_embedding._napari.widgets.panel import (
     Panel,
     button,
+    folded,
     group,
     row,
     set_enabled,
     text,
 )
 from napari_pixel_embedding.core.evaluation.comparison import score_text
+from napari_pixel_embedding.session.task import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,14 +36,16 @@ _STOP = "Stop; the best model so far is kept, and the training can be resumed."
 _LOOK = "Segment the validation images with the best model so far, and list the worst."
 _USE = "Choose this model in the Segment dock."
 _WORST = "A click opens the image, its mask as white outlines, and what the model found."
+_MORE_SETTINGS = "Show or hide the settings that rarely need a change."
 _BASIC = ("steps", "learning_rate")
 _MORE = ("batch_size", "crop", "warmup", "validate_every", "seed")
-_PLUGIN, _SEGMENT = "napari-pixel-embedding", "Segment (pixel embedding)"
 _LINE, _LISTED = 20, 6
 
 
 class TrainPanel(Panel):
     """Folders, model and settings; the curves of a training, and its worst images."""
+
+    NAME = "Train"
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -79,9 +82,7 @@ class TrainPanel(Panel):
         self.column.addWidget(self.data)
         self.column.addWidget(self.model)
         box, self._box = group("Training")
-        more = QCollapsible("More settings")
-        more.toggleButton().setToolTip("Show or hide the settings that rarely need a change.")
-        more.addWidget(self.forms[1])
+        more = folded("More settings", _MORE_SETTINGS, self.forms[1])
         self._box.addWidget(self.forms[0])
         self._box.addWidget(more)
         self._box.addLayout(row(self.start_button, self.anew_button, self.stop_button))
@@ -104,7 +105,6 @@ class TrainPanel(Panel):
 
         self.plot = LossPlot()
         self._box.insertWidget(self._box.indexOf(self.status), self.plot)
-        self.share_height()
 
     # ------------------------------------------------------------------------------ buttons
 
@@ -133,11 +133,9 @@ class TrainPanel(Panel):
         self.training.change_recipe(training=values)
 
     def use_model(self) -> None:
-        """Choose the trained model in the Segment dock; open that dock if needed."""
+        """Choose the trained model in the tab Segment, and open that."""
         self.controller.set_model(self.training.state.trained)
-        window = self.workspace.viewer.window
-        if not any(isinstance(w, SegmentPanel) for w in window.dock_widgets.values()):
-            window.add_plugin_dock_widget(_PLUGIN, _SEGMENT, tabify=True)
+        open_tab(self.workspace.viewer, "Segment")
 
     def open_example(self, index: int) -> None:
         """Show one of the worst images with its mask and what the model found."""
@@ -216,7 +214,6 @@ class TrainPanel(Panel):
             self.worst.addItem(f"AP {score_text(example.ap, 2)}   {example.name}")
         self.worst.setVisible(self.worst.count() > 0)
         self.worst.setFixedHeight(_LINE * min(self.worst.count(), _LISTED) + 8)
-        self.share_height()
 
 
 def _missing(state: Any) -> str | None:
@@ -233,15 +230,5 @@ def _progress_text(steps: Sequence[TrainProgress]) -> str:
     parts = [f"AP {scores[-1]:.2f}, best {max(scores):.2f}"] if scores else []
     left = steps[-1].seconds_left
     if left is not None:
-        parts.append(f"{_time_text(left)} left")
+        parts.append(f"{duration_text(left)} left")
     return " · ".join(parts)
-
-
-def _time_text(seconds: float) -> str:
-    """Return a duration as display text."""
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,45 +1,54 @@
-"""Base class of the docks, and small widgets that they share."""
+"""Base class of the docks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import (
-    QDockWidget,
-    QGroupBox,
-    QHBoxLayout,
-    QLabel,
-    QMainWindow,
-    QPushButton,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtWidgets import QDockWidget, QScrollArea, QVBoxLayout, QWidget
+
+from napari_pixel_embedding._napari.tabs import Tab
+from napari_pixel_embedding._napari.widgets.controls import (
+    NO_RESULT,
+    button,
+    folded,
+    group,
+    row,
+    set_enabled,
+    text,
 )
-
+from napari_pixel_embedding._napari.widgets.footer import Footer
+from napari_pixel_embedding._napari.widgets.wheel import WheelGuard
 from napari_pixel_embedding._napari.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari import Viewer
-    from qtpy.QtGui import QShowEvent
+    from qtpy.QtGui import QHideEvent, QShowEvent
 
-NO_RESULT = "Run a model first."
-"""Tooltip of buttons that need a result."""
+__all__ = ["NO_RESULT", "Panel", "button", "folded", "group", "row", "set_enabled", "text"]
 
 _WIDTH = 340
-_TITLE = 24
 
 
-class Panel(QScrollArea):
-    """Base of a dock widget: scrolls if it is too high, observes the session until closed.
+class Panel(QWidget):
+    """Base of a dock: contents that scroll if they are too high, above the common footer.
 
     Parameters
     ----------
     napari_viewer : napari.Viewer
         The panel shares its workspace (session, controller and layers).
+
+    Attributes
+    ----------
+    NAME : str
+        Name of its tab, one of :data:`~napari_pixel_embedding._napari.tabs.TABS`.
+    column : QVBoxLayout
+        Where a subclass puts its contents.
     """
+
+    NAME: ClassVar[str]
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
@@ -47,20 +56,29 @@ class Panel(QScrollArea):
         self.controller = self.workspace.controller
         self.session = self.workspace.session
         self._followed: list[tuple[Any, Callable[..., Any]]] = []
-        self._docked = False
-        self._sharing = QTimer(self)
-        self._sharing.setSingleShot(True)
-        self._sharing.timeout.connect(self.share_height)
-        self.setWidgetResizable(True)
-        self.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.tab = Tab(self, self.workspace.viewer, self.NAME)
         self.setMinimumWidth(_WIDTH)
-        body = QWidget()
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._body = body = QWidget()
         self.column = QVBoxLayout(body)
         self.column.setContentsMargins(6, 6, 6, 6)
         self.column.setSpacing(8)
-        self.setWidget(body)
+        self.area.setWidget(body)
+        self._guard = WheelGuard(body)
+        self.footer = Footer(self.workspace, self.follow)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self.area, 1)
+        whole.addWidget(self.footer)
         self.workspace.join(self)
+
+    def widget(self) -> QWidget:
+        """Return the contents, which scroll."""
+        return self._body
 
     def follow(self, signal: Any, slot: Callable[..., Any]) -> None:
         """Call ``slot`` on every emission of ``signal`` until the panel is closed."""
@@ -75,71 +93,28 @@ class Panel(QScrollArea):
         self.workspace.leave(self)
 
     def sizeHint(self) -> QSize:
-        """Return the content's height, so that nothing need be scrolled."""
-        body = self.widget()
-        return QSize(_WIDTH, body.sizeHint().height() if body is not None else 0)
-
-    def share_height(self) -> None:
-        """Divide the height of the dock column by the size hint of each panel."""
-        window = self.window()
-        if not isinstance(window, QMainWindow):
-            return
-        docked = [(d, d.widget()) for d in window.findChildren(QDockWidget)]
-        wanted = {d: p.sizeHint().height() for d, p in docked if isinstance(p, Panel)}
-        heights = [_TITLE + height for height in wanted.values()]
-        window.resizeDocks(list(wanted), heights, Qt.Orientation.Vertical)
+        """Return the height of contents and footer, so that nothing need be scrolled."""
+        heights = (self.widget().sizeHint().height(), self.footer.sizeHint().height())
+        return QSize(_WIDTH, sum(heights))
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Request the content's height when first shown."""
+        """Come to the front when the dock is shown again."""
         super().showEvent(event)
-        self._sharing.start()
+        self.tab.shown()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Tell the tab that the dock was hidden."""
+        super().hideEvent(event)
+        self.tab.hidden()
 
     def event(self, event: QEvent | None) -> bool:
-        """Call :meth:`retire` when napari removes the panel from its dock: the dock was closed."""
+        """Follow the dock; call :meth:`retire` when napari takes the panel out: it was closed."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
-            was_docked, self._docked = self._docked, self.parent() is not None
-            if was_docked and not self._docked:
+            dock = self.parent()
+            if isinstance(dock, QDockWidget):
+                self.tab.enter(dock)
+            elif self.tab.dock is not None:
+                self.tab.leave()
                 self.retire()
                 self.deleteLater()
         return super().event(event)
-
-
-def group(title: str) -> tuple[QGroupBox, QVBoxLayout]:
-    """Make a titled box and the column inside it."""
-    box = QGroupBox(title)
-    column = QVBoxLayout(box)
-    column.setContentsMargins(8, 10, 8, 8)
-    column.setSpacing(6)
-    return box, column
-
-
-def row(*widgets: QWidget) -> QHBoxLayout:
-    """Put widgets side by side."""
-    layout = QHBoxLayout()
-    for widget in widgets:
-        layout.addWidget(widget)
-    return layout
-
-
-def text(content: str = "") -> QLabel:
-    """Make a label that wraps its lines and fits the available width."""
-    label = QLabel(content)
-    label.setWordWrap(True)
-    label.setMinimumWidth(10)
-    return label
-
-
-def button(title: str, tooltip: str, clicked: Callable[[], Any]) -> QPushButton:
-    """Make a button that calls a method."""
-    made = QPushButton(title)
-    made.setToolTip(tooltip)
-    made.clicked.connect(lambda: clicked())
-    return made
-
-
-def set_enabled(widget: QWidget, tooltip: str, disabled_reason: str | None) -> None:
-    """Enable a widget, or disable it with a tooltip that says why."""
-    widget.setEnabled(disabled_reason is None)
-    text_shown = tooltip if disabled_reason is None else f"{tooltip}\n\n{disabled_reason}"
-    if text_shown != widget.toolTip():  # Qt sends events for an equal one too
-        widget.setToolTip(text_shown)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from napari_pixel_embedding.core.inference.padding import padding
 
@@ -209,6 +208,8 @@ def _local_means(
     channel: NDArray[Any], valid: NDArray[np.bool_], filler: float
 ) -> NDArray[np.float64]:
     """Means of 3 × 3 pixels of a plane without the largest: one hot pixel does not count."""
+    from scipy import ndimage  # late: it takes as long to load as a window to open
+
     square = (1,) * (channel.ndim - 2) + (3, 3)
     filled = np.where(valid, channel, filler).astype(np.float64)
     totals = 9 * ndimage.uniform_filter(filled, square, mode="nearest")

@@ -22,12 +22,10 @@ train on. Omitted entries keep their defaults::
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import tomli_w
 from pydantic import Field
 
 from napari_pixel_embedding.core.datasets.pairs import names_where
@@ -190,6 +188,8 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
 
 def parse_recipe(text: str) -> Recipe:
     """Read a recipe from its text; raises ValueError as :func:`load_recipe` does."""
+    import tomllib
+
     return read_configuration(Recipe, json.dumps(tomllib.loads(text), default=str))
 
 
@@ -207,6 +207,8 @@ def format_recipe(recipe: Recipe) -> str:
     >>> parse_recipe(format_recipe(Recipe(name="mine", size="tiny"))).size
     'tiny'
     """
+    import tomli_w
+
     return tomli_w.dumps(_without_none(asdict(recipe)))
 
 

@@ -1,0 +1,217 @@
+"""What stands below every panel: objects, what is under way, messages, and the next step."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.theme import get_theme
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout
+from superqt import QElidingLabel
+
+from napari_pixel_embedding._napari.layers.placement import size_text
+from napari_pixel_embedding._napari.tabs import open_tab
+from napari_pixel_embedding._napari.widgets.controls import button, text
+from napari_pixel_embedding.session.task import TimeLeft, current_task, duration_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_pixel_embedding._napari.workspace import Workspace
+    from napari_pixel_embedding.session.state.next_step import Action, NextStep
+    from napari_pixel_embedding.session.task import Task
+
+TAB_OF: dict[Action, str] = {
+    "explore": "Explore",
+    "correct": "Correct",
+    "review": "Correct",
+    "fine_tune": "Fine-tune",
+    "measure": "Measure",
+}
+"""The tab that a next step opens."""
+_COUNT = "Objects in the labels layer, their median size, and how many of them you corrected."
+_CANCEL = "Stop what is under way; earlier results and finished parts stay."
+_PROGRESS = "How much is done; moving to and fro while that is not known yet."
+_ERROR = "color: #e05a4a;"
+_LINK = {"dark": "#8ab4f8", "light": "#1a56b0"}
+"""Color of a link by the type of napari's theme: Qt's own is dark blue in both."""
+_BAR_HEIGHT = 6
+_STEPS = 1000
+"""Of the progress bar."""
+
+
+class Footer(QFrame):
+    """Object count, progress and Cancel, status or error, and the next step as a link.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        What is shown; every panel of a viewer shows the same.
+    follow : callable
+        Connects a signal to a slot until the panel is closed.
+    """
+
+    def __init__(
+        self, workspace: Workspace, follow: Callable[[Any, Callable[..., Any]], Any]
+    ) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._session = workspace.session
+        self._follow = follow
+        self._time_left = TimeLeft()
+        self.count: QLabel = QElidingLabel()
+        self.status = text()
+        self.progress = QProgressBar()
+        self.cancel_button = button("Cancel", _CANCEL, self.cancel)
+        self.next_step = text()
+        self._lay_out()
+        self._follow_session()
+        self._show_count()
+        self._show_step()
+        self._refresh()
+
+    def cancel(self) -> None:
+        """Stop the task that is shown."""
+        controller, task = self._workspace.controller, self._task()
+        if task is None:
+            return
+        stop: dict[str, Callable[[], Any]] = {
+            "run": controller.cancel,
+            "blocks": controller.cancel,
+            "measuring": controller.diameter.cancel,
+            "fine_tuning": controller.fine_tuning.stop,
+            "training": lambda: self._workspace.training.stop(),
+        }
+        stop[task.kind]()
+
+    # ------------------------------------------------------------------------------- layout
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 4, 12, 6)
+        column.setSpacing(3)
+        line = QHBoxLayout()
+        line.addWidget(self.status, 1)
+        line.addWidget(self.cancel_button, 0, Qt.AlignmentFlag.AlignTop)
+        column.addWidget(self.count)
+        column.addLayout(line)
+        column.addWidget(self.progress)
+        column.addWidget(self.next_step)
+        self.count.setWordWrap(True)
+        self.count.setToolTip(_COUNT)
+        self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.progress.setToolTip(_PROGRESS)
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(_BAR_HEIGHT)
+        self.next_step.setTextInteractionFlags(
+            Qt.TextInteractionFlag.LinksAccessibleByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        )
+        self.next_step.linkActivated.connect(lambda _: self.take_step())
+
+    def _follow_session(self) -> None:
+        events = self._session.events
+        for signal in (
+            events.running,
+            events.progress,
+            events.status,
+            events.error,
+            events.filling,
+            events.mosaic_progress,
+            events.mosaic_status,
+            events.measuring,
+            events.measured,
+            events.tuning,
+            events.tuning_status,
+            events.training,
+        ):
+            self._follow(signal, self._refresh)
+        for signal in (events.labels, events.mosaic_labels, events.filling):
+            self._follow(signal, self._show_count)
+        self._follow(events.next_step, self._show_step)
+        self._follow(self._workspace.viewer.events.theme, self._show_step)
+        self._follow(self._workspace.training_made, self._follow_training)
+        self._follow_training()
+
+    def _follow_training(self) -> None:
+        training = self._workspace.training_state
+        if training is not None:
+            for signal in (training.events.running, training.events.steps, training.events.status):
+                self._follow(signal, self._refresh)
+
+    # ------------------------------------------------------------------------------ contents
+
+    def _task(self) -> Task | None:
+        return current_task(self._session, self._workspace.training_state)
+
+    def _refresh(self, *_: Any) -> None:
+        session, task = self._session, self._task()
+        left = self._time_left.of(task)
+        self.cancel_button.setVisible(task is not None)
+        self.progress.setVisible(task is not None)
+        if task is not None:
+            self.progress.setMaximum(_STEPS if task.fraction else 0)  # 0: a busy bar
+            self.progress.setValue(round(_STEPS * task.fraction))
+        message = session.error or (_stage(task, left) if task else _status(session))
+        if message != self.status.text():
+            self.status.setText(message)
+            self.status.setStyleSheet(_ERROR if session.error else "")
+        self.status.setVisible(bool(message))
+
+    def _show_count(self, *_: Any) -> None:
+        self.count.setText(self._count_text())
+        lines = 2 if self._session.mosaic_labels is not None else 1
+        # Of a fixed height, so that new text at every tick does not lay out the whole panel.
+        self.count.setFixedHeight(lines * self.count.fontMetrics().lineSpacing() + 2)
+
+    def _count_text(self) -> str:
+        session, layer = self._session, self._workspace.layers.labels_layer
+        if session.labels is None or layer is None:
+            return "No objects yet."
+        parts = [f"{session.object_count:,} object{'' if session.object_count == 1 else 's'}"]
+        if session.object_count:
+            size = size_text(session.median_size, layer, session.embedding_maps[0].ndim)
+            parts.append(f"median {size}")
+        if session.mosaic_labels is not None:
+            where = "the blocks so far" if session.filling else "all blocks"
+            parts.append(f"{session.mosaic_labels.object_count:,} in {where}")
+        if session.corrected_count:
+            parts.append(f"{session.corrected_count:,} corrected")
+        return ", ".join(parts)
+
+    # ------------------------------------------------------------------------- the next step
+
+    def _show_step(self, *_: Any) -> None:
+        step = self._session.next_step
+        color = _LINK[self._theme_type()]
+        self.next_step.setText("" if step is None else _step_text(step, color))
+        self.next_step.setVisible(step is not None)
+
+    def _theme_type(self) -> str:
+        return str(get_theme(self._workspace.viewer.theme).type)
+
+    def take_step(self) -> None:
+        """Do what the link says: run again with the step's choices, or open a tab."""
+        step = self._session.next_step
+        if step is None or step.action == "none":
+            return
+        if step.action == "run":
+            self._workspace.controller.guide.take(step)
+        else:
+            open_tab(self._workspace.viewer, TAB_OF[step.action])
+
+
+def _stage(task: Task, left: float | None) -> str:
+    percent = f"{100 * task.fraction:.0f} %" if task.fraction else ""
+    time_left = "" if left is None else f"{duration_text(left)} left"
+    return " ".join(filter(None, [task.stage, ", ".join(filter(None, [percent, time_left]))]))
+
+
+def _status(session: Any) -> str:
+    return " ".join(filter(None, [session.status, session.mosaic_status]))
+
+
+def _step_text(step: NextStep, color: str) -> str:
+    sentence, link = html.escape(step.sentence), html.escape(step.link)
+    return f'{sentence} <a href="next" style="color: {color}">{link} →</a>' if link else sentence
