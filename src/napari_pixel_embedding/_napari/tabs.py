@@ -69,6 +69,7 @@ class Tab(QObject):
         self.name = name
         self.dock: QDockWidget | None = None
         self._viewer = viewer
+        self._joined = False
         self._behind = False
         self._joining, self._raising = QTimer(self), QTimer(self)
         self._joining.timeout.connect(self._join)
@@ -96,6 +97,7 @@ class Tab(QObject):
         if self.dock is not None:
             self.dock.show()
             self.dock.raise_()
+            self._behind = False  # Qt says so only once the tab has moved
 
     def shown(self) -> None:
         """Come to the front once the dock is shown again."""
@@ -120,7 +122,8 @@ class Tab(QObject):
             twin.to_front()
             self._viewer.window.remove_dock_widget(self.dock)
             return
-        docked = [tab for tab in others if _is_docked(tab)]
+        self._joined = True
+        docked = [tab for tab in others if tab._joined and _is_docked(tab)]
         if docked and _is_docked(self):
             _put_together(self, docked)
         self.to_front()

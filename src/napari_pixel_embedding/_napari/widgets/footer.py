@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding._napari.workspace import Workspace
     from napari_pixel_embedding.session.state.next_step import Action, NextStep
-    from napari_pixel_embedding.session.task import Task
+    from napari_pixel_embedding.session.task import Kind, Task
 
 TAB_OF: dict[Action, str] = {
     "explore": "Explore",
@@ -76,14 +76,17 @@ class Footer(QFrame):
         controller, task = self._workspace.controller, self._task()
         if task is None:
             return
-        stop: dict[str, Callable[[], Any]] = {
+        stop: dict[Kind, Callable[[], Any]] = {
             "run": controller.cancel,
             "blocks": controller.cancel,
             "measuring": controller.diameter.cancel,
             "fine_tuning": controller.fine_tuning.stop,
-            "training": lambda: self._workspace.training.stop(),
+            "training": self._stop_training,
         }
         stop[task.kind]()
+
+    def _stop_training(self) -> None:
+        self._workspace.training.stop()
 
     # ------------------------------------------------------------------------------- layout
 

@@ -67,7 +67,7 @@ class Panel(QWidget):
         self.column.setContentsMargins(6, 6, 6, 6)
         self.column.setSpacing(8)
         self.area.setWidget(body)
-        self._guard = WheelGuard(body)
+        self._guard = WheelGuard(self.area)
         self.footer = Footer(self.workspace, self.follow)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)

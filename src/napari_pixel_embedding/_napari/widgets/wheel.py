@@ -20,13 +20,14 @@ class WheelGuard(QObject):
 
     Parameters
     ----------
-    body : QWidget
-        All fields below it are guarded; the wheel goes to what they lie in.
+    area : QScrollArea
+        All fields in it are guarded; without the focus, the wheel over them scrolls it.
     """
 
-    def __init__(self, body: QWidget) -> None:
-        super().__init__(body)
-        self._watch(body)
+    def __init__(self, area: QScrollArea) -> None:
+        super().__init__(area)
+        self._area = area
+        self._watch(area.viewport())
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Refuse the wheel for a field without the focus, and watch new children."""
@@ -37,7 +38,7 @@ class WheelGuard(QObject):
             if isinstance(child, QWidget):
                 self._watch(child)
         elif event.type() == QEvent.Type.Wheel and _is_field(watched) and not _has_focus(watched):
-            event.ignore()  # so that Qt offers it to the parent
+            QApplication.sendEvent(self._area.verticalScrollBar(), event)
             return True
         return False
 
@@ -53,5 +54,9 @@ def _is_field(widget: QWidget) -> bool:
 
 
 def _has_focus(widget: QWidget) -> bool:
+    """Whether a widget, or the part of it or the field around it, has the focus."""
     focused = QApplication.focusWidget()
-    return focused is not None and (focused is widget or widget.isAncestorOf(focused))
+    if focused is None:
+        return False
+    around = _is_field(focused) and focused.isAncestorOf(widget)
+    return focused is widget or widget.isAncestorOf(focused) or around
