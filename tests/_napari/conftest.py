@@ -13,6 +13,8 @@ from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
 
 PLUGIN = "napari-pixel-embedding"
+SCREEN = (1366, 768)
+"""A laptop's screen, in pixels."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -139,3 +141,14 @@ def run(qtbot, tiny_model):
         return session
 
     return press
+
+
+@pytest.fixture
+def shown(make_napari_viewer, qtbot):
+    """A viewer whose window fills a laptop's screen."""
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(*SCREEN)
+    yield viewer
+    for panel in list(viewer.window.dock_widgets.values()):
+        viewer.window.remove_dock_widget(panel)
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -7,26 +7,12 @@ from typing import get_args
 import npe2
 import numpy as np
 import pytest
-from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QMainWindow, QTabBar
 
 from napari_pixel_embedding._napari.tabs import PLUGIN, TABS, open_tab
 from napari_pixel_embedding._napari.widgets.footer import TAB_OF
 from napari_pixel_embedding.session.state.next_step import Action
-
-SCREEN = (1366, 768)
-"""A laptop's screen, in pixels."""
-
-
-@pytest.fixture
-def shown(make_napari_viewer, qtbot):
-    """A viewer whose window fills a laptop's screen."""
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(*SCREEN)
-    yield viewer
-    for panel in list(viewer.window.dock_widgets.values()):
-        viewer.window.remove_dock_widget(panel)
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+from tests._napari.conftest import SCREEN
 
 
 @pytest.fixture

@@ -108,6 +108,7 @@ class Tab(QObject):
 
         The menu hides every dock that is open, and one behind others counts as open.
         """
+        self._raising.stop()
         if self._behind and self.dock is not None and self.dock.isHidden():
             self._raising.start()
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from napari_pixel_embedding.session.warm_up import WarmUp
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
@@ -92,7 +94,7 @@ class Engine:
     mutex_watershed: Callable[..., NDArray[Any]] = field(
         default=_core("clustering", "mutex_watershed")
     )
-    warm_up: Callable[[], None] = field(default=_core("clustering", "warm_up"))
+    warm_up: WarmUp = field(default_factory=lambda: WarmUp(_core("clustering", "warm_up")))
     no_corrections: Callable[..., NDArray[Any]] = field(
         default=_core("corrections.corrections", "no_corrections")
     )

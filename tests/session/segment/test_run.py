@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from napari_pixel_embedding.session.correct.record import record_edit
 from napari_pixel_embedding.session.segment.label import label
 from napari_pixel_embedding.session.segment.requests import LabelRequest, RunRequest
 from napari_pixel_embedding.session.segment.run import run_model
+from napari_pixel_embedding.session.warm_up import WarmUp
 from tests.session.fakes import FakeConfig, fake_engine
 
 
@@ -41,6 +43,26 @@ def test_progress_rises_from_zero_to_one():
     assert fractions[0] == 0
     assert fractions == sorted(fractions)
     assert fractions[-1] < 1
+
+
+def test_a_run_says_that_it_waits_for_the_kernels():
+    compiling, stages = threading.Event(), []
+    warm_up = WarmUp(compiling.wait)
+    thread = threading.Thread(target=warm_up)
+    thread.start()
+    while not warm_up.under_way:
+        pass
+
+    def report(stage):
+        stages.append(stage.text)
+        if stage.text.startswith("Compiling"):
+            compiling.set()
+
+    request = RunRequest(ImageInput(np.ones((4, 4)), axes="YX"), "fake", PredictOptions("cpu"))
+    run_model(fake_engine(warm_up=warm_up), request, report)
+    thread.join()
+    assert "Compiling kernels, once …" in stages
+    assert stages[-1] == "Finding clusters …"
 
 
 def test_ids_of_one_frame_do_not_meet_those_of_another():

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QScrollArea,
     QScrollBar,
     QWidget,
 )
@@ -27,7 +28,7 @@ class WheelGuard(QObject):
     def __init__(self, area: QScrollArea) -> None:
         super().__init__(area)
         self._area = area
-        self._watch(area.viewport())
+        self._watch(area)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Refuse the wheel for a field without the focus, and watch new children."""

@@ -58,7 +58,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """Progress of a run: the current step, and the finished fraction."""
+    """Progress of a run: the current step, and the finished fraction, 0 where that is unknown."""
 
     text: str
     fraction: float

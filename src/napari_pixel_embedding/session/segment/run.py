@@ -88,6 +88,7 @@ def _run(
     stack = request.image.read(model.config, axes)
     progress = partial(_report_network, report)
     maps = tuple(engine.embed_frames(model, stack, request.options, progress))
+    _await_kernels(engine, report)
     indices = []
     for done, emap in enumerate(maps):
         done_share = (1 - _NETWORK_SHARE) * done / len(maps)
@@ -131,9 +132,14 @@ def _run_roi(
     report(Stage("Looking at the image …", 0.0))
     source = read_source(engine, request, model, layout.read_axes)
     emap = embed_roi(engine, source, roi, partial(_report_network, report))
+    _await_kernels(engine, report)
     report(Stage("Finding clusters …", _NETWORK_SHARE))
     index = engine.build_cluster_index(emap)
     return RunResult(request.image, model, layout, (emap,), (index,), roi, source)
+
+
+def _await_kernels(engine: Engine, report: Report) -> None:
+    engine.warm_up.wait(lambda: report(Stage("Compiling kernels, once …", 0.0)))
 
 
 def _report_network(report: Report, fraction: float) -> None:
