@@ -4,7 +4,7 @@ import pytest
 
 from napari_pixel_embedding.core.training.train import TrainProgress
 from napari_pixel_embedding.session import Session
-from napari_pixel_embedding.session.task import Task, TimeLeft, current_task
+from napari_pixel_embedding.session.task import Task, TimeLeft, current_task, duration_text
 from napari_pixel_embedding.session.train.training import TrainingState
 
 
@@ -91,3 +91,10 @@ def test_a_task_that_stands_still_promises_nothing_sooner(clock):
 
 def test_what_a_task_knows_itself_counts(clock):
     assert TimeLeft(clock).of(Task("training", "", 0.5, 42.0)) == 42.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "1 s"), (89, "89 s"), (600, "10 min"), (7500, "2 h 05 min")]
+)
+def test_times_are_told_as_one_would_say_them(seconds, text):
+    assert duration_text(seconds) == text

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from safetensors.numpy import save_file
 
 from napari_pixel_embedding._napari.segment.panel import SegmentPanel
-from napari_pixel_embedding._napari.train.train_panel import TrainPanel, _progress_text, _time_text
+from napari_pixel_embedding._napari.train.train_panel import TrainPanel, _progress_text
 from napari_pixel_embedding.core.evaluation.worst_images import ImageScore
 from napari_pixel_embedding.core.training.recipe import Recipe, load_recipe, save_recipe
 from napari_pixel_embedding.core.training.train import TrainProgress
@@ -234,13 +234,6 @@ def test_a_panel_that_is_opened_again_shows_the_training(planned, dock, tmp_path
     assert again.training is planned.training
     assert again.model.output_button.text() == "mine.safetensors"
     assert again.forms[0].values()["steps"] == 4
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "1 s"), (89, "89 s"), (600, "10 min"), (7500, "2 h 05 min")]
-)
-def test_times_are_told_as_one_would_say_them(seconds, text):
-    assert _time_text(seconds) == text
 
 
 def test_progress_tells_scores_and_the_time_left():

@@ -47,7 +47,7 @@ def test_progress_rises_from_zero_to_one():
 
 def test_a_run_says_that_it_waits_for_the_kernels():
     compiling, stages = threading.Event(), []
-    warm_up = WarmUp(compiling.wait)
+    warm_up = WarmUp(lambda: compiling.wait(5))
     thread = threading.Thread(target=warm_up)
     thread.start()
     while not warm_up.under_way:

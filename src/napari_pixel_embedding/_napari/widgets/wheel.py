@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
     QScrollArea,
     QScrollBar,
     QWidget,
 )
 
 _FIELDS = (QComboBox, QAbstractSpinBox, QAbstractSlider)
+_LEAVES = (QLabel, QAbstractButton, QLineEdit, QProgressBar)
+"""Neither fields nor parents of any: watching them would cost time at each of their events."""
 
 
 class WheelGuard(QObject):
@@ -31,26 +39,27 @@ class WheelGuard(QObject):
         self._watch(area)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Refuse the wheel for a field without the focus, and watch new children."""
-        if event is None or not isinstance(watched, QWidget):
-            return False
-        if event.type() == QEvent.Type.ChildPolished:
-            child = event.child()  # type: ignore[attr-defined]
+        """Scroll with the wheel over a field without the focus, and watch new children."""
+        kind = None if event is None else event.type()
+        if kind == QEvent.Type.ChildPolished:
+            child = event.child()  # type: ignore[union-attr]
             if isinstance(child, QWidget):
                 self._watch(child)
-        elif event.type() == QEvent.Type.Wheel and _is_field(watched) and not _has_focus(watched):
+        elif kind == QEvent.Type.Wheel and _is_field(watched) and not _has_focus(watched):
             QApplication.sendEvent(self._area.verticalScrollBar(), event)
             return True
         return False
 
     def _watch(self, widget: QWidget) -> None:
         for one in (widget, *widget.findChildren(QWidget)):
+            if isinstance(one, _LEAVES):
+                continue
             one.installEventFilter(self)  # again changes nothing
             if _is_field(one) and one.focusPolicy() == Qt.FocusPolicy.WheelFocus:
                 one.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
 
-def _is_field(widget: QWidget) -> bool:
+def _is_field(widget: QObject | None) -> TypeGuard[QWidget]:
     return isinstance(widget, _FIELDS) and not isinstance(widget, QScrollBar)
 
 
