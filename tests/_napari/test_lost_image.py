@@ -224,3 +224,23 @@ def test_moving_the_image_in_the_list_is_no_removal(
     viewer.layers.move(0, 2)
     qtbot.waitUntil(lambda: "field objects" in viewer.layers, timeout=WAIT)
     assert segment_panel.session.error is None
+
+
+@pytest.mark.parametrize("shape", [(700, 420), (64, 96)])
+def test_a_large_image_of_another_shape(viewer, segment_panel, run, image, qtbot, shape):
+    segment_panel.controller.memory = 2**14 * pixel_bytes(ModelConfig(embedding_dim=2))
+    field = viewer.add_image(np.random.default_rng(0).normal(100, 20, (600, 500)), name="field")
+    session = run(segment_panel)
+    segment_panel.cancel_button.click()
+    layer = segment_panel.workspace.layers.labels_layer
+    layer.paint((5, 5), 500)
+    qtbot.waitUntil(lambda: session.corrected_count == 1, timeout=WAIT)
+    field.data = np.random.default_rng(1).normal(100, 20, shape)
+    segment_panel.run_button.click()
+    qtbot.waitUntil(lambda: session.labels is not None and not session.running, timeout=WAIT)
+    segment_panel.cancel_button.click()
+    assert "left out" in session.error
+    assert session.corrections is None
+    assert layer.data[5, 5] == 500 and layer in viewer.layers
+    new = segment_panel.workspace.layers.labels_layer
+    assert new is not layer and new.data.shape == session.labels.shape

@@ -7,7 +7,9 @@ import pytest
 
 from napari_pixel_embedding._napari.layers.pointer import Pointer
 from napari_pixel_embedding._napari.layers.viewport import view_of
+from napari_pixel_embedding._napari.train.worst_image_layers import WorstImageLayers
 from napari_pixel_embedding.core.blockwise.roi import pixel_bytes
+from napari_pixel_embedding.core.evaluation.worst_images import ImageScore
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.session import ImageRegion, Preview
 from tests._napari.layers.transforms import random_transform
@@ -138,6 +140,15 @@ def test_two_layers_of_one_array_are_told_apart(viewer, segment_panel, correct_p
     overlay = correct_panel.tool_layer.overlay
     overlay.show(0, (slice(0, 4), slice(0, 4)), np.ones((4, 4), np.uint8))
     assert_lies_on(chosen, overlay.layer)
+
+
+def test_the_masks_of_a_worst_image_follow_it(viewer, segment_panel, image):
+    mask = np.ones(image.shape, np.uint16)
+    follower = segment_panel.workspace.layers.follower
+    WorstImageLayers(viewer, follower).show(ImageScore("a.tif", 0.5, image, False, mask, mask))
+    set_transform(viewer.layers["a"], 3)
+    for name in ("a, found", "a, mask"):
+        assert_lies_on(viewer.layers["a"], viewer.layers[name])
 
 
 def test_closing_disconnects(viewer, segment_panel, run, image):
