@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.datasets.pair_checks import LabelledImage
     from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.io.images import ImageData
     from napari_pixel_embedding.core.model.config import ModelConfig
@@ -95,6 +96,13 @@ def read_pairs(
     read = read_labelled_images(
         pairs, config, split_masks, axes=axes, channel=channel, unknown=unknown
     )
+    return gather(read, config, axes)
+
+
+def gather(
+    read: Sequence[LabelledImage], config: ModelConfig, axes: str | None = None
+) -> Annotated:
+    """Gather images that were read; ``axes`` in place of those that their files have in common."""
     images = [one.image for one in read]
     return Annotated(
         [image.data for image in images],

@@ -11,12 +11,13 @@ import numpy as np
 from napari_pixel_embedding.core.datasets.annotated import (
     Annotated,
     TrainingPairs,
-    read_pairs,
+    gather,
     sample_evenly,
     select_pairs,
     shape_options,
     split_pairs,
 )
+from napari_pixel_embedding.core.datasets.pair_checks import read_labelled_images
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation.evaluate import has_objects
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.datasets.pairs import Pair
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.core.training.validation import Validation
@@ -153,8 +153,7 @@ def train_pairs(
         model = _told(fresh, config, split, {"preset": preset})
     else:
         model = _told(_renamed(start, model_options), config, split, {})
-    data = read_pairs(split.train, model.config, split_masks)
-    held = _held_out(split.validation, max_validation, model.config, split_masks)
+    data, held = _read(split, max_validation, model.config, split_masks)
     note = _validation_note(held)
     model = _with_spacing(_with_diameter(model, data.labels), data.spacing)
     checkpoint = checkpoint_path(output)
@@ -234,12 +233,13 @@ def _with_spacing(
     return EmbeddingModel(model.network, replace(model.config, pixel_size=known))
 
 
-def _held_out(
-    pairs: Sequence[Pair], at_most: int, config: ModelConfig, split_masks: bool | None
-) -> Annotated | None:
-    if not pairs:
-        return None
-    return read_pairs(sample_evenly(pairs, at_most), config, split_masks)
+def _read(
+    split: TrainingPairs, max_validation: int, config: ModelConfig, split_masks: bool | None
+) -> tuple[Annotated, Annotated | None]:
+    """Read images to train and to validate on; they are checked together."""
+    held, count = sample_evenly(split.validation, max_validation), len(split.train)
+    read = read_labelled_images([*split.train, *held], config, split_masks)
+    return gather(read[:count], config), gather(read[count:], config) if held else None
 
 
 def _validation_note(held: Annotated | None) -> str:
