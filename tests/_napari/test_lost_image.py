@@ -131,6 +131,7 @@ def test_clearing_the_viewer_in_the_middle(
     }
     work(panels, qtbot)
     viewer.layers.clear()
+    segment_panel.controller.corrections.undo()  # brings no labels back
     settle(segment_panel, qtbot)
     assert list(viewer.layers) == []
     assert not (session.running or session.tuning or session.measuring or session.filling)
