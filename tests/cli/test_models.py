@@ -340,7 +340,7 @@ def binary(folder):
 
 
 def learning(command, folder, model_file, output):
-    quick = ("--steps", "1", "--batch-size", "1", "--crop", "32", "--device", "cpu")
+    quick = ("--steps", "2", "--batch-size", "1", "--crop", "32", "--device", "cpu")
     network = ("--size", "tiny", "--base-width", "4", "--embedding-dim", "4")
     return {
         "train": ("train", folder, "--output", output, *network, *quick),

@@ -80,3 +80,11 @@ def test_frames_are_looked_at_one_by_one(tmp_path):
     assert load_corrections(tmp_path / "film.npy", Layout("TYX", film.shape, "YX")).max() == 4
     with pytest.raises(UnseparatedObjects):
         load_corrections(tmp_path / "film.npy", Layout("ZYX", film.shape, "ZYX"))
+
+
+def test_more_objects_than_8_bits_can_number_are_asked_about(tmp_path):
+    cells = np.kron(np.arange(1, 325).reshape(18, 18), [[1, 0], [0, 0]]).astype(np.uint8)
+    np.save(tmp_path / "cells.npy", cells)
+    with pytest.raises(UnseparatedObjects, match="more objects than 8 bits can number"):
+        load_corrections(tmp_path / "cells.npy")
+    assert load_corrections(tmp_path / "cells.npy", split_masks=True).max() == 323

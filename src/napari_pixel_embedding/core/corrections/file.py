@@ -105,15 +105,14 @@ def corrections_from(
         count_pieces,
     )
 
-    fixed = check_corrections(check_annotation(labels, name, unknown=True), name)
-    axes = None
+    ids, axes = check_annotation(labels, name, unknown=True), None
     if layout is not None:
-        _check_shape(fixed.shape, layout, layout.label_shape, name)
-        fixed = layout.lift(fixed.reshape(layout.label_shape))
+        _check_shape(ids.shape, layout, layout.label_shape, name)
+        ids = layout.lift(ids.reshape(layout.label_shape))
         axes = ("T" if layout.frame_axes else "") + layout.spatial
     if split_masks is None:
-        check_separated([(name, count_pieces(fixed, axes))])
-    return connected_components(fixed, axes) if split_masks else fixed
+        check_separated([(name, count_pieces(ids, axes))])
+    return connected_components(ids, axes) if split_masks else check_corrections(ids, name)
 
 
 def _check_shape(
