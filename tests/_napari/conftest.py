@@ -13,6 +13,8 @@ from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
 
 PLUGIN = "napari-pixel-embedding"
+WAIT = 20_000
+"""How long the window may take, in milliseconds, on a busy machine."""
 SCREEN = (1366, 768)
 """A laptop's screen, in pixels."""
 

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QMainWindow, QTabBar
 from napari_pixel_embedding._napari.tabs import PLUGIN, TABS, open_tab
 from napari_pixel_embedding._napari.widgets.footer import TAB_OF
 from napari_pixel_embedding.session.state.next_step import Action
-from tests._napari.conftest import SCREEN
+from tests._napari.conftest import SCREEN, WAIT
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def settle(qtbot):
     """Let a tab take its place."""
 
     def wait(*panels):
-        qtbot.waitUntil(lambda: not any(p.tab._joining.isActive() for p in panels))
+        qtbot.waitUntil(lambda: not any(p.tab._joining.isActive() for p in panels), timeout=WAIT)
         qtbot.wait(20)
 
     return wait
@@ -73,13 +73,13 @@ def test_the_menu_brings_a_tab_behind_others_to_the_front(shown, settle, qtbot):
     segment, correct = (open_tab(shown, name) for name in ("Segment", "Correct"))
     settle(segment, correct)
     menu("Segment")
-    qtbot.waitUntil(lambda: tab_names(segment)[1] == "Segment")
+    qtbot.waitUntil(lambda: tab_names(segment)[1] == "Segment", timeout=WAIT)
     menu("Segment")  # in front: the menu hides it, as every dock of napari
-    qtbot.waitUntil(lambda: segment.tab.dock.isHidden())
+    qtbot.waitUntil(lambda: segment.tab.dock.isHidden(), timeout=WAIT)
     qtbot.wait(20)
     assert segment.tab.dock.isHidden()
     menu("Segment")
-    qtbot.waitUntil(lambda: tab_names(segment)[1] == "Segment")
+    qtbot.waitUntil(lambda: tab_names(segment)[1] == "Segment", timeout=WAIT)
     assert len(shown.window.dock_widgets) == 2
 
 
@@ -87,7 +87,7 @@ def test_a_second_dock_of_a_kind_gives_way_to_the_first(shown, settle, qtbot):
     segment, correct = (open_tab(shown, name) for name in ("Segment", "Correct"))
     settle(segment, correct)
     shown.window.add_plugin_dock_widget(PLUGIN, "Segment")  # under another name than the menu's
-    qtbot.waitUntil(lambda: len(shown.window.dock_widgets) == 2)
+    qtbot.waitUntil(lambda: len(shown.window.dock_widgets) == 2, timeout=WAIT)
     assert tab_names(segment) == (["Segment", "Correct"], "Segment")
 
 
@@ -133,7 +133,7 @@ def test_segment_with_all_its_results_needs_no_scroll_bar(shown, settle, run, im
     open_tab(shown, "Segment")
     shown.add_image(image)
     run(panel)
-    qtbot.waitUntil(lambda: panel.curve is not None and panel.curve.isVisible())
+    qtbot.waitUntil(lambda: panel.curve is not None and panel.curve.isVisible(), timeout=WAIT)
     panel.workspace.layers._clicked = (32, 48)
     panel.workspace.layers.clicked.emit((32, 48))
     panel.session.running = True  # the footer is highest with progress below a status

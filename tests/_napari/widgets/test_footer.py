@@ -10,6 +10,7 @@ from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 from napari_pixel_embedding._napari.tabs import open_tab
 from napari_pixel_embedding._napari.train.train_panel import TrainPanel
 from napari_pixel_embedding.session.state.next_step import NextStep
+from tests._napari.conftest import WAIT
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_a_click_on_the_link_opens_the_tab(shown, qtbot):
     footer._session.next_step = NextStep("122 objects.", "Review 14 doubtful ones", "review")
     label = footer.next_step
     assert "Review 14 doubtful ones →" in label.text()
-    qtbot.waitUntil(lambda: label.isVisible() and label.height() > 5)
+    qtbot.waitUntil(lambda: label.isVisible() and label.height() > 5, timeout=WAIT)
     for x in range(0, label.width(), 4):  # where the link is depends on the font
         QTest.mouseClick(label, Qt.MouseButton.LeftButton, pos=QPoint(x, label.height() // 2))
     assert "Correct (Pixel Embedding)" in shown.window.dock_widgets

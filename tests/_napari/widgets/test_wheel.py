@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider, QLargeIntSpinBox
 
 from napari_pixel_embedding._napari.widgets.wheel import WheelGuard
+from tests._napari.conftest import WAIT
 
 
 def combo():
@@ -107,7 +108,9 @@ def field(request, area, qtbot):
     spacer = QWidget()
     spacer.setFixedHeight(2000)
     area.column.addWidget(spacer)
-    qtbot.waitUntil(lambda: area.verticalScrollBar().maximum() > 0 and made.isVisible())
+    qtbot.waitUntil(
+        lambda: area.verticalScrollBar().maximum() > 0 and made.isVisible(), timeout=WAIT
+    )
     qtbot.wait(1)
     area.setFocus()
     return made
@@ -128,7 +131,7 @@ def test_with_the_focus_the_wheel_changes_the_field(area, field, qtbot):
         (w for w in (field, *field.findChildren(QSlider)) if w.focusPolicy() & Qt.TabFocus), field
     )
     focus.setFocus()
-    qtbot.waitUntil(lambda: QApplication.focusWidget() is not None)
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is not None, timeout=WAIT)
     turn(field)
     assert value(field) != before
 
@@ -138,7 +141,7 @@ def test_a_list_still_scrolls(area, qtbot):
     chosen.addItems([str(n) for n in range(100)])
     chosen.setFixedHeight(100)
     area.column.addWidget(chosen)
-    qtbot.waitUntil(lambda: chosen.verticalScrollBar().maximum() > 0)
+    qtbot.waitUntil(lambda: chosen.verticalScrollBar().maximum() > 0, timeout=WAIT)
     turn(chosen)
     assert chosen.verticalScrollBar().value() > 0
 
