@@ -189,3 +189,25 @@ def check_present(labels: NDArray[np.integer[Any]], ids: Sequence[int]) -> None:
             f"Expected instances of the label image, found no {', '.join(map(str, missing))}. "
             "Pick an object that is shown; 0 is background."
         )
+
+
+def inner_outlines(labels: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Return the pixels of objects that touch a pixel of another id, plane by plane in a volume.
+
+    Parameters
+    ----------
+    labels : array of int, shape ([Z,] Y, X)
+        Pixels of 0 and below are of no object. The image's border is no other id.
+
+    Examples
+    --------
+    >>> inner_outlines(np.array([[0, 1, 1, 1, 2]])).astype(int)
+    array([[0, 1, 0, 1, 1]])
+    """
+    edges = np.zeros(labels.shape, bool)
+    for axis in (-2, -1):
+        ids, found = np.moveaxis(labels, axis, 0), np.moveaxis(edges, axis, 0)
+        differ = ids[:-1] != ids[1:]
+        found[:-1] |= differ
+        found[1:] |= differ
+    return edges & (labels > 0)

@@ -71,4 +71,5 @@ class Undo:
             session.local_past = past[:-1] if back else (*past, session.local_bandwidths)
         session.corrections = annotations.corrections  # first, as in Corrections.change
         session.accepted = annotations.accepted
+        session.deleted = annotations.deleted
         session.local_bandwidths = annotations.local_bandwidths

@@ -38,7 +38,7 @@ def test_next_flies_to_the_most_doubtful_object(viewer, panel, qtbot):
     target = begun(panel, qtbot)
     landed(viewer, panel, target, qtbot)
     scores = [t.score for t in panel.review.state.targets]
-    assert target.score == max(scores)
+    assert target.score == max(t.score for t in panel.review.state.targets if not t.at_border)
     assert panel.workspace.layers.labels_layer.selected_label == target.key[1]
     ring = panel.review_layer.overlay.layer.data > 0
     inside = panel.session.labels == target.key[1]
@@ -54,7 +54,7 @@ def test_keys_accept_and_skip_and_features_keep_the_states(viewer, panel, qtbot)
     state, layer = panel.review.state, panel.workspace.layers.labels_layer
     viewer.layers.selection.active = layer
     canvas = viewer.window._qt_viewer.canvas.native
-    QTest.keyClick(canvas, Qt.Key.Key_Y)
+    QTest.keyClick(canvas, Qt.Key.Key_K)
     qtbot.waitUntil(lambda: state.current is not None and state.current.key != first.key)
     second = state.current
     QTest.keyClick(canvas, Qt.Key.Key_Q)
@@ -96,6 +96,45 @@ def test_the_view_goes_to_the_frame_of_the_object(
     layer = correct_panel.workspace.layers.labels_layer
     qtbot.waitUntil(lambda: "frame" in layer.features, timeout=WAIT)
     assert layer.features["frame"].iloc[-1] == viewer.dims.current_step[0]
+
+
+def test_keys_and_strip_delete_and_split_the_object_under_review(viewer, panel, qtbot):
+    box, session = panel.review_box, panel.session
+    assert not any(made.isEnabled() for made in (box.accept, box.delete, box.split, box.skip))
+    first = begun(panel, qtbot)
+    state, before = panel.review.state, session.labels
+    qtbot.waitUntil(box.delete.isEnabled, timeout=WAIT)
+    viewer.layers.selection.active = panel.workspace.layers.labels_layer
+    canvas = viewer.window._qt_viewer.canvas.native
+    QTest.keyClick(canvas, Qt.Key.Key_D)
+    qtbot.waitUntil(lambda: state.current is not None and state.current.key != first.key)
+    assert not (session.labels == first.key[1]).any()
+    assert panel.toolbox.state.tool is None
+    second = state.current
+    QTest.mouseClick(box.delete, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: state.current is not None and state.current.key != second.key)
+    assert (session.corrected_count, session.deleted_count) == (2, 2)
+    assert "2 corrected" in panel.footer.count.text()
+    assert "<b>2</b> corrected" in panel.count.text()
+    QTest.mouseClick(box.split, Qt.MouseButton.LeftButton)
+    assert panel.toolbox.state.tool.name == "split"
+    QTest.mouseClick(box.split, Qt.MouseButton.LeftButton)  # stays chosen
+    assert panel.toolbox.state.tool.name == "split"
+    for _ in range(2):
+        panel.tools.undo.click()
+    qtbot.waitUntil(lambda: session.labels is not None and (session.labels == before).all())
+    assert session.corrected_count == 0
+
+
+def test_without_a_review_the_keys_choose_tools_and_y_does_nothing(viewer, panel):
+    viewer.layers.selection.active = panel.workspace.layers.labels_layer
+    canvas = viewer.window._qt_viewer.canvas.native
+    QTest.keyClick(canvas, Qt.Key.Key_Y)
+    assert panel.toolbox.state.tool is None
+    for key, name in ((Qt.Key.Key_K, "accept"), (Qt.Key.Key_D, "delete")):
+        QTest.keyClick(canvas, key)
+        assert panel.toolbox.state.tool.name == name
+    assert panel.session.corrections is None
 
 
 def test_stopping_takes_the_outline_away(viewer, panel, qtbot):

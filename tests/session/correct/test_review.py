@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from napari_pixel_embedding.session import ImmediateExecutor
@@ -173,3 +176,96 @@ def test_objects_of_another_method_are_not_looked_up_in_the_index(method):
     assert len(found) == session.object_count
     told = [target.reason for target in found]
     assert any("merge" in reason for reason in told) == (method == "mean_shift")
+
+
+def test_delete_takes_the_object_away_counts_and_goes_on(review, started):
+    review.next()
+    first = review.state.current
+    assert review.delete()
+    assert review.state.current.key != first.key
+    assert len(review.state.targets) == 3
+    assert started.session.deleted_count == 1
+    started.corrections.undo()
+    assert first.key in ids(review, "open")
+    assert started.session.deleted_count == 0
+
+
+def test_without_an_object_there_is_nothing_to_decide(review):
+    assert not review.accept()
+    assert not review.delete()
+
+
+def queue_of(labels, frames=False):
+    """Keys in the order of review, of objects that have no cluster index."""
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+
+    session = start().session
+    parts = labels if frames else [labels]
+    rng = np.random.default_rng(0)
+    maps = tuple(
+        EmbeddingMap(
+            np.zeros((2, *part.shape), np.float32),
+            rng.uniform(0.3, 1, part.shape).astype(np.float32),
+        )
+        for part in parts
+    )
+    request = ReviewRequest(
+        labels,
+        None,
+        maps,
+        session.cluster_indices * len(maps),
+        replace(session.cluster_params, foreground_threshold=0.2),
+        (),
+        frozenset(),
+        frames,
+        "mutex",
+    )
+    return targets(request)
+
+
+@pytest.mark.parametrize(
+    ("place", "cut"),
+    [
+        ((slice(0, 2), slice(4, 6)), True),
+        ((slice(18, 20), slice(4, 6)), True),
+        ((slice(4, 6), slice(0, 2)), True),
+        ((slice(4, 6), slice(28, 30)), True),
+        ((slice(1, 3), slice(1, 3)), False),
+        ((slice(17, 19), slice(27, 29)), False),
+    ],
+)
+def test_what_touches_the_border_comes_last(place, cut):
+    labels = np.zeros((20, 30), int)
+    labels[8:14, 8:14], labels[8:14, 18:24] = 1, 2
+    labels[place] = 3  # the smallest one, and so the most uncertain
+    found = queue_of(labels)
+    assert [t.key[1] for t in found].index(3) == (2 if cut else 0)
+    assert [t.at_border for t in found if t.key[1] == 3] == [cut]
+
+
+def test_border_pieces_are_in_order_of_their_doubt():
+    labels = np.zeros((20, 30), int)
+    labels[0:2, 0:2], labels[0:8, 10:18], labels[8:16, 20:28] = 1, 2, 3
+    found = queue_of(labels)
+    assert found[0].key[1] == 3
+    doubts = [t.score for t in found[1:]]
+    assert doubts == sorted(doubts, reverse=True)
+
+
+def test_the_outer_planes_of_a_volume_are_no_border():
+    labels = np.zeros((3, 20, 30), int)
+    labels[:, 8:14, 8:14] = 1  # through all planes
+    labels[1, 0:9, 20:29] = 2
+    assert {t.key[1]: t.at_border for t in queue_of(labels)} == {1: False, 2: True}
+
+
+def test_frames_have_the_border_of_their_own_plane():
+    labels = np.zeros((2, 20, 30), int)
+    labels[0, 8:14, 8:14] = labels[1, 0:4, 8:14] = 1
+    assert [t.key for t in queue_of(labels, frames=True)] == [(0, 1), (1, 1)]
+
+
+def test_the_note_says_that_an_object_is_cut_by_the_border(review):
+    review.next()
+    review._show(replace(review.state.current, at_border=True))
+    assert ", at the image’s border: " in review.state.note

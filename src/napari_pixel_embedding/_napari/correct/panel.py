@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Labels
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLabel, QMenu, QMessageBox
 
+from napari_pixel_embedding._napari.correct.corrected_outlines import CorrectedOutlines
 from napari_pixel_embedding._napari.correct.review_box import ReviewBox
 from napari_pixel_embedding._napari.correct.review_layer import ReviewLayer
 from napari_pixel_embedding._napari.correct.tool_buttons import ToolButtons
@@ -40,6 +41,7 @@ _KEYS = (
     "bucket, 5 picks the object under the cursor. Corrections are kept when sliders move and "
     "models run."
 )
+_OUTLINED = "Draw a white outline inside each corrected object, in a layer of its own."
 _NEW = "Select the brush with a new label, to paint an object that the model missed."
 _CLEAR = "Remove all corrections, so that the labels equal the clusters again. Can be undone."
 _SAVE = "Write the corrections to a file."
@@ -72,15 +74,21 @@ class CorrectPanel(Panel):
         super().__init__(napari_viewer)
         self.review = Review(self.session, self.controller.edits.start, self.workspace.executor)
         self.review_layer = ReviewLayer(self.workspace, self.review)
-        self.review_box = ReviewBox(self.workspace, self.review)
+        self.review_box = ReviewBox(self.workspace, self.review, self._split)
         self.toolbox = Toolbox(self.session, self.controller.edits.start, self.workspace.executor)
-        self.tool_layer = ToolLayer(self.workspace, self.toolbox, self.review_box.keys)
+        self.tool_layer = ToolLayer(
+            self.workspace, self.toolbox, self.review_box.keys, self.review_box.decisions
+        )
+        self.outlines = CorrectedOutlines(self.workspace)
         self.tools = ToolButtons(self.workspace, self.toolbox, self.tool_layer)
         self.count = QLabel()
         self.new_button = button("New object", _NEW, self.paint_new)
         self.clear_button = button("Clear …", _CLEAR, self.clear)
         self.save_button = button("Save …", _SAVE, self.save)
         self.load_button = button("Load …", _LOAD, self.load)
+        self.outlined = QCheckBox("Outline corrected objects")
+        self.outlined.setToolTip(_OUTLINED)
+        self.outlined.setChecked(True)
         self.beside = QCheckBox("Autosave beside the image")
         self.saved = text()
         self.found = text()
@@ -98,6 +106,7 @@ class CorrectPanel(Panel):
 
     def retire(self) -> None:
         """Release keys, mouse and layers, and leave the workspace."""
+        self.outlines.close()
         self.tool_layer.close()
         self.toolbox.close()
         self.review_layer.close()
@@ -107,6 +116,7 @@ class CorrectPanel(Panel):
     # ------------------------------------------------------------------------------- layout
 
     def _lay_out(self) -> None:
+        self.column.setSpacing(3)
         self.recovery, column = group("Earlier corrections")
         column.addWidget(self.choice)
         column.addWidget(self.found)
@@ -120,6 +130,7 @@ class CorrectPanel(Panel):
         self.count.setToolTip(_KEYS)
         column.addLayout(row(self.count, self.new_button))
         column.addLayout(row(self.save_button, self.load_button, self.clear_button))
+        column.addWidget(self.outlined)
         column.addWidget(self.beside)
         column.addWidget(self.saved)
         self.column.addWidget(box)
@@ -128,6 +139,10 @@ class CorrectPanel(Panel):
     def _connect(self) -> None:
         self.choice.currentIndexChanged.connect(self._describe_recovery)
         self.beside.toggled.connect(self.controller.autosave.save_beside)
+        self.outlined.toggled.connect(self.outlines.show)
+        self.follow(self.outlines.removed, lambda: self.outlined.setChecked(False))
+        self.follow(self.workspace.viewer.events.theme, self._follow_theme)
+        self._follow_theme()
         session, tools, review = (
             source.events for source in (self.session, self.toolbox.state, self.review.state)
         )
@@ -145,7 +160,14 @@ class CorrectPanel(Panel):
         for signal in (review.targets, review.current):
             self.follow(signal, self.review_box.refresh_later)
 
+    def _follow_theme(self, *_: Any) -> None:
+        for box in (self.tools, self.review_box):
+            box.follow_theme(self.workspace.viewer.theme)
+
     # ------------------------------------------------------------------------------ buttons
+
+    def _split(self) -> None:
+        self.tool_layer.take("split")
 
     def paint_new(self) -> None:
         """Select the labels layer and take the brush with an id that is not in use."""

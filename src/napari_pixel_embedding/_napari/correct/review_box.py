@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 from superqt.utils import qdebounced
 
+from napari_pixel_embedding._napari.correct.icons import draw_icons, icon_button
 from napari_pixel_embedding._napari.layers.shortcuts import KEYS, key_text
 from napari_pixel_embedding._napari.widgets.panel import NO_RESULT, button, row, set_enabled, text
 from napari_pixel_embedding.session.correct.review import OPEN
@@ -22,9 +23,18 @@ _SETTLE_MS = 100
 
 _NEXT = (
     "Go to the most uncertain object not reviewed yet: one that a slightly different bandwidth "
-    "would merge or split, of weak foreground, or of an unusual size."
+    "would merge or split, of weak foreground, or of an unusual size. Pieces at the image's border "
+    "come last."
 )
 _ACCEPT = "This object is right: lock it as it is and go to the next one."
+_DELETE = (
+    "This is no object: delete it and go to the next one. Its pixels stay background. "
+    "Can be undone."
+)
+_SPLIT = (
+    "This is more than one object: choose the tool Split, then click a seed in each part, or draw "
+    "a line across."
+)
 _SKIP = "Skip this object for now and go to the next one."
 _STOP = "End the review; your decisions stay."
 _IDLE = "The most uncertain objects come first."
@@ -39,35 +49,56 @@ class ReviewBox(QWidget):
         Of the viewer.
     review : Review
         The review that is shown and controlled.
+    split : callable
+        Chooses the tool that splits objects.
     """
 
-    def __init__(self, workspace: Workspace, review: Review) -> None:
+    def __init__(self, workspace: Workspace, review: Review, split: Callable[[], Any]) -> None:
         super().__init__()
         self._session = workspace.session
         self._review = review
         self.progress = QProgressBar()
         self.note = text()
-        self.next = button(f"Next  {key_text(KEYS['next'])}", _NEXT, review.next)
-        self.accept = button(f"Accept  {key_text(KEYS['yes'])}", _ACCEPT, review.accept)
-        self.skip = button(f"Skip  {key_text(KEYS['skip'])}", _SKIP, review.skip)
+        actions = (
+            ("accept", review.accept),
+            ("delete", review.delete),
+            ("split", split),
+            ("skip", review.skip),
+            ("next", review.next),
+        )
+        self.strip = {
+            name: icon_button(name.capitalize(), key_text(KEYS[name]), action)
+            for name, action in actions
+        }
+        self.accept, self.delete, self.split, self.skip, self.next = self.strip.values()
         self.stop = button("Stop", _STOP, review.stop)
         self.refresh_later = qdebounced(self.refresh, timeout=_SETTLE_MS, parent=self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.progress)
         column.addWidget(self.note)
-        column.addLayout(row(self.next, self.accept, self.skip, self.stop))
+        strip = row(*self.strip.values())
+        strip.setSpacing(3)
+        column.addLayout(strip)
+        line = QHBoxLayout()
+        line.addWidget(self.progress, 1)
+        line.addWidget(self.stop)
+        column.addLayout(line)
         self.note.setMinimumHeight(2 * self.note.fontMetrics().lineSpacing() + 2)
 
     @property
     def keys(self) -> dict[str, Callable[[], Any]]:
-        """Return the action of each key."""
+        """Return the action of each key that is no tool's."""
         review = self._review
-        return {
-            KEYS["next"]: review.next,
-            KEYS["yes"]: review.accept,
-            KEYS["skip"]: review.skip,
-        }
+        return {KEYS["next"]: review.next, KEYS["skip"]: review.skip}
+
+    @property
+    def decisions(self) -> dict[str, Callable[[], bool]]:
+        """Return what the key of a tool does while an object is under review."""
+        return {"accept": self._review.accept, "delete": self._review.delete}
+
+    def follow_theme(self, theme: str) -> None:
+        """Draw the icons in the colours of a theme."""
+        draw_icons(self.strip, theme)
 
     def refresh(self, *_: Any) -> None:
         """Show the current state of the review."""
@@ -83,6 +114,12 @@ class ReviewBox(QWidget):
         self.note.setText(state.note or _IDLE)
         none = None if state.current is not None else "Press Next first."
         set_enabled(self.next, _NEXT, None if self._session.labels is not None else NO_RESULT)
-        set_enabled(self.accept, _ACCEPT, none)
-        set_enabled(self.skip, _SKIP, none)
+        for made, tooltip in (
+            (self.accept, _ACCEPT),
+            (self.delete, _DELETE),
+            (self.split, _SPLIT),
+            (self.skip, _SKIP),
+        ):
+            set_enabled(made, tooltip, none)
         set_enabled(self.stop, _STOP, None if state.wanted else "No review is under way.")
+        self.stop.setVisible(state.wanted)

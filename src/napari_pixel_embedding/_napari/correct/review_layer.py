@@ -152,7 +152,7 @@ class ReviewLayer(QObject):
         if layer is None or not state.targets:
             return
         frames = self._session.has_frames
-        pointer = Pointer.of(self._viewer, self._session)
+        pointer = Pointer.of(self._workspace.layers.follower, self._session)
         in_view = 0 if pointer is None else pointer.view(self._viewer.dims)[0]
         # Ids belong to a frame. Of equal ones the status bar shows the last: the frame in view.
         rows = sorted(state.targets, key=lambda t: (t.key[0] == in_view, t.key))

@@ -6,9 +6,18 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QLabeledDoubleSlider
 
+from napari_pixel_embedding._napari.correct.icons import draw_icons, icon_button
 from napari_pixel_embedding._napari.layers.shortcuts import ESCAPE, KEYS, REDO, UNDO, key_text
 from napari_pixel_embedding._napari.widgets.panel import NO_RESULT, button, row, set_enabled, text
 from napari_pixel_embedding.session.correct.tools import TOOLS, Tool
@@ -19,16 +28,21 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.correct.edits import Comparison
     from napari_pixel_embedding.session.correct.toolbox import Toolbox
 
-_COLUMNS = 3
+_PLACES = {"Shape": (0, 0), "Outline": (2, 0), "State": (2, 2)}
+"""Row and column of each group's title in the grid; its buttons are below."""
+
+_COLUMNS = 4
 _IDLE = "Choose a tool, or use napari's brush, eraser, polygon and fill on the labels layer."
-_ACTIVE = "QPushButton:checked { background-color: #2f6fd6; color: white; font-weight: bold; }"
 _SIMILARITY = (
     "Largest distance in embedding space from the pixels of an added object to the clicked one. "
     "Shift + wheel changes it."
 )
 _SET = "Set the slider to the smallest bandwidth at which the two pixels are one object."
-_UNDO = "Undo the newest stroke, edit, or change of a single object's bandwidth."
-_REDO = "Redo the step that was undone last."
+_UNDO = (
+    f"Undo the newest stroke, edit, or change of a single object's bandwidth. {key_text(UNDO)} on "
+    "the labels layer."
+)
+_REDO = f"Redo the step that was undone last. {key_text(REDO)} on the labels layer."
 
 
 class ToolButtons(QWidget):
@@ -55,19 +69,15 @@ class ToolButtons(QWidget):
         self.set_bandwidth = button("Set bandwidth", _SET, self._set_bandwidth)
         self.reading = text()
         self.comparison_row = _beside(self.reading, self.set_bandwidth)
-        self.undo = button(f"Undo  {key_text(UNDO)}", _UNDO, workspace.layers.undo)
-        self.redo = button(f"Redo  {key_text(REDO)}", _REDO, workspace.layers.redo)
+        self.undo = button("Undo", _UNDO, workspace.layers.undo)
+        self.redo = button("Redo", _REDO, workspace.layers.redo)
         self.similarity_threshold.valueChanged.connect(toolbox.set_similarity_threshold)
         self._lay_out()
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        grid = QGridLayout()
-        grid.setSpacing(4)
-        for number, made in enumerate(self.tools.values()):
-            grid.addWidget(made, *divmod(number, _COLUMNS))
-        column.addLayout(grid)
+        column.addLayout(self._grid())
         # Always two lines, so that a long instruction moves nothing.
         self.hint.setMinimumHeight(2 * self.hint.fontMetrics().lineSpacing() + 2)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -75,9 +85,25 @@ class ToolButtons(QWidget):
         column.addWidget(self.similarity_row)
         column.addWidget(self.comparison_row)
         column.addWidget(self.note)
-        column.addLayout(row(self.undo, self.redo))
+        column.addLayout(row(self.tools["compare"], self.undo, self.redo))
         self.similarity_threshold.setToolTip(_SIMILARITY)
         self.similarity_threshold.setDecimals(2)
+
+    def _grid(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setSpacing(3)
+        for title, (line, first) in _PLACES.items():
+            names = [tool.name for tool in TOOLS if tool.group == title]
+            grid.addWidget(QLabel(title), line, first, 1, len(names))
+            for column, name in enumerate(names, start=first):
+                grid.addWidget(self.tools[name], line + 1, column)
+        for column in range(_COLUMNS):
+            grid.setColumnStretch(column, 1)
+        return grid
+
+    def follow_theme(self, theme: str) -> None:
+        """Draw the icons in the colours of a theme."""
+        draw_icons(self.tools, theme)
 
     def refresh(self, *_: Any) -> None:
         """Show the current state of session and toolbox."""
@@ -120,10 +146,10 @@ class ToolButtons(QWidget):
             self._controller.clustering.set_params(bandwidth=bandwidth)
 
 
-def _tool_button(tool: Tool, layer: ToolLayer) -> QPushButton:
-    made = button(f"{tool.title}  {key_text(KEYS[tool.name])}", "", lambda: layer.choose(tool.name))
+def _tool_button(tool: Tool, layer: ToolLayer) -> QToolButton:
+    key, wide = key_text(KEYS[tool.name]), not tool.group
+    made = icon_button(tool.title, key, lambda: layer.choose(tool.name), wide)
     made.setCheckable(True)
-    made.setStyleSheet(_ACTIVE)
     return made
 
 

@@ -50,10 +50,16 @@ class ToolLayer(QObject):
         Receives clicks; its state is shown.
     actions : mapping of str to callable
         Actions of further keys.
+    decisions : mapping of str to callable
+        For some tools, what their key does instead of choosing them, if it returns True.
     """
 
     def __init__(
-        self, workspace: Workspace, toolbox: Toolbox, actions: Mapping[str, Callable[[], Any]]
+        self,
+        workspace: Workspace,
+        toolbox: Toolbox,
+        actions: Mapping[str, Callable[[], Any]],
+        decisions: Mapping[str, Callable[[], bool]],
     ) -> None:
         super().__init__()
         self._workspace = workspace
@@ -77,7 +83,9 @@ class ToolLayer(QObject):
             contrast_limits=(0, _STRONG),
             opacity=0.8,
         )
-        tools = {KEYS[tool.name]: _choosing(self, tool.name) for tool in TOOLS}
+        tools = {
+            KEYS[tool.name]: _choosing(self, tool.name, decisions.get(tool.name)) for tool in TOOLS
+        }
         self._actions = {**tools, **actions}
         self._checking = QTimer(self)
         self._checking.setSingleShot(True)
@@ -113,7 +121,11 @@ class ToolLayer(QObject):
         state = self._toolbox.state
         if name is None or (state.tool is not None and state.tool.name == name):
             self._toolbox.choose(None)
-            return
+        else:
+            self.take(name)
+
+    def take(self, name: str) -> None:
+        """Select a tool and the labels layer."""
         layer = self._workspace.layers.select_labels()
         if layer is not None:
             layer.mode = _AT_REST
@@ -266,8 +278,12 @@ class ToolLayer(QObject):
         return tuple(self._session.embedding_maps[0].shape)
 
 
-def _choosing(tools: ToolLayer, name: str) -> Callable[[], None]:
-    return lambda: tools.choose(name)
+def _choosing(tools: ToolLayer, name: str, decide: Callable[[], bool] | None) -> Callable[[], None]:
+    def run() -> None:
+        if decide is None or not decide():
+            tools.choose(name)
+
+    return run
 
 
 def _far(start: NDArray[np.float64], event: Any) -> bool:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_pixel_embedding._napari.layers.chosen_outline import ChosenOutline
 from napari_pixel_embedding._napari.layers.image_follower import ImageFollower
 from napari_pixel_embedding._napari.layers.labels_editor import LabelsEditor, Shown
 from napari_pixel_embedding._napari.layers.mosaic_layer import MosaicLayer
@@ -46,6 +47,8 @@ class ResultLayers(QObject):
     ----------
     follower : ImageFollower
         Keeps all layers on the image.
+    chosen : ChosenOutline
+        Outlines the object that was clicked last.
     clicked : Signal of tuple or None
         ``clicked_pixel`` has changed.
     """
@@ -61,6 +64,7 @@ class ResultLayers(QObject):
         self._editor: LabelsEditor | None = None
         self._picker: ObjectPicker | None = None
         self._clicked: tuple[int, ...] | None = None
+        self.chosen = ChosenOutline(viewer, self._session, self.follower)
         self._colors: Image | None = None
         self._shown: WeakKeyDictionary[Labels, Shown] = WeakKeyDictionary()
         self._labels_of: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
@@ -174,6 +178,7 @@ class ResultLayers(QObject):
         self._session.events.embedding_rgb.disconnect(self._follow_colors)
         self._session.events.corrections.disconnect(self._follow_corrections)
         self._forget_labels()
+        self.chosen.close()
         self.follower.close()
 
     # ------------------------------------------------------------------------------ labels
@@ -203,6 +208,7 @@ class ResultLayers(QObject):
 
     def _click(self, point: tuple[int, ...] | None) -> None:
         self._clicked = point
+        self.chosen.choose(point)
         self.clicked.emit(point)
 
     def _forget_labels(self) -> None:
@@ -259,6 +265,7 @@ class ResultLayers(QObject):
             "local_bandwidths": session.local_bandwidths,
             "corrections": session.corrections,
             "accepted": session.accepted,
+            "deleted": session.deleted,
             "roi": session.roi,
             "whole_image": session.whole_image,
         }
@@ -333,6 +340,7 @@ def _left_behind(layer: Labels, shown: Shown | None) -> PreviousAnnotations:
         shown=labels,
         found=found,
         accepted=kept.get("accepted", frozenset()),
+        deleted=kept.get("deleted", frozenset()),
         roi=kept.get("roi"),
         whole_image=kept.get("whole_image"),
     )

@@ -23,7 +23,6 @@ KEYS = {
     "unlock": "U",
     "compare": "C",
     "next": "N",
-    "yes": "Y",
     "skip": "Q",
 }
 """Letters that neither napari's viewer nor its labels layers use: join, holes, round, keep."""

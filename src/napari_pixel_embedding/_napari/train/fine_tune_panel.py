@@ -198,7 +198,7 @@ class FineTunePanel(Panel):
     def _disabled_reason(self) -> str | None:
         """Return why fine-tuning cannot start now; None if it can."""
         session = self.session
-        here = session.corrected_count if session.corrections is not None else 0
+        here = session.locked_count if session.corrections is not None else 0
         if session.labels is None:
             return NO_RESULT
         if session.tuning:

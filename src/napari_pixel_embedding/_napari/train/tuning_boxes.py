@@ -69,7 +69,7 @@ class SourceBox(QGroupBox):
     def refresh(self) -> None:
         """Show how many corrections there are."""
         others, session = self.others(), self._workspace.session
-        here = session.corrected_count if session.corrections is not None else 0
+        here = session.locked_count if session.corrections is not None else 0
         parts = [f"<b>{here:,}</b> corrected objects here"]
         if others:
             parts.append(f"{len(others)} other image{'s' if len(others) > 1 else ''}")

@@ -14,6 +14,7 @@ from napari_pixel_embedding.session.correct.earlier import (
     Found,
     Search,
     accepted_in,
+    deleted_in,
     newest_first,
     notes_of,
     read_notes,
@@ -114,6 +115,7 @@ class Autosave:
             (events.corrections, self._changed),
             (events.local_bandwidths, self._changed),
             (events.accepted, self._changed),
+            (events.deleted, self._changed),
         ]
 
     def close(self) -> None:
@@ -231,7 +233,7 @@ class Autosave:
         fixed = saved.corrections
         accepted = frozenset() if fixed is None else accepted_in(notes, fixed, frames)
         local = fitting(notes.local_bandwidths, session.cluster_indices)
-        self._corrections.change("restore", fixed, accepted, local)
+        self._corrections.change("restore", fixed, accepted, local, deleted_in(notes))
         if session.history.past is not past and self._writer is not None:
             self._restores.append(_Restored(session.history.past[-1], before, self._writer))
 

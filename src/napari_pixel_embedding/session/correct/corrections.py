@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_pixel_embedding.core.inference.layout import rows_last
 from napari_pixel_embedding.core.io.binary_masks import UnseparatedObjects
-from napari_pixel_embedding.session.correct.record import record_edit
+from napari_pixel_embedding.session.correct.record import erased_objects, record_edit
 from napari_pixel_embedding.session.state.history import none_if_empty
 
 if TYPE_CHECKING:
@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.large_image.mosaic import MosaicFiller
     from napari_pixel_embedding.session.messages import Messages
-    from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame, Step
+    from napari_pixel_embedding.session.state.history import (
+        Accepted,
+        BandwidthsByFrame,
+        Deleted,
+        Step,
+    )
     from napari_pixel_embedding.session.state.results import PreviousAnnotations
     from napari_pixel_embedding.session.state.session import Session
     from napari_pixel_embedding.session.undo import Undo
@@ -34,11 +39,12 @@ _REMEMBERED = 4
 
 @dataclass(frozen=True, eq=False)
 class _Stroke:
-    """A brush stroke's history step, and the labels and corrections before it."""
+    """A brush stroke's history step, and labels, corrections and deleted objects before it."""
 
     step: Step
     labels: NDArray[Any]
     corrections: NDArray[Any] | None
+    deleted: Deleted
 
 
 class Corrections:
@@ -79,6 +85,7 @@ class Corrections:
         corrections: NDArray[Any] | None,
         accepted: Accepted | None = None,
         local_bandwidths: BandwidthsByFrame | None = None,
+        deleted: Deleted | None = None,
     ) -> None:
         """Replace the corrections and any other value given, as one undo step with this title."""
         session, old = self._session, self._session.annotations
@@ -87,6 +94,8 @@ class Corrections:
             session.local_bandwidths = local_bandwidths
         if accepted is not None:
             session.accepted = accepted
+        if deleted is not None:
+            session.deleted = deleted
         self._undo.record(title, old)
         self._changed()
 
@@ -104,7 +113,7 @@ class Corrections:
         """Remove all corrections, so that the labels equal the clusters again; can be undone."""
         self._messages.clear()
         self._mosaic.reset()
-        self.change("clear", None, frozenset())
+        self.change("clear", None, frozenset(), deleted=frozenset())
 
     def record_edit(self, before: NDArray[Any], after: NDArray[Any]) -> None:
         """Record what the user painted as corrections.
@@ -118,11 +127,13 @@ class Corrections:
         """
         if self._was_undone(after):
             return
-        corrections = self._session.corrections
+        corrections, deleted = self._session.corrections, self._session.deleted
         recorded = self._recorded(corrections, before, after)
         if recorded is not None:
-            self.change("stroke", recorded)
-            self._strokes.append(_Stroke(self._session.history.past[-1], before, corrections))
+            erased = erased_objects(before, after, self._session.has_frames)
+            self.change("stroke", recorded, deleted=self._session.deleted | erased)
+            step = self._session.history.past[-1]
+            self._strokes.append(_Stroke(step, before, corrections, deleted))
 
     def _was_undone(self, after: NDArray[Any]) -> bool:
         """Undo one step if napari's own undo has just reverted the last stroke."""
@@ -134,6 +145,7 @@ class Corrections:
         stroke = self._strokes.pop()
         self._session.history = self._session.history.undone()
         self._session.corrections = stroke.corrections
+        self._session.deleted = stroke.deleted
         self._changed()
         return True
 
@@ -151,13 +163,14 @@ class Corrections:
         """Restore earlier corrections, and record what was painted since."""
         self._forget()
         session = self._session
-        session.accepted = earlier.accepted
+        session.accepted, session.deleted = earlier.accepted, earlier.deleted
         session.corrections = earlier.corrections
         shown, found = earlier.shown, earlier.found
         if shown is not None and found is not None and not np.array_equal(shown, found):
             recorded = self._recorded(earlier.corrections, shown, found)
             if recorded is not None:
                 session.corrections = recorded
+                session.deleted = session.deleted | erased_objects(shown, found, session.has_frames)
         self._changed()
 
     def move(self, corrections: NDArray[Any] | None, local_bandwidths: BandwidthsByFrame) -> None:
@@ -165,7 +178,7 @@ class Corrections:
         self._forget()
         session = self._session
         session.local_past, session.local_bandwidths = (), local_bandwidths
-        session.accepted = frozenset()
+        session.accepted = session.deleted = frozenset()
         session.corrections = corrections
         self._changed()
 
@@ -232,7 +245,12 @@ class Corrections:
             self._messages.fail("loading corrections", error)
             return ""
         session.status = f"Loaded corrections from {name}."
-        self.change("load", self._mosaic.replace_corrections(corrections), frozenset())
+        self.change(
+            "load",
+            self._mosaic.replace_corrections(corrections),
+            frozenset(),
+            deleted=frozenset(),
+        )
         return ""
 
     def _laid(self, corrections: NDArray[Any]) -> tuple[NDArray[Any], str | None]:
@@ -257,6 +275,7 @@ class Corrections:
         if corrections is not None and corrections.shape != shape:
             self._forget()
             session.corrections, session.accepted = None, frozenset()
+            session.deleted = frozenset()
             self._messages.refuse(
                 f"The corrections have the shape {corrections.shape}, the image read with axes "
                 f"{session.axes} has {shape}: they were left out. "

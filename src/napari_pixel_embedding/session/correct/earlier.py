@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.blockwise.roi import ROI
-    from napari_pixel_embedding.session.state.history import Accepted
+    from napari_pixel_embedding.session.state.history import Accepted, Deleted
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.session import Session
 
@@ -123,12 +123,15 @@ class Notes:
         Name of the model.
     accepted : tuple of (int, int)
         Frame and id of each accepted object.
+    deleted : tuple of tuple of int
+        Frame and a pixel of each deleted object.
     local_bandwidths : tuple of tuple of LocalBandwidth
         For each frame.
     """
 
     model: str | None = None
     accepted: tuple[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]], ...] = ()
+    deleted: tuple[tuple[Annotated[int, Field(ge=0)], ...], ...] = ()
     local_bandwidths: tuple[tuple[LocalBandwidth, ...], ...] = ()
 
 
@@ -137,6 +140,7 @@ def notes_of(session: Session) -> dict[str, Any]:
     return {
         "model": None if session.model is None else session.model.config.name,
         "accepted": sorted(map(list, session.accepted)),
+        "deleted": sorted(map(list, session.deleted)),
         "local_bandwidths": [[asdict(one) for one in ones] for ones in session.local_bandwidths],
     }
 
@@ -155,3 +159,8 @@ def accepted_in(notes: Notes, corrections: NDArray[Any], frames: bool) -> Accept
     return frozenset(
         (frame, id) for frame, id in notes.accepted if frame < len(known) and id in known[frame]
     )
+
+
+def deleted_in(notes: Notes) -> Deleted:
+    """Return the deleted objects; those that the corrections do not hold are never counted."""
+    return frozenset(notes.deleted)

@@ -101,7 +101,10 @@ class EditQueue:
         accepted = session.accepted
         if result.accepted is not None:
             accepted = accepted | {(edit.frame, result.accepted)}
-        self._corrections.change(edit.title, result.corrections, accepted)
+        deleted = session.deleted
+        if edit.deletes is not None:
+            deleted = deleted | {(edit.frame, *edit.deletes)}
+        self._corrections.change(edit.title, result.corrections, accepted, deleted=deleted)
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, ValueError):  # a click outside an object is no failure

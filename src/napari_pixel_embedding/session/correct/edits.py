@@ -6,7 +6,7 @@ so it acts on the labels that the edit before it left.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,12 +65,15 @@ class Edit:
         for the user, if the edit is impossible.
     accepts : tuple of int, optional
         A pixel of the object that becomes accepted.
+    deletes : tuple of int, optional
+        A pixel of the object that is deleted.
     """
 
     title: str
     frame: int
     change: Callable[[Frame], tuple[NDArray[np.int32], str]]
     accepts: Pixel | None = None
+    deletes: Pixel | None = None
 
 
 def merge(frame: int, pixels: Sequence[Pixel]) -> Edit:
@@ -135,9 +138,10 @@ def add(frame: int, pixel: Pixel, bandwidth: float) -> Edit:
 
 def delete(frame: int, pixel: Pixel) -> Edit:
     """Replace the object at a pixel by fixed background."""
-    return _on_object(
+    edit = _on_object(
         "delete", frame, pixel, lambda t, id: object_edits.delete(t.corrections, t.labels, [id])
     )
+    return replace(edit, deletes=pixel)
 
 
 def fill(frame: int, pixel: Pixel) -> Edit:

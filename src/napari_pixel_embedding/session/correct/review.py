@@ -55,6 +55,8 @@ class Target:
         One of the states above.
     box : array of int, shape (2, D)
         Bounding box: first pixel, and one past the last, along ([Z,] Y, X).
+    at_border : bool
+        Whether it reaches the image's border along Y or X.
     """
 
     key: Key
@@ -62,6 +64,7 @@ class Target:
     reason: str
     state: str
     box: NDArray[np.int64]
+    at_border: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,12 @@ class ReviewRequest:
 
 
 def targets(request: ReviewRequest) -> tuple[Target, ...]:
-    """List all objects, the most uncertain first; no state is "skipped"."""
+    """List all objects in the order of review; no state is "skipped".
+
+    The most uncertain come first, and objects at the image's border after all others: most are
+    pieces whose doubt is only that they are cut. The first and last planes of a volume are no
+    border, because in a thin stack they would hold nearly all objects.
+    """
     found: list[Target] = []
     for frame, (emap, index) in enumerate(zip(request.maps, request.indices, strict=True)):
         at: Any = frame if request.frames else ...
@@ -95,8 +103,15 @@ def targets(request: ReviewRequest) -> tuple[Target, ...]:
             doubts.ids.tolist(), doubts.score.tolist(), doubts.reason, doubts.boxes, strict=True
         ):
             state = _state((frame, id), id in locked, request.accepted)
-            found.append(Target((frame, id), score, reason, state, box))
-    return tuple(sorted(found, key=lambda target: -target.score))
+            cut = _at_border(box, labels.shape)
+            found.append(Target((frame, id), score, reason, state, box, cut))
+    return tuple(sorted(found, key=lambda target: (target.at_border, -target.score)))
+
+
+def _at_border(box: NDArray[np.int64], shape: tuple[int, ...]) -> bool:
+    """Whether a bounding box reaches the first or last pixel along Y or X."""
+    (low, high), sides = box[:, -2:], shape[-2:]
+    return bool((low == 0).any() or (high == sides).any())
 
 
 def _state(key: Key, locked: bool, accepted: Accepted) -> str:
@@ -116,7 +131,7 @@ class ReviewState:
     skipped : frozenset of (int, int)
         Intention: objects skipped for now.
     targets : tuple of Target
-        All objects, the most uncertain first.
+        All objects in the order of review, see :func:`targets`.
     current : Target, optional
         The one that is shown.
     note : str
@@ -156,7 +171,7 @@ class Review:
     session : Session
         Observed, never written.
     edit : callable
-        Called with the edit that accepts an object.
+        Called with the edit that accepts or deletes an object.
     executor : Executor
         Runs the jobs.
     """
@@ -200,13 +215,13 @@ class Review:
         self._queue.cancel()
         self.state.current, self.state.note = None, ""
 
-    def accept(self) -> None:
-        """Lock the current object, then go to the next one."""
-        current = self.state.current
-        pixel = None if current is None else self._pixel(current)
-        if current is not None and pixel is not None:
-            self._step_wanted = True
-            self._edit(edits.lock(current.key[0], pixel))
+    def accept(self) -> bool:
+        """Lock the current object, then go to the next one; return whether there was one."""
+        return self._decide(edits.lock)
+
+    def delete(self) -> bool:
+        """Delete the current object, then go to the next one; return whether there was one."""
+        return self._decide(edits.delete)
 
     def skip(self) -> None:
         """Skip the current object for now and go to the next one."""
@@ -222,6 +237,14 @@ class Review:
             self._show(found)
 
     # ------------------------------------------------------------------------------- steps
+
+    def _decide(self, edit: Callable[[int, edits.Pixel], Edit]) -> bool:
+        current = self.state.current
+        pixel = None if current is None else self._pixel(current)
+        if current is not None and pixel is not None:
+            self._step_wanted = True
+            self._edit(edit(current.key[0], pixel))
+        return current is not None
 
     def _step(self) -> None:
         state = self.state
@@ -243,7 +266,8 @@ class Review:
             state.note = "All objects are reviewed." if state.targets else "There are no objects."
         else:
             self._seen = self._seen | {target.key}
-            state.note = f"Object {target.key[1]}: {target.reason}."
+            border = ", at the image’s border" if target.at_border else ""
+            state.note = f"Object {target.key[1]}{border}: {target.reason}."
 
     def _pixel(self, target: Target) -> edits.Pixel | None:
         """Return a pixel of an object in the session's labels; None when it is not there."""

@@ -54,8 +54,8 @@ def _of_tuning(session: Session) -> NextStep | None:
 
 def _of_result(session: Session, look: ResultLook | None) -> NextStep:
     count = _objects(session.object_count)
-    if session.corrected_count:
-        link = f"Fine-tune on {_objects(session.corrected_count, 'corrected ')}"
+    if session.locked_count:
+        link = f"Fine-tune on {_objects(session.locked_count, 'corrected ')}"
         return NextStep(f"{count}.", link, "fine_tune")
     if look is None:
         return NextStep(f"{count}.")

@@ -10,7 +10,7 @@ from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.segment.label import label
 from napari_pixel_embedding.session.segment.local_cuts import fitting, refine, stability
 from napari_pixel_embedding.session.segment.requests import Labelling, LabelRequest
-from napari_pixel_embedding.session.state.history import LONGEST
+from napari_pixel_embedding.session.state.history import LONGEST, count_deleted
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
@@ -71,7 +71,7 @@ class Clustering:
         self._answered = self._curve_of = None
         session = self._session
         session.labels = session.clusters = session.stability = None
-        session.object_count = session.corrected_count = 0
+        session.object_count = session.corrected_count = session.deleted_count = 0
         session.median_size = 0.0
         session.cut_status = ""
         session.local_past = session.local_bandwidths = ()
@@ -165,7 +165,10 @@ class Clustering:
         if request.corrections is session.corrections:
             session.object_count = result.object_count
             session.median_size = result.median_size
-            session.corrected_count = result.corrected_count
+            session.deleted_count = count_deleted(
+                session.deleted, session.corrections, session.has_frames
+            )
+            session.corrected_count = result.corrected_count + session.deleted_count
             session.labels = result.labels
         # else the user painted meanwhile: these labels lack the stroke
         self.update()

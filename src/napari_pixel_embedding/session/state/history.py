@@ -24,6 +24,9 @@ BandwidthsByFrame = tuple[LocalBandwidths, ...]
 Accepted = frozenset[tuple[int, int]]
 """Objects that were accepted as they are: frame and id of each."""
 
+Deleted = frozenset[tuple[int, ...]]
+"""Objects that were deleted: the frame and a pixel ([z,] y, x) of each."""
+
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
@@ -32,6 +35,7 @@ class Annotations:
     corrections: NDArray[Any] | None
     local_bandwidths: BandwidthsByFrame
     accepted: Accepted
+    deleted: Deleted = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +47,7 @@ class Step:
     title : str
         What was done, as in "Undo merge".
     corrections : Patch, optional
-    local_bandwidths, accepted : tuple of two, optional
+    local_bandwidths, accepted, deleted : tuple of two, optional
         Before and after.
     """
 
@@ -51,6 +55,7 @@ class Step:
     corrections: Patch | None = None
     local_bandwidths: tuple[BandwidthsByFrame, BandwidthsByFrame] | None = None
     accepted: tuple[Accepted, Accepted] | None = None
+    deleted: tuple[Deleted, Deleted] | None = None
 
     @classmethod
     def between(cls, title: str, old: Annotations, new: Annotations, shape: Sequence[int]) -> Step:
@@ -60,12 +65,13 @@ class Step:
             _patch(old.corrections, new.corrections, shape),
             _pair(old.local_bandwidths, new.local_bandwidths),
             _pair(old.accepted, new.accepted),
+            _pair(old.deleted, new.deleted),
         )
 
     @property
     def empty(self) -> bool:
         """Whether it changes nothing."""
-        parts = (self.corrections, self.local_bandwidths, self.accepted)
+        parts = (self.corrections, self.local_bandwidths, self.accepted, self.deleted)
         return all(part is None for part in parts)
 
     def without_local(self) -> Step:
@@ -92,11 +98,12 @@ class Step:
         corrections = annotations.corrections
         if patch is not None:
             corrections = none_if_empty(patch(_whole(corrections, shape)))
-        local, accepted = self.local_bandwidths, self.accepted
+        local, accepted, deleted = self.local_bandwidths, self.accepted, self.deleted
         return Annotations(
             corrections,
             annotations.local_bandwidths if local is None else local[side],
             annotations.accepted if accepted is None else accepted[side],
+            annotations.deleted if deleted is None else deleted[side],
         )
 
 
@@ -155,3 +162,18 @@ def _whole(corrections: NDArray[Any] | None, shape: Sequence[int]) -> NDArray[An
 
 def _pair(old: Any, new: Any) -> Any:
     return None if old == new else (old, new)
+
+
+def count_deleted(deleted: Deleted, corrections: NDArray[Any] | None, frames: bool) -> int:
+    """Return how many of the deleted objects are still background by correction."""
+    if corrections is None:
+        return 0
+    parts = corrections if frames else corrections[None]
+    known = [one for one in deleted if _within(one, parts.shape)]
+    return sum(int(parts[one] == 0) for one in known)
+
+
+def _within(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    return len(index) == len(shape) and all(
+        0 <= n < size for n, size in zip(index, shape, strict=True)
+    )

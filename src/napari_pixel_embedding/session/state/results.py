@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
     from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.core.inference.layout import Layout
-    from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame
+    from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame, Deleted
     from napari_pixel_embedding.session.state.image import ImageInput, ImageRegion
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
@@ -43,7 +43,7 @@ class PreviousAnnotations:
     shown, found : array, optional
         The label image as it was shown last, and as it is now: what was painted in between is
         a correction too.
-    accepted : frozenset
+    accepted, deleted : frozenset
         As in :class:`Session`.
     roi : ROI, optional
         The part of the image that all this belongs to.
@@ -60,6 +60,7 @@ class PreviousAnnotations:
     roi: ROI | None = None
     whole_image: WholeImageCorrections | None = None
     layout: Layout | None = None
+    deleted: Deleted = frozenset()
 
     def fits(self, image: ImageInput) -> bool:
         """Whether the corrections have the shape of an image's labels, as far as that is known."""

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
-    from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame
+    from napari_pixel_embedding.session.state.history import (
+        Accepted,
+        BandwidthsByFrame,
+        Deleted,
+    )
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.next_step import NextStep
     from napari_pixel_embedding.session.state.results import MosaicLabels, Preview, Recovery
@@ -99,6 +103,8 @@ class Session:
         Intention: −1 not corrected, 0 fixed background, k locked instance k.
     accepted : frozenset of (int, int)
         Intention: frame and id of every object that was accepted as it is.
+    deleted : frozenset of tuple of int
+        Intention: frame and a pixel ([z,] y, x) of every object that was deleted.
     history : History
         What can be undone and redone.
     view : Viewport, optional
@@ -122,8 +128,12 @@ class Session:
         One of each for every frame along T; a single one without that axis.
     clusters, labels : array, shape ([T,] [Z,] Y, X), optional
         Label images, 0 is background: as cut, and with the corrections on top.
-    object_count, corrected_count : int
-        Objects in ``labels``, and how many of them are locked.
+    object_count : int
+        Objects in ``labels``.
+    corrected_count : int
+        Objects that were corrected: those of ``labels`` that are locked, and the deleted ones.
+    deleted_count : int
+        How many of them are deleted.
     median_size : float
         Median number of pixels of the objects in ``labels``.
     stability : StabilityCurve, optional
@@ -190,6 +200,7 @@ class Session:
     local_past: tuple[BandwidthsByFrame, ...] = ()
     corrections: NDArray[Any] | None = None
     accepted: Accepted = frozenset()
+    deleted: Deleted = frozenset()
     history: History = dataclasses.field(default_factory=History)
     view: Viewport | None = None
     whole_image: WholeImageCorrections | None = None
@@ -206,6 +217,7 @@ class Session:
     labels: NDArray[Any] | None = None
     object_count: int = 0
     corrected_count: int = 0
+    deleted_count: int = 0
     median_size: float = 0.0
     stability: StabilityCurve | None = None
     color_basis: ColorBasis | None = None
@@ -238,9 +250,14 @@ class Session:
     interrupted_tuning: Interrupted | None = None
 
     @property
+    def locked_count(self) -> int:
+        """Corrected objects that are there, which fine-tuning learns from."""
+        return self.corrected_count - self.deleted_count
+
+    @property
     def annotations(self) -> Annotations:
         """All manual corrections, as one value."""
-        return Annotations(self.corrections, self.local_bandwidths, self.accepted)
+        return Annotations(self.corrections, self.local_bandwidths, self.accepted, self.deleted)
 
     @property
     def kept_annotations(self) -> PreviousAnnotations:
@@ -250,6 +267,7 @@ class Session:
             local_bandwidths=self.local_bandwidths,
             axes=self.axes,
             accepted=self.accepted,
+            deleted=self.deleted,
             roi=self.roi,
             whole_image=self.whole_image,
             layout=self.layout,
