@@ -102,13 +102,14 @@ def test_outlines_are_no_input(viewer, panel, qtbot):
     lock(panel, neighbours(panel.session.labels)[0])
     qtbot.waitUntil(lambda: drawn(panel) is not None, timeout=WAIT)
     chooser = ImageChooser(viewer)
-    names = [chooser.combo.itemText(n) for n in range(chooser.combo.count())]
+    names = [chooser.layers.itemText(n) for n in range(chooser.layers.count())]
+    chooser.close()
     assert names == ["field"]
 
 
 def test_a_painted_new_object_is_outlined_and_reviewed(panel, qtbot):
     panel.new_button.click()
-    layer, id = panel.workspace.layers.labels_layer, panel.workspace.layers.labels_layer
+    layer = panel.workspace.layers.labels_layer
     id = layer.selected_label
     assert not (panel.session.labels == id).any()
     layer.paint((20, 40), id)

@@ -80,3 +80,24 @@ def test_an_image_that_is_chosen_again_has_its_deletes_and_another_has_none(star
     started.set_image(first, kept)
     started.run()
     assert counts(started) == (1, 1, 0)
+
+
+def test_a_delete_is_saved_and_restored(tmp_path):
+    first = start(folder=tmp_path)
+    first.edits.start(edits.delete(0, tuple(np.int64(n) for n in middle(1))))
+    first.edits.start(edits.lock(0, middle(0)))
+    first.close()
+    again = start(folder=tmp_path)
+    assert counts(again) == (0, 0, 0)
+    again.autosave.restore()
+    assert counts(again) == (2, 1, 1)
+    again.corrections.undo()
+    assert counts(again) == (0, 0, 0)
+
+
+def test_a_delete_alone_does_not_offer_fine_tuning(started):
+    started.edits.start(edits.delete(0, middle(1)))
+    assert started.session.next_step.action != "fine_tune"
+    started.edits.start(edits.lock(0, middle(0)))
+    assert started.session.next_step.action == "fine_tune"
+    assert "1 corrected object" in started.session.next_step.link

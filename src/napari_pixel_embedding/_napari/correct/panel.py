@@ -127,6 +127,7 @@ class CorrectPanel(Panel):
             column.addWidget(widget)
             self.column.addWidget(box)
         box, column = group("Corrections")
+        column.setSpacing(4)
         self.count.setToolTip(_KEYS)
         column.addLayout(row(self.count, self.new_button))
         column.addLayout(row(self.save_button, self.load_button, self.clear_button))

@@ -75,6 +75,7 @@ class ReviewBox(QWidget):
         self.refresh_later = qdebounced(self.refresh, timeout=_SETTLE_MS, parent=self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
         column.addWidget(self.note)
         strip = row(*self.strip.values())
         strip.setSpacing(3)

@@ -77,6 +77,7 @@ class ToolButtons(QWidget):
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
         column.addLayout(self._grid())
         # Always two lines, so that a long instruction moves nothing.
         self.hint.setMinimumHeight(2 * self.hint.fontMetrics().lineSpacing() + 2)

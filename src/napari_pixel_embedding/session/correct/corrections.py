@@ -178,7 +178,7 @@ class Corrections:
         self._forget()
         session = self._session
         session.local_past, session.local_bandwidths = (), local_bandwidths
-        session.accepted = session.deleted = frozenset()
+        session.accepted, session.deleted = frozenset(), frozenset()
         session.corrections = corrections
         self._changed()
 

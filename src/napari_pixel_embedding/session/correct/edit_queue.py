@@ -103,7 +103,7 @@ class EditQueue:
             accepted = accepted | {(edit.frame, result.accepted)}
         deleted = session.deleted
         if edit.deletes is not None:
-            deleted = deleted | {(edit.frame, *edit.deletes)}
+            deleted = deleted | {(edit.frame, *map(int, edit.deletes))}
         self._corrections.change(edit.title, result.corrections, accepted, deleted=deleted)
 
     def _failed(self, error: Exception) -> None:
