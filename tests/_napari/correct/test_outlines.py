@@ -41,8 +41,8 @@ def test_corrected_objects_are_outlined_and_undo_takes_it_away(viewer, panel, qt
     inside = panel.session.labels == panel.session.labels[first]
     assert drawn(panel).any() and not drawn(panel)[~inside].any()
     lock(panel, second)
-    wanted = lambda: np.array_equal(drawn(panel), expected(panel))  # noqa: E731
-    qtbot.waitUntil(wanted, timeout=WAIT)
+    qtbot.waitUntil(lambda: panel.session.corrected_count == 2, timeout=WAIT)
+    qtbot.waitUntil(lambda: np.array_equal(drawn(panel), expected(panel)), timeout=WAIT)
     layer = panel.outlines.overlay.layer
     np.testing.assert_allclose(layer.data_to_world((0, 0)), (3, 4))
     assert viewer.layers.selection.active is not layer
@@ -71,6 +71,7 @@ def test_the_switch_and_a_deleted_layer_switch_them_off(viewer, panel, qtbot):
     panel.outlined.click()
     assert drawn(panel) is None
     lock(panel, neighbours(panel.session.labels)[1])
+    qtbot.waitUntil(lambda: panel.session.corrected_count == 2, timeout=WAIT)
     qtbot.wait(300)
     assert drawn(panel) is None
     panel.outlined.click()
