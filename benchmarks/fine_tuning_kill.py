@@ -1,9 +1,10 @@
 """Kill -9 at random moments, and see that no model and no fine-tuning is lost or half-written.
 
-    python benchmarks/fine_tuning_kill.py [--times 50]
+    python benchmarks/fine_tuning_kill.py [--times 50] [--seconds 15]
 
 Fine-tuning: the training process is killed, its checkpoint and its best model are read, and it is
-resumed, again and again; the steps kept must never become fewer. Saving: a process that saves two
+resumed, again and again; the steps kept must never become fewer, a kill after a step must not cost
+more than ten seconds, and in the end something must have been kept. Saving: a process that saves two
 models in turns to one file is killed; the file must always be one of them, whole.
 """
 
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 _SAVE = """
@@ -35,15 +37,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=15, help="longest time up to a kill")
     options = parser.parse_args()
     random.seed(options.seed)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_PIXEL_EMBEDDING_HOME"] = folder
         saving = sum(_kill_saving(Path(folder)) for _ in range(options.times))
         print(f"saving: {options.times} kills, {saving} times the file was a whole model")
-        steps = _kill_tuning(options.times)
+        kept, lost = _kill_tuning(options.times, options.seconds)
         print(
-            f"fine-tuning: {options.times} kills, nothing lost; kept {steps[0]} … {steps[-1]} steps"
+            f"fine-tuning: {options.times} kills, kept {kept[0]} … {kept[-1]} steps; a kill cost "
+            f"{max(lost):.1f} s of training at most"
         )
 
 
@@ -61,8 +65,8 @@ def _kill_saving(folder: Path) -> bool:
     return load_model(path).name in "ab"
 
 
-def _kill_tuning(times: int) -> list[int]:
-    """Kill and resume one fine-tuning; return the steps that were kept each time."""
+def _kill_tuning(times: int, seconds: float) -> tuple[list[int], list[float]]:
+    """Kill and resume one fine-tuning; return the steps kept and the seconds lost each time."""
     import numpy as np
 
     from napari_pixel_embedding import EmbeddingModel, FineTuneConfig, ModelConfig, load_model
@@ -78,32 +82,54 @@ def _kill_tuning(times: int) -> list[int]:
     config = FineTuneConfig(steps=100_000, batch_size=1, crop=64)
     run = fine_tune_in_process(model, [labels % 5], [labels], config, axes=["YX"])
     kept: list[int] = []
+    lost: list[float] = []
     for _ in range(times):
-        _kill_while_running(run)
+        ends = _kill_while_running(run, random.uniform(0, seconds))
         (left,) = interrupted_tunings()
-        if kept and left.step < kept[-1]:
-            raise SystemExit(f"steps were lost: {kept[-1]} before, {left.step} now")
-        kept.append(left.step)
+        kept.append(_checked(left.step, kept, ends))
+        lost.append(max(ends.values()) - ends.get(left.step, min(ends.values())))
         if (left.folder / MODEL_FILE).exists():
             load_model(left.folder / MODEL_FILE)
         run = resume_tuning(left.folder)
     run.close()
-    return kept
+    if not kept[-1]:
+        raise SystemExit("nothing was kept: every kill came before the first checkpoint")
+    return kept, lost
 
 
-def _kill_while_running(run: object) -> None:
-    """Follow a training for a random time after its first message, then kill its process."""
+def _checked(step: int, kept: list[int], ends: dict[int, float]) -> int:
+    """Return the step of a checkpoint, unless too much was lost since."""
+    from napari_pixel_embedding.core.training.checkpoint import MOST_LOST_S
+
+    if kept and step < kept[-1]:
+        raise SystemExit(f"steps were lost: {kept[-1]} before, {step} now")
+    done = [end for number, end in ends.items() if number > step]
+    longest = max(_gaps(sorted(ends.values())), default=0.0)
+    if done and max(done) - min(done) > MOST_LOST_S + longest:
+        raise SystemExit(f"{max(done) - min(done):.1f} s were lost after step {step}")
+    return step
+
+
+def _gaps(times: list[float]) -> list[float]:
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+def _kill_while_running(run: object, after: float) -> dict[int, float]:
+    """Follow a training for some seconds after its first message, then kill its process.
+
+    Returns when each step was heard of.
+    """
     from napari_pixel_embedding.core.training.worker_process import ProcessEnded
 
-    end = None
+    ends: dict[int, float] = {}
     try:
-        for _ in run:  # type: ignore[attr-defined]
-            end = end or time.monotonic() + random.uniform(0, 3)
-            if time.monotonic() > end:
+        for progress in run:  # type: ignore[attr-defined]
+            ends[progress.step] = time.monotonic()
+            if time.monotonic() > min(ends.values()) + after:
                 for process in _children():
                     os.kill(process, signal.SIGKILL)
     except ProcessEnded:
-        return
+        return ends
     raise SystemExit("the training ended by itself")
 
 

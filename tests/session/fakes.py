@@ -61,6 +61,7 @@ class FakeStep:
     validation_ap: float | None = None
     model: Any = None
     report: Any = None
+    best_step: int | None = None
 
 
 class FakeIndex:

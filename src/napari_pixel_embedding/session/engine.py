@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.evaluation.worst_images import ImageScore
     from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
+    from napari_pixel_embedding.core.fine_tuning.pace import Pace
     from napari_pixel_embedding.core.inference.quality import Finding, Quality
     from napari_pixel_embedding.core.inference.trial import Candidate, Trial
     from napari_pixel_embedding.core.model.config import ModelConfig
@@ -138,6 +139,7 @@ class Engine:
     resume_tuning: Callable[..., Iterator[TrainProgress]] = field(
         default=_core("fine_tuning.job_folder", "resume_tuning")
     )
+    measure_pace: Callable[..., Pace] = field(default=_core("fine_tuning.pace", "measure_pace"))
     interrupted_tunings: Callable[[], list[Interrupted]] = field(
         default=_core("fine_tuning.job_folder", "interrupted_tunings")
     )

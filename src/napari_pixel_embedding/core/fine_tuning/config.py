@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from napari_pixel_embedding.core.model.config import Frozen
@@ -13,6 +15,11 @@ from napari_pixel_embedding.core.training.config import (
     TrainConfig,
 )
 
+Effort = Literal["quick", "normal", "thorough"]
+EFFORTS: dict[Effort, int] = {"quick": 80, "normal": 300, "thorough": 800}
+"""Steps of a fine-tuning: for a first look, as a rule, and for the best result."""
+VALIDATE_EVERY = 25
+"""Steps between two comparisons with the parent."""
 _GENTLE = Augmentation(scale=(0.85, 1.2), gamma=0.2, noise=0.03, brightness=0.1)
 
 
@@ -21,11 +28,12 @@ class FineTuneConfig:
     """Settings of a fine-tuning on corrections."""
 
     steps: int = Field(
-        default=800,
+        default=EFFORTS["thorough"],
         ge=1,
         le=100_000,
         title="Steps",
-        description="Number of training batches; 800 take some 2½ minutes on two cores.",
+        description="Number of training batches: 80 for a first look, 300 as a rule, 800 for the "
+        "best result.",
     )
     learning_rate: float = Field(
         default=1e-3,
@@ -122,7 +130,7 @@ class FineTuneConfig:
             crop=self.crop,
             seed=self.seed,
             warmup=0.0,
-            validate_every=25,
+            validate_every=VALIDATE_EVERY,
             ema_decay=0.98,
             fixed_statistics=True,
             frozen=self.frozen,

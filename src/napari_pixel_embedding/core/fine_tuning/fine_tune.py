@@ -95,8 +95,9 @@ def fine_tune(
     ------
     TrainProgress
         Step 0 scores the parent; its losses are NaN. Every 25 steps, and on the last one, the
-        best tuned model comes with a report; scores are AP, averaged over IoU 0.5 to 0.95, on the
-        held-out objects. ``close()`` stops at once.
+        best tuned model comes with a report; before the first of these a model comes with step 1
+        and every ten seconds, without a report. Scores are AP, averaged over IoU 0.5 to 0.95, on
+        the held-out objects. ``close()`` stops at once.
 
     Raises
     ------
@@ -124,6 +125,7 @@ def fine_tune(
         checkpoint=checkpoint,
         sampling_weights=sampling_weights(fine_tuning_set, replayed, config.replay),
         revise=_SelfTraining(fine_tuning_set, replayed, config.self_training, device),
+        early_models=True,
     )
     calibrate = partial(
         tune_cluster_params,
@@ -244,7 +246,7 @@ def _with_reports(
     report = before.compared(before)
     scored_step: int | None = None
     for state in steps:
-        if state.model is None:
+        if state.model is None or state.early:
             yield state
             continue
         if state.best_step != scored_step:

@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 import uuid
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,6 +95,7 @@ def fine_tune_in_process(
     device: str = "auto",
     names: Sequence[str] = (),
     heartbeat: Callable[[], None] | None = None,
+    trial: bool = False,
 ) -> Generator[TrainProgress, None, None]:
     """Run :func:`~.fine_tune.fine_tune` in a worker process.
 
@@ -105,6 +107,9 @@ def fine_tune_in_process(
         Axes and pixel size of each image.
     heartbeat : callable, optional
         As in :func:`~.worker_process.run_in_process`, which also lists the errors.
+    trial : bool
+        Whether this only measures how long it takes: after a crash it is not offered as
+        interrupted.
     """
     folder = _new_folder()
     corrected = [_corrected_only(*one) for one in zip(images, corrections, axes, strict=True)]
@@ -117,19 +122,29 @@ def fine_tune_in_process(
         names=tuple(names),
         model=model.name,
     )
-    _write_request(folder, model, corrected, request)
+    incomplete = _write_request(folder, model, corrected, request)
+    if trial:
+        folder = incomplete
+    else:
+        os.replace(incomplete, folder)
     yield from resume_tuning(folder, heartbeat=heartbeat)
 
 
 def resume_tuning(
     folder: Path, *, heartbeat: Callable[[], None] | None = None
 ) -> Generator[TrainProgress, None, None]:
-    """Resume an interrupted fine-tuning; the folder is kept if it is interrupted again."""
+    """Resume an interrupted fine-tuning.
+
+    The folder is kept if it is interrupted again, also by ``close()`` before the first model came.
+    """
     from napari_pixel_embedding.core.training.worker_process import ProcessEnded, run_in_process
 
-    keep = False
+    keep = checkpoint_path(folder / _OUTPUT).exists()
     try:
-        yield from run_in_process(ENTRY, folder, heartbeat=heartbeat)
+        with closing(run_in_process(ENTRY, folder, heartbeat=heartbeat)) as steps:
+            for progress in steps:
+                keep = keep and progress.model is None
+                yield progress
     except ProcessEnded:
         keep = True
         raise
@@ -187,8 +202,8 @@ def _write_request(
     model: EmbeddingModel,
     corrected: Sequence[tuple[NDArray[Any], NDArray[Any]]],
     request: _Request,
-) -> None:
-    """Write all files, then rename the folder from its incomplete to its final name."""
+) -> Path:
+    """Write all files to the folder's incomplete name, which is returned."""
     from napari_pixel_embedding.core.model.model_file import save_model
 
     incomplete = folder.with_name(f".{folder.name}")
@@ -198,7 +213,7 @@ def _write_request(
         np.save(incomplete / f"corrections{n}.npy", corrections)
     with open_atomically(incomplete / _REQUEST) as file:
         file.write(TypeAdapter(_Request).dump_json(request))
-    os.replace(incomplete, folder)
+    return incomplete
 
 
 def _read_request(folder: Path) -> _Request:

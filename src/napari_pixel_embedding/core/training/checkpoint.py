@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     from torch import Tensor
+
+MOST_LOST_S = 10.0
+"""Seconds of training that a kill may cost; a step that takes longer is lost whole."""
+
+
+class StepTimer:
+    """Tells after each step whether something is due that must not be left out for long.
+
+    Parameters
+    ----------
+    clock : callable
+        Returns seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = -math.inf
+        self._step = clock()
+
+    def is_due(self) -> bool:
+        """Return True after the first step, and where the next one would end ten seconds later."""
+        now = self._clock()
+        took, self._step = now - self._step, now
+        due = now + took - self._last > MOST_LOST_S
+        if due:
+            self._last = now
+        return due
 
 
 def checkpoint_path(output: str | os.PathLike[str]) -> Path:

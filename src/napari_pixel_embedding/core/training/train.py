@@ -21,7 +21,7 @@ from napari_pixel_embedding.core.model.devices import learning_precision, resolv
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.model.networks import build_network, freeze
 from napari_pixel_embedding.core.training.batches import draw_batch
-from napari_pixel_embedding.core.training.checkpoint import read_checkpoint
+from napari_pixel_embedding.core.training.checkpoint import StepTimer, read_checkpoint
 from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.core.training.objective import loss_terms, weighted_sum
 
@@ -53,9 +53,13 @@ class TrainProgress:
     seconds_left : float, optional
         Estimate of the remaining time, from the steps so far.
     model : EmbeddingModel, optional
-        The best model so far, on the CPU: on validated steps and on the last one.
+        The best model so far, on the CPU: on validated steps and on the last one; early models too
+        where they are asked for.
     best_step : int, optional
         Step of that model.
+    early : bool
+        Whether the model came before the first validation, or before the first since resuming:
+        nothing compares it yet.
     report : TuningReport, optional
         Of a fine-tuning, with each model: error counts before and after.
     note : str
@@ -71,6 +75,7 @@ class TrainProgress:
     best_step: int | None = None
     report: TuningReport | None = None
     note: str = ""
+    early: bool = False
 
 
 def train(
@@ -83,6 +88,7 @@ def train(
     checkpoint: Path | None = None,
     sampling_weights: Sequence[float] | None = None,
     revise: Revision | None = None,
+    early_models: bool = False,
 ) -> Generator[TrainProgress, None, None]:
     """Train a model and yield progress after every step.
 
@@ -104,8 +110,9 @@ def train(
     device : str
         "auto", "cpu", "cuda" or "mps".
     checkpoint : Path, optional
-        A file that training is resumed from when it exists, and that is written at every
-        validation. Resuming gives the same weights as an uninterrupted training, except that
+        A file that training is resumed from when it exists. It is written after the first step, at
+        every validation, and as often between as it takes for a kill to cost at most ten seconds
+        (or one step). Resuming gives the same weights as an uninterrupted training, except that
         revised samples are computed again from the weights at the checkpoint.
     sampling_weights : sequence of float, optional
         Relative sampling probability of each sample, see :func:`~.batches.draw_batch`.
@@ -113,6 +120,9 @@ def train(
         Called with the averaged model and the share of steps done, after every validation but the
         last, and when training is resumed; the samples it returns, if any, replace the current
         ones.
+    early_models : bool
+        Whether a model comes with the first step and then every ten seconds until the first
+        validation, so that whoever stops early has one.
 
     Yields
     ------
@@ -146,16 +156,21 @@ def train(
             best_step=trainer.best_step,
         )
     started, first = time.monotonic(), trainer.step
+    saving, early = StepTimer(), StepTimer()
     while trainer.step < config.steps:
         losses = trainer.train_step(samples, sampling_weights)
-        score, milestone = None, trainer.step % config.validate_every == 0
-        if milestone or trainer.step == config.steps:
-            milestone, score = True, trainer.keep_best(validation)
+        score = model_now = None
+        milestone = trainer.is_milestone()
+        if milestone:
+            score = trainer.keep_best(validation)
             if new := trainer.revision(revise):
                 samples = new
                 trainer.best_score = -math.inf  # earlier weights were trained on other samples
-            if checkpoint is not None:
-                trainer.save(checkpoint)
+            model_now, early_models = trainer.best_model(), False
+        elif early_models and early.is_due():
+            model_now = trainer.best_model() if trainer.best_step else trainer.average_model()
+        if checkpoint is not None and (saving.is_due() or milestone):
+            trainer.save(checkpoint)
         done = trainer.step - first
         yield TrainProgress(
             step=trainer.step,
@@ -163,8 +178,9 @@ def train(
             losses=losses,
             validation_ap=score,
             seconds_left=(time.monotonic() - started) / done * (config.steps - trainer.step),
-            model=trainer.best_model() if milestone else None,
-            best_step=trainer.best_step if milestone else None,
+            model=model_now,
+            best_step=None if model_now is None else trainer.best_step or trainer.step,
+            early=model_now is not None and not milestone,
         )
 
 
@@ -271,17 +287,32 @@ class _Trainer:
             self.best_step, self.best_weights = self.step, _copy_weights(self.average)
         return score
 
+    def is_milestone(self) -> bool:
+        """Whether the model is validated after this step."""
+        return self.step % self.config.validate_every == 0 or self.step == self.config.steps
+
     def revision(self, revise: Revision | None) -> Sequence[Sample] | None:
-        """Return new samples computed with the averaged weights; None after the last step."""
-        if revise is None or self.step >= self.config.steps:
+        """Return new samples computed with the averaged weights; None after the last step.
+
+        Between two validations, as after resuming, the samples are those of the last one.
+        """
+        since = self.step % self.config.validate_every
+        if revise is None or self.step >= self.config.steps or self.step == since:
             return None
         model = EmbeddingModel(self.average, self.model_config)
-        return revise(model, self.step / self.config.steps)
+        return revise(model, (self.step - since) / self.config.steps)
 
     def best_model(self) -> EmbeddingModel:
         """Return a model with a copy of the best weights so far, on the CPU."""
+        return self._with(self.best_weights)
+
+    def average_model(self) -> EmbeddingModel:
+        """Return a model with a copy of the averaged weights, on the CPU."""
+        return self._with(_copy_weights(self.average))
+
+    def _with(self, weights: dict[str, Tensor]) -> EmbeddingModel:
         network = build_network(self.model_config)
-        network.load_state_dict(self.best_weights)
+        network.load_state_dict(weights)
         return EmbeddingModel(network.eval(), self.model_config)
 
     def save(self, path: Path) -> None:

@@ -237,6 +237,7 @@ def _message(progress: TrainProgress, folder: Path) -> dict[str, Any]:
         "model": progress.model is not None,
         "report": None if progress.report is None else asdict(progress.report),
         "note": progress.note,
+        "early": progress.early,
     }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.evaluation.comparison import TuningReport
     from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
+    from napari_pixel_embedding.core.fine_tuning.pace import Pace
     from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
@@ -59,6 +60,7 @@ _BY_IDENTITY = (
     "parent_model",
     "tuning_report",
     "tuning_preview",
+    "tuning_pace",
     "interrupted_tuning",
     "whole_image",
     "mosaic",
@@ -177,9 +179,14 @@ class Session:
     parent_model : EmbeddingModel, optional
         The model that the tuned model in use was made from, to go back to.
     tuning_report : TuningReport, optional
-        Scores of the tuned model and its parent; of the parent alone before the first model.
+        Scores of the tuned model and its parent; of the parent alone before the first model; None
+        where the tuned model came before the first comparison.
     tuning_preview : Preview, optional
-        Segmentation of the region in view by the tuned model.
+        Segmentation of the region in view by ``compared_model``.
+    timing : bool
+        Whether a trial measures how long a fine-tuning takes.
+    tuning_pace : Pace, optional
+        How long a fine-tuning takes with this model and device.
     interrupted_tuning : Interrupted, optional
         An interrupted fine-tuning that can be resumed.
     """
@@ -247,12 +254,24 @@ class Session:
     parent_model: EmbeddingModel | None = None
     tuning_report: TuningReport | None = None
     tuning_preview: Preview | None = None
+    timing: bool = False
+    tuning_pace: Pace | None = None
     interrupted_tuning: Interrupted | None = None
 
     @property
     def locked_count(self) -> int:
         """Corrected objects that are there, which fine-tuning learns from."""
         return self.corrected_count - self.deleted_count
+
+    @property
+    def compared_model(self) -> EmbeddingModel | None:
+        """The model that the one in use is compared with.
+
+        It is the tuned one; while that is in use, its parent.
+        """
+        if self.tuned_model is not None or self.tuning or self.model is not self.model_source:
+            return self.tuned_model
+        return self.parent_model
 
     @property
     def annotations(self) -> Annotations:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -21,11 +21,13 @@ from napari_pixel_embedding.session.train.fine_tuning_jobs import (
     resume,
     tune,
 )
+from napari_pixel_embedding.session.train.tuning_times import TuningTimes
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
 
+    from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
     from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
@@ -70,7 +72,10 @@ class FineTuning:
         self._learning = JobQueue(executor)
         self._previews = JobQueue(executor, "newest waits")
         self._searches = JobQueue(executor)
+        self._times = TuningTimes(session, executor, engine)
         self._region: ImageRegion | None = None
+        self._kept_step = 0
+        self._resumed: Interrupted | None = None
 
     # ------------------------------------------------------------------------------ learning
 
@@ -98,9 +103,12 @@ class FineTuning:
         self._messages.clear()
         if self._is_busy():
             return
+        missing = self._missing(others, folder)
+        if missing:
+            self._messages.refuse(missing)
+            return
         request = self._request(config, others, folder, split_masks)
-        if request is not None:
-            self._begin(partial(tune, self._engine, request))
+        self._begin(partial(tune, self._engine, request))
 
     def resume(self) -> None:
         """Resume the interrupted fine-tuning, if there is one."""
@@ -108,20 +116,56 @@ class FineTuning:
         interrupted = self._session.interrupted_tuning
         if interrupted is not None and not self._is_busy():
             self._session.interrupted_tuning = None
-            self._begin(partial(resume, self._engine, interrupted))
+            self._begin(partial(resume, self._engine, interrupted), interrupted)
+
+    def measure_time(
+        self,
+        config: FineTuneConfig,
+        others: Sequence[CorrectedImage] = (),
+        folder: str = "",
+        split_masks: bool | None = None,
+    ) -> None:
+        """Measure how long a fine-tuning would take, unless known: ``session.tuning_pace``.
+
+        Parameters
+        ----------
+        config, others, folder, split_masks
+            As for :meth:`start`. Nothing is measured while something else is under way.
+        """
+        busy = self._learning.busy or self._session.running
+        if not busy and not self._missing(others, folder):
+            self._times.measure(self._request(config, others, folder, split_masks))
 
     def _is_busy(self) -> bool:
         if self._learning.busy:
             self._messages.refuse("Fine-tuning is under way. Stop it before starting anew.")
         return self._learning.busy
 
-    def _begin(self, work: Callable[[Any], None]) -> None:
+    def _begin(self, work: Callable[[Any], None], interrupted: Interrupted | None = None) -> None:
         session = self._session
         self._previews.cancel()
+        self._times.cancel()
+        self._kept_step, self._resumed = 0, interrupted
         session.training, session.tuned_model, session.tuning = (), None, True
         session.tuning_report = session.tuning_preview = None
         session.tuning_status = "Preparing to fine-tune …"
         self._learning.start(work, done=self._done, failed=self._failed, progress=self._take_step)
+
+    def _missing(self, others: Sequence[CorrectedImage], folder: str) -> str:
+        """Return why nothing can be learnt from; empty if it can."""
+        session = self._session
+        if session.worked_image is None or session.model is None or not session.embedding_maps:
+            return "Nothing to learn from: expected a result, found none. Run a model first."
+        if not others and not folder and not self._is_corrected():
+            return (
+                "Nothing to learn from: expected at least one corrected object, found none. "
+                "Repair a few objects with the brush on the labels layer, then start."
+            )
+        return ""
+
+    def _is_corrected(self) -> bool:
+        corrections = self._session.corrections
+        return corrections is not None and bool(np.any(corrections > 0))
 
     def _request(
         self,
@@ -129,24 +173,14 @@ class FineTuning:
         others: Sequence[CorrectedImage],
         folder: str,
         split_masks: bool | None,
-    ) -> TuneRequest | None:
+    ) -> TuneRequest:
+        """Return a snapshot of what there is to learn from; nothing must be missing."""
         session, image = self._session, self._session.worked_image
-        if image is None or session.model is None or not session.embedding_maps:
-            self._messages.refuse(
-                "Nothing to learn from: expected a result, found none. Run a model first."
-            )
-            return None
         corrected_images = list(others)
-        if session.corrections is not None and np.any(session.corrections > 0):
+        if self._is_corrected() and image is not None and session.corrections is not None:
             corrected_images.insert(0, CorrectedImage(image, session.axes, session.corrections))
-        if not corrected_images and not folder:
-            self._messages.refuse(
-                "Nothing to learn from: expected at least one corrected object, found none. "
-                "Repair a few objects with the brush on the labels layer, then start."
-            )
-            return None
         return TuneRequest(
-            session.model,
+            cast("EmbeddingModel", session.model),
             tuple(corrected_images),
             config,
             session.device,
@@ -158,39 +192,43 @@ class FineTuning:
     def stop(self) -> bool:
         """Stop fine-tuning, and return whether it was under way.
 
-        The best model so far stays in ``session.tuned_model``.
+        The best model so far stays in ``session.tuned_model``; there is one from the first step
+        on. What was resumed is offered again where it was stopped before that.
         """
         stopped = self._learning.cancel()
         if stopped:
-            self._session.tuning = False
-            best = self._session.tuned_model is not None
-            kept = "the best model so far is kept" if best else "too early for a model to keep"
-            self._session.tuning_status = f"Fine-tuning stopped: {kept}."
+            session = self._session
+            session.tuning = False
+            session.tuning_status = f"Fine-tuning stopped: {self._kept_text()}."
+            if session.tuned_model is None and self._resumed is not None:
+                session.interrupted_tuning = self._resumed
         return stopped
+
+    def _kept_text(self) -> str:
+        if self._session.tuned_model is not None:
+            return f"the model of step {self._kept_step:,} is kept"
+        return "before its first step, so there is no new model"
 
     def _take_step(self, progress: TrainProgress | None) -> None:
         if progress is None:  # a heartbeat
             return
         session = self._session
-        if progress.report is not None:
-            session.tuning_report = progress.report
+        if progress.model is not None or progress.report is not None:
+            session.tuning_report = progress.report  # none for an early model
         if progress.model is not None:
             session.tuned_model = progress.model
+            self._kept_step = progress.best_step or progress.step
             self._update_preview()
         session.training = (*thinned(session.training), replace(progress, model=None))
         session.tuning_status = f"Fine-tuning, step {progress.step} of {progress.steps} …"
 
     def _done(self, _: None) -> None:
         self._session.tuning = False
-        self._session.tuning_status = (
-            "Fine-tuning finished: use the tuned model, save or discard it."
-        )
+        self._session.tuning_status = f"Fine-tuning finished: {self._kept_text()}."
 
     def _failed(self, error: Exception) -> None:
         self._session.tuning = False
-        self._session.tuning_status = (
-            "Fine-tuning was ended by an error; the model in use is unchanged."
-        )
+        self._session.tuning_status = f"Fine-tuning was ended by an error: {self._kept_text()}."
         if isinstance(error, UnseparatedObjects):
             self._messages.refuse(f"{error.found} {_CHOOSE}")
         else:
@@ -268,6 +306,8 @@ class FineTuning:
     def preview(self, region: ImageRegion | None) -> None:
         """Segment a region of the image with the tuned model, now and whenever it improves.
 
+        Once the tuned model is in use, its parent segments the region.
+
         Parameters
         ----------
         region : ImageRegion, optional
@@ -278,11 +318,12 @@ class FineTuning:
 
     def _update_preview(self) -> None:
         session, image, region = self._session, self._session.worked_image, self._region
-        if session.tuned_model is None or image is None or region is None or session.outdated:
+        model = session.compared_model
+        if model is None or image is None or region is None or session.outdated:
             return
-        same = same_family(session.model, session.tuned_model)
+        same = same_family(session.model, model)
         request = PreviewRequest(
-            session.tuned_model,
+            model,
             image,
             session.axes,
             region,
@@ -296,7 +337,7 @@ class FineTuning:
         )
 
     def _take_preview(self, preview: Preview) -> None:
-        if self._session.tuned_model is not None:
+        if self._session.compared_model is not None:
             self._session.tuning_preview = preview
 
     def leave_image(self) -> None:
@@ -308,4 +349,5 @@ class FineTuning:
         """Stop all jobs."""
         self._previews.cancel()
         self._searches.cancel()
+        self._times.cancel()
         self.stop()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
+    from napari_pixel_embedding.core.fine_tuning.pace import Pace
     from napari_pixel_embedding.core.inference.options import PredictOptions
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.training.train import TrainProgress
@@ -39,6 +40,25 @@ class TuneRequest:
 
 def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
     """Fine-tune and report every step, and None as a heartbeat."""
+    _follow(_steps(engine, request, report), report)
+
+
+def measure_pace(engine: Engine, request: TuneRequest, report: Report) -> Pace:
+    """Measure in a few steps how long the fine-tuning takes; the request is that of a trial."""
+    with closing(_steps(engine, request, report, trial=True)) as steps:
+        return engine.measure_pace(_heeding(steps, report))
+
+
+def _heeding(steps: Iterator[TrainProgress], report: Report) -> Iterator[TrainProgress]:
+    """Pass steps on, as long as no report stops the work."""
+    for progress in steps:
+        report(None)
+        yield progress
+
+
+def _steps(
+    engine: Engine, request: TuneRequest, report: Report, **options: bool
+) -> Generator[TrainProgress, None, None]:
     corrected_images = request.corrected_images
     if request.folder:
         corrected_images += tuple(
@@ -58,8 +78,9 @@ def tune(engine: Engine, request: TuneRequest, report: Report) -> None:
         device=request.device,
         names=[corrected_image.image.name for corrected_image in corrected_images],
         heartbeat=lambda: report(None),
+        **options,
     )
-    _follow(steps, report)
+    return cast("Generator[TrainProgress, None, None]", steps)
 
 
 def resume(engine: Engine, interrupted: Interrupted, report: Report) -> None:
