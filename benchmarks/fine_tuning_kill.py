@@ -4,8 +4,8 @@
 
 Fine-tuning: the training process is killed, its checkpoint and its best model are read, and it is
 resumed, again and again; the steps kept must never become fewer, a kill after a step must not cost
-more than ten seconds, and in the end something must have been kept. Saving: a process that saves two
-models in turns to one file is killed; the file must always be one of them, whole.
+more than ten seconds, and in the end something must have been kept. Saving: a process that saves
+two models in turns to one file is killed; the file must always be one of them, whole.
 """
 
 from __future__ import annotations

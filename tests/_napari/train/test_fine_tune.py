@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
+from napari_pixel_embedding._napari.layers.viewport import view_of
 from napari_pixel_embedding._napari.train.tuned_layers import _within
 from napari_pixel_embedding._napari.train.tuning_boxes import _table
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
 from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
+from napari_pixel_embedding.core.fine_tuning.pace import Pace
+from napari_pixel_embedding.core.training.train import TrainProgress
 
 
 @pytest.fixture
@@ -50,6 +54,8 @@ def test_before_after_and_side_by_side(viewer, ran, tuned, qtbot):
     np.testing.assert_allclose(after.translate, objects.data_to_world(corner))
     tuned.report.modes["after"].click()
     assert after.visible and not objects.visible
+    camera = getattr(viewer, "scene", viewer).camera
+    zoom = camera.zoom
     tuned.report.modes["beside"].click()
     assert after.visible and objects.visible
     beside = viewer.layers["field beside"]
@@ -57,7 +63,9 @@ def test_before_after_and_side_by_side(viewer, ran, tuned, qtbot):
     assert beside.visible
     right_edge = objects.data_to_world((0, objects.data.shape[1]))[1]
     assert after.translate[1] == beside.translate[1] > right_edge
+    assert seen_of(viewer, objects) and seen_of(viewer, beside)
     tuned.report.modes["before"].click()
+    assert camera.zoom == zoom
     assert objects.visible and not after.visible and not beside.visible
     tuned.report.modes["after"].click()
     tuned.discard_button.click()
@@ -80,15 +88,35 @@ def test_the_preview_follows_the_view_and_comes_again_when_deleted(viewer, ran, 
     assert viewer.layers.index(tuned.comparison.labels_layer) == len(viewer.layers) - 1
 
 
-def test_use_and_revert(ran, tuned, qtbot):
+def test_the_comparison_stays_after_use_until_revert(viewer, ran, tuned, qtbot):
     session, parent = ran.session, ran.session.model
+    objects = ran.workspace.layers.labels_layer
+    tuned.stop_button.click()
+    assert "of step" in tuned.status.text() and "is kept" in tuned.status.text()
     tuned.use_button.click()
     qtbot.waitUntil(lambda: session.model is not parent and not session.running, timeout=60_000)
+    qtbot.waitUntil(lambda: "field before" in viewer.layers, timeout=60_000)
+    before, report = viewer.layers["field before"], tuned.report
+    assert report.modes["after"].isChecked() and objects.visible and not before.visible
+    report.modes["before"].click()
+    assert before.visible and not objects.visible
+    report.modes["beside"].click()
+    assert before.visible and objects.visible
     assert tuned.discard_button.text() == "Revert"
     tuned.discard_button.click()
     qtbot.waitUntil(lambda: session.model is parent and not session.running, timeout=60_000)
+    assert "field before" not in viewer.layers and objects.visible
     assert tuned.discard_button.text() == "Discard"
-    assert not tuned.discard_button.isEnabled()
+    assert not tuned.discard_button.isEnabled() and not report.modes["after"].isEnabled()
+
+
+def seen_of(viewer, layer):
+    """Whether all of a layer lies in view, by what napari itself says of the canvas."""
+    view = view_of(viewer, layer)
+    return all(
+        low <= 0.5 and high >= size - 0.5
+        for (low, high), size in zip(view, layer.data.shape, strict=True)
+    )
 
 
 def test_the_report_is_a_table_of_both_exams(ran, fine_tune_panel):
@@ -98,13 +126,19 @@ def test_the_report_is_a_table_of_both_exams(ran, fine_tune_panel):
     session.tuning_report = TuningReport(BeforeAfter(before, before))
     assert not fine_tune_panel.report.isHidden()
     assert "0.20" in table.text() and "→" not in table.text()
+    assert fine_tune_panel.report.verdict.text() == ""
     assert not fine_tune_panel.report.modes["after"].isEnabled()
     session.tuned_model = session.model
     session.tuning_report = TuningReport(BeforeAfter(before, after), BeforeAfter(after, after))
-    for expected in ("0.20 → <b>1.00</b>", "2 → <b>0</b>", "replay", "merges"):
+    for expected in ("0.20 → <b>1.00</b>", "2 → <b>0</b>", "old data", "grown together"):
         assert expected in table.text()
+    verdict = fine_tune_panel.report.verdict
+    assert verdict.text() == f"<b>{session.tuning_report.verdict()}</b>"
+    assert "Better: 2 → 8 of 8 held-back objects found" in verdict.text()
     session.tuning_report = TuningReport()
-    assert "judge by eye" in table.text()
+    assert "judge by eye" in verdict.text() and table.isHidden()
+    session.tuning_report = None  # an early model
+    assert "Not compared yet" in verdict.text()
 
 
 def test_an_interrupted_tuning_is_offered_and_forgotten(ran, fine_tune_panel, qtbot, tmp_path):
@@ -193,3 +227,51 @@ def test_binary_masks_of_a_folder_are_asked_about(
 def test_a_comparison_without_objects_has_a_dash(ran, fine_tune_panel):
     ran.session.tuning_report = TuningReport(replay=BeforeAfter(ErrorCounts(), ErrorCounts(0, 2)))
     assert "– → <b>–</b>" in _table(ran.session.tuning_report, True)
+
+
+def test_an_effort_sets_the_steps_and_a_number_of_ones_own_is_none_of_them(fine_tune_panel, qtbot):
+    efforts, steps = fine_tune_panel.effort.efforts, fine_tune_panel.forms[0].widget("steps")
+    assert efforts["thorough"].isChecked() and steps.value == 800
+    qtbot.mouseClick(efforts["quick"], Qt.MouseButton.LeftButton)
+    assert steps.value == 80
+    assert [name for name, made in efforts.items() if made.isChecked()] == ["quick"]
+    steps.value = 123
+    qtbot.waitUntil(lambda: not efforts["quick"].isChecked())
+    assert not any(made.isChecked() for made in efforts.values())
+
+
+def test_the_time_of_an_effort_is_measured_or_not_said(ran, fine_tune_panel):
+    efforts, session = fine_tune_panel.effort.efforts, ran.session
+    assert efforts["normal"].text() == "Normal\n–"
+    session.timing = True
+    assert efforts["normal"].text() == "Normal\nmeasuring …"
+    session.timing, session.tuning_pace = False, Pace(preparing=10.0, step=0.5, comparison=2.0)
+    assert [made.text().partition("\n")[2] for made in efforts.values()] == [
+        "about 58 s",
+        "about 3 min",
+        "about 8 min",
+    ]
+
+
+def test_the_last_point_of_the_curve_is_the_table(ran, fine_tune_panel):
+    before = ErrorCounts(objects=8, predicted=4, matched=2)
+    after = ErrorCounts(objects=8, predicted=8, matched=8)
+    first = TrainProgress(0, 50, {}, 0.9, report=TuningReport(BeforeAfter(before, before)))
+    last = TrainProgress(25, 50, {}, 0.1, report=TuningReport(BeforeAfter(before, after)))
+    ran.session.training = (first, last)
+    x, y = fine_tune_panel.steps.plot._scores.getData()
+    assert (x.tolist(), y.tolist()) == ([0, 25], [before.ap50, 1.0])
+
+
+def test_plots_have_titled_axes_and_ap_goes_from_0_to_1(ran, fine_tune_panel):
+    ran.session.training = (TrainProgress(1, 50, {"total": 3.0}),)
+    plot = fine_tune_panel.steps.plot
+    titles = [
+        one.getAxis(side).labelText
+        for one in (plot._plot, plot._score_plot)
+        for side in ("left", "bottom")
+    ]
+    assert titles[0].startswith("loss") and titles[2].startswith("AP")
+    assert titles[1] == titles[3] == "training step (batches)"
+    low, high = plot._score_plot.viewRange()[1]
+    assert (low, high) == pytest.approx((0, 1), abs=0.1)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tifffile
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 from safetensors.numpy import save_file
 
@@ -196,8 +197,7 @@ def test_a_training_from_start_to_use(viewer, dock, planned, tmp_path, qtbot):
     qtbot.waitUntil(lambda: bool(state.worst_images), timeout=120_000)
     assert [step.step for step in state.steps] == [1, 2, 3, 4]
     assert planned.progress.value() == 4
-    assert planned.plot is not None
-    assert "score" in planned.plot._legend.text()
+    assert "AP" in planned.steps.plot._legend.text()
     assert planned.status.text().startswith("Finished: the best model (AP ")
     assert planned.data.isEnabled()
     assert planned.worst.count() == 1
@@ -284,3 +284,30 @@ def test_an_image_without_a_score_has_a_dash(panel):
     example = ImageScore("a.tif", float("nan"), nothing, False, nothing, nothing)
     panel.training.state.worst_images = (example,)
     assert panel.worst.item(0).text() == "AP –   a.tif"
+
+
+def test_a_worst_image_is_shown_alone_and_the_layers_come_back(viewer, panel, qtbot):
+    square = np.ones((8, 8), np.uint8)
+    panel.training.state.worst_images = tuple(
+        ImageScore(f"{name}.tif", 0.5, square, False, square, square) for name in "ab"
+    )
+    panel.results.show()
+    mine, hidden = (viewer.add_image(np.zeros((64, 64)), name=name) for name in ("mine", "off"))
+    hidden.visible = False
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.zoom = 7.0
+    assert panel.back_button.isHidden()
+    for row in (0, 1):
+        panel.worst.itemClicked.emit(panel.worst.item(row))
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["b", "b, found", "b, mask"]
+    qtbot.mouseClick(panel.back_button, Qt.MouseButton.LeftButton)
+    assert list(viewer.layers) == [mine, hidden]
+    assert mine.visible and not hidden.visible and camera.zoom == 7.0
+    assert panel.back_button.isHidden()
+
+    panel.open_example(0)
+    viewer.layers.remove(viewer.layers["a"])
+    assert list(viewer.layers) == [mine, hidden] and mine.visible
+    panel.open_example(0)
+    panel.retire()
+    assert list(viewer.layers) == [mine, hidden] and mine.visible

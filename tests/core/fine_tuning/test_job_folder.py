@@ -101,6 +101,36 @@ def test_stopping_leaves_nothing(task):
     assert list(tunings_folder().iterdir()) == []
 
 
+def test_what_is_resumed_and_stopped_before_a_model_came_is_kept(task):
+    run = isolated(task, ENDLESS)
+    for state in run:
+        if state.model is not None:
+            break
+    assert state.step == 1, "a model comes with the first step"
+    (folder,) = tunings_folder().iterdir()
+    kill_child(folder)
+    with pytest.raises(ProcessEnded):
+        list(run)
+    (left,) = interrupted_tunings()
+    assert left.step >= 1
+    again = resume_tuning(folder)
+    next(again)
+    again.close()
+    assert [one.folder for one in interrupted_tunings()] == [folder]
+
+
+def test_a_trial_is_never_offered_as_interrupted(task):
+    run = isolated(task, ENDLESS, trial=True)
+    for state in run:
+        if state.step == 1:
+            break
+    (folder,) = tunings_folder().iterdir()
+    kill_child(folder)
+    with pytest.raises(ProcessEnded):
+        list(run)
+    assert interrupted_tunings() == []
+
+
 def test_errors_of_the_tuning_come_here_and_leave_nothing(task):
     model, image, corrections = task
     with pytest.raises(ValueError, match="at least one corrected object to learn from"):
@@ -114,7 +144,7 @@ def test_after_a_kill_it_goes_on_from_the_last_checkpoint(task):
     for state in run:
         if state.step == 0:
             (folder,) = tunings_folder().iterdir()
-        if state.model is not None:
+        if state.report is not None and state.model is not None:
             break
     kill_child(folder)
     with pytest.raises(ProcessEnded, match="start it again"):

@@ -10,6 +10,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from napari_pixel_embedding.core.model.model_file import load_model, save_model
+from napari_pixel_embedding.core.training import checkpoint as checkpoint_module
 from napari_pixel_embedding.core.training import train as train_module
 from napari_pixel_embedding.core.training.config import LossConfig, TrainConfig
 from napari_pixel_embedding.core.training.targets import prepare_samples
@@ -372,3 +373,64 @@ def test_without_a_score_the_last_model_is_kept(samples, tiny_model):
     assert [state.validation_ap for state in states] == [None] * 6
     assert states[-1].best_step == 6
     assert different(weights_of(states[-1].model), shown[-1]) == []
+
+
+def test_a_checkpoint_is_written_with_the_first_step_and_by_time(
+    tmp_path, samples, tiny_model, monkeypatch
+):
+    config, file = replace(QUICK, steps=9, validate_every=9), tmp_path / "run.training"
+    kept = []
+    for most in (checkpoint_module.MOST_LOST_S, 0.0):
+        monkeypatch.setattr(checkpoint_module, "MOST_LOST_S", most)
+        file.unlink(missing_ok=True)
+        run = train(tiny_model(), samples, config, device="cpu", checkpoint=file)
+        next(run)
+        kept.append(checkpoint_module.interrupted_at(file))
+        next(run)
+        run.close()
+    assert kept == [1, 1]
+    assert checkpoint_module.interrupted_at(file) == 2
+
+
+def test_resuming_between_validations_has_the_samples_of_the_last_one(
+    tmp_path, samples, tiny_model, monkeypatch
+):
+    monkeypatch.setattr(checkpoint_module, "MOST_LOST_S", 0.0)
+    config, asked = replace(QUICK, steps=8, validate_every=4), []
+    options = {"device": "cpu", "revise": lambda model, done: asked.append(done)}
+    for steps in (3, 7):
+        run = train(tiny_model(), samples, config, checkpoint=tmp_path / f"{steps}", **options)
+        for _ in range(steps):
+            next(run)
+        run.close()
+        asked.clear()
+        next(train(tiny_model(), samples, config, checkpoint=tmp_path / f"{steps}", **options))
+        assert asked == [0.5]
+
+
+def test_whoever_stops_early_has_a_model(tmp_path, samples, tiny_model, monkeypatch):
+    config, file = replace(QUICK, steps=9, validate_every=4), tmp_path / "run.training"
+    options = {"device": "cpu", "early_models": True}
+    states = list(train(tiny_model(), samples, config, **options))
+    assert [s.step for s in states if s.model is not None] == [1, 4, 8, 9]
+    assert [s.step for s in states if s.early] == [1]
+    monkeypatch.setattr(checkpoint_module, "MOST_LOST_S", 0.0)
+    often = list(train(tiny_model(), samples, config, checkpoint=file, **options))
+    assert [s.step for s in often if s.early] == [1, 2, 3]
+    assert different(weights_of(often[1].model), weights_of(tiny_model()))
+    assert different(weights_of(often[-1].model), weights_of(states[-1].model)) == []
+
+
+def test_after_resuming_the_best_of_before_comes_at_once(
+    tmp_path, samples, tiny_model, monkeypatch
+):
+    monkeypatch.setattr(checkpoint_module, "MOST_LOST_S", 0.0)
+    config, file = replace(QUICK, steps=9, validate_every=4), tmp_path / "run.training"
+    run = train(tiny_model(), samples, config, device="cpu", checkpoint=file)
+    states = [next(run) for _ in range(5)]
+    run.close()
+    again = next(
+        train(tiny_model(), samples, config, device="cpu", checkpoint=file, early_models=True)
+    )
+    assert (again.step, again.best_step, again.early) == (6, 4, True)
+    assert different(weights_of(again.model), weights_of(states[3].model)) == []

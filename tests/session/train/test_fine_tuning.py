@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
+from napari_pixel_embedding.core.fine_tuning.pace import Pace
 from napari_pixel_embedding.core.io.binary_masks import UnseparatedObjects
 from napari_pixel_embedding.core.training.worker_process import ProcessEnded
 from napari_pixel_embedding.session import (
@@ -294,6 +296,114 @@ def test_stop_keeps_the_best_so_far(waiting, queue):
     assert len(waiting.session.training) == 2
     assert waiting.session.tuned_model is not None
     assert not waiting.session.tuning
+    assert waiting.session.tuning_status == "Fine-tuning stopped: the model of step 2 is kept."
+
+
+def test_a_stop_before_the_first_step_says_that_nothing_is_there(waiting, queue):
+    paint(waiting, (0, 0), 7)
+    queue.settle()
+    waiting.fine_tuning.start(None)
+    waiting.fine_tuning.stop()
+    assert "before its first step" in waiting.session.tuning_status
+
+
+def test_what_was_resumed_is_offered_again_when_it_is_stopped_before_a_model(waiting, queue):
+    waiting.session.interrupted_tuning = LEFT
+    waiting.fine_tuning.resume()
+    assert waiting.session.interrupted_tuning is None
+    waiting.fine_tuning.stop()
+    assert waiting.session.interrupted_tuning is LEFT
+
+
+def test_an_early_model_takes_the_report_of_its_parent_away(image):
+    def fine_tune(*arguments, **options):
+        yield FakeStep(0, 2, report="parent")
+        yield FakeStep(1, 2, model=FakeModel(), best_step=1)
+
+    controller = prepared(image, fine_tune=fine_tune)
+    controller.fine_tuning.start(None)
+    assert controller.session.tuned_model is not None
+    assert controller.session.tuning_report is None
+
+
+def timed(image, **functions):
+    """A controller whose trials take a time that each one tells; and their settings."""
+    trials = []
+
+    def fine_tune(model, images, corrections, config, *, trial=False, **options):
+        trials.append((config.steps, config.crop, trial))
+        yield FakeStep(1, config.steps, {}, None, FakeModel())
+
+    def measure_pace(steps):
+        return [step.step for step in steps] and Pace(len(trials), 1.0, 0.0)
+
+    functions = {"fine_tune": fine_tune, "measure_pace": measure_pace, **functions}
+    return prepared(image, **functions), trials
+
+
+def test_the_time_is_measured_once_for_a_model_a_device_and_the_settings(image):
+    controller, trials = timed(image)
+    session, config = controller.session, FineTuneConfig(crop=64)
+    controller.fine_tuning.measure_time(config)
+    assert session.tuning_pace == Pace(1, 1.0, 0.0) and not session.timing
+    controller.fine_tuning.measure_time(replace(config, steps=80))
+    assert len(trials) == 1
+    controller.fine_tuning.measure_time(replace(config, crop=128))
+    session.device = "mps"
+    controller.fine_tuning.measure_time(config)
+    assert [crop for _, crop, _ in trials] == [64, 128, 64]
+    assert all(steps < 10 and trial for steps, _, trial in trials)
+    session.device = "auto"
+    controller.fine_tuning.measure_time(config)
+    assert session.tuning_pace == Pace(1, 1.0, 0.0) and len(trials) == 3
+    assert session.tuned_model is None
+
+
+def test_a_trial_that_fails_says_no_time_and_no_error_and_is_not_repeated(image):
+    tried = []
+
+    def broken(steps):
+        tried.append(1)
+        raise ValueError("no memory")
+
+    controller, _ = timed(image, measure_pace=broken)
+    for _ in range(2):
+        controller.fine_tuning.measure_time(FineTuneConfig())
+    session = controller.session
+    assert tried == [1]
+    assert (session.tuning_pace, session.timing, session.error) == (None, False, None)
+
+
+def test_nothing_is_measured_without_corrections_or_while_it_learns(waiting, queue, image):
+    waiting.fine_tuning.measure_time(FineTuneConfig())
+    assert not queue.jobs and waiting.session.error is None
+    paint(waiting, (0, 0), 7)
+    queue.settle()
+    waiting.fine_tuning.measure_time(FineTuneConfig())
+    assert waiting.session.timing
+    waiting.fine_tuning.start(None)
+    assert not waiting.session.timing
+    waiting.fine_tuning.measure_time(FineTuneConfig())
+    assert not waiting.session.timing
+
+
+def test_once_in_use_the_tuned_model_is_compared_with_its_parent(image):
+    seen = []
+
+    def segment_region(model, image, pixels, options, params):
+        seen.append(model.config.name)
+        return np.zeros((1, 1), np.uint16)
+
+    controller = prepared(image, segment_region=segment_region)
+    session = controller.session
+    controller.fine_tuning.start(None)
+    controller.fine_tuning.preview(FIELD)
+    controller.fine_tuning.use_model()
+    assert session.tuning_preview is None and session.compared_model is session.parent_model
+    controller.fine_tuning.preview(FIELD)
+    assert seen[-1] == "fake" and session.tuning_preview is not None
+    controller.set_model("another")
+    assert session.compared_model is None
 
 
 def test_tuning_twice_at_once_is_refused(waiting, queue):

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QProgressBar
-from superqt.utils import qthrottled
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog
 
+from napari_pixel_embedding._napari.train.progress_box import ProgressBox, advanced, settings_of
 from napari_pixel_embedding._napari.train.tuned_layers import TunedLayers
-from napari_pixel_embedding._napari.train.tuning_boxes import ReportBox, SourceBox
+from napari_pixel_embedding._napari.train.tuning_boxes import (
+    EffortBox,
+    ReportBox,
+    SourceBox,
+    kept_score,
+)
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
 from napari_pixel_embedding._napari.widgets.panel import (
     NO_RESULT,
     Panel,
     button,
-    folded,
     group,
     row,
     set_enabled,
@@ -26,20 +31,27 @@ from napari_pixel_embedding.session.task import duration_text
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from qtpy.QtGui import QShowEvent
+
+    from napari_pixel_embedding._napari.train.tuned_layers import Comparison
 
 _START = (
     "Fine-tune on the corrected objects in a separate process. The model in use is unchanged and "
     "the window stays responsive."
 )
-_STOP = "Stop fine-tuning; the best model so far is kept."
-_USE = "Switch to the tuned model and run it on the image. Corrections stay."
+_STOP = "Stop fine-tuning; from the first step on, the best model so far is kept."
+_USE = (
+    "Switch to the tuned model and run it on the image. Corrections stay, and so does the "
+    "comparison before and after."
+)
 _DISCARD = "Discard the tuned model."
 _REVERT = "Go back to the model before fine-tuning and run it on the image. Corrections stay."
 _SAVE_MODEL = "Write the tuned model, or else the one in use, to a .safetensors file."
 _RESUME = "Resume the interrupted fine-tuning from its last checkpoint."
 _FORGET = "Delete the interrupted fine-tuning."
-_REDRAW_MS = 200
-_MORE_SETTINGS = "Show or hide the settings that rarely need a change."
+_SCORE = "AP of the model that is kept, on held-back objects, at an IoU of 0.5"
+_SETTLED_MS = 1000
+"""Time without a change after which the duration is measured."""
 _BASIC = ("steps", "learning_rate", "replay")
 _MORE = (
     "frozen",
@@ -67,26 +79,29 @@ class FineTunePanel(Panel):
         self.stop_button = button("Stop", _STOP, controller.fine_tuning.stop)
         self.resume_button = button("Resume", _RESUME, controller.fine_tuning.resume)
         self.forget_button = button("Forget", _FORGET, controller.fine_tuning.forget_interrupted)
-        self.use_button = button("Use tuned model", _USE, controller.fine_tuning.use_model)
+        self.use_button = button("Use tuned model", _USE, self.use)
         self.discard_button = button("Discard", _DISCARD, self.discard)
         self.save_model_button = button("Save model as …", _SAVE_MODEL, self.save_model)
-        self.progress = QProgressBar()
-        self.status, self.interrupted = text(), text()
+        self.steps = ProgressBox("Progress of the fine-tuning.", kept_score, _SCORE)
+        self.progress, self.status, self.interrupted = self.steps.bar, self.steps.status, text()
         config = FineTuneConfig()
+        self.effort = EffortBox(self.choose_steps)
         self.forms = [ParamsForm(config, _BASIC), ParamsForm(config, _MORE)]
         self.comparison = TunedLayers(self.workspace)
         self.report = ReportBox(self.comparison.show)
-        self.plot: Any = None
-        self._draw = qthrottled(self._draw_steps, timeout=_REDRAW_MS, parent=self)
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(_SETTLED_MS)
+        self._settling.timeout.connect(self.measure_time)
         self._lay_out()
         self._follow_session()
         self._refresh()
         controller.fine_tuning.find_interrupted()
 
     def retire(self) -> None:
-        """Close the plot too: pyqtgraph's menus outlive an unclosed plot."""
-        if self.plot is not None:
-            self.plot.close()
+        """Close plot and comparison too."""
+        self._settling.stop()
+        self.steps.close_plot()
         self.comparison.close()
         super().retire()
 
@@ -95,16 +110,12 @@ class FineTunePanel(Panel):
     def _lay_out(self) -> None:
         self.column.addWidget(self.source)
         box, self._tuning = group("Fine-tune")
-        more = folded("More settings", _MORE_SETTINGS, self.forms[1])
-        self._tuning.addWidget(self.forms[0])
-        self._tuning.addWidget(more)
+        self._tuning.addWidget(self.effort)
+        self._tuning.addWidget(advanced(*self.forms))
         self._tuning.addLayout(row(self.start_button, self.stop_button))
         self._tuning.addWidget(self.interrupted)
         self._tuning.addLayout(row(self.resume_button, self.forget_button))
-        self.progress.setToolTip("Progress of the fine-tuning.")
-        self.progress.setFormat("step %v of %m")
-        self._tuning.addWidget(self.progress)
-        self._tuning.addWidget(self.status)
+        self._tuning.addWidget(self.steps)
         self.column.addWidget(box)
         self.column.addWidget(self.report)
         box, column = group("Tuned model")
@@ -113,28 +124,42 @@ class FineTunePanel(Panel):
         self.column.addWidget(box)
         self.column.addStretch()
 
-    def _add_plot(self) -> None:
-        """Build the plot with the first curve, because pyqtgraph takes a moment to load."""
-        from napari_pixel_embedding._napari.widgets.loss_plot import LossPlot
-
-        self.plot = LossPlot()
-        self._tuning.insertWidget(self._tuning.indexOf(self.status), self.plot)
-
     # ------------------------------------------------------------------------------ buttons
 
     def start(self) -> None:
         """Start fine-tuning with the settings of the form."""
-        changes = {name: value for form in self.forms for name, value in form.values().items()}
         self.comparison.look()
-        self.controller.fine_tuning.start(
-            replace(FineTuneConfig(), **changes),
-            self.source.others(),
-            self.source.folder,
-            self.source.masks.split_masks,
-        )
+        self.controller.fine_tuning.start(*self._wanted())
+
+    def choose_steps(self, steps: int) -> None:
+        """Choose the number of steps, and show which effort that is."""
+        self.forms[0].widget("steps").value = steps
+        self.effort.show_steps(steps)
+
+    def measure_time(self) -> None:
+        """Measure how long a fine-tuning takes, where the tab is in front and it could start."""
+        if self.isVisible() and self._disabled_reason() is None:
+            self.controller.fine_tuning.measure_time(*self._wanted())
+
+    def _wanted(self) -> tuple[Any, ...]:
+        """Return settings and sources as they are chosen."""
+        config = replace(FineTuneConfig(), **settings_of(self.forms))
+        source = self.source
+        return config, source.others(), source.folder, source.masks.split_masks
+
+    def use(self) -> None:
+        """Switch to the tuned model, and show its objects rather than the earlier ones."""
+        if self.comparison.mode == "before":
+            self._compare("after")
+        self.controller.fine_tuning.use_model()
+
+    def _compare(self, mode: Comparison) -> None:
+        self.report.modes[mode].setChecked(True)
+        self.comparison.show(mode)
 
     def discard(self) -> None:
         """Discard the tuned model, or go back to its parent when it is in use."""
+        self._compare("before")
         if self.session.tuned_model is not None:
             self.controller.fine_tuning.discard_model()
         else:
@@ -163,12 +188,30 @@ class FineTunePanel(Panel):
             events.interrupted_tuning,
         ):
             self.follow(signal, self._refresh)
-        for signal in (events.tuning_report, events.tuned_model):
+        for signal in (events.tuning_report, events.tuned_model, events.model, events.tuning):
             self.follow(signal, self._show_report)
+        for signal in (events.tuning_pace, events.timing):
+            self.follow(signal, self._show_pace)
+        for form in self.forms:
+            form.changed.connect(self._take_settings)
         self.follow(events.tuning_status, self._show_status)
         self.follow(events.training, self._show_training)
         self.source.choice.activated.connect(self._refresh)
         self._show_report()
+        self._show_pace()
+        self._take_settings()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Measure the time when the tab comes to the front."""
+        super().showEvent(event)
+        self._settling.start()
+
+    def _take_settings(self, *_: Any) -> None:
+        self.effort.show_steps(self.forms[0].values()["steps"])
+        self._settling.start()
+
+    def _show_pace(self, *_: Any) -> None:
+        self.effort.show_pace(self.session.tuning_pace, self.session.timing)
 
     def _refresh(self, *_: Any) -> None:
         self.source.refresh()
@@ -176,6 +219,7 @@ class FineTunePanel(Panel):
         self._show_interrupted()
         self._show_status()
         self.progress.setVisible(self.session.tuning)
+        self._settling.start()
 
     def _allow_buttons(self) -> None:
         session = self.session
@@ -222,23 +266,12 @@ class FineTunePanel(Panel):
         session = self.session
         left = session.training[-1].seconds_left if session.tuning and session.training else None
         message = session.tuning_status if left is None else f"{duration_text(left)} left"
-        self.status.setText(message)
-        self.status.setVisible(bool(message))
+        self.steps.show_status(message)
 
     def _show_report(self, *_: Any) -> None:
-        report, model = self.session.tuning_report, self.session.tuned_model
-        self.report.setVisible(report is not None or model is not None)
-        self.report.show_report(report, model is not None)
+        report, compared = self.session.tuning_report, self.session.compared_model is not None
+        self.report.setVisible(compared or report is not None)
+        self.report.show_report(report, compared)
 
     def _show_training(self, steps: Any) -> None:
-        """Show the progress now and the curves soon: steps may come faster than they are drawn."""
-        if self.plot is None:
-            self._add_plot()
-        self._draw()
-        done, total = (steps[-1].step, steps[-1].steps) if steps else (0, 1)
-        self.progress.setMaximum(total)
-        self.progress.setValue(done)
-
-    def _draw_steps(self) -> None:
-        if self.plot is not None:
-            self.plot.show_steps(self.session.training)
+        self.steps.show_steps(steps)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QListWidget, QMessageBox, QProgressBar
+from qtpy.QtWidgets import QListWidget, QMessageBox
 
 from napari_pixel_embedding._napari.tabs import open_tab
+from napari_pixel_embedding._napari.train.progress_box import ProgressBox, advanced, settings_of
 from napari_pixel_embedding._napari.train.train_boxes import DataBox, ModelBox
 from napari_pixel_embedding._napari.train.worst_image_layers import WorstImageLayers
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
 from napari_pixel_embedding._napari.widgets.panel import (
     Panel,
     button,
-    folded,
     group,
     row,
     set_enabled,
-    text,
 )
 from napari_pixel_embedding.core.evaluation.comparison import score_text
 from napari_pixel_embedding.session.task import duration_text
@@ -35,8 +35,12 @@ _ANEW = "Delete the interrupted training and start from the first step."
 _STOP = "Stop; the best model so far is kept, and the training can be resumed."
 _LOOK = "Segment the validation images with the best model so far, and list the worst."
 _USE = "Choose this model in the Segment dock."
-_WORST = "A click opens the image, its mask as white outlines, and what the model found."
-_MORE_SETTINGS = "Show or hide the settings that rarely need a change."
+_WORST = (
+    "A click shows the image alone, its mask as white outlines, and what the model found; your "
+    "layers are hidden meanwhile."
+)
+_BACK = "Remove the image, and show the layers and the view that were there before."
+_SCORE = "AP of the model on the validation images, averaged over IoU 0.5 to 0.95"
 _BASIC = ("steps", "learning_rate")
 _MORE = ("batch_size", "crop", "warmup", "validate_every", "seed")
 _LINE, _LISTED = 20, 6
@@ -59,11 +63,13 @@ class TrainPanel(Panel):
         self.stop_button = button("Stop", _STOP, self.training.stop)
         self.look_button = button("Find the worst", _LOOK, self.training.find_worst)
         self.use_button = button("Use this model", _USE, self.use_model)
-        self.progress = QProgressBar()
-        self.status = text()
+        self.steps = ProgressBox("Progress of the training.", attrgetter("validation_ap"), _SCORE)
+        self.progress, self.status = self.steps.bar, self.steps.status
         self.worst = QListWidget()
-        self.plot: Any = None
-        self._worst_images = WorstImageLayers(self.workspace.viewer, self.workspace.layers.follower)
+        self._worst_images = WorstImageLayers(
+            self.workspace.viewer, self.workspace.layers.follower, self._show_back
+        )
+        self.back_button = button("Back to my layers", _BACK, self._worst_images.leave)
         self._lay_out()
         self._follow_training()
         self._refresh()
@@ -71,9 +77,9 @@ class TrainPanel(Panel):
         self._show_worst_images()
 
     def retire(self) -> None:
-        """Close the plot too: pyqtgraph's menus outlive an unclosed plot."""
-        if self.plot is not None:
-            self.plot.close()
+        """Leave the image that is shown, and close the plot."""
+        self._worst_images.close()
+        self.steps.close_plot()
         super().retire()
 
     # ------------------------------------------------------------------------------- layout
@@ -81,30 +87,21 @@ class TrainPanel(Panel):
     def _lay_out(self) -> None:
         self.column.addWidget(self.data)
         self.column.addWidget(self.model)
-        box, self._box = group("Training")
-        more = folded("More settings", _MORE_SETTINGS, self.forms[1])
-        self._box.addWidget(self.forms[0])
-        self._box.addWidget(more)
-        self._box.addLayout(row(self.start_button, self.anew_button, self.stop_button))
-        self.progress.setToolTip("Progress of the training.")
-        self.progress.setFormat("step %v of %m")
-        self._box.addWidget(self.progress)
-        self._box.addWidget(self.status)
+        box, box_column = group("Training")
+        box_column.addWidget(self.forms[0])
+        box_column.addWidget(advanced(self.forms[1]))
+        box_column.addLayout(row(self.start_button, self.anew_button, self.stop_button))
+        box_column.addWidget(self.steps)
         self.column.addWidget(box)
-        self._box.addWidget(self.use_button)
+        box_column.addWidget(self.use_button)
         self.results, column = group("Worst validation images")
         self.worst.setToolTip(_WORST)
         column.addWidget(self.worst)
+        column.addWidget(self.back_button)
         column.addWidget(self.look_button)
+        self._show_back(False)
         self.column.addWidget(self.results)
         self.column.addStretch()
-
-    def _add_plot(self) -> None:
-        """Build the plot with the first curve, because pyqtgraph takes a moment to load."""
-        from napari_pixel_embedding._napari.widgets.loss_plot import LossPlot
-
-        self.plot = LossPlot()
-        self._box.insertWidget(self._box.indexOf(self.status), self.plot)
 
     # ------------------------------------------------------------------------------ buttons
 
@@ -129,17 +126,20 @@ class TrainPanel(Panel):
 
     def _commit(self) -> None:
         self.model.commit()
-        values = {name: value for form in self.forms for name, value in form.values().items()}
-        self.training.change_recipe(training=values)
+        self.training.change_recipe(training=settings_of(self.forms))
 
     def use_model(self) -> None:
         """Choose the trained model in the tab Segment, and open that."""
+        self._worst_images.leave()
         self.controller.set_model(self.training.state.trained)
         open_tab(self.workspace.viewer, "Segment")
 
     def open_example(self, index: int) -> None:
-        """Show one of the worst images with its mask and what the model found."""
+        """Show one of the worst images alone, with its mask and what the model found."""
         self._worst_images.show(self.training.state.worst_images[index])
+
+    def _show_back(self, shown: bool) -> None:
+        self.back_button.setVisible(shown)
 
     # ------------------------------------------------------------------ following the training
 
@@ -195,17 +195,10 @@ class TrainPanel(Panel):
     def _show_status(self) -> None:
         state = self.training.state
         last = state.steps[-1] if state.running and state.steps else None
-        self.status.setText(state.status if last is None else _progress_text(state.steps))
-        self.status.setVisible(bool(self.status.text()))
+        self.steps.show_status(state.status if last is None else _progress_text(state.steps))
 
     def _show_steps(self, steps: Sequence[TrainProgress]) -> None:
-        if steps and self.plot is None:
-            self._add_plot()
-        if self.plot is not None:
-            self.plot.show_steps(steps)
-        done, total = (steps[-1].step, steps[-1].steps) if steps else (0, 1)
-        self.progress.setMaximum(total)
-        self.progress.setValue(done)
+        self.steps.show_steps(steps)
         self._show_status()
 
     def _show_worst_images(self, *_: Any) -> None:

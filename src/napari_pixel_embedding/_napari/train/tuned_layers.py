@@ -1,4 +1,4 @@
-"""Preview of a tuned model in the region in view: before, after, or side by side."""
+"""Comparison of two models in the region in view: before, after, or side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer
 
 from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Alignment, Grid
-from napari_pixel_embedding._napari.layers.viewport import view_of
+from napari_pixel_embedding._napari.layers.viewport import SavedCamera, show_boxes, view_of
 from napari_pixel_embedding.session import ImageRegion
 
 if TYPE_CHECKING:
@@ -31,12 +31,14 @@ _GAP = 1.04
 
 
 class TunedLayers(QObject):
-    """Requests previews of the region in view from the tuned model, and shows them as layers.
+    """Requests previews of the region in view from the other model, and shows them as layers.
+
+    The other model is the tuned one; once that is in use, its parent, so that the comparison stays.
 
     Parameters
     ----------
     workspace : Workspace
-        Its session's preview is shown; its view is observed while there is a tuned model.
+        Its session's preview is shown; its view is observed while there is another model.
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -58,7 +60,9 @@ class TunedLayers(QObject):
         for signal in self._views:
             signal.connect(self._view_moved)
         workspace.viewer.layers.events.removed.connect(self._layer_removed)
+        self._before_beside: SavedCamera | None = None
         self._session.events.tuning_preview.connect(self._follow_preview)
+        self._session.events.running.connect(self._follow_run)
 
     def _timer(self, interval: int, act: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
@@ -85,8 +89,16 @@ class TunedLayers(QObject):
 
     def show(self, mode: Comparison) -> None:
         """Show the objects before, after, or both side by side."""
+        beside = mode == "beside"
+        if beside and self._mode != "beside":
+            self._before_beside = SavedCamera(self._workspace.viewer)
+        elif not beside and self._before_beside is not None:
+            self._before_beside.restore()
+            self._before_beside = None
         self._mode = mode
         self._arrange()
+        if beside:
+            self._show_both()
 
     def close(self) -> None:
         """Disconnect and remove the layers."""
@@ -96,13 +108,14 @@ class TunedLayers(QObject):
             signal.disconnect(self._view_moved)
         self._workspace.viewer.layers.events.removed.disconnect(self._layer_removed)
         self._session.events.tuning_preview.disconnect(self._follow_preview)
+        self._session.events.running.disconnect(self._follow_run)
         self._workspace.controller.fine_tuning.preview(None)
         self._remove()
 
     # ------------------------------------------------------------------------------ the view
 
     def _view_moved(self, _: Any = None) -> None:
-        if self._session.tuned_model is not None and self._mode != "beside":
+        if self._session.compared_model is not None and self._mode != "beside":
             self._settling.start()
 
     def _region(self, layer: Labels) -> ImageRegion:
@@ -113,6 +126,23 @@ class TunedLayers(QObject):
             return ImageRegion(None, _within(shape, view))
         frame = int(np.clip(view[0][0], 0, shape[0] - 1))
         return ImageRegion(frame, _within(shape[1:], view[1:]))
+
+    def _show_both(self) -> None:
+        """Bring the region and the other model's objects beside it into view."""
+        objects, other = self._workspace.layers.labels_layer, self._labels
+        preview = self._session.tuning_preview
+        if objects is None or other is None or preview is None:
+            return
+        size = [float(n) for n in other.data.shape]
+        whole = tuple((-0.5, n - 0.5) for n in size)
+        start = self._laid_start(preview.region, [float(s.start) for s in preview.region.pixels])
+        here = tuple((at - 0.5, at + n - 0.5) for at, n in zip(start, size, strict=True))
+        show_boxes(self._workspace.viewer, [objects, other], [here, whole])
+
+    def _follow_run(self, running: bool) -> None:
+        """Compare with the parent once the tuned model has run on the image."""
+        if not running and self._session.compared_model is not None:
+            self.look()
 
     # ---------------------------------------------------------------------------- the layers
 
@@ -137,15 +167,23 @@ class TunedLayers(QObject):
             shown.append(self._show_image(preview))
         for layer in shown:
             self._follower.place(layer, self._grid(preview.region, layer.ndim, beside))
-        objects.visible, labels.visible = self._mode != "after", self._mode != "before"
+        in_use, other = ("before", "after") if self._is_tuned_shown() else ("after", "before")
+        objects.visible, labels.visible = self._mode != other, self._mode != in_use
         if self._image is not None:
             self._image.visible = beside
+        if beside and fresh:
+            self._show_both()
+
+    def _is_tuned_shown(self) -> bool:
+        """Whether the layer has the tuned model's objects; its parent's otherwise."""
+        return self._session.tuned_model is not None
 
     def _show_labels(self, objects: Labels, preview: Preview) -> Labels:
         data = self._lay(preview.labels, preview.region)
         if self._labels is None:
             layers = self._workspace.viewer.layers
-            placed = self._common("tuned", preview.region, data.ndim)
+            title = "tuned" if self._is_tuned_shown() else "before"
+            placed = self._common(title, preview.region, data.ndim)
             self._labels = self._insert(
                 len(layers), Labels(data, opacity=objects.opacity, **placed)
             )
@@ -200,9 +238,12 @@ class TunedLayers(QObject):
         start = [float(side.start) for side in region.pixels]
         if beside:
             start[-1] = self._session.labels_shape[-1] * _GAP
+        return Grid.of(self._session, ndim).shifted(self._laid_start(region, start))
+
+    def _laid_start(self, region: ImageRegion, start: list[float]) -> Any:
+        """Convert the first pixel of a region into an index of the labels layer."""
         framed = start if region.frame is None else [float(region.frame), *start]
-        laid = Alignment.of(self._session).lay_index(framed)
-        return Grid.of(self._session, ndim).shifted(laid)
+        return Alignment.of(self._session).lay_index(framed)
 
     def _remove(self) -> None:
         layers = self._workspace.viewer.layers
@@ -211,7 +252,7 @@ class TunedLayers(QObject):
             if layer is not None and layer in layers:
                 layers.remove(layer)
         objects = self._workspace.layers.labels_layer
-        if objects is not None and self._mode == "after":
+        if objects is not None and any(layer is not None for layer in shown):
             objects.visible = True
 
     def _layer_removed(self, event: Any) -> None:

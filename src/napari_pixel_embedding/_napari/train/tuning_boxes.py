@@ -1,21 +1,41 @@
-"""Boxes of the Fine-tune dock: sources of corrections, and the report before and after."""
+"""Boxes of the Fine-tune dock: sources of corrections, effort, the report before and after."""
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QButtonGroup, QComboBox, QFileDialog, QGroupBox, QLabel, QVBoxLayout
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QComboBox,
+    QFileDialog,
+    QGroupBox,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_pixel_embedding._napari.train.mask_choice import MaskChoice
 from napari_pixel_embedding._napari.widgets.panel import button, row, text
 from napari_pixel_embedding.core.evaluation.comparison import score_text
+from napari_pixel_embedding.core.fine_tuning.config import EFFORTS
+from napari_pixel_embedding.session.task import duration_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from qtpy.QtWidgets import QPushButton
 
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, TuningReport
+    from napari_pixel_embedding.core.evaluation.comparison import (
+        BeforeAfter,
+        ErrorCounts,
+        TuningReport,
+    )
+    from napari_pixel_embedding.core.fine_tuning.config import Effort
+    from napari_pixel_embedding.core.fine_tuning.pace import Pace
+    from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session import CorrectedImage
 
 THIS, ALL, FOLDER = range(3)
@@ -24,11 +44,35 @@ _FOLDER = (
     "Holds further images in 'images' and label images of the same names in 'masks', in which −1 "
     "is not corrected."
 )
-_KINDS = ("splits", "merges", "missed", "extra")
+_ROWS = {
+    "objects": "objects",
+    "matched": "found",
+    "false": "false",
+    "splits": "cut into pieces",
+    "merges": "grown together",
+    "missed": "missed",
+}
+"""Rows of the table: error counts, and their names."""
+_TABLE = (
+    "Objects that were not used for training: corrected ones that were held back, and old data, "
+    "images like those the model was first trained on (replay). Found: with an IoU of at least "
+    "0.5. False: what the model draws and nothing matches. AP: found / (objects + false). In "
+    "pieces and grown together are splits and merges."
+)
+_EARLY = (
+    "Not compared yet: the first comparison comes at step 25, or at the end. Judge by eye, before "
+    "and after."
+)
 _MODES = {
-    "before": ("Before", "Show the current objects."),
-    "after": ("After", "Show the tuned model's objects in the view instead of the current ones."),
-    "beside": ("Side by side", "Show the tuned model's objects to the right of the image."),
+    "before": ("Before", "Show the objects without fine-tuning."),
+    "after": ("After", "Show the tuned model's objects."),
+    "beside": ("Side by side", "Show both beside each other, and bring both into view."),
+}
+_UNMEASURED = "The time is measured in a few steps, once there is a corrected object."
+_EFFORTS: dict[Effort, str] = {
+    "quick": "A first look: does it get better at all?",
+    "normal": "The usual choice.",
+    "thorough": "The best result; for a model that is to be kept.",
 }
 
 
@@ -87,6 +131,64 @@ class SourceBox(QGroupBox):
         self.refresh()
 
 
+class EffortBox(QWidget):
+    """Chooses among Quick, Normal and Thorough, each with its time on this machine.
+
+    Parameters
+    ----------
+    chosen : callable
+        Called with the number of steps that the user has chosen.
+    """
+
+    def __init__(self, chosen: Callable[[int], object]) -> None:
+        super().__init__()
+        self._chosen = chosen
+        self.efforts = _exclusive(
+            {name: (name.capitalize(), _EFFORTS[name]) for name in EFFORTS},
+            lambda name: self._chosen(EFFORTS[name]),
+        )
+        layout = row(*self.efforts.values())
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(layout)
+
+    def show_steps(self, steps: int) -> None:
+        """Show which choice has this number of steps; none for another number."""
+        group = next(iter(self.efforts.values())).group()
+        assert group is not None
+        group.setExclusive(False)  # an exclusive group always has a checked button
+        for name, made in self.efforts.items():
+            made.setChecked(EFFORTS[name] == steps)
+        group.setExclusive(True)
+
+    def show_pace(self, pace: Pace | None, timing: bool) -> None:
+        """Show how long each takes; without a measurement that it is being measured, or nothing."""
+        for name, made in self.efforts.items():
+            made.setText(f"{name.capitalize()}\n{_time_text(pace, timing, EFFORTS[name])}")
+            count = f"{EFFORTS[name]:,} steps."
+            how = "The time was measured in a few steps." if pace else _UNMEASURED
+            made.setToolTip(f"{_EFFORTS[name]} {count} {how}")
+
+
+def _time_text(pace: Pace | None, timing: bool, steps: int) -> str:
+    if pace is not None:
+        return f"about {duration_text(pace.seconds(steps))}"
+    return "measuring …" if timing else "–"
+
+
+def _exclusive(
+    choices: Mapping[Any, tuple[str, str]], chosen: Callable[[Any], object]
+) -> dict[Any, QPushButton]:
+    """Make buttons of which one is checked; ``chosen`` is called with the key of a clicked one."""
+    made = {}
+    for key, (title, tooltip) in choices.items():
+        made[key] = button(title, tooltip, partial(chosen, key))
+        made[key].setCheckable(True)
+    group = QButtonGroup(next(iter(made.values())))
+    for one in made.values():
+        group.addButton(one)
+    return made
+
+
 class ReportBox(QGroupBox):
     """Compares a tuned model with its parent, in numbers and on the canvas.
 
@@ -98,53 +200,59 @@ class ReportBox(QGroupBox):
 
     def __init__(self, show_mode: Any) -> None:
         super().__init__("Before and after")
-        self.table = QLabel()
-        self.table.setToolTip(
-            "Objects that were not used for training: held-back corrected ones, and (replay) "
-            "images like those the model was first trained on. AP is at an IoU of 0.5."
-        )
-        self.modes: dict[str, QPushButton] = {}
-        self._group = QButtonGroup(self)
-        for mode, (title, tooltip) in _MODES.items():
-            made = button(title, tooltip, partial(show_mode, mode))
-            made.setCheckable(True)
-            self._group.addButton(made)
-            self.modes[mode] = made
+        self.verdict, self.table = text(), QLabel()
+        self.table.setToolTip(_TABLE)
+        self.modes = _exclusive(_MODES, show_mode)
         self.modes["before"].setChecked(True)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 10, 8, 8)
+        column.addWidget(self.verdict)
         column.addWidget(self.table)
         column.addLayout(row(*self.modes.values()))
 
     def show_report(self, report: TuningReport | None, compared: bool) -> None:
-        """Fill the table; with ``compared`` there is a tuned model to compare with."""
+        """Show verdict and table; with ``compared`` there is a tuned model to compare with."""
+        self.verdict.setText(_verdict(report, compared))
+        self.verdict.setVisible(bool(self.verdict.text()))
         self.table.setText("" if report is None else _table(report, compared))
-        self.table.setVisible(report is not None)
+        self.table.setVisible(bool(self.table.text()))
         for made in self.modes.values():
             made.setEnabled(compared)
 
 
+def kept_score(step: TrainProgress) -> float | None:
+    """Return the AP of the model that is kept after a step, as the table has it."""
+    part = None if step.report is None else step.report.held_back
+    return None if part is None or math.isnan(part.after.ap50) else part.after.ap50
+
+
+def _verdict(report: TuningReport | None, compared: bool) -> str:
+    if not compared:
+        return ""
+    return _EARLY if report is None else f"<b>{report.verdict()}</b>"
+
+
 def _table(report: TuningReport, compared: bool) -> str:
     """Return the report as an HTML table with a column for each held-out set."""
-    columns = [("held back", report.held_back), ("replay", report.replay)]
+    columns = [("held back", report.held_back), ("old data", report.replay)]
     known = [(title, part) for title, part in columns if part is not None]
     if not known:
-        return "Too few corrected objects to hold any back: judge by eye."
+        return ""
     head = "".join(f"<th align='right'>&nbsp; {title}</th>" for title, _ in known)
     rows = [f"<tr><th></th>{head}</tr>"]
-    for name in ("objects", "AP@0.5", *_KINDS):
+    for name, title in {**_ROWS, "ap50": "AP"}.items():
         cells = "".join(
             f"<td align='right'>&nbsp; {_cell(part, name, compared)}</td>" for _, part in known
         )
-        rows.append(f"<tr><td>{name}</td>{cells}</tr>")
+        rows.append(f"<tr><td>{title}</td>{cells}</tr>")
     return f"<table>{''.join(rows)}</table>"
 
 
 def _cell(part: BeforeAfter, name: str, compared: bool) -> str:
-    if name == "objects":
-        return str(part.before.objects)
-    if name == "AP@0.5":
-        before, after = score_text(part.before.ap50, 2), score_text(part.after.ap50, 2)
-    else:
-        before, after = str(getattr(part.before, name)), str(getattr(part.after, name))
-    return f"{before} → <b>{after}</b>" if compared else before
+    before, after = (_value(counts, name) for counts in (part.before, part.after))
+    return f"{before} → <b>{after}</b>" if compared and name != "objects" else before
+
+
+def _value(counts: ErrorCounts, name: str) -> str:
+    value = getattr(counts, name)
+    return score_text(value, 2) if name == "ap50" else f"{value:,}"

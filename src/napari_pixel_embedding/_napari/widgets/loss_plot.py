@@ -10,6 +10,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_pixel_embedding._napari.widgets.panel import text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from napari_pixel_embedding.core.training.train import TrainProgress
 
 _COLORS = {
@@ -20,19 +22,46 @@ _COLORS = {
     "inter": "#d65db1",
     "instance_dice": "#5fd0c5",
 }
+_NAMES = {
+    "total": "total",
+    "foreground": "cell or background",
+    "distance": "distance to the border",
+    "intra": "one object alike",
+    "inter": "neighbours apart",
+    "instance_dice": "overlap",
+}
+"""What the loss terms are about, in plain words."""
+_TERMS = (
+    "Loss after every step: how wrong the model is on what it learns from; lower is better. Its "
+    "terms: foreground (cell or background), distance map, pull within objects (intra), push "
+    "between objects (inter), and Dice overlap."
+)
 _AP = "#ffd84d"
-_HEIGHT = 130
-_SCORE_HEIGHT = 80
-_AXIS_WIDTH = 30
+_HEIGHT = 150
+_SCORE_HEIGHT = 110
+_AXIS_WIDTH = 46
 
 
 class LossPlot(QWidget):
-    """Loss terms against steps, and the validation score where there is one."""
+    """Loss terms against steps, and the score where there is one.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    score : callable
+        Returns the score of a step, from 0 to 1; None where it has none.
+    score_title : str
+        What that score is.
+    """
+
+    def __init__(self, score: Callable[[TrainProgress], float | None], score_title: str) -> None:
         super().__init__()
-        self.setToolTip("Loss terms after every step (lower is better), and the score, if any.")
-        self._plot, self._score_plot = _plot(_HEIGHT), _plot(_SCORE_HEIGHT)
+        self._score = score
+        self._plot = _plot(_HEIGHT, "loss (no unit)", _TERMS)
+        self._score_plot = _plot(
+            _SCORE_HEIGHT, "AP (0–1)", f"{score_title}, from 0 to 1: higher is better."
+        )
+        self._score_plot.setYRange(0, 1)
+        self._score_plot.setLimits(yMax=1.05)
         self._score_plot.setXLink(self._plot)
         self._curves = {name: self._plot.plot(pen=_pen(name)) for name in _COLORS}
         self._scores = self._score_plot.plot(
@@ -46,13 +75,13 @@ class LossPlot(QWidget):
             layout.addWidget(part)
         self.show_steps(())
 
-    def show_steps(self, steps: tuple[TrainProgress, ...]) -> None:
+    def show_steps(self, steps: Sequence[TrainProgress]) -> None:
         """Draw the steps of one training."""
         numbers = [step.step for step in steps]
         for name, curve in self._curves.items():
             curve.setData(numbers, [step.losses.get(name, float("nan")) for step in steps])
-        scored = [step for step in steps if step.validation_ap is not None]
-        self._scores.setData([s.step for s in scored], [s.validation_ap for s in scored])
+        scored = {step.step: score for step in steps if (score := self._score(step)) is not None}
+        self._scores.setData(list(scored), list(scored.values()))
         self._score_plot.setVisible(bool(scored))
         self._legend.setText(_legend(steps, bool(scored)))
 
@@ -64,8 +93,11 @@ class LossPlot(QWidget):
         super().closeEvent(event)
 
 
-def _plot(height: int) -> Any:
+def _plot(height: int, title: str, tooltip: str) -> Any:
     plot = pg.PlotWidget(background="#1e1f24")
+    plot.setToolTip(tooltip)
+    plot.setLabel("left", title)
+    plot.setLabel("bottom", "training step (batches)")
     plot.setFixedHeight(height)
     plot.setMinimumWidth(10)
     plot.setMenuEnabled(False)
@@ -80,19 +112,16 @@ def _pen(name: str) -> Any:
     return pg.mkPen(_COLORS[name], width=2 if name == "total" else 1)
 
 
-def _legend(steps: tuple[TrainProgress, ...], scored: bool) -> str:
+def _legend(steps: Sequence[TrainProgress], scored: bool) -> str:
     """Name the curves in their colours, with the total's last value."""
     shown = {n: color for n, color in _COLORS.items() if n != "instance_dice" or _has(steps, n)}
-    names = [
-        f'<span style="color:{color}">{name.replace("_", " ")}</span>'
-        for name, color in shown.items()
-    ]
+    names = [f'<span style="color:{color}">{_NAMES[name]}</span>' for name, color in shown.items()]
     if scored:
-        names.append(f'<span style="color:{_AP}">score</span>')
+        names.append(f'<span style="color:{_AP}">AP</span>')
     if steps and "total" in steps[-1].losses:
         names[0] = names[0].replace("total<", f"total {steps[-1].losses['total']:.3f}<")
     return " · ".join(names)
 
 
-def _has(steps: tuple[TrainProgress, ...], term: str) -> bool:
+def _has(steps: Sequence[TrainProgress], term: str) -> bool:
     return bool(steps) and term in steps[-1].losses
