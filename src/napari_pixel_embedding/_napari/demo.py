@@ -189,12 +189,16 @@ class Demo:
         return bool(self._session.corrected_count >= count)
 
     def fine_tune(self) -> None:
-        """Start a short fine-tuning and wait for its first model."""
+        """Start a short fine-tuning and wait for the first model that is compared."""
         panel = self.fine_tune_panel
         panel.forms[0].widget("steps").value = _TUNING_STEPS
         panel.start_button.click()
-        self._wait("fine-tune", lambda: self._session.tuned_model is not None)
+        self._wait("fine-tune", self._is_compared)
         self._turn(0.2)
+
+    def _is_compared(self) -> bool:
+        session = self._session
+        return session.tuned_model is not None and session.tuning_report is not None
 
     # ----------------------------------------------------------------------------- waiting
 
