@@ -180,11 +180,7 @@ def read_config(path: str | os.PathLike[str]) -> ModelConfig:
     """
     path = Path(path)
     metadata = _read_metadata(path)
-    if metadata.get("format") != FORMAT:
-        raise ModelFileError(
-            f"{path.name} is a safetensors file, but not of this plugin: expected the format "
-            f"{FORMAT!r}, found {metadata.get('format')!r}. Choose a model saved by this plugin."
-        )
+    _check_format(path, metadata.get("format"))
     try:
         return ModelConfig.from_json(metadata.get("config", ""))
     except (ValueError, TypeError) as error:
@@ -192,6 +188,20 @@ def read_config(path: str | os.PathLike[str]) -> ModelConfig:
             f"{path.name} has a configuration that cannot be read: {error} It is damaged, or a "
             "newer version has written it."
         ) from error
+
+
+def _check_format(path: Path, found: object) -> None:
+    if found == FORMAT:
+        return
+    if str(found).startswith(FORMAT.partition("/")[0] + "/"):
+        raise ModelFileError(
+            f"{path.name} has the format {found!r} of a newer version of this plugin: expected "
+            f"{FORMAT!r}. Update the plugin, or choose another model."
+        )
+    raise ModelFileError(
+        f"{path.name} is a safetensors file, but not of this plugin: expected the format "
+        f"{FORMAT!r}, found {found!r}. Choose a model saved by this plugin."
+    )
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> Path:

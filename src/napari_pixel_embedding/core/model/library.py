@@ -1,0 +1,79 @@
+"""The user's own models: files in the folder ``models`` of the user data folder."""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.io.user_folder import user_folder
+from napari_pixel_embedding.core.model.file_check import check_model_file
+
+if TYPE_CHECKING:
+    import os
+
+FOLDER = "models"
+"""Name of the folder in the user data folder."""
+
+
+def models_folder() -> Path:
+    """Return the folder of the user's models; it may not exist yet."""
+    return user_folder() / FOLDER
+
+
+def list_user_models() -> list[Path]:
+    """Return the model files in the user's folder, by name; their contents are not checked."""
+    folder = models_folder()
+    return sorted(path for path in folder.glob("*.safetensors") if path.is_file())
+
+
+def add_user_model(path: str | os.PathLike[str]) -> Path:
+    """Copy a model file into the user's folder, and return the copy.
+
+    A file of the same name stays: the copy is numbered, unless both have the same content.
+
+    Raises
+    ------
+    ModelFileError
+        When it is no model file, see :func:`~.file_check.check_model_file`.
+    OSError
+        When it cannot be copied.
+    """
+    source = Path(path)
+    check_model_file(source)
+    target = _free_place(source)
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with source.open("rb") as read, open_atomically(target) as write:
+            shutil.copyfileobj(read, write)
+    return target
+
+
+def remove_user_model(path: str | os.PathLike[str]) -> None:
+    """Delete a model file of the user's folder.
+
+    Raises
+    ------
+    ValueError
+        When the file is not in that folder.
+    OSError
+        When it cannot be deleted.
+    """
+    found = Path(path)
+    if found not in list_user_models():
+        raise ValueError(
+            f"{found.name} is not in the folder of your models, {models_folder()}: only what is "
+            "there is removed."
+        )
+    found.unlink()
+
+
+def _free_place(source: Path) -> Path:
+    """Return where the copy of a file goes: an existing file only where both are equal."""
+    target, number = models_folder() / f"{source.stem}.safetensors", 1
+    while target.exists() and not filecmp.cmp(source, target, shallow=False):
+        number += 1
+        target = target.with_name(f"{source.stem}-{number}.safetensors")
+    return target
