@@ -95,7 +95,7 @@ def test_a_channel_is_chosen_where_there_are_more_than_the_model_takes(viewer, s
     viewer.add_image(image, name="cells", axis_labels=("c", "y", "x"))
     chooser = segment_panel.channels
     assert [chooser.itemData(n) for n in range(chooser.count())] == [None, 0, 1, 2]
-    assert "Choose one channel, 0 to 2" in run(segment_panel).error
+    assert "choose one in Channel" in segment_panel.run_button.toolTip()
     choose(chooser, 2)
     session = run(segment_panel)
     assert session.error is None

@@ -56,6 +56,7 @@ class DiameterField(QWidget):
         self._workspace = workspace
         self._config: ModelConfig | None = None
         self._image: Image | None = None
+        self._unable: str | None = None
         self.number = QDoubleSpinBox()
         self.number.setRange(0, DIAMETERS[1])
         self.number.setDecimals(1)
@@ -74,9 +75,12 @@ class DiameterField(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.refresh()
 
-    def show_choice(self, image: Image | None, source: Any) -> None:
-        """Update for the image and the model chosen in the panel."""
-        self._image, self._config = image, config_of(source)
+    def show_choice(self, image: Image | None, source: Any, unable: str | None = None) -> None:
+        """Update for the image and the model chosen in the panel.
+
+        ``unable`` says why the model cannot run on the image, if so: then it cannot measure either.
+        """
+        self._image, self._config, self._unable = image, config_of(source), unable
         self.refresh()
 
     def refresh(self, *_: Any) -> None:
@@ -91,7 +95,9 @@ class DiameterField(QWidget):
         nothing = "Open an image first." if self._image is None else None
         busy = "The objects are being measured." if session.measuring else None
         running = "A run is under way." if session.running else None
-        set_enabled(self.measure_button, _MEASURE, unable or nothing or busy or running)
+        set_enabled(
+            self.measure_button, _MEASURE, unable or nothing or self._unable or busy or running
+        )
         set_enabled(self.line_button, _DRAW, unable or nothing)
         self.line_button.setText("Draw" if self._line_layer() is None else "Take line")
         self.hint.setText(self._hint())
@@ -105,8 +111,8 @@ class DiameterField(QWidget):
             return ""
         try:
             zoom = zoom_for(self._config, session.diameter)[-1]
-        except ValueError as error:
-            return str(error)
+        except ValueError:  # the panel marks the field, and says why
+            return ""
         source = _SOURCES[session.diameter_source]
         if zoom == 1:
             return f"{source}The objects have the model's size." if session.diameter else ""

@@ -14,14 +14,23 @@ from napari_pixel_embedding._napari.widgets.choosers import (
     DeviceChooser,
     ImageChooser,
     MethodChooser,
-    ModelChooser,
     ViewsChooser,
     config_of,
 )
+from napari_pixel_embedding._napari.widgets.field_marks import FieldMarks
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
-from napari_pixel_embedding._napari.widgets.panel import Panel, button, folded, group, set_enabled
+from napari_pixel_embedding._napari.widgets.model_chooser import ModelChooser
+from napari_pixel_embedding._napari.widgets.panel import (
+    Panel,
+    button,
+    folded,
+    group,
+    row,
+    set_enabled,
+)
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 from napari_pixel_embedding.core.inference.object_scale import image_diameter
+from napari_pixel_embedding.session.segment.choice import Problem, check_choice
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -32,6 +41,7 @@ if TYPE_CHECKING:
 
 _RUN = "Run the model on the image. Corrections stay."
 _ADVANCED = "Show or hide what rarely needs a change: axes, method, device and views."
+_CARDS = "All models as cards: what each is for, its input, usual diameter, licence and scores."
 _AUTO = "Set the bandwidth to the middle of the widest range in which the count hardly changes."
 _SLIDERS = "The labels layer follows while you drag."
 
@@ -50,6 +60,17 @@ class SegmentPanel(Panel):
         self.views = ViewsChooser()
         self.diameter = DiameterField(self.workspace, self.measure)
         self.run_button = button("Run", _RUN, self.run)
+        self.cards_button = button("Cards…", _CARDS, self.models.manage)
+        self.marks = FieldMarks(
+            self.workspace.viewer,
+            {
+                "image": self.images.layers,
+                "model": self.models,
+                "diameter": self.diameter.number,
+                "axes": self.images.axes_choice,
+                "channel": self.channels,
+            },
+        )
         self.methods = MethodChooser()
         self.advanced = self._fold_rare_choices()
         self.form = ParamsForm(ClusterParams(), sliders=True)
@@ -59,13 +80,13 @@ class SegmentPanel(Panel):
         self._lay_out()
         self._follow_session()
         for chooser in (self.images, self.models):
-            chooser.changed.connect(self._refresh)
             chooser.changed.connect(self._show_choice)
+        for box in (self.images.axes_choice, self.channels):
+            box.currentIndexChanged.connect(self._show_choice)
         self.models.show_source(self.session.model_source)
         self.methods.activated.connect(self._choose_method)
         self.form.changed.connect(lambda changes: self.controller.clustering.set_params(**changes))
         self.workspace.layers.clicked.connect(self.cuts.refresh)
-        self._refresh()
         self._show_choice()
         self._show_ranges()
         self._show_curve()
@@ -111,9 +132,12 @@ class SegmentPanel(Panel):
         box, column = group("Image and model")
         column.addLayout(
             _grid(
-                ("Image", self.images.layers), ("Model", self.models), ("Diameter", self.diameter)
+                ("Image", self.images.layers),
+                ("Model", _beside(self.models, self.cards_button)),
+                ("Diameter", self.diameter),
             )
         )
+        column.addWidget(self.marks)
         column.addWidget(self.diameter.hint)
         column.addWidget(self.images.hint)
         column.addWidget(self.run_button)
@@ -175,25 +199,33 @@ class SegmentPanel(Panel):
             self.follow(signal, self._show_ranges)
         self.follow(events.model_source, self.models.show_source)
         self.follow(events.image, self.images.show_axes)
+        self.follow(events.diameter, self._show_choice)
+        self.follow(self.workspace.viewer.events.theme, self.marks.refresh)
 
     def _refresh(self, *_: Any) -> None:
         set_enabled(self.run_button, _RUN, self._disabled_reason())
 
-    def _show_choice(self) -> None:
-        self.diameter.show_choice(self.images.layer, self.models.source)
-        if self._axes_are_unclear():
+    def _show_choice(self, *_: Any) -> None:
+        """Check what is chosen, mark the fields, and open Advanced where it is the question."""
+        problems = self._find_problems()
+        self.marks.show_problems(problems)
+        errors = [one for one in problems if one.level == "error"]
+        unable = next((one.sentence for one in errors if one.field != "diameter"), None)
+        self.diameter.show_choice(self.images.layer, self.models.source, unable)
+        if any(one.field in ("axes", "channel") for one in errors):
             self.advanced.expand(animate=False)
+        self._refresh()
 
-    def _axes_are_unclear(self) -> bool:
-        """Whether the user has to say what the axes of the image are."""
-        layer, config = self.images.layer, config_of(self.models.source)
-        if layer is None or config is None or not self.images.axes_choice.isEnabled():
-            return False
-        try:
-            image_input(layer, self.images.axes, self.channels.channel).layout_for(config)
-        except ValueError:
-            return True
-        return False
+    def _find_problems(self) -> list[Problem]:
+        layer, refused = self.images.layer, self.models.refused
+        image = None
+        if layer is not None:
+            image = image_input(layer, self.images.axes, self.channels.channel)
+        found = check_choice(image, config_of(self.models.source), self.session.diameter)
+        if refused is None:
+            return found
+        others = (one for one in found if one.field != "model")
+        return [Problem("model", "error", refused), *others]
 
     def _show_method(self, method: Method) -> None:
         self.methods.show_method(method)
@@ -207,7 +239,7 @@ class SegmentPanel(Panel):
             return "Open an image first: File > Open Sample > Pixel Embedding has some."
         if self.models.source is None:
             return "Choose a model first."
-        return None
+        return self.marks.error
 
     def _show_curve(self, *_: Any) -> None:
         curve = self.session.stability
@@ -248,6 +280,16 @@ def _grid(*rows: tuple[str, QWidget]) -> QGridLayout:
         grid.addWidget(QLabel(label), number, 0)
         grid.addWidget(widget, number, 1)
     return grid
+
+
+def _beside(wide: QWidget, narrow: QWidget) -> QWidget:
+    """Put a widget beside another that takes the rest of the width."""
+    both = QWidget()
+    layout = row(wide, narrow)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setStretch(0, 1)
+    both.setLayout(layout)
+    return both
 
 
 def _largest_min_size(diameter: float | None) -> int:

@@ -8,7 +8,6 @@ from napari_pixel_embedding._napari.layers.placement import image_input
 from napari_pixel_embedding._napari.widgets.choosers import (
     Choice,
     ImageChooser,
-    ModelChooser,
     config_of,
 )
 from napari_pixel_embedding._napari.widgets.panel import set_enabled
@@ -19,6 +18,7 @@ from napari_pixel_embedding.core.model.config import ModelConfig
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_pixel_embedding._napari.widgets.model_chooser import ModelChooser
     from napari_pixel_embedding.core.inference.channels import Channel
 
 _TOOLTIP = (

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy
+from qtpy.QtWidgets import QComboBox, QSizePolicy
 
 from napari_pixel_embedding._napari.layers.placement import METADATA_KEY
 from napari_pixel_embedding._napari.widgets.panel import text
 from napari_pixel_embedding.core.model.config import (
-    DEFAULT_MODEL,
     ModelFileError,
     find_model,
-    list_models,
     read_config,
 )
 
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.config import ModelConfig
-    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session import ImageInput
 
 _AXES = {
@@ -36,7 +33,6 @@ _AXES = {
     (4, True): ("TZYXC", "ZTYXC"),
 }
 _MEANING = {"T": "time or slice by slice", "Z": "planes", "C": "channels"}
-_FILE = "Open file …"
 
 
 class Choice(QComboBox):
@@ -70,7 +66,7 @@ class ImageChooser(QObject):
     Attributes
     ----------
     changed : Signal
-        Another layer was chosen.
+        Another layer was chosen, or the chosen one was given other data or axis labels.
     """
 
     changed = Signal()
@@ -84,6 +80,8 @@ class ImageChooser(QObject):
             "model. A 2-D model takes a stack plane by plane."
         )
         self.hint = text()
+        self._followed: Image | None = None
+        self._offered_for: tuple[int, bool] | None = None
         self.layers.currentIndexChanged.connect(self._chosen)
         events = viewer.layers.events
         for event in (events.inserted, events.removed, events.renamed):
@@ -98,6 +96,7 @@ class ImageChooser(QObject):
         for event in (events.inserted, events.removed, events.renamed):
             event.disconnect(self._refill)
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
+        self._follow_layer(None)
 
     @property
     def layer(self) -> Image | None:
@@ -136,12 +135,35 @@ class ImageChooser(QObject):
             self._chosen()
 
     def _chosen(self, _: int = 0) -> None:
+        self._follow_layer(self.layer)
+        self._offer_axes()
+        self._show_hint()
+        self.changed.emit()
+
+    def _offer_axes(self) -> None:
         layer = self.layer
-        known = () if layer is None else _AXES.get((layer.ndim, bool(layer.rgb)), ())
+        self._offered_for = None if layer is None else (layer.ndim, bool(layer.rgb))
+        known = () if self._offered_for is None else _AXES.get(self._offered_for, ())
         items = [("Automatic", None), *((_axes_title(axes), axes) for axes in known)]
         self.axes_choice.refill(items, None)
         self.axes_choice.setEnabled(len(items) > 2)
-        self._show_hint()
+
+    def _follow_layer(self, layer: Image | None) -> None:
+        """Follow what the chosen layer holds, and no other layer."""
+        before, self._followed = self._followed, layer
+        if before is layer:
+            return
+        if before is not None:
+            for event in (before.events.data, before.events.axis_labels):
+                event.disconnect(self._changed_layer)
+        if layer is not None:
+            for event in (layer.events.data, layer.events.axis_labels):
+                event.connect(self._changed_layer)
+
+    def _changed_layer(self, event: Any = None) -> None:
+        layer = self.layer
+        if layer is not None and self._offered_for != (layer.ndim, bool(layer.rgb)):
+            self._offer_axes()
         self.changed.emit()
 
     def _follow_active(self, event: Any = None) -> None:
@@ -183,77 +205,6 @@ def _axes_title(axes: str) -> str:
     if axes.endswith("YXC"):
         meanings.append("colours")
     return f"{axes} ({', '.join(meanings)})" if meanings else f"{axes} (one plane)"
-
-
-class ModelChooser(Choice):
-    """Bundled models, model files, and the tuned model in use.
-
-    Attributes
-    ----------
-    changed : Signal
-        Another model was chosen.
-    """
-
-    changed = Signal()
-
-    def __init__(self) -> None:
-        super().__init__("The model to run: a bundled one, or a .safetensors file of yours.")
-        self._sources: list[tuple[str, Any]] = [(name, name) for name in list_models()]
-        bundled = [name for name, _ in self._sources]
-        self._last: Any = DEFAULT_MODEL if DEFAULT_MODEL in bundled else None
-        self._fill(self._last)
-        self.activated.connect(self._activated)
-
-    @property
-    def source(self) -> str | EmbeddingModel | None:
-        """Name, path or model that is chosen; None when there is none."""
-        source: str | EmbeddingModel | None = self._last
-        return source
-
-    def add(self, title: str, source: str | EmbeddingModel) -> None:
-        """Offer one more model, and choose it."""
-        self._sources = [item for item in self._sources if item[0] != title]
-        self._sources.append((title, source))
-        self._last = source
-        self._fill(source)
-        self.changed.emit()
-
-    def show_source(self, source: str | EmbeddingModel) -> None:
-        """Show the session's chosen model."""
-        if isinstance(source, str):
-            self._show_name(source)
-        elif source is not self._last:
-            self.add(source.config.name, source)
-
-    def _show_name(self, source: str) -> None:
-        known = [value for _, value in self._sources if isinstance(value, str)]
-        if source in ("", self._last):
-            return
-        if source not in known:
-            self.add_file(source)
-            return
-        self._last = source
-        self._fill(source)
-        self.changed.emit()
-
-    def add_file(self, path: str) -> None:
-        """Offer a model file, and choose it."""
-        self.add(path.replace("\\", "/").rsplit("/", 1)[-1], path)
-
-    def _fill(self, chosen: Any) -> None:
-        placeholder = [] if self._sources else [("no bundled model", None)]
-        self.refill([*self._sources, *placeholder, (_FILE, _FILE)], chosen)
-
-    def _activated(self, index: int) -> None:
-        source = self.itemData(index)
-        if source != _FILE:
-            self._last = source
-            self.changed.emit()
-            return
-        self._fill(self._last)
-        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.safetensors)")
-        if path:
-            self.add_file(path)
 
 
 class DeviceChooser(Choice):
