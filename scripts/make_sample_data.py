@@ -1,6 +1,8 @@
 """Make `sample_data/` from the full data sets, named as in `sample_data/README.md`.
 
-Usage: python scripts/make_sample_data.py DATA_FOLDER
+Usage: python scripts/make_sample_data.py [DATA_FOLDER]
+
+Without the folder, only the drawn samples are made anew.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from uuid import NAMESPACE_URL, uuid5
 import numpy as np
 import tifffile
 from skimage.segmentation import relabel_sequential
+
+from napari_pixel_embedding.core.datasets.samples import DRAWN_SAMPLES, draw_sample
 
 TARGET = Path(__file__).parents[1] / "sample_data"
 
@@ -68,6 +72,18 @@ def write(folder: str, array: np.ndarray, source: Source) -> None:
     tifffile.imwrite(path, array, ome=True, metadata=metadata(source), predictor=2, **options)
 
 
+def draw(target: Path) -> None:
+    """Write every drawn sample, losslessly compressed; the same bytes each time."""
+    for sample in DRAWN_SAMPLES:
+        image, labels = draw_sample(sample.name)
+        for folder, array in (("images", image), ("masks", labels.astype(np.uint16))):
+            path = target / folder / f"{sample.name}.tif"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            colors = "rgb" if array.ndim > labels.ndim else "minisblack"
+            options: dict[str, Any] = {"compression": "zlib", "compressionargs": {"level": 9}}
+            tifffile.imwrite(path, array, photometric=colors, predictor=2, **options)
+
+
 def main(data: Path) -> None:
     """Cut, relabel and write every sample."""
     for source in SOURCES:
@@ -82,5 +98,8 @@ def main(data: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="folder that holds the data sets")
-    main(parser.parse_args().data)
+    parser.add_argument("data", type=Path, nargs="?", help="folder that holds the data sets")
+    chosen = parser.parse_args().data
+    draw(TARGET / "drawn")
+    if chosen is not None:
+        main(chosen)

@@ -118,3 +118,69 @@ def test_every_control_says_what_it_does(viewer, name):
             assert widget.toolTip(), widget
     assert panel.minimumSizeHint().width() <= panel.minimumWidth()
     panel.workspace.close()
+
+
+def test_a_run_that_a_library_exits_from_frees_the_buttons(
+    viewer, dock, tiny_model, monkeypatch, qtbot
+):
+    panel = dock(SegmentPanel)
+    viewer.add_image(np.zeros((32, 32), np.float32))
+    panel.models.add_file(tiny_model)
+
+    def leave(*args, **options):
+        raise SystemExit("out of licences")
+
+    monkeypatch.setitem(vars(panel.controller._engine), "load_model", leave)
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: not panel.session.running, timeout=60_000)
+    assert "ended by SystemExit: out of licences" in panel.footer.status.text()
+    assert panel.run_button.isEnabled()
+
+
+def test_a_part_that_cannot_retire_keeps_nothing_alive(viewer, monkeypatch, qtbot):
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, NAMES[0])
+    workspace, ended = panel.workspace, []
+    monkeypatch.setattr(workspace.executor, "close", lambda: ended.append("threads"))
+
+    def fail():
+        raise RuntimeError("a part was destroyed")
+
+    monkeypatch.setattr(panel.images, "close", fail)
+    with qtbot.captureExceptions() as errors:
+        viewer.window.remove_dock_widget(panel)
+        deleted()
+    assert "a part was destroyed" in str(errors[0][1])
+    assert workspace.closed and ended == ["threads"]
+    monkeypatch.undo()
+    panel.images.close()
+    workspace.executor.close()
+
+
+def test_a_follower_that_raises_stops_no_other_step_of_closing(viewer, monkeypatch):
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, NAMES[0])
+    workspace, session = panel.workspace, panel.session
+    session.tuning = True
+
+    def fail(*_):
+        raise RuntimeError("wrapped C/C++ object has been deleted")
+
+    session.events.tuning.connect(fail)
+    session.events.error.disconnect(workspace._notify)  # so that this step raises as well
+    with pytest.raises(BaseException):  # noqa: B017
+        workspace.close()
+    assert workers() == []
+    viewer.add_image(np.zeros((4, 4)))  # nothing listens any more
+    assert session.image is None
+
+
+def test_a_destroyed_panel_follows_no_more(viewer, dock):
+    dock(SegmentPanel)  # keeps the workspace open
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, NAMES[1])
+    heard, session = [], panel.session
+    panel.follow(session.events.status, heard.append)
+    session.status = "before"
+    parent = panel.parent()
+    parent.deleteLater()  # as Qt does when the window goes: nobody calls retire
+    deleted()
+    session.status = "after"
+    assert heard == ["before"]

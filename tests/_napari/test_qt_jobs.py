@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor
+from napari_pixel_embedding.core.progress import Cancelled
 from napari_pixel_embedding.session import JobQueue
 
 
@@ -62,3 +63,21 @@ def test_an_error_arrives(executor, qtbot):
     JobQueue(executor).start(work, done=heard.append, failed=heard.append)
     qtbot.waitUntil(lambda: bool(heard))
     assert str(heard[0]) == "wrong"
+
+
+@pytest.mark.parametrize(
+    "ending", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), Cancelled()]
+)
+def test_whatever_ends_the_work_the_owner_hears_of_it(executor, qtbot, ending):
+    heard = []
+
+    def work(report):
+        raise ending
+
+    queue = JobQueue(executor)
+    queue.start(work, done=heard.append, failed=heard.append)
+    qtbot.waitUntil(lambda: bool(heard))
+    assert type(ending).__name__ in str(heard[0]) and "Start it again" in str(heard[0])
+    assert not queue.busy
+    queue.start(lambda report: "next", done=heard.append, failed=heard.append)
+    qtbot.waitUntil(lambda: heard[-1] == "next")

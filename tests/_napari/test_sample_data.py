@@ -10,8 +10,8 @@ import pytest
 from napari_pixel_embedding._napari import sample_data
 from napari_pixel_embedding.core.datasets.samples import (
     DRAWN_SAMPLES,
-    draw_sample,
     list_samples,
+    load_drawn_sample,
     load_sample,
 )
 
@@ -76,7 +76,7 @@ def test_drawn_sample_has_its_function(name: str) -> None:
         sample_data, name.replace("-", "_")
     )()
     assert (attributes["name"], kind, labels_kind) == (name, "image", "labels")
-    expected = draw_sample(name)
+    expected = load_drawn_sample(name)
     np.testing.assert_array_equal(image, expected.image)
     np.testing.assert_array_equal(labels, expected.labels)
 

@@ -36,3 +36,14 @@ def test_requests_to_end_the_process_pass_through(wrong):
 
     with pytest.raises(wrong):
         close_all(fail)
+
+
+def test_what_is_no_error_stops_no_step_either():
+    called = []
+
+    def leave():
+        raise SystemExit(1)
+
+    with pytest.raises(SystemExit):
+        close_all(leave, lambda: called.append("last"))
+    assert called == ["last"]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import napari
 import numpy as np
+from qtpy.QtCore import QTimer
+
+from napari_pixel_embedding._napari.layers.placement import SAMPLE_KEY
 
 if TYPE_CHECKING:
     from napari.types import LayerDataTuple
@@ -39,10 +43,35 @@ def sample_layers(name: str) -> list[LayerDataTuple]:
     image, labels = load_sample(name)
     kind = "ground truth" if get_sample(name).ground_truth else "labels made by software"
     place = _placement(image)
-    return [
-        (image.data, {"name": name, "contrast_limits": _contrast(image.data), **place}, "image"),
-        (labels, {"name": f"{name} {kind}", "visible": False, **place}, "labels"),
-    ]
+    look = {"contrast_limits": _contrast(image.data), **place}
+    return _layers(name, image.data, look, labels, f"{name} {kind}", place)
+
+
+def _layers(
+    name: str,
+    image: Any,
+    look: dict[str, Any],
+    labels: Any,
+    labels_name: str,
+    place: dict[str, Any],
+) -> list[LayerDataTuple]:
+    """Return a sample's two layers; the image will be the active one."""
+    metadata = {SAMPLE_KEY: name}
+    hidden = {"name": labels_name, "visible": False, "metadata": metadata, **place}
+    QTimer.singleShot(0, _select_image)  # napari selects the layer that is added last
+    return [(image, {"name": name, **look}, "image"), (labels, hidden, "labels")]
+
+
+def _select_image() -> None:
+    """Select the image of the sample whose hidden labels are selected."""
+    viewer = napari.current_viewer()
+    active = None if viewer is None else viewer.layers.selection.active
+    name = None if active is None or active.visible else active.metadata.get(SAMPLE_KEY)
+    if viewer is None or active is None or name is None:
+        return
+    below = viewer.layers.index(active) - 1
+    if below >= 0 and viewer.layers[below].name.startswith(name):
+        viewer.layers.selection.active = viewer.layers[below]
 
 
 def _contrast(image: NDArray[Any]) -> tuple[float, float]:
@@ -92,7 +121,7 @@ def nuclei_timelapse() -> list[LayerDataTuple]:
 
 
 def drawn_layers(name: str) -> list[LayerDataTuple]:
-    """Draw a sample as an image layer and, hidden, its exact label image.
+    """Load a drawn sample as an image layer and, hidden, its exact label image.
 
     Parameters
     ----------
@@ -109,15 +138,12 @@ def drawn_layers(name: str) -> list[LayerDataTuple]:
     ValueError
         No drawn sample has this name.
     """
-    from napari_pixel_embedding.core.datasets.samples import draw_sample
+    from napari_pixel_embedding.core.datasets.samples import load_drawn_sample
 
-    image, labels = draw_sample(name)
+    image, labels = load_drawn_sample(name)
     look = {"rgb": True} if image.ndim > labels.ndim else {"contrast_limits": _contrast(image)}
     place = {"axis_labels": tuple("zyx"[-labels.ndim :])}
-    return [
-        (image, {"name": name, **look, **place}, "image"),
-        (labels, {"name": f"{name} ground truth", "visible": False, **place}, "labels"),
-    ]
+    return _layers(name, image, {**look, **place}, labels, f"{name} ground truth", place)
 
 
 def leaves_drawn() -> list[LayerDataTuple]:

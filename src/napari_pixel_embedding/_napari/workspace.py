@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal  # type: ignore[attr-defined]
 
+from napari_pixel_embedding._napari.layers.present_image import PresentImage
 from napari_pixel_embedding._napari.layers.results import ResultLayers
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
 from napari_pixel_embedding.core.corrections.journal import FOLDER
@@ -61,6 +63,7 @@ class Workspace(QObject):
         self._warming.start(_WARM_UP_MS)
         self._training: TrainingRun | None = None
         self.layers = ResultLayers(viewer, self.controller)
+        self.present = PresentImage(viewer, self.layers, self.session)
         self._panels: set[int] = set()
         self._closed = self._offered = False
         self.session.events.error.connect(self._notify)
@@ -120,18 +123,22 @@ class Workspace(QObject):
         if self._closed:
             return
         self._closed = True
-        with contextlib.suppress(RuntimeError):  # at exit, Qt may have deleted the timer already
-            self._warming.stop()
-        self.session.events.error.disconnect(self._notify)
-        self.session.events.recoveries.disconnect(self._offer)
         training = () if self._training is None else (self._training.close,)
         close_all(
+            self._stop_warming,
+            partial(self.session.events.error.disconnect, self._notify),
+            partial(self.session.events.recoveries.disconnect, self._offer),
+            self.present.close,
             self.layers.finish_strokes,  # one made in this turn of the event loop is saved too
             self.controller.close,
             *training,
             self.executor.close,
             self.layers.close,
         )
+
+    def _stop_warming(self) -> None:
+        with contextlib.suppress(RuntimeError):  # at exit, Qt may have deleted the timer already
+            self._warming.stop()
 
     def _leave(self, key: int) -> None:
         self._panels.discard(key)

@@ -13,8 +13,8 @@ def close_all(*steps: Callable[[], object]) -> None:
 
     Raises
     ------
-    Exception
-        The error of a step, after all have run; an ``ExceptionGroup`` of several.
+    BaseException
+        The error of a step, after all have run; a group of several.
 
     Examples
     --------
@@ -22,13 +22,13 @@ def close_all(*steps: Callable[[], object]) -> None:
     first
     second
     """
-    errors = []
+    errors: list[BaseException] = []
     for step in steps:
         try:
             step()
-        except Exception as error:
+        except BaseException as error:
             errors.append(error)
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        raise ExceptionGroup("several steps of closing failed", errors)
+        raise BaseExceptionGroup("several steps of closing failed", errors)

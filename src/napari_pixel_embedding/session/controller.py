@@ -15,10 +15,20 @@ from napari_pixel_embedding.session.explore.colors import EmbeddingColors
 from napari_pixel_embedding.session.guide.guide import Guide
 from napari_pixel_embedding.session.jobs import JobQueue
 from napari_pixel_embedding.session.large_image.mosaic import MosaicFiller
-from napari_pixel_embedding.session.messages import Messages, empty_message
+from napari_pixel_embedding.session.messages import (
+    CHANGED,
+    LEFT_OUT,
+    NO_IMAGE,
+    NO_MODEL,
+    REMOVED,
+    Messages,
+    empty_message,
+    stopped_message,
+)
 from napari_pixel_embedding.session.segment.clustering import Clustering
 from napari_pixel_embedding.session.segment.diameter import DiameterMeasurement
 from napari_pixel_embedding.session.segment.requests import RunRequest, RunResult, Stage
+from napari_pixel_embedding.session.segment.returning import KeptResults, choose_as_in, continues
 from napari_pixel_embedding.session.segment.run import (
     embedded_message,
     run_model,
@@ -31,20 +41,12 @@ from napari_pixel_embedding.session.undo import Undo
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
 
     from napari_pixel_embedding.core.blockwise.roi import Viewport
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.session import Session
-
-_CHANGED = "The image has changed since the run: press Run again. Corrections are kept."
-_REMOVED = "The image was removed: choose another one under Image, then press Run."
-_LEFT_OUT = (
-    "“{}” now has the shape {}: the corrections belong to another shape and were left out. "
-    "The labels layer that shows them stays."
-)
 
 
 class SessionController:
@@ -106,6 +108,7 @@ class SessionController:
         self._runs = JobQueue(executor)
         self._gone = ""  # why the image cannot be run again without choosing it
         self._left_out = ""  # to be said after the run
+        self._result: RunResult | None = None
         self._undo = undo = Undo(session, self._update_labels)
         common = (session, executor, engine, messages)
         self.mosaic = MosaicFiller(*common)
@@ -169,10 +172,27 @@ class SessionController:
             self._discard_results()
             earlier = earlier or PreviousAnnotations()
             if not earlier.fits(image):
-                self._left_out = _LEFT_OUT.format(image.name, image.shape)
+                self._left_out = LEFT_OUT.format(image.name, image.shape)
                 earlier = PreviousAnnotations()
             self._restore(earlier)
         return True
+
+    @property
+    def kept_results(self) -> KeptResults | None:
+        """The results, to be taken back when their image is chosen again; None without any."""
+        image, result = self.session.image, self._result
+        if image is None or result is None or self.session.outdated:
+            return None
+        return KeptResults.of(self.session, image, result)
+
+    def take_back(self, kept: KeptResults) -> None:
+        """Take back the results of the image that was just chosen again."""
+        image = self.session.image
+        if image is not None and image.data is kept.image.data:
+            kept.choose_again(self.session, self.diameter)
+            self.mosaic.take_back(kept.mosaic, kept.result)
+            self._take_result(kept.result, kept.run_source)
+            kept.restore_history(self.session)
 
     def image_changed(self) -> None:
         """Stop all work on the image: it was given other pixels.
@@ -182,9 +202,9 @@ class SessionController:
         """
         stopped = self._stop_work()
         told = self.session.outdated
-        self._freeze(_CHANGED)
+        self._freeze(CHANGED)
         if stopped or (not told and self.session.embedding_maps):
-            self._messages.refuse(f"{_stopped('changed', stopped)} {_CHANGED}".strip())
+            self._messages.refuse(f"{stopped_message('changed', stopped)} {CHANGED}".strip())
 
     def image_removed(self, *, shown: bool) -> None:
         """Stop all work on the image: it was removed from the viewer.
@@ -195,11 +215,11 @@ class SessionController:
             Whether its labels are still shown: they can be cut and corrected further.
         """
         stopped = self._stop_work()
-        self._gone = _REMOVED
+        self._gone = REMOVED
         if not shown:
-            self._freeze(_REMOVED)
+            self._freeze(REMOVED)
         if stopped:
-            self._messages.refuse(_stopped("removed", stopped))
+            self._messages.refuse(stopped_message("removed", stopped))
 
     def _stop_work(self) -> list[str]:
         """Stop all jobs that read the image; return what was under way."""
@@ -230,6 +250,8 @@ class SessionController:
         self.session.whole_image = earlier.whole_image
         self.session.local_bandwidths = earlier.local_bandwidths
         self.corrections.restore(earlier)
+        if earlier.run is not None:
+            choose_as_in(earlier.run, self.session, self.diameter)
 
     def set_model(self, source: str | EmbeddingModel) -> None:
         """Choose the model of the next run; current results stay until it succeeds.
@@ -268,10 +290,13 @@ class SessionController:
         self.fine_tuning.leave_image()
         self.mosaic.discard()
         session = self.session
+        self._result = session.earlier_run = None
         session.running, session.outdated = False, ""
+        session.status, session.edit_status, session.progress = "", "", 0.0
+        if not session.tuning and session.tuned_model is None:
+            session.tuning_status, session.training, session.tuning_report = "", (), None
         session.embedding_rgb = None
-        session.cluster_indices = ()
-        session.embedding_maps = ()
+        session.cluster_indices = session.embedding_maps = ()
 
     # ------------------------------------------------------------------------------- run
 
@@ -286,17 +311,9 @@ class SessionController:
         """
         self._messages.clear()
         session = self.session
-        if session.image is None:
-            self._messages.refuse(
-                "Nothing to segment: expected an image layer, found none. "
-                "Open an image, choose it under Image, then press Run."
-            )
-            return
-        if self._gone:
-            self._messages.refuse(self._gone)
-            return
-        if session.model_source == "":
-            self._messages.refuse("No model: expected a bundled name or a file. Choose a model.")
+        reason = NO_IMAGE if session.image is None else self._gone
+        if reason or session.image is None or session.model_source == "":
+            self._messages.refuse(reason or NO_MODEL)
             return
         request = RunRequest(
             session.image,
@@ -310,7 +327,7 @@ class SessionController:
         session.progress, session.status, session.running = 0.0, "Waiting …", True
         self._runs.start(
             partial(run_model, self._engine, request),
-            done=partial(self._take_run, session.diameter),
+            done=partial(self._take_run, request),
             failed=self._run_failed,
             progress=self._show_stage,
         )
@@ -323,13 +340,16 @@ class SessionController:
         self.mosaic.stop()
 
     def _show_stage(self, stage: Stage) -> None:
-        self.session.progress = stage.fraction
-        self.session.status = stage.text
+        self.session.progress, self.session.status = stage.fraction, stage.text
 
-    def _take_run(self, asked: float | None, result: RunResult) -> None:
-        session = self.session
-        if result.measured is not None and session.diameter == asked:
+    def _take_run(self, request: RunRequest, result: RunResult) -> None:
+        if result.measured is not None and self.session.diameter == request.options.diameter:
             self.diameter.take_measured(result.measured)
+        self._take_result(result, request.model)
+
+    def _take_result(self, result: RunResult, source: str | EmbeddingModel) -> None:
+        session = self.session
+        session.run_source = source
         shape = session.labels_shape if session.embedding_maps else None
         moved = session.roi != result.roi
         if moved:
@@ -338,7 +358,9 @@ class SessionController:
         self.edits.cancel()
         self.colors.cancel()
         session.outdated = ""
-        if session.cluster_params is None or not same_family(session.model, result.model):
+        self._result, run, session.earlier_run = result, session.earlier_run, None
+        kept = continues(run, result) or same_family(session.model, result.model)
+        if session.cluster_params is None or not kept:
             session.cluster_params = start_params(result, session.diameter)
             session.color_basis = None
             session.local_bandwidths = session.local_past = ()
@@ -374,18 +396,3 @@ class SessionController:
         self.session.running = False
         self.session.status = "Stopped by an error; earlier results were kept."
         self._messages.fail("segmenting", error)
-
-
-def _stopped(how: str, work: Sequence[str]) -> str:
-    """Return a sentence about work that was stopped; empty for none.
-
-    Examples
-    --------
-    >>> _stopped("removed", ["the run", "fine-tuning"])
-    'The image was removed: the run and fine-tuning were stopped.'
-    """
-    if not work:
-        return ""
-    return (
-        f"The image was {how}: {' and '.join(work)} {'was' if len(work) == 1 else 'were'} stopped."
-    )

@@ -28,6 +28,10 @@ Post = Callable[[Callable[[], None]], None]
 """Passed to a job by its executor: calls its argument in the owner's thread."""
 
 
+class WorkEndedError(ValueError):
+    """Work was ended by something that is no error: SystemExit, KeyboardInterrupt and the like."""
+
+
 @dataclass(frozen=True, eq=False)
 class Answers(Generic[T]):
     """The owner's callbacks for a job's answers, called in the owner's thread."""
@@ -66,7 +70,11 @@ class Job(Generic[T]):
         self._stop.set()
 
     def run(self, post: Post) -> None:
-        """Do the work in the calling thread and ``post`` its answers; never raises an error."""
+        """Do the work in the calling thread and ``post`` its answers.
+
+        An error is posted, never raised. What is no error, such as KeyboardInterrupt, is both:
+        whoever waits is told, and whoever calls decides.
+        """
 
         def report(item: Any) -> None:
             if self.cancelled:
@@ -77,12 +85,24 @@ class Job(Generic[T]):
             return
         try:
             result = self.work(report)
-        except Cancelled:
-            return
+        except Cancelled as error:
+            if not self.cancelled:  # it ended by itself, so somebody waits for its answer
+                post(partial(self.answers.error, _ended_by(error)))
         except Exception as error:  # any error is reported and must not end the window
             post(partial(self.answers.error, error))
+        except BaseException as error:
+            post(partial(self.answers.error, _ended_by(error)))
+            raise
         else:
             post(partial(self.answers.result, result))
+
+
+def _ended_by(error: BaseException) -> WorkEndedError:
+    """Return what is told of something that is no error, such as SystemExit."""
+    reason = ": ".join(filter(None, (type(error).__name__, str(error))))
+    ended = WorkEndedError(f"The work was ended by {reason}. Start it again.")
+    ended.__cause__ = error
+    return ended
 
 
 class Executor(Protocol):

@@ -6,10 +6,22 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.session import Session
+
+CHANGED = "The image has changed since the run: press Run again. Corrections are kept."
+REMOVED = "The image was removed: choose another one under Image, then press Run."
+NO_IMAGE = (
+    "Nothing to segment: expected an image layer, found none. "
+    "Open an image, choose it under Image, then press Run."
+)
+NO_MODEL = "No model: expected a bundled name or a file. Choose a model."
+LEFT_OUT = (
+    "“{}” now has the shape {}: the corrections belong to another shape and were left out. "
+    "The labels layer that shows them stays."
+)
 
 _logger = logging.getLogger(__name__)
 _EXPECTED = (ValueError, OSError, FloatingPointError)
@@ -67,3 +79,18 @@ class Messages:
 def empty_message(image: ImageInput) -> str:
     """Return the message for an image without pixels."""
     return f"“{image.name}” has no pixels: expected at least one, found shape {image.shape}."
+
+
+def stopped_message(how: str, work: Sequence[str]) -> str:
+    """Return a sentence about work that was stopped; empty for none.
+
+    Examples
+    --------
+    >>> stopped_message("removed", ["the run", "fine-tuning"])
+    'The image was removed: the run and fine-tuning were stopped.'
+    """
+    if not work:
+        return ""
+    return (
+        f"The image was {how}: {' and '.join(work)} {'was' if len(work) == 1 else 'were'} stopped."
+    )

@@ -14,6 +14,7 @@ from napari_pixel_embedding.core.datasets.samples import (
     draw_sample,
     get_sample,
     list_samples,
+    load_drawn_sample,
     load_sample,
     sample_paths,
     samples_folder,
@@ -108,3 +109,18 @@ def test_drawn_sample_has_objects_of_its_size(sample: samples.DrawnSample) -> No
 def test_unknown_drawn_sample_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(ValueError, match=r"found 'leaves'; choose one of \['leaves-drawn'"):
         draw_sample("leaves")
+
+
+@pytest.mark.parametrize("sample", DRAWN_SAMPLES, ids=lambda sample: sample.name)
+def test_a_drawn_sample_is_bundled_as_it_is_drawn(sample: samples.DrawnSample) -> None:
+    bundled, drawn = load_drawn_sample(sample.name), draw_sample(sample.name)
+    np.testing.assert_array_equal(bundled.labels, drawn.labels)
+    np.testing.assert_array_equal(bundled.image, drawn.image)
+    for folder in ("images", "masks"):
+        path = samples_folder() / "drawn" / folder / f"{sample.name}.tif"
+        assert path.stat().st_size <= 200_000
+
+
+def test_unknown_drawn_file_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(ValueError, match=r"found 'leaves'; choose one of \['leaves-drawn'"):
+        load_drawn_sample("leaves")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 METADATA_KEY = "napari-pixel-embedding"
 """Key of the plugin's entry in a layer's metadata."""
+SAMPLE_KEY = f"{METADATA_KEY} sample"
+"""Key of a sample's name in the metadata of its label image."""
 
 
 def image_input(layer: Image, axes: str | None, channel: Channel | None = None) -> ImageInput:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 
+from napari_pixel_embedding._napari.layers import kept
 from napari_pixel_embedding._napari.layers.chosen_outline import ChosenOutline
 from napari_pixel_embedding._napari.layers.image_follower import ImageFollower
 from napari_pixel_embedding._napari.layers.labels_editor import LabelsEditor, Shown
@@ -20,17 +21,24 @@ from napari_pixel_embedding._napari.layers.placement import (
     image_input,
 )
 from napari_pixel_embedding._napari.layers.viewport import view_of
-from napari_pixel_embedding.session import CorrectedImage, PreviousAnnotations
+from napari_pixel_embedding.core.blockwise.memory import memory_budget
+from napari_pixel_embedding.session import CorrectedImage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari import Viewer
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.inference.channels import Channel
-    from napari_pixel_embedding.session import SessionController
+    from napari_pixel_embedding.session import Session, SessionController
     from napari_pixel_embedding.session.segment.local_cuts import Direction
+    from napari_pixel_embedding.session.segment.returning import KeptResults
     from napari_pixel_embedding.session.state.results import MosaicLabels
+
+_KEPT_SHARE = 0.25
+"""Share of the free memory for the embeddings of images that are not chosen just now."""
 
 
 class ResultLayers(QObject):
@@ -66,8 +74,7 @@ class ResultLayers(QObject):
         self._clicked: tuple[int, ...] | None = None
         self.chosen = ChosenOutline(viewer, self._session, self.follower)
         self._colors: Image | None = None
-        self._shown: WeakKeyDictionary[Labels, Shown] = WeakKeyDictionary()
-        self._labels_of: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
+        self._results: WeakKeyDictionary[Image, KeptResults] = WeakKeyDictionary()
         self._mosaic_layer = MosaicLayer(viewer, self._session, self.follower)
         self._session.events.roi.connect(self.finish_strokes, priority=1)  # before they are saved
         self._session.events.labels.connect(self._follow_labels)
@@ -99,7 +106,10 @@ class ResultLayers(QObject):
         return self._colors
 
     def use_image(self, layer: Image, axes: str | None, channel: Channel | None = None) -> bool:
-        """Make ``layer`` the session's image, with the corrections it had before.
+        """Make ``layer`` the session's image, with the results and corrections it had before.
+
+        Without results in memory, its objects layer is adopted: that layer's corrections and
+        choices are taken over, and the next run shows its labels there.
 
         Returns
         -------
@@ -107,36 +117,57 @@ class ResultLayers(QObject):
             Whether the session accepted the image.
         """
         self.finish_strokes()
-        image, labels = image_input(layer, axes, channel), self._labels_of.get(layer)
-        known = labels is not None and labels in self._viewer.layers
-        earlier = _left_behind(labels, self._shown.get(labels)) if known else None
+        image, labels = image_input(layer, axes, channel), kept.objects_of(layer, self._viewer)
+        before = self._results.get(layer)
+        earlier = None if labels is None else kept.left_behind(labels)
         if earlier is None and layer is self.follower.image:
             earlier = self._session.kept_annotations
+        elif earlier is None and before is not None:
+            earlier = before.annotations
+        self._keep_results(unless=layer)
         if not self._controller.set_image(image, earlier):
             return False
         self._controller.set_view(view_of(self._viewer, layer))
         self._mosaic_layer.want()
         self.follower.follow(layer)
-        fits = earlier is not None and earlier.fits(image)
-        if self._editor is None and earlier is not None and known and fits:
-            self._edit(labels).adopt(self._shown.get(labels), earlier.found)
+        if self._editor is None and labels is not None and earlier and earlier.fits(image):
+            self._adopt(labels)
+        if before is not None and self._results.pop(layer, None) is not None:
+            self._controller.take_back(before)
         return True
+
+    def _keep_results(self, unless: Image) -> None:
+        """Keep the results of the image that is about to be left, as far as memory allows."""
+        image, results = self.follower.image, self._controller.kept_results
+        if image is unless or image is None or results is None or not self.follower.present:
+            return
+        self._results[image] = results
+        limit = _KEPT_SHARE * memory_budget()
+        while self._results and sum(one.nbytes for one in self._results.values()) > limit:
+            del self._results[next(iter(self._results))]  # the one that was left first
+
+    def _adopt(self, labels: Labels) -> None:
+        """Follow an objects layer that is there already; what was painted meanwhile counts."""
+        shown = kept.read(labels).get("shown") or _as_shown(labels, self._session)
+        self._edit(labels).adopt(shown, None if shown is None else shown.read(labels))
 
     def other_corrected_images(self) -> list[CorrectedImage]:
         """Return the corrections of other images in this viewer, from their labels layers."""
-        corrected_images = []
-        for image, labels in self._labels_of.items():
-            kept = labels.metadata.get(METADATA_KEY, {})
-            corrections = kept.get("corrections")
-            known = image in self._viewer.layers and labels in self._viewer.layers
-            if not known or image is self.follower.image or corrections is None:
+        return list(self._other_corrected_images())
+
+    def _other_corrected_images(self) -> Iterator[CorrectedImage]:
+        for image in filter(kept.is_input, self._viewer.layers):
+            labels = kept.objects_of(image, self._viewer)
+            if labels is None or image is self.follower.image:
                 continue
-            layout = kept["layout"]
+            earlier = kept.left_behind(labels)
+            layout, corrections = earlier.layout, earlier.corrections
+            if layout is None or corrections is None:
+                continue
             whole = image_input(image, layout.axes)
-            if _left_behind(labels, None).fits(whole):  # else it was given other data since
-                part = whole.arranged(layout).part(layout.read_axes, kept.get("roi"))
-                corrected_images.append(CorrectedImage(part, layout.read_axes, corrections))
-        return corrected_images
+            if earlier.fits(whole):  # else it was given other data since
+                part = whole.arranged(layout).part(layout.read_axes, earlier.roi)
+                yield CorrectedImage(part, layout.read_axes, corrections)
 
     def refine(self, direction: Direction) -> None:
         """Split the object that was clicked last, or merge it with a neighbour."""
@@ -217,7 +248,7 @@ class ResultLayers(QObject):
         if editor is None or picker is None:
             return
         if editor.shown is not None:
-            self._shown[editor.layer] = editor.shown
+            kept.entry_of(editor.layer)["shown"] = editor.shown
         for follower in (editor, picker):
             follower.close()
             follower.deleteLater()
@@ -233,8 +264,6 @@ class ResultLayers(QObject):
             opacity=0.5,
             **self._placement(data.ndim),
         )
-        if self.follower.image is not None:
-            self._labels_of[self.follower.image] = layer
         return layer
 
     def _placement(self, ndim: int) -> dict[str, Any]:
@@ -253,22 +282,12 @@ class ResultLayers(QObject):
 
     def _write_metadata(self, layer: Labels) -> None:
         """Store the layer's source and corrections in its metadata."""
-        session = self._session
-        params, layout = session.cluster_params, session.layout
-        layer.metadata[METADATA_KEY] = {
-            "image": None if session.image is None else session.image.name,
-            "axes": None if layout is None else layout.axes,
-            "channel": None if layout is None else layout.channel,
-            "layout": layout,
-            "model": None if session.model is None else session.model.config.name,
-            "cluster_params": None if params is None else asdict(params),
-            "local_bandwidths": session.local_bandwidths,
-            "corrections": session.corrections,
-            "accepted": session.accepted,
-            "deleted": session.deleted,
-            "roi": session.roi,
-            "whole_image": session.whole_image,
-        }
+        if self._session.labels is not None or METADATA_KEY not in layer.metadata:
+            layer.metadata[METADATA_KEY] = kept.describe(self._session, self.follower.image)
+            return
+        # The rest is an earlier run's.
+        for name in ("local_bandwidths", "corrections", "accepted", "deleted"):
+            kept.entry_of(layer)[name] = getattr(self._session, name)
 
     # ----------------------------------------------------------------------------- colours
 
@@ -310,6 +329,7 @@ class ResultLayers(QObject):
 
     def _layer_removed(self, event: Any) -> None:
         """Forget a layer the user deleted; the session still has what it showed."""
+        self._results.pop(event.value, None)
         if self.labels_layer is not None and event.value is self.labels_layer:
             self.finish_strokes()
             self._forget_labels()
@@ -326,21 +346,11 @@ class ResultLayers(QObject):
             self._controller.image_removed(shown=self.labels_layer is not None)
 
 
-def _left_behind(layer: Labels, shown: Shown | None) -> PreviousAnnotations:
-    """Return what a labels layer of another image holds, and what was painted there since."""
-    kept = layer.metadata.get(METADATA_KEY, {})
-    labels = None if shown is None else shown.labels
-    found = None if shown is None else shown.read(layer)
-    local, layout = kept.get("local_bandwidths", ()), kept.get("layout")
-    return PreviousAnnotations(
-        corrections=kept.get("corrections"),
-        local_bandwidths=local,
-        axes="" if layout is None else layout.read_axes,
-        layout=layout,
-        shown=labels,
-        found=found,
-        accepted=kept.get("accepted", frozenset()),
-        deleted=kept.get("deleted", frozenset()),
-        roi=kept.get("roi"),
-        whole_image=kept.get("whole_image"),
-    )
+def _as_shown(labels: Labels, session: Session) -> Shown | None:
+    """Take what a layer shows as what it was left with; None if it does not fit the image."""
+    alignment = Alignment.of(session)
+    try:
+        pixels = alignment.lift(np.asarray(labels.data)).copy()
+    except (ValueError, IndexError):
+        return None
+    return Shown(pixels, pixels, alignment)

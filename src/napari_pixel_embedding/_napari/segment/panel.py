@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding._napari.segment.count_curve import CountCurve
     from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.session import ImageInput
 
 _RUN = "Run the model on the image. Corrections stay."
 _ADVANCED = "Show or hide what rarely needs a change: axes, method, device and views."
@@ -83,6 +84,7 @@ class SegmentPanel(Panel):
             chooser.changed.connect(self._show_choice)
         for box in (self.images.axes_choice, self.channels):
             box.currentIndexChanged.connect(self._show_choice)
+        self._show_image()
         self.models.show_source(self.session.model_source)
         self.methods.activated.connect(self._choose_method)
         self.form.changed.connect(lambda changes: self.controller.clustering.set_params(**changes))
@@ -198,15 +200,28 @@ class SegmentPanel(Panel):
         for signal in (events.model, events.embedding_maps, events.outdated):
             self.follow(signal, self._show_ranges)
         self.follow(events.model_source, self.models.show_source)
-        self.follow(events.image, self.images.show_axes)
         self.follow(events.diameter, self._show_choice)
         self.follow(self.workspace.viewer.events.theme, self.marks.refresh)
+        self.follow(self.workspace.present.changed, self._show_image)
+        self.follow(events.image, self._show_reading)
+
+    def _show_image(self) -> None:
+        """Show the image that all docks are about."""
+        if self.workspace.present.layer is not None:
+            self.images.choose(self.workspace.present.layer)
+        self._show_reading(self.session.image)
+
+    def _show_reading(self, image: ImageInput | None) -> None:
+        if self.images.layer is self.workspace.layers.follower.image:
+            self.images.show_axes(image)
+            self.channels.show_image(image)
 
     def _refresh(self, *_: Any) -> None:
         set_enabled(self.run_button, _RUN, self._disabled_reason())
 
     def _show_choice(self, *_: Any) -> None:
         """Check what is chosen, mark the fields, and open Advanced where it is the question."""
+        self.workspace.present.choose(self.images.layer)
         problems = self._find_problems()
         self.marks.show_problems(problems)
         errors = [one for one in problems if one.level == "error"]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding._napari.widgets.model_chooser import ModelChooser
     from napari_pixel_embedding.core.inference.channels import Channel
+    from napari_pixel_embedding.session import ImageInput
 
 _TOOLTIP = (
     "The one channel to segment. Numbers count from 0, as napari's slider does. Of a colour "
@@ -51,6 +52,12 @@ class ChannelChooser(Choice):
         """The chosen channel; None for automatic."""
         chosen: Channel | None = self.currentData()
         return chosen
+
+    def show_image(self, image: ImageInput | None) -> None:
+        """Show the channel of the session's image."""
+        values = [self.itemData(n) for n in range(self.count())]
+        if image is not None and image.channel in values:
+            self.setCurrentIndex(values.index(image.channel))
 
     def _follow(self, *_: Any) -> None:
         layer = self._images.layer

@@ -8,7 +8,7 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
-from napari_pixel_embedding._napari.layers.placement import METADATA_KEY
+from napari_pixel_embedding._napari.layers.kept import image_of, is_input, is_objects, is_ours, read
 from napari_pixel_embedding._napari.widgets.panel import text
 from napari_pixel_embedding.core.model.config import (
     ModelFileError,
@@ -124,10 +124,11 @@ class ImageChooser(QObject):
         for index in range(self.layers.count()):
             if self.layers.itemData(index) is layer:
                 self.layers.setCurrentIndex(index)
+                return
 
     def _refill(self, event: Any = None) -> None:
         before = self.layer
-        images = [layer for layer in self._viewer.layers if _is_input(layer)]
+        images = [layer for layer in self._viewer.layers if is_input(layer)]
         items = [(layer.name, layer) for layer in images] or [("no image layer", None)]
         self.layers.refill(items, before)
         self.layers.setEnabled(bool(images))
@@ -168,7 +169,7 @@ class ImageChooser(QObject):
 
     def _follow_active(self, event: Any = None) -> None:
         active = self._viewer.layers.selection.active
-        if active is not None and _is_input(active):
+        if active is not None and is_input(active):
             self.choose(active)
         self._show_hint()
 
@@ -180,8 +181,13 @@ class ImageChooser(QObject):
         active, layer = self._viewer.layers.selection.active, self.layer
         if layer is None:
             return "Open an image: File > Open Sample > Pixel Embedding has some."
-        foreign = isinstance(active, Labels) and METADATA_KEY not in active.metadata
-        if foreign:
+        if is_objects(active) and image_of(active, self._viewer) is None:
+            lost = read(active).get("image", "its image")
+            return (
+                f"The image “{lost}” of “{active.name}” is not open: open it to go on with these "
+                f"objects. “{layer.name}” is segmented."
+            )
+        if isinstance(active, Labels) and not is_ours(active):
             return f"“{active.name}” is a labels layer; the image “{layer.name}” is segmented."
         if layer.multiscale:
             return (
@@ -193,10 +199,6 @@ class ImageChooser(QObject):
 
 def _is_same(value: Any, chosen: Any) -> bool:
     return value is chosen or (isinstance(value, str) and value == chosen)
-
-
-def _is_input(layer: Any) -> bool:
-    return isinstance(layer, Image) and "colors" not in layer.metadata.get(METADATA_KEY, {})
 
 
 def _axes_title(axes: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding._napari.workspace import Workspace
     from napari_pixel_embedding.session.state.next_step import Action, NextStep
+    from napari_pixel_embedding.session.state.results import EarlierRun
     from napari_pixel_embedding.session.task import Kind, Task
 
 TAB_OF: dict[Action, str] = {
@@ -130,7 +131,7 @@ class Footer(QFrame):
             events.training,
         ):
             self._follow(signal, self._refresh)
-        for signal in (events.labels, events.mosaic_labels, events.filling):
+        for signal in (events.labels, events.mosaic_labels, events.filling, events.earlier_run):
             self._follow(signal, self._show_count)
         self._follow(events.next_step, self._show_step)
         self._follow(self._workspace.viewer.events.theme, self._show_step)
@@ -170,6 +171,8 @@ class Footer(QFrame):
 
     def _count_text(self) -> str:
         session, layer = self._session, self._workspace.layers.labels_layer
+        if session.labels is None and session.earlier_run is not None:
+            return self._earlier_count_text(session.earlier_run)
         if session.labels is None or layer is None:
             return "No objects yet."
         parts = [f"{session.object_count:,} object{'' if session.object_count == 1 else 's'}"]
@@ -181,6 +184,13 @@ class Footer(QFrame):
             parts.append(f"{session.mosaic_labels.object_count:,} in {where}")
         if session.corrected_count:
             parts.append(f"{session.corrected_count:,} corrected")
+        return ", ".join(parts)
+
+    def _earlier_count_text(self, run: EarlierRun) -> str:
+        count = self._session.object_count
+        parts = [f"{count:,} object{'' if count == 1 else 's'} in “{run.layer}”"]
+        if self._session.corrected_count:
+            parts.append(f"{self._session.corrected_count:,} corrected")
         return ", ".join(parts)
 
     # ------------------------------------------------------------------------- the next step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QEvent, QSize, Qt
@@ -20,6 +21,7 @@ from napari_pixel_embedding._napari.widgets.controls import (
 from napari_pixel_embedding._napari.widgets.footer import Footer
 from napari_pixel_embedding._napari.widgets.wheel import WheelGuard
 from napari_pixel_embedding._napari.workspace import Workspace
+from napari_pixel_embedding.session.closing import close_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +76,8 @@ class Panel(QWidget):
         whole.setSpacing(0)
         whole.addWidget(self.area, 1)
         whole.addWidget(self.footer)
+        # First of all that its destruction brings about: what Qt has destroyed must hear no more.
+        self.destroyed.connect(partial(_stop_following, self._followed))
         self.workspace.join(self)
 
     def widget(self) -> QWidget:
@@ -87,10 +91,7 @@ class Panel(QWidget):
 
     def retire(self) -> None:
         """Disconnect and leave the workspace; the last panel to leave closes it."""
-        for signal, slot in self._followed:
-            signal.disconnect(slot)
-        self._followed.clear()
-        self.workspace.leave(self)
+        close_all(partial(_stop_following, self._followed), partial(self.workspace.leave, self))
 
     def sizeHint(self) -> QSize:
         """Return the height of contents and footer, so that nothing need be scrolled."""
@@ -114,7 +115,13 @@ class Panel(QWidget):
             if isinstance(dock, QDockWidget):
                 self.tab.enter(dock)
             elif self.tab.dock is not None:
-                self.tab.leave()
-                self.retire()
-                self.deleteLater()
+                leave = partial(Panel.retire, self)  # also when a part that retires before raises
+                close_all(self.tab.leave, self.retire, leave, self.deleteLater)
         return super().event(event)
+
+
+def _stop_following(followed: list[tuple[Any, Callable[..., Any]]]) -> None:
+    """Disconnect what a panel follows, all of it whatever raises; nothing the second time."""
+    steps = [partial(signal.disconnect, slot) for signal, slot in followed]
+    followed.clear()
+    close_all(*steps)

@@ -2,7 +2,7 @@
 
 Each bundled sample is a small real image and a label image (0 is background). The origin, licence
 and citation of each are in `sample_data/README.md`, which is bundled too. Synthetic ("drawn")
-samples are drawn when they are opened.
+samples are bundled as files as well, because drawing them takes seconds.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class DrawnSample:
 
 
 DRAWN_SAMPLES = (
-    DrawnSample("leaves-drawn", "Leaf rosettes, drawn (2-D)", "rosette", (512, 512), 56.0, True),
-    DrawnSample("bacteria-drawn", "Bacteria, drawn (2-D)", "bacteria", (512, 512), 22.0),
+    DrawnSample("leaves-drawn", "Leaf rosettes, drawn (2-D)", "rosette", (320, 320), 56.0, True),
+    DrawnSample("bacteria-drawn", "Bacteria, drawn (2-D)", "bacteria", (480, 480), 22.0),
 )
 
 
@@ -173,6 +173,30 @@ def load_sample(name: str) -> tuple[ImageData, NDArray[np.integer]]:
     return read_image(image_path), read_labels(mask_path).data
 
 
+def load_drawn_sample(name: str) -> SyntheticImage:
+    """Load one of the `DRAWN_SAMPLES` from its files, as :func:`draw_sample` draws it.
+
+    Raises
+    ------
+    ValueError
+        No drawn sample has this name.
+    FileNotFoundError
+        The installation has no sample folder.
+
+    Examples
+    --------
+    >>> image, labels = load_drawn_sample("bacteria-drawn")
+    >>> image.shape, labels.shape
+    ((480, 480), (480, 480))
+    """
+    from napari_pixel_embedding.core.datasets.synthetic import SyntheticImage
+    from napari_pixel_embedding.core.io.images import read_image, read_labels
+
+    folder, file = samples_folder() / "drawn", f"{_drawn(name).name}.tif"
+    image, labels = read_image(folder / "images" / file), read_labels(folder / "masks" / file)
+    return SyntheticImage(image.data, labels.data)
+
+
 def draw_sample(name: str) -> SyntheticImage:
     """Draw one of the `DRAWN_SAMPLES`, always the same image.
 
@@ -185,13 +209,18 @@ def draw_sample(name: str) -> SyntheticImage:
     --------
     >>> image, labels = draw_sample("leaves-drawn")
     >>> image.shape, labels.shape
-    ((512, 512, 3), (512, 512))
+    ((320, 320, 3), (320, 320))
     """
     from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig, synthetic_image
 
+    sample = _drawn(name)
+    config = SyntheticConfig(diameter=sample.diameter, color=sample.color)
+    return synthetic_image(sample.kind, sample.shape, seed=1, config=config)
+
+
+def _drawn(name: str) -> DrawnSample:
     for sample in DRAWN_SAMPLES:
         if sample.name == name:
-            config = SyntheticConfig(diameter=sample.diameter, color=sample.color)
-            return synthetic_image(sample.kind, sample.shape, seed=1, config=config)
+            return sample
     names = [sample.name for sample in DRAWN_SAMPLES]
     raise ValueError(f"expected the name of a drawn sample, found {name!r}; choose one of {names}")

@@ -125,6 +125,12 @@ class Corrections:
         before, after : array, shape ([T,] [Z,] Y, X)
             The label image as shown, and after the user's edit; neither is modified.
         """
+        try:
+            self._record_edit(before, after)
+        except Exception as error:
+            self._messages.fail("recording the edit", error)
+
+    def _record_edit(self, before: NDArray[Any], after: NDArray[Any]) -> None:
         if self._was_undone(after):
             return
         corrections, deleted = self._session.corrections, self._session.deleted
@@ -155,7 +161,7 @@ class Corrections:
         frames = self._session.has_frames
         try:
             return record_edit(self._engine, corrections, before, after, frames)
-        except ValueError as error:
+        except Exception as error:
             self._messages.fail("recording the edit", error)
             return None
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 _CHEAP = (
     "image",
+    "earlier_run",
     "running",
     "object_count",
     "corrected_count",

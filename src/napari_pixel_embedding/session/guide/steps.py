@@ -9,6 +9,7 @@ from napari_pixel_embedding.session.state.next_step import NextStep
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.trial import Candidate
     from napari_pixel_embedding.session.guide.look import ResultLook
+    from napari_pixel_embedding.session.state.results import EarlierRun
     from napari_pixel_embedding.session.state.session import Session
 
 _WRONG = {
@@ -33,12 +34,24 @@ def next_step(session: Session, look: ResultLook | None) -> NextStep:
         What the look at the present result has found; None while there is none.
     """
     if session.running:
-        return NextStep("The image is being segmented.")
+        name = "image" if session.image is None else f"image “{session.image.name}”"
+        return NextStep(f"The {name} is being segmented.")
     if session.image is None:
         return NextStep("Choose an image and a model, then press Run.")
+    if session.labels is None and session.earlier_run is not None:
+        return _of_earlier_run(session.image.name, session.earlier_run)
     if session.labels is None:
         return NextStep(f"Press Run to segment “{session.image.name}”.")
     return _of_tuning(session) or _of_result(session, look)
+
+
+def _of_earlier_run(image: str, run: EarlierRun) -> NextStep:
+    renamed = f", made when “{image}” was called “{run.image}”" if image != run.image else ""
+    sentence = f"{_objects(run.object_count)} in “{run.layer}”{renamed}."
+    if run.model_source:
+        return NextStep(sentence, "Run to make the sliders live", "run")
+    what = f"The model “{run.model}” is gone" if run.model else "Their model is not known"
+    return NextStep(f"{sentence} {what}: choose one, then press Run to make the sliders live.")
 
 
 def _of_tuning(session: Session) -> NextStep | None:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.blockwise.memory import memory_budget
+from napari_pixel_embedding.session.closing import close_all
 from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.large_image.blocks import (
     Growth,
@@ -21,6 +22,7 @@ from napari_pixel_embedding.session.state.whole_image import WholeImageCorrectio
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
     from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
@@ -73,9 +75,11 @@ class MosaicFiller:
 
     def close(self) -> None:
         """Stop all jobs and disconnect from the session."""
-        self._session.events.labels.disconnect(self.update)
-        self._cuts.cancel()
-        self.stop()
+        close_all(
+            self._cuts.cancel,
+            self.stop,
+            partial(self._session.events.labels.disconnect, self.update),
+        )
 
     def discard(self) -> None:
         """Drop all blocks and all corrections outside the ROI: they belong to another image."""
@@ -177,6 +181,10 @@ class MosaicFiller:
             failed=self._failed,
             progress=self._take,
         )
+
+    def take_back(self, mosaic: Mosaic | None, result: RunResult) -> None:
+        """Take back the blocks of a result that is about to be followed again."""
+        self._session.mosaic, self._source = mosaic, result.source
 
     def _same_blocks(self, old: Source, new: Source) -> bool:
         same = old.image.is_same(new.image) and old.axes == new.axes

@@ -66,6 +66,11 @@ class DiameterMeasurement:
         if self._session.diameter_source == "automatic":
             self._choose(None, "model")
 
+    def restore(self, diameter: float | None, source: DiameterSource) -> None:
+        """Set the diameter that earlier results of the image were made with."""
+        self.cancel()
+        self._choose(diameter, source)
+
     def _choose(self, diameter: float | None, source: DiameterSource) -> None:
         self._session.diameter_source = "model" if diameter is None else source
         self._session.diameter = diameter

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.blockwise.mosaic import MosaicCut
     from napari_pixel_embedding.core.blockwise.roi import ROI
+    from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.inference.layout import Layout
+    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame, Deleted
     from napari_pixel_embedding.session.state.image import ImageInput, ImageRegion
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
@@ -24,6 +26,42 @@ class Preview:
 
     labels: NDArray[Any]
     region: ImageRegion
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """The run that a labels layer of the image comes from, while its embedding is not in memory.
+
+    Parameters
+    ----------
+    layer : str
+        Name of the labels layer.
+    image : str
+        Name of the image at that time.
+    object_count, corrected_count : int
+        Objects in the layer, and how many of them are locked.
+    model : str
+        Name of the model; empty if unknown.
+    model_source : str
+        Its bundled name or path; empty where there is nothing any more to load it from.
+    cluster_params : ClusterParams, optional
+    method : {"mean_shift", "mutex"}
+    diameter : float, optional
+        In pixels of the image.
+    diameter_source : str
+        As in :class:`Session`.
+    """
+
+    layer: str
+    image: str = ""
+    object_count: int = 0
+    corrected_count: int = 0
+    model: str = ""
+    model_source: str = ""
+    cluster_params: ClusterParams | None = None
+    method: Method = "mean_shift"
+    diameter: float | None = None
+    diameter_source: Any = "model"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +87,8 @@ class PreviousAnnotations:
         The part of the image that all this belongs to.
     whole_image : WholeImageCorrections, optional
         Corrections of other parts.
+    run : EarlierRun, optional
+        The run that the annotated labels come from.
     """
 
     corrections: NDArray[Any] | None = None
@@ -61,6 +101,7 @@ class PreviousAnnotations:
     whole_image: WholeImageCorrections | None = None
     layout: Layout | None = None
     deleted: Deleted = frozenset()
+    run: EarlierRun | None = None
 
     def fits(self, image: ImageInput) -> bool:
         """Whether the corrections have the shape of an image's labels, as far as that is known."""

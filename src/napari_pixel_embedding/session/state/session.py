@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     )
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.next_step import NextStep
-    from napari_pixel_embedding.session.state.results import MosaicLabels, Preview, Recovery
+    from napari_pixel_embedding.session.state.results import (
+        EarlierRun,
+        MosaicLabels,
+        Preview,
+        Recovery,
+    )
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
 
@@ -44,6 +49,7 @@ DiameterSource = Literal["model", "typed", "drawn", "measured", "automatic", "su
 _BY_IDENTITY = (
     "image",
     "model_source",
+    "run_source",
     "corrections",
     "history",
     "recoveries",
@@ -118,6 +124,11 @@ class Session:
         Intention: whether ``embedding_rgb`` is kept up to date.
     model : EmbeddingModel, optional
         The model that the embedding maps come from.
+    run_source : str or EmbeddingModel
+        Where that model came from: ``model_source`` when the run started.
+    earlier_run : EarlierRun, optional
+        Where the labels layer of the image comes from, until the image is run again: there are
+        labels to see, counted by ``object_count``, and no embedding for the sliders.
     axes : str
         The axes the image was read with, ``layout.read_axes``.
     layout : Layout, optional
@@ -214,6 +225,8 @@ class Session:
     colors_wanted: bool = False
 
     model: EmbeddingModel | None = None
+    run_source: str | EmbeddingModel = ""
+    earlier_run: EarlierRun | None = None
     axes: str = ""
     layout: Layout | None = None
     outdated: str = ""
@@ -314,6 +327,13 @@ class Session:
 
     @property
     def labels_shape(self) -> tuple[int, ...]:
-        """Shape of the label images of the current embedding, ([T,] [Z,] Y, X)."""
+        """Shape of the label images of the current embedding, ([T,] [Z,] Y, X).
+
+        Without one, the shape of what was taken over from before; empty if unknown.
+        """
+        if not self.embedding_maps and self.corrections is not None:
+            return self.corrections.shape
+        if not self.embedding_maps:
+            return () if self.layout is None else self.layout.frames_shape
         frame = tuple(self.embedding_maps[0].shape)
         return (len(self.embedding_maps), *frame) if self.has_frames else frame

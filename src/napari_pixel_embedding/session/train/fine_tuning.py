@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.io.binary_masks import UnseparatedObjects
+from napari_pixel_embedding.session.closing import close_all
 from napari_pixel_embedding.session.jobs import JobQueue, without_report
 from napari_pixel_embedding.session.segment.run import same_family
 from napari_pixel_embedding.session.state.image import CorrectedImage
@@ -197,12 +198,15 @@ class FineTuning:
         """
         stopped = self._learning.cancel()
         if stopped:
-            session = self._session
-            session.tuning = False
-            session.tuning_status = f"Fine-tuning stopped: {self._kept_text()}."
-            if session.tuned_model is None and self._resumed is not None:
-                session.interrupted_tuning = self._resumed
+            self._say_stopped()
         return stopped
+
+    def _say_stopped(self) -> None:
+        session = self._session
+        session.tuning = False
+        session.tuning_status = f"Fine-tuning stopped: {self._kept_text()}."
+        if session.tuned_model is None and self._resumed is not None:
+            session.interrupted_tuning = self._resumed
 
     def _kept_text(self) -> str:
         if self._session.tuned_model is not None:
@@ -347,7 +351,7 @@ class FineTuning:
 
     def close(self) -> None:
         """Stop all jobs."""
-        self._previews.cancel()
-        self._searches.cancel()
-        self._times.cancel()
-        self.stop()
+        jobs = (self._learning, self._previews, self._searches, self._times)
+        close_all(*(job.cancel for job in jobs))
+        if self._session.tuning:
+            self._say_stopped()
