@@ -81,11 +81,12 @@ def test_colour_images_become_grey(viewer, segment_panel, run, noise):
     assert session.labels.shape == noise.shape
 
 
-def test_wrong_channel_count_is_said(viewer, segment_panel, run, noise):
+def test_wrong_channel_count_is_said(viewer, segment_panel, run, noise, qtbot):
     add(viewer, np.stack([noise] * 5))
     choice = segment_panel.images.axes_choice
     choice.setCurrentIndex(choice.findData("CYX"))
     segment_panel.run()  # a script may call what the button would not
+    qtbot.waitUntil(lambda: bool(segment_panel.session.error), timeout=60_000)
     assert "takes 1 channel, found 5" in segment_panel.session.error
     assert "takes 1 channel, found 5" in segment_panel.footer.status.text()
     choice.setCurrentIndex(0)  # and frame by frame it works

@@ -122,6 +122,9 @@ class Demo:
 
     def segment(self) -> None:
         """Press Run and wait for the labels."""
+        wrong = self.segment_panel.marks.error  # what is wrong keeps Run from being pressed
+        if wrong is not None:
+            raise DemoFailed(f"could not segment: {wrong}")
         self.segment_panel.run_button.click()
         self._wait("segment", lambda: self._session.labels is not None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_pixel_embedding._napari.layers.placement import image_input
 from napari_pixel_embedding._napari.segment.diameter_field import DiameterField
@@ -298,8 +298,9 @@ def _grid(*rows: tuple[str, QWidget]) -> QGridLayout:
 
 
 def _beside(wide: QWidget, narrow: QWidget) -> QWidget:
-    """Put a widget beside another that takes the rest of the width."""
+    """Put a narrow widget beside another that takes the rest of the width and gives the height."""
     both = QWidget()
+    narrow.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Ignored)
     layout = row(wide, narrow)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setStretch(0, 1)
