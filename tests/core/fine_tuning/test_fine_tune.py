@@ -13,6 +13,7 @@ from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
 from napari_pixel_embedding.core.fine_tuning.replay import bundled_replay, origin
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.model.config import ModelConfig
+from napari_pixel_embedding.core.training import checkpoint
 from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.core.training.targets import prepare_samples
 from napari_pixel_embedding.core.training.train import train
@@ -220,7 +221,10 @@ def test_the_tuned_model_knows_the_diameter_it_was_tuned_with(discs, tiny_model)
     assert both.config.image_diameter == 15.0
 
 
-def test_an_interrupted_tuning_goes_on_from_its_checkpoint(discs, tiny_model, tmp_path):
+def test_an_interrupted_tuning_goes_on_from_its_checkpoint(
+    discs, tiny_model, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(checkpoint, "MOST_LOST_S", 1e9)  # by validation alone
     image, labels = discs()
     config = replace(QUICK, steps=30)
     arguments = (tiny_model(), image, labels, config)
