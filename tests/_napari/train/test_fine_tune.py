@@ -275,3 +275,19 @@ def test_plots_have_titled_axes_and_ap_goes_from_0_to_1(ran, fine_tune_panel):
     assert titles[1] == titles[3] == "training step (batches)"
     low, high = plot._score_plot.viewRange()[1]
     assert (low, high) == pytest.approx((0, 1), abs=0.1)
+
+
+def test_side_by_side_brings_both_into_view_and_goes_back(viewer, ran, fine_tune_panel, qtbot):
+    session, panel = ran.session, fine_tune_panel
+    session.tuned_model = session.model
+    panel.comparison.look()
+    qtbot.waitUntil(lambda: session.tuning_preview is not None, timeout=60_000)
+    objects, other = ran.workspace.layers.labels_layer, panel.comparison.labels_layer
+    camera = getattr(viewer, "scene", viewer).camera
+    camera.zoom *= 1.5
+    zoom = camera.zoom
+    qtbot.mouseClick(panel.report.modes["beside"], Qt.MouseButton.LeftButton)
+    assert objects.visible and other.visible
+    assert seen_of(viewer, objects) and seen_of(viewer, other)
+    qtbot.mouseClick(panel.report.modes["after"], Qt.MouseButton.LeftButton)
+    assert camera.zoom == zoom and other.visible and not objects.visible
