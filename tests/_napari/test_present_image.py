@@ -198,7 +198,9 @@ def test_two_images_to_and_fro(viewer, dock, run, first, image, qtbot):
     assert segment.images.layer is second and session.image.name == "second"
     assert panels[2].footer.count.text() == "No objects yet."
     assert "Press Run to segment “second”" in nothing and "Embedded" not in nothing
-    assert "first" not in nothing and "1</b> corrected" not in nothing
+    assert (
+        "“first" not in nothing and "Autosaved" not in nothing and "1</b> corrected" not in nothing
+    )
     assert "curve False" in nothing and "sliders False" in nothing
 
     press_run(segment, qtbot)

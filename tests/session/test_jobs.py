@@ -107,14 +107,15 @@ def test_cancel_says_whether_there_was_a_job():
     assert jobs.cancel()
 
 
-def test_work_that_raises_cancelled_is_no_error():
+def test_work_that_was_not_cancelled_and_says_so_is_answered():
     heard = Listener()
 
     def work(report):
         raise Cancelled
 
-    JobQueue(ImmediateExecutor()).start(work, **heard.handlers())
-    assert heard.errors == []
+    queue = JobQueue(ImmediateExecutor())
+    queue.start(work, **heard.handlers())
+    assert "ended by Cancelled" in str(heard.errors[0]) and not queue.busy
 
 
 @pytest.mark.parametrize("wrong", [KeyboardInterrupt, SystemExit])

@@ -293,6 +293,7 @@ class SessionController:
         self._result = session.earlier_run = None
         session.running, session.outdated = False, ""
         session.status, session.edit_status, session.progress = "", "", 0.0
+        session.autosaved, session.autosave_path = 0.0, ""
         if not session.tuning and session.tuned_model is None:
             session.tuning_status, session.training, session.tuning_report = "", (), None
         session.embedding_rgb = None

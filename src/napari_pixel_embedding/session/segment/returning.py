@@ -39,6 +39,8 @@ class KeptResults:
     annotations: PreviousAnnotations
     history: History
     local_past: tuple[BandwidthsByFrame, ...]
+    autosaved: float
+    autosave_path: str
 
     @classmethod
     def of(cls, session: Session, image: ImageInput, result: RunResult) -> KeptResults:
@@ -56,6 +58,8 @@ class KeptResults:
             session.kept_annotations,
             session.history,
             session.local_past,
+            session.autosaved,
+            session.autosave_path,
         )
 
     @property
@@ -75,6 +79,7 @@ class KeptResults:
         before = self.annotations
         if session.corrections is before.corrections and session.accepted == before.accepted:
             session.history, session.local_past = self.history, self.local_past
+            session.autosaved, session.autosave_path = self.autosaved, self.autosave_path
 
 
 def choose_as_in(run: EarlierRun, session: Session, diameter: DiameterMeasurement) -> None:
