@@ -262,6 +262,7 @@ class ResultLayers(QObject):
             data,
             name=f"{name} objects",
             opacity=0.5,
+            metadata={METADATA_KEY: kept.describe(self._session, self.follower.image)},
             **self._placement(data.ndim),
         )
         return layer
