@@ -177,6 +177,7 @@ def texts(panels):
     for panel in panels:
         for kind in (QLabel, QElidingLabel, QLineEdit):
             found += [one.text() for one in panel.findChildren(kind) if not one.isHidden()]
+    found = [text.split(" at ")[0] if "Autosaved" in text else text for text in found]
     segment = panels[0]
     curve = segment.curve is not None and not segment.curve.isHidden()
     return [*found, f"curve {curve}", f"sliders {segment.objects.isEnabled()}"]
