@@ -187,7 +187,6 @@ def test_two_images_to_and_fro(viewer, dock, run, first, image, qtbot):
     panels = [dock(kind) for kind in PANELS]
     segment, session = panels[0], panels[0].session
     run(segment)
-    segment.form.widget("bandwidth").value = 0.8
     viewer.layers["first objects"].paint((32, 48), 500)
     qtbot.waitUntil(lambda: session.corrected_count == 1 and settled(session), timeout=WAIT)
     qtbot.wait(500)
