@@ -262,7 +262,7 @@ def test_foreground_alone(tiny_model):
 
 
 def test_configuration_s_percentiles_are_used(tiny_model):
-    image = noise(20, 30)
+    image = noise(20, 30) / 100 + np.linspace(0, 5000, 20, dtype=np.float32)[:, None]
     config = {"percentiles": (20.0, 60.0)}
     assert ModelConfig().percentiles != config["percentiles"]
     other = predict(tiny_model(**config), image).embedding
