@@ -91,7 +91,7 @@ def check_label_image(
     if ndim is not None and array.ndim != ndim:
         raise ValueError(
             f"{name} must have {ndim} axes, found {array.ndim} with shape {array.shape}. "
-            "Pass a single frame or plane, without a channel axis."
+            "Take a single frame or plane, without a channel axis."
         )
     ids = _whole_numbers(array, name) if array.dtype.kind == "f" else array
     if ids.dtype.kind == "i":
@@ -171,8 +171,8 @@ def _as_array(image: Any, name: str) -> NDArray[Any]:
 
 def _dtype_advice(dtype: np.dtype[Any]) -> str:
     if dtype.kind == "c":
-        return "Pass np.abs(image) for the magnitude of a complex image."
-    return "Pass an array of a numeric dtype such as uint8, uint16 or float32."
+        return "Take the magnitude of a complex image first."
+    return "Convert it to numbers, such as uint8, uint16 or float32."
 
 
 def _check_not_empty(array: NDArray[Any], name: str) -> None:
