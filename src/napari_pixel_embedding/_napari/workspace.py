@@ -12,6 +12,7 @@ from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal  # type: ignor
 from napari_pixel_embedding._napari.layers.present_image import PresentImage
 from napari_pixel_embedding._napari.layers.results import ResultLayers
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
+from napari_pixel_embedding._napari.settings import read_settings
 from napari_pixel_embedding.core.corrections.journal import FOLDER
 from napari_pixel_embedding.core.io.user_folder import user_folder
 from napari_pixel_embedding.session import Engine, Session, SessionController
@@ -42,6 +43,8 @@ class Workspace(QObject):
 
     Attributes
     ----------
+    settings : Settings
+        Those of the preferences when the first panel opened.
     training_made : Signal
         There is a training on a folder now, see ``training_state``.
     """
@@ -54,9 +57,14 @@ class Workspace(QObject):
         self.session = Session()
         self.executor = ThreadExecutor(self)
         self._engine = engine = Engine()
+        self.settings = settings = read_settings()
         self.controller = SessionController(
-            self.session, self.executor, engine, autosave_folder=user_folder() / FOLDER
+            self.session,
+            self.executor,
+            engine,
+            autosave_folder=user_folder() / FOLDER if settings.autosave else None,
         )
+        self.controller.set_device(settings.device)
         self._warming = QTimer(self)
         self._warming.setSingleShot(True)
         self._warming.timeout.connect(lambda: prepare(engine.warm_up))
@@ -157,7 +165,7 @@ class Workspace(QObject):
         several = f" and {len(recoveries) - 1} more" if len(recoveries) > 1 else ""
         show_info(
             f"Earlier corrections of this image were found: {recoveries[0].description}{several}. "
-            "Restore them in the Correct dock."
+            "Restore them in the tab Correct."
         )
 
 

@@ -277,6 +277,10 @@ class SessionController:
         """Set the device that networks run on: "auto", "cpu", "cuda" or "mps"."""
         self.session.device = device
 
+    def set_tile(self, side: int | None) -> None:
+        """Set the largest side of a tile along Y and X; None for the usual one."""
+        self.session.tile = side
+
     def set_augment(self, augment: int) -> None:
         """Set the number of orientations that predictions are averaged over: 1, 4 or 8."""
         self.session.augment = augment
@@ -319,7 +323,9 @@ class SessionController:
         request = RunRequest(
             session.image,
             session.model_source,
-            PredictOptions(session.device, session.diameter, augment=session.augment),
+            PredictOptions(
+                session.device, session.diameter, augment=session.augment, tile=session.tile
+            ),
             session.view,
             self.memory,
             measure_diameter,

@@ -69,6 +69,7 @@ class CorrectPanel(Panel):
     """Dock with correction tools, review, autosave and files."""
 
     NAME = "Correct"
+    GUIDE = "Correct"
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -117,16 +118,16 @@ class CorrectPanel(Panel):
 
     def _lay_out(self) -> None:
         self.column.setSpacing(3)
-        self.recovery, column = group("Earlier corrections")
+        self.recovery, column = group("Earlier corrections", "Nothing is lost")
         column.addWidget(self.choice)
         column.addWidget(self.found)
         column.addLayout(row(self.restore_button, self.discard_button))
         self.column.addWidget(self.recovery)
         for title, widget in (("Tools", self.tools), ("Review", self.review_box)):
-            box, column = group(title)
+            box, column = group(title, title)
             column.addWidget(widget)
             self.column.addWidget(box)
-        box, column = group("Corrections")
+        box, column = group("Corrections", self.GUIDE)
         column.setSpacing(4)
         self.count.setToolTip(_KEYS)
         column.addLayout(row(self.count, self.new_button))

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 from napari_pixel_embedding._napari.explore.exploration_layers import ExplorationLayers
 from napari_pixel_embedding._napari.widgets.choosers import Choice
 from napari_pixel_embedding._napari.widgets.panel import Panel, button, group, set_enabled, text
+from napari_pixel_embedding._napari.widgets.plot_colors import follow_theme
 from napari_pixel_embedding.core.embedding.scatter import POSITION, disc_radius
 from napari_pixel_embedding.session.explore.exploration import Exploration
 
@@ -46,6 +47,7 @@ class EmbeddingPanel(Panel):
     """Colour layer, similarity layer and plot, each turned on and off."""
 
     NAME = "Explore"
+    GUIDE = "Explore"
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -77,14 +79,14 @@ class EmbeddingPanel(Panel):
     # ------------------------------------------------------------------------------- layout
 
     def _lay_out(self) -> None:
-        box, column = group("Embedding as colours")
+        box, column = group("Embedding as colours", self.GUIDE)
         column.addLayout(_row(self.shown, self.refit))
         self.column.addWidget(box)
-        box, column = group("Similarity")
+        box, column = group("Similarity", self.GUIDE)
         column.addWidget(self.similar)
         column.addLayout(_row(self.reading, self.held))
         self.column.addWidget(box)
-        box, self._scatter = group("Scatter")
+        box, self._scatter = group("Scatter", self.GUIDE)
         row = QHBoxLayout()
         row.addWidget(self.plotted)
         row.addWidget(self.plane, 1)
@@ -123,6 +125,7 @@ class EmbeddingPanel(Panel):
             from napari_pixel_embedding._napari.explore.scatter_plot import ScatterPlot
 
             self.plot = ScatterPlot()
+            follow_theme(self, self.plot)
             self.plot.lassoed.connect(self.exploration.lasso)
             self._scatter.insertWidget(1, self.plot)
         self.exploration.show_scatter(wanted)

@@ -9,17 +9,22 @@ import pyqtgraph as pg
 from qtpy.QtCore import QRectF, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_pixel_embedding._napari.widgets.plot_colors import title_axes
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding._napari.widgets.plot_colors import Color, PlotColors
     from napari_pixel_embedding.session.explore.views import Scatter
 
-_BACKGROUND = "#1e1f24"
-_NUMBERS = 10
-"""Pixels by which axis numbers take more of the width than of the height."""
-_MARKS = (64, 224, 255)
-_CIRCLE = "#ffffff"
-_LASSO = "#ffd84d"
+_LEFT, _BOTTOM = 44, 38
+"""Pixels that numbers and titles of the axes take."""
+_MARKS = ((64, 224, 255), (0, 110, 200))
+_CIRCLE = ("#ffffff", "#000000")
+_LASSO = ("#ffd84d", "#b36b00")
+"""Colours on a dark and on a light background."""
+_COMPONENT = "Colour {} (distance in the embedding)"
+_POSITION = "Position {} (distance in the embedding)"
 _TURN = np.linspace(0, 2 * np.pi, 73)
 _HELP = (
     "Each point is a foreground pixel; bright is where many are. Drag around points to select "
@@ -84,15 +89,17 @@ class ScatterPlot(QWidget):
         super().__init__()
         self.setToolTip(_HELP)
         self.box = LassoBox()
-        self._plot = pg.PlotWidget(viewBox=self.box, background=_BACKGROUND)
+        self._plot = pg.PlotWidget(viewBox=self.box)
         self._plot.hideButtons()
         self._plot.setMinimumWidth(10)
-        self._plot.getAxis("left").setWidth(30)
-        self._density = _image(_density_table(), 255)
-        self._marks = _image(np.array([(*_MARKS, 0), (*_MARKS, 255)], np.uint8), 1)
-        self._circle = pg.PlotCurveItem(pen=pg.mkPen(_CIRCLE, width=1.5))
-        self._center = pg.ScatterPlotItem(size=7, pen=pg.mkPen(_CIRCLE), brush=None, symbol="+")
-        self._lasso = pg.PlotCurveItem(pen=pg.mkPen(_LASSO, width=1.5, style=Qt.PenStyle.DashLine))
+        self._plot.getAxis("left").setWidth(_LEFT)
+        self._plot.getAxis("bottom").setHeight(_BOTTOM)
+        title_axes(self._plot, *_titles((0, 1)))
+        self._density = _image(255)
+        self._marks = _image(1)
+        self._circle = pg.PlotCurveItem()
+        self._center = pg.ScatterPlotItem(size=7, brush=None, symbol="+")
+        self._lasso = pg.PlotCurveItem()
         for item in (self._density, self._marks, self._circle, self._center, self._lasso):
             self._plot.addItem(item, ignoreBounds=item is not self._density)
         self.box.drawn.connect(self._draw_lasso)
@@ -100,6 +107,17 @@ class ScatterPlot(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
         self._shown: Scatter | None = None
+
+    def show_colors(self, colors: PlotColors) -> None:
+        """Draw with the colours of another theme."""
+        colors.paint(self._plot)
+        mark, circle = colors.pick(*_MARKS), colors.pick(*_CIRCLE)
+        dashes = Qt.PenStyle.DashLine
+        self._density.setLookupTable(_density_table(colors.background))
+        self._marks.setLookupTable(np.array([(*mark, 0), (*mark, 255)], np.uint8))
+        self._circle.setPen(pg.mkPen(circle, width=1.5))
+        self._center.setPen(pg.mkPen(circle))
+        self._lasso.setPen(pg.mkPen(colors.pick(*_LASSO), width=1.5, style=dashes))
 
     def show_scatter(self, scatter: Scatter | None) -> None:
         """Draw a scatter; the visible range stays while the plane is the same."""
@@ -110,6 +128,7 @@ class ScatterPlot(QWidget):
         self._density.setImage(scatter.density, autoLevels=False, levels=(0, 255))
         square = QRectF(*scatter.cloud.origin, scatter.cloud.side, scatter.cloud.side)
         self._density.setRect(square)
+        title_axes(self._plot, *_titles(scatter.components))
         same = before is not None and before.basis is scatter.basis
         if not same or before is None or before.components != scatter.components:
             self.box.setRange(square, padding=0)
@@ -141,7 +160,7 @@ class ScatterPlot(QWidget):
     def resizeEvent(self, a0: Any) -> None:
         """Keep the plot square, apart from the axis numbers."""
         super().resizeEvent(a0)
-        self._plot.setFixedHeight(self.width() - _NUMBERS)
+        self._plot.setFixedHeight(self.width() - _LEFT + _BOTTOM)
 
     def closeEvent(self, a0: Any) -> None:
         """Destroy pyqtgraph's scene in the order that it needs."""
@@ -156,16 +175,23 @@ class ScatterPlot(QWidget):
             self.show_lasso(tuple(corners))
 
 
-def _density_table() -> NDArray[np.uint8]:
+def _titles(components: tuple[int, int] | None) -> tuple[str, str]:
+    """Return what a plane's axes are; x runs to the right, y upwards."""
+    if components is None:
+        return _POSITION.format("x"), _POSITION.format("y")
+    across, up = components
+    return _COMPONENT.format(across + 1), _COMPONENT.format(up + 1)
+
+
+def _density_table(background: Color) -> NDArray[np.uint8]:
     """Return the colour table of the density; empty cells get the background colour."""
     table: NDArray[np.uint8] = pg.colormap.get("inferno").getLookupTable(nPts=256)
-    table[0] = pg.mkColor(_BACKGROUND).getRgb()[:3]
+    table[0] = background
     return table
 
 
-def _image(table: Any, top: int) -> Any:
+def _image(top: int) -> Any:
     item = pg.ImageItem(axisOrder="row-major", autoDownsample=False)
-    item.setLookupTable(table)
     item.setLevels((0, top))
     item.setVisible(False)
     return item

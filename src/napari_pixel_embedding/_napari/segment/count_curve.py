@@ -9,19 +9,24 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_pixel_embedding._napari.widgets.plot_colors import title_axes
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding._napari.widgets.plot_colors import PlotColors
     from napari_pixel_embedding.core.clustering import StabilityCurve
 
-_HEIGHT = 96
-_AXIS_WIDTH = 38
+_HEIGHT = 100
+_AXIS_WIDTH = 50
 _SAMPLES = 400
 """Points drawn of a curve that may have thousands of steps: about one per screen pixel."""
-_BACKGROUND = "#1e1f24"
-_CURVE = "#4aa3df"
+_CURVE = ("#4aa3df", "#1a6fb0")
 _PLATEAU = (89, 195, 106, 60)
-_LINE = "#ffd84d"
+_LINE = ("#ffd84d", "#b36b00")
+"""Colours on a dark and on a light background."""
+_BANDWIDTH = "Bandwidth (distance in the embedding)"
+_OBJECTS = "Objects"
 
 
 class CountCurve(QWidget):
@@ -41,16 +46,17 @@ class CountCurve(QWidget):
             "Number of objects at every bandwidth. Shaded: the widest range over which it hardly "
             "changes, of which Auto takes the middle. Drag the line, or click."
         )
-        self._plot = plot = pg.PlotWidget(background=_BACKGROUND)
+        self._plot = plot = pg.PlotWidget()
         plot.setFixedHeight(_HEIGHT)
         plot.setMinimumWidth(10)
         plot.setMenuEnabled(False)
         plot.setMouseEnabled(x=False, y=False)
         plot.hideButtons()
         plot.getAxis("left").setWidth(_AXIS_WIDTH)
-        self._curve = pg.PlotDataItem(pen=pg.mkPen(_CURVE, width=1), antialias=False)
+        title_axes(plot, _BANDWIDTH, _OBJECTS)
+        self._curve = pg.PlotDataItem(antialias=False)
         self._plateau = pg.LinearRegionItem(brush=_PLATEAU, pen=pg.mkPen(None), movable=False)
-        self._line = pg.InfiniteLine(pen=pg.mkPen(_LINE, width=2), movable=True)
+        self._line = pg.InfiniteLine(movable=True)
         self._line.setCursor(Qt.CursorShape.SizeHorCursor)
         for item in (self._plateau, self._curve, self._line):
             plot.addItem(item, ignoreBounds=True)
@@ -70,6 +76,12 @@ class CountCurve(QWidget):
     def bandwidth(self) -> float:
         """Bandwidth at the line."""
         return float(self._line.value())
+
+    def show_colors(self, colors: PlotColors) -> None:
+        """Draw with the colours of another theme."""
+        colors.paint(self._plot)
+        self._curve.setPen(pg.mkPen(colors.pick(*_CURVE), width=1))
+        self._line.setPen(pg.mkPen(colors.pick(*_LINE), width=2))
 
     def show_curve(self, curve: StabilityCurve) -> None:
         """Draw a curve."""

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidge
 from napari_pixel_embedding._napari.layers.placement import image_input
 from napari_pixel_embedding._napari.segment.diameter_field import DiameterField
 from napari_pixel_embedding._napari.segment.object_cuts import ObjectCuts
+from napari_pixel_embedding._napari.settings import read_tile
 from napari_pixel_embedding._napari.widgets.channel_chooser import ChannelChooser
 from napari_pixel_embedding._napari.widgets.choosers import (
     DeviceChooser,
@@ -28,6 +29,7 @@ from napari_pixel_embedding._napari.widgets.panel import (
     row,
     set_enabled,
 )
+from napari_pixel_embedding._napari.widgets.plot_colors import follow_theme
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 from napari_pixel_embedding.core.inference.object_scale import image_diameter
 from napari_pixel_embedding.session.segment.choice import Problem, check_choice
@@ -51,13 +53,14 @@ class SegmentPanel(Panel):
     """Image, model, diameter and Run; the sliders of clustering, and the curve below them."""
 
     NAME = "Segment"
+    GUIDE = "Segment"
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.images = ImageChooser(self.workspace.viewer)
-        self.models = ModelChooser()
+        self.models = ModelChooser(self.workspace.settings.model_files())
         self.channels = ChannelChooser(self.images, self.models)
-        self.devices = DeviceChooser()
+        self.devices = DeviceChooser(self.session.device)
         self.views = ViewsChooser()
         self.diameter = DiameterField(self.workspace, self.measure)
         self.run_button = button("Run", _RUN, self.run)
@@ -112,6 +115,7 @@ class SegmentPanel(Panel):
         ):
             return False
         self.controller.set_device(self.devices.device)
+        self.controller.set_tile(read_tile())
         self.controller.set_augment(self.views.augment)
         if source is not None:
             self.controller.set_model(source)
@@ -131,7 +135,7 @@ class SegmentPanel(Panel):
     # ------------------------------------------------------------------------------- layout
 
     def _lay_out(self) -> None:
-        box, column = group("Image and model")
+        box, column = group("Image and model", self.GUIDE)
         column.addLayout(
             _grid(
                 ("Image", self.images.layers),
@@ -162,7 +166,7 @@ class SegmentPanel(Panel):
         return folded("Advanced", _ADVANCED, rows)
 
     def _lay_out_sliders(self) -> None:
-        self.objects, column = group("Objects")
+        self.objects, column = group("Objects", self.GUIDE)
         column.addWidget(self.form)
         self._curve_column = QVBoxLayout()
         column.addLayout(self._curve_column)
@@ -175,6 +179,7 @@ class SegmentPanel(Panel):
         from napari_pixel_embedding._napari.segment.count_curve import CountCurve
 
         curve = CountCurve()
+        follow_theme(self, curve)
         curve.dragged.connect(self._drag)
         self._curve_column.addWidget(curve)
         return curve

@@ -70,6 +70,7 @@ class FineTunePanel(Panel):
     """Data, settings, progress and result of a fine-tuning."""
 
     NAME = "Fine-tune"
+    GUIDE = "Fine-tune"
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -109,7 +110,7 @@ class FineTunePanel(Panel):
 
     def _lay_out(self) -> None:
         self.column.addWidget(self.source)
-        box, self._tuning = group("Fine-tune")
+        box, self._tuning = group("Fine-tune", self.GUIDE)
         self._tuning.addWidget(self.effort)
         self._tuning.addWidget(advanced(*self.forms))
         self._tuning.addLayout(row(self.start_button, self.stop_button))
@@ -118,7 +119,7 @@ class FineTunePanel(Panel):
         self._tuning.addWidget(self.steps)
         self.column.addWidget(box)
         self.column.addWidget(self.report)
-        box, column = group("Tuned model")
+        box, column = group("Tuned model", self.GUIDE)
         column.addLayout(row(self.use_button, self.discard_button))
         column.addWidget(self.save_model_button)
         self.column.addWidget(box)

@@ -72,7 +72,7 @@ class DataBox(QWidget):
         self.masks, self.question = MaskChoice(), text()
         for shown in (self.bad, self.question):
             shown.setStyleSheet("color: #e0a03a;")
-        box, column = group("Learn from")
+        box, column = group("Learn from", "What masks must be")
         column.addLayout(_grid(("Folder", self.folder_button), ("Validate on", self.validation)))
         column.addWidget(self.summary)
         column.addWidget(self.bad)
@@ -160,7 +160,7 @@ class ModelBox(QWidget):
         self.dim.setToolTip(_DIM)
 
     def _lay_out(self) -> None:
-        box, column = group("Model")
+        box, column = group("Model", "In the window")
         column.addLayout(
             _grid(
                 ("Start from", self.starts),

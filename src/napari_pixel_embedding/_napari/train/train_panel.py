@@ -34,7 +34,7 @@ _START = "Train in the background, in a separate process; the window stays respo
 _ANEW = "Delete the interrupted training and start from the first step."
 _STOP = "Stop; the best model so far is kept, and the training can be resumed."
 _LOOK = "Segment the validation images with the best model so far, and list the worst."
-_USE = "Choose this model in the Segment dock."
+_USE = "Choose this model in the tab Segment."
 _WORST = (
     "A click shows the image alone, its mask as white outlines, and what the model found; your "
     "layers are hidden meanwhile."
@@ -50,6 +50,7 @@ class TrainPanel(Panel):
     """Folders, model and settings; the curves of a training, and its worst images."""
 
     NAME = "Train"
+    GUIDE = "Your own training data"
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
@@ -87,14 +88,14 @@ class TrainPanel(Panel):
     def _lay_out(self) -> None:
         self.column.addWidget(self.data)
         self.column.addWidget(self.model)
-        box, box_column = group("Training")
+        box, box_column = group("Training", "In the window")
         box_column.addWidget(self.forms[0])
         box_column.addWidget(advanced(self.forms[1]))
         box_column.addLayout(row(self.start_button, self.anew_button, self.stop_button))
         box_column.addWidget(self.steps)
         self.column.addWidget(box)
         box_column.addWidget(self.use_button)
-        self.results, column = group("Worst validation images")
+        self.results, column = group("Worst validation images", "In the window")
         self.worst.setToolTip(_WORST)
         column.addWidget(self.worst)
         column.addWidget(self.back_button)

@@ -10,14 +10,13 @@ from qtpy.QtWidgets import (
     QButtonGroup,
     QComboBox,
     QFileDialog,
-    QGroupBox,
     QLabel,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_pixel_embedding._napari.train.mask_choice import MaskChoice
-from napari_pixel_embedding._napari.widgets.panel import button, row, text
+from napari_pixel_embedding._napari.widgets.panel import Section, button, row, text
 from napari_pixel_embedding.core.evaluation.comparison import score_text
 from napari_pixel_embedding.core.fine_tuning.config import EFFORTS
 from napari_pixel_embedding.session.task import duration_text
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session import CorrectedImage
 
+_GUIDE = "Fine-tune"
 THIS, ALL, FOLDER = range(3)
 _FROM = "Images whose corrections are used. Images in this viewer count once they are corrected."
 _FOLDER = (
@@ -76,7 +76,7 @@ _EFFORTS: dict[Effort, str] = {
 }
 
 
-class SourceBox(QGroupBox):
+class SourceBox(Section):
     """Chooses which corrections are used: of this image, of all images, or these and a folder.
 
     Parameters
@@ -86,7 +86,7 @@ class SourceBox(QGroupBox):
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        super().__init__("Learn from")
+        super().__init__("Learn from", _GUIDE)
         self._workspace = workspace
         self.choice = QComboBox()
         self.choice.addItems(["This image", "All corrected images", "These and a folder …"])
@@ -189,7 +189,7 @@ def _exclusive(
     return made
 
 
-class ReportBox(QGroupBox):
+class ReportBox(Section):
     """Compares a tuned model with its parent, in numbers and on the canvas.
 
     Parameters
@@ -199,7 +199,7 @@ class ReportBox(QGroupBox):
     """
 
     def __init__(self, show_mode: Any) -> None:
-        super().__init__("Before and after")
+        super().__init__("Before and after", _GUIDE)
         self.verdict, self.table = text(), QLabel()
         self.table.setToolTip(_TABLE)
         self.modes = _exclusive(_MODES, show_mode)

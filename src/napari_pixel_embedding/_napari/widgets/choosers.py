@@ -210,9 +210,9 @@ def _axes_title(axes: str) -> str:
 
 
 class DeviceChooser(Choice):
-    """Where networks run."""
+    """Where networks run; ``device`` is chosen first."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "auto") -> None:
         super().__init__("Where the network runs. Automatic uses a GPU if there is one.")
         self.refill(
             [
@@ -221,7 +221,7 @@ class DeviceChooser(Choice):
                 ("CUDA (NVIDIA)", "cuda"),
                 ("MPS (Apple)", "mps"),
             ],
-            "auto",
+            device,
         )
 
     @property

@@ -7,16 +7,34 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
+from napari_pixel_embedding._napari.help.guide import HelpMark
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from qtpy.QtGui import QResizeEvent
 
 NO_RESULT = "Run a model first."
 """Tooltip of buttons that need a result."""
 
 
-def group(title: str) -> tuple[QGroupBox, QVBoxLayout]:
-    """Make a titled box and the column inside it."""
-    box = QGroupBox(title)
+class Section(QGroupBox):
+    """A titled box; with a heading of the guide, a question mark opens the guide there."""
+
+    def __init__(self, title: str, heading: str = "") -> None:
+        super().__init__(title)
+        self.help = HelpMark(self, title, heading) if heading else None
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Keep the question mark in the corner."""
+        super().resizeEvent(event)
+        if self.help is not None:
+            self.help.place()
+
+
+def group(title: str, heading: str = "") -> tuple[Section, QVBoxLayout]:
+    """Make a titled box and the column inside it; see :class:`Section` for the heading."""
+    box = Section(title, heading)
     column = QVBoxLayout(box)
     column.setContentsMargins(8, 10, 8, 8)
     column.setSpacing(6)

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QSizePolicy, QVBoxLayout
 from superqt import QElidingLabel
 
+from napari_pixel_embedding._napari.help.menu import HelpMenu
 from napari_pixel_embedding._napari.layers.placement import size_text
 from napari_pixel_embedding._napari.tabs import open_tab
 from napari_pixel_embedding._napari.widgets.controls import button, text
@@ -51,10 +52,15 @@ class Footer(QFrame):
         What is shown; every panel of a viewer shows the same.
     follow : callable
         Connects a signal to a slot until the panel is closed.
+    heading : str
+        Where *Help* opens the user guide.
     """
 
     def __init__(
-        self, workspace: Workspace, follow: Callable[[Any, Callable[..., Any]], Any]
+        self,
+        workspace: Workspace,
+        follow: Callable[[Any, Callable[..., Any]], Any],
+        heading: str,
     ) -> None:
         super().__init__()
         self._workspace = workspace
@@ -66,6 +72,7 @@ class Footer(QFrame):
         self.progress = QProgressBar()
         self.cancel_button = button("Cancel", _CANCEL, self.cancel)
         self.next_step = text()
+        self.help = HelpMenu(heading, workspace.executor)
         self._lay_out()
         self._follow_session()
         self._show_count()
@@ -98,7 +105,10 @@ class Footer(QFrame):
         line = QHBoxLayout()
         line.addWidget(self.status, 1)
         line.addWidget(self.cancel_button, 0, Qt.AlignmentFlag.AlignTop)
-        column.addWidget(self.count)
+        first = QHBoxLayout()
+        first.addWidget(self.count, 1)
+        first.addWidget(self.help)
+        column.addLayout(first)
         column.addLayout(line)
         column.addWidget(self.progress)
         column.addWidget(self.next_step)
@@ -106,6 +116,7 @@ class Footer(QFrame):
         self.count.setToolTip(_COUNT)
         self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.progress.setToolTip(_PROGRESS)
+        self.progress.setAccessibleName("Progress")
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(_BAR_HEIGHT)
         self.next_step.setTextInteractionFlags(

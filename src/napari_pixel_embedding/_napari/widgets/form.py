@@ -65,6 +65,7 @@ class ParamsForm(QWidget):
             grid.addWidget(label, row, 0)
             grid.addWidget(widget.native, row, 1)
             widget.native.setMinimumWidth(_MINIMUM_WIDTH)
+            widget.native.setAccessibleName(widget.label)
             _narrow(widget)
 
     def values(self) -> dict[str, Any]:

@@ -8,20 +8,24 @@ import pyqtgraph as pg
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_pixel_embedding._napari.widgets.panel import text
+from napari_pixel_embedding._napari.widgets.plot_colors import title_axes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from napari_pixel_embedding._napari.widgets.plot_colors import PlotColors
     from napari_pixel_embedding.core.training.train import TrainProgress
 
 _COLORS = {
-    "total": "#f0f0f0",
-    "foreground": "#4aa3df",
-    "distance": "#59c36a",
-    "intra": "#f2a33a",
-    "inter": "#d65db1",
-    "instance_dice": "#5fd0c5",
+    "total": ("#f0f0f0", "#202020"),
+    "foreground": ("#4aa3df", "#1a6fb0"),
+    "distance": ("#59c36a", "#2a7a39"),
+    "intra": ("#f2a33a", "#a85f00"),
+    "inter": ("#d65db1", "#a32a80"),
+    "instance_dice": ("#5fd0c5", "#14766c"),
+    "score": ("#ffd84d", "#8a6d00"),
 }
+"""Colours on a dark and on a light background."""
 _NAMES = {
     "total": "total",
     "foreground": "cell or background",
@@ -29,6 +33,7 @@ _NAMES = {
     "intra": "one object alike",
     "inter": "neighbours apart",
     "instance_dice": "overlap",
+    "score": "AP",
 }
 """What the loss terms are about, in plain words."""
 _TERMS = (
@@ -36,7 +41,6 @@ _TERMS = (
     "terms: foreground (cell or background), distance map, pull within objects (intra), push "
     "between objects (inter), and Dice overlap."
 )
-_AP = "#ffd84d"
 _HEIGHT = 150
 _SCORE_HEIGHT = 110
 _AXIS_WIDTH = 46
@@ -56,17 +60,17 @@ class LossPlot(QWidget):
     def __init__(self, score: Callable[[TrainProgress], float | None], score_title: str) -> None:
         super().__init__()
         self._score = score
-        self._plot = _plot(_HEIGHT, "loss (no unit)", _TERMS)
-        self._score_plot = _plot(
-            _SCORE_HEIGHT, "AP (0–1)", f"{score_title}, from 0 to 1: higher is better."
-        )
-        self._score_plot.setYRange(0, 1)
-        self._score_plot.setLimits(yMax=1.05)
+        self._plot = _plot(_HEIGHT, _TERMS)
+        self._score_plot = _plot(_SCORE_HEIGHT, f"{score_title}, from 0 to 1: higher is better.")
         self._score_plot.setXLink(self._plot)
-        self._curves = {name: self._plot.plot(pen=_pen(name)) for name in _COLORS}
-        self._scores = self._score_plot.plot(
-            pen=pg.mkPen(_AP), symbol="o", symbolSize=5, symbolBrush=_AP
-        )
+        title_axes(self._plot, "Training step (batches)", "Loss (no unit)")
+        title_axes(self._score_plot, "Training step (batches)", "AP (0–1)")
+        self._score_plot.setLimits(yMax=1)
+        self._score_plot.setYRange(0, 1, padding=0)
+        self._curves = {name: self._plot.plot() for name in _COLORS if name != "score"}
+        self._scores = self._score_plot.plot(symbol="o", symbolSize=5)
+        self._colors = {name: on_dark for name, (on_dark, _) in _COLORS.items()}
+        self._steps: Sequence[TrainProgress] = ()
         self._legend = text()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -75,15 +79,40 @@ class LossPlot(QWidget):
             layout.addWidget(part)
         self.show_steps(())
 
+    def show_colors(self, colors: PlotColors) -> None:
+        """Draw with the colours of another theme."""
+        self._colors = {name: colors.pick(*pair) for name, pair in _COLORS.items()}
+        for plot in (self._plot, self._score_plot):
+            colors.paint(plot)
+        for name, curve in self._curves.items():
+            curve.setPen(pg.mkPen(self._colors[name], width=2 if name == "total" else 1))
+        self._scores.setPen(pg.mkPen(self._colors["score"]))
+        self._scores.setSymbolBrush(self._colors["score"])
+        self._show_legend()
+
     def show_steps(self, steps: Sequence[TrainProgress]) -> None:
         """Draw the steps of one training."""
+        self._steps = steps
         numbers = [step.step for step in steps]
         for name, curve in self._curves.items():
             curve.setData(numbers, [step.losses.get(name, float("nan")) for step in steps])
         scored = {step.step: score for step in steps if (score := self._score(step)) is not None}
         self._scores.setData(list(scored), list(scored.values()))
         self._score_plot.setVisible(bool(scored))
-        self._legend.setText(_legend(steps, bool(scored)))
+        self._show_legend()
+
+    def _show_legend(self) -> None:
+        """Name the curves in their colours, with the total's last value."""
+        steps, colors = self._steps, dict(self._colors)
+        if not _has(steps, "instance_dice"):
+            del colors["instance_dice"]
+        if not any(self._score(step) is not None for step in steps):
+            del colors["score"]
+        names = {name: _NAMES[name] for name in colors}
+        if _has(steps, "total"):
+            names["total"] += f" {steps[-1].losses['total']:.3f}"
+        parts = [f'<span style="color:{colors[name]}">{names[name]}</span>' for name in names]
+        self._legend.setText(" · ".join(parts))
 
     def closeEvent(self, event: Any) -> None:
         """Destroy pyqtgraph's scene in the order that it needs."""
@@ -93,11 +122,9 @@ class LossPlot(QWidget):
         super().closeEvent(event)
 
 
-def _plot(height: int, title: str, tooltip: str) -> Any:
-    plot = pg.PlotWidget(background="#1e1f24")
+def _plot(height: int, tooltip: str) -> Any:
+    plot = pg.PlotWidget()
     plot.setToolTip(tooltip)
-    plot.setLabel("left", title)
-    plot.setLabel("bottom", "training step (batches)")
     plot.setFixedHeight(height)
     plot.setMinimumWidth(10)
     plot.setMenuEnabled(False)
@@ -106,21 +133,6 @@ def _plot(height: int, title: str, tooltip: str) -> Any:
     plot.setLimits(xMin=0, yMin=0)
     plot.getAxis("left").setWidth(_AXIS_WIDTH)
     return plot
-
-
-def _pen(name: str) -> Any:
-    return pg.mkPen(_COLORS[name], width=2 if name == "total" else 1)
-
-
-def _legend(steps: Sequence[TrainProgress], scored: bool) -> str:
-    """Name the curves in their colours, with the total's last value."""
-    shown = {n: color for n, color in _COLORS.items() if n != "instance_dice" or _has(steps, n)}
-    names = [f'<span style="color:{color}">{_NAMES[name]}</span>' for name, color in shown.items()]
-    if scored:
-        names.append(f'<span style="color:{_AP}">AP</span>')
-    if steps and "total" in steps[-1].losses:
-        names[0] = names[0].replace("total<", f"total {steps[-1].losses['total']:.3f}<")
-    return " · ".join(names)
 
 
 def _has(steps: Sequence[TrainProgress], term: str) -> bool:

@@ -14,6 +14,9 @@ from napari_pixel_embedding.core.model.file_check import check_model_file
 from napari_pixel_embedding.core.model.library import list_user_models
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
     Source = str | EmbeddingModel
@@ -25,6 +28,11 @@ _MANAGE = "Manage models…"
 
 class ModelChooser(Choice):
     """Bundled models, the user's, opened files, and the tuned model in use.
+
+    Parameters
+    ----------
+    files : sequence of path
+        More model files to offer, such as those of the folder in the settings.
 
     A file is checked when it is chosen. One that cannot be used is not taken into the list: the
     earlier model stays, and ``refused`` says why until another choice is made.
@@ -39,8 +47,9 @@ class ModelChooser(Choice):
 
     changed = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, files: Sequence[Path] = ()) -> None:
         super().__init__(_TOOLTIP)
+        self._files = tuple(files)
         self.setAccessibleName("Model")
         self.refused: str | None = None
         self._dialog: ModelsDialog | None = None
@@ -62,7 +71,8 @@ class ModelChooser(Choice):
 
     def reload(self) -> None:
         """Read again which models there are; a file that is gone is not chosen any more."""
-        own = [path for path in list_user_models() if _reason(str(path)) is None]
+        every = dict.fromkeys([*list_user_models(), *self._files])
+        own = [path for path in every if _reason(str(path)) is None]
         self._stored: list[tuple[str, Source]] = [(name, name) for name in list_models()]
         self._stored += [(path.name, str(path)) for path in own]
         kept = {path for _, path in self._stored if isinstance(path, str)}

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QDockWidget, QScrollArea, QVBoxLayout, QWidget
 from napari_pixel_embedding._napari.tabs import Tab
 from napari_pixel_embedding._napari.widgets.controls import (
     NO_RESULT,
+    Section,
     button,
     folded,
     group,
@@ -19,6 +20,7 @@ from napari_pixel_embedding._napari.widgets.controls import (
     text,
 )
 from napari_pixel_embedding._napari.widgets.footer import Footer
+from napari_pixel_embedding._napari.widgets.names import name_fields, order_tabs
 from napari_pixel_embedding._napari.widgets.wheel import WheelGuard
 from napari_pixel_embedding._napari.workspace import Workspace
 from napari_pixel_embedding.session.closing import close_all
@@ -29,7 +31,17 @@ if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtGui import QHideEvent, QShowEvent
 
-__all__ = ["NO_RESULT", "Panel", "button", "folded", "group", "row", "set_enabled", "text"]
+__all__ = [
+    "NO_RESULT",
+    "Panel",
+    "Section",
+    "button",
+    "folded",
+    "group",
+    "row",
+    "set_enabled",
+    "text",
+]
 
 _WIDTH = 340
 
@@ -46,11 +58,14 @@ class Panel(QWidget):
     ----------
     NAME : str
         Name of its tab, one of :data:`~napari_pixel_embedding._napari.tabs.TABS`.
+    GUIDE : str
+        Heading of its section in the user guide.
     column : QVBoxLayout
         Where a subclass puts its contents.
     """
 
     NAME: ClassVar[str]
+    GUIDE: ClassVar[str]
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
@@ -70,7 +85,7 @@ class Panel(QWidget):
         self.column.setSpacing(8)
         self.area.setWidget(body)
         self._guard = WheelGuard(self.area)
-        self.footer = Footer(self.workspace, self.follow)
+        self.footer = Footer(self.workspace, self.follow, self.GUIDE)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
@@ -101,6 +116,7 @@ class Panel(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:
         """Come to the front when the dock is shown again."""
         super().showEvent(event)
+        order_tabs(self)
         self.tab.shown()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
@@ -114,6 +130,7 @@ class Panel(QWidget):
             dock = self.parent()
             if isinstance(dock, QDockWidget):
                 self.tab.enter(dock)
+                name_fields(self)
             elif self.tab.dock is not None:
                 leave = partial(Panel.retire, self)  # also when a part that retires before raises
                 close_all(self.tab.leave, self.retire, leave, self.deleteLater)

@@ -25,6 +25,8 @@ class PredictOptions:
         :func:`~.object_scale.image_diameter` for the default.
     tile_shape, halo : sequence of int, optional
         Pixels of a tile along the spatial axes, and of its overlap on each side.
+    tile : int, optional
+        Largest side of a tile along Y and X, where no ``tile_shape`` is given.
     augment : {1, 4, 8}
         Number of views averaged, see :data:`AUGMENTS`.
     """
@@ -34,3 +36,4 @@ class PredictOptions:
     tile_shape: Sequence[int] | None = None
     halo: Sequence[int] | None = None
     augment: int = 1
+    tile: int | None = None

@@ -122,6 +122,12 @@ def _over_views(
     return maps
 
 
+def _usual_tile(ndim: int, side: int | None) -> tuple[int, ...]:
+    """Return the shape of a tile, with another side along Y and X where one is given."""
+    usual = _TILE[ndim]
+    return usual if side is None else (*usual[:-2], side, side)
+
+
 def _over_tiles(
     model: EmbeddingModel,
     image: NDArray[np.float32],
@@ -130,7 +136,7 @@ def _over_tiles(
 ) -> Maps:
     """Run the network over the tiles of an image (C, [Z,] Y, X) and blend them."""
     config, shape = model.config, image.shape[1:]
-    tile_shape = options.tile_shape or _TILE[config.ndim]
+    tile_shape = options.tile_shape or _usual_tile(config.ndim, options.tile)
     plan = plan_tiles(shape, config.stride, tile_shape, options.halo)
     padded = _pad(image, plan.padded_shape)
     where = resolve_device(options.device)

@@ -90,6 +90,8 @@ class Session:
         Intention: bundled name, path, or loaded model that the next run uses.
     device : str
         Intention: "auto", "cpu", "cuda" or "mps".
+    tile : int, optional
+        Intention: largest side of a tile along Y and X, in the network's pixels.
     augment : int
         Intention: number of orientations that predictions are averaged over, 1, 4 or 8.
     diameter : float, optional
@@ -209,6 +211,7 @@ class Session:
     image: ImageInput | None = None
     model_source: str | EmbeddingModel = ""
     device: str = "auto"
+    tile: int | None = None
     augment: int = 1
     diameter: float | None = None
     diameter_source: DiameterSource = "model"

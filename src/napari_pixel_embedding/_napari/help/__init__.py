@@ -1,0 +1,1 @@
+"""The guide, the keys and the diagnostics, in the window."""
