@@ -34,6 +34,8 @@ class HelpMenu(QToolButton):
         super().__init__()
         self.setText("Help")
         self.setToolTip(_TOOLTIP)
+        self.setAutoRaise(True)
+        self.setStyleSheet("padding: 0px 4px; margin: 0px; border: 0px; min-height: 0px;")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self._jobs = JobQueue(executor)
         menu = QMenu(self)

@@ -109,6 +109,8 @@ class Footer(QFrame):
         first.addWidget(self.count, 1)
         first.addWidget(self.help)
         column.addLayout(first)
+        policy = QSizePolicy.Policy
+        self.help.setSizePolicy(policy.Fixed, policy.Ignored)  # as high as the count
         column.addLayout(line)
         column.addWidget(self.progress)
         column.addWidget(self.next_step)
