@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding._napari.widgets.plot_colors import PlotColors
     from napari_pixel_embedding.core.clustering import StabilityCurve
 
-_HEIGHT = 100
+_HEIGHT = 96
 _AXIS_WIDTH = 50
 _SAMPLES = 400
 """Points drawn of a curve that may have thousands of steps: about one per screen pixel."""
