@@ -264,13 +264,7 @@ class SessionController:
         self.session.model_source = source
 
     def set_view(self, view: Viewport | None) -> None:
-        """Set the part of the image in view; a run of a large image starts there.
-
-        Parameters
-        ----------
-        view : sequence of (float, float), optional
-            First and last position along each axis of the image, in its pixels.
-        """
+        """Set the part of the image in view, in its pixels; a run of a large image starts there."""
         self.session.view = view
 
     def set_device(self, device: str) -> None:

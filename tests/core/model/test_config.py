@@ -185,13 +185,19 @@ def test_a_file_that_is_too_large_is_not_opened(tmp_path):
         b"{}",
         b'{"__metadata__": null}',
         b'{"__metadata__": {"format": "pt"}}',
-        b'{"__metadata__": {"format": "napari-pixel-embedding/999"}}',
     ],
 )
 def test_safetensors_of_other_programs_are_refused(tmp_path, header):
     found = refusal(write(tmp_path / "resnet.safetensors", header))
     assert "not of this plugin" in found
     assert "Choose a model saved by this plugin" in found
+
+
+def test_a_file_of_a_newer_version_says_so(tmp_path):
+    header = b'{"__metadata__": {"format": "napari-pixel-embedding/999"}}'
+    found = refusal(write(tmp_path / "later.safetensors", header))
+    assert "a newer version of this plugin" in found
+    assert "Update the plugin" in found
 
 
 def test_a_real_foreign_safetensors_file_is_refused(tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_pixel_embedding.core.inference.object_scale import image_diameter
 from napari_pixel_embedding.core.model.config import ModelConfig, find_model, list_models
 from napari_pixel_embedding.core.model.file_check import check_model_file
 
@@ -72,7 +71,7 @@ class ModelCard:
     @property
     def diameter(self) -> str:
         """Usual object diameter in words; empty where the model does not state it."""
-        known = image_diameter(self.config)
+        known = self.config.image_diameter or self.config.object_diameter
         return "" if known is None else f"{known:.0f} px"
 
 
