@@ -56,11 +56,11 @@ def test_a_run_under_way_ends_and_says_so(viewer, segment_panel, tiny_model, fie
     LOSSES[loss](viewer)
     session = segment_panel.session
     how = "changed" if loss == "replace" else "removed"
-    assert f"The image was {how}: the run was stopped." in segment_panel.status.text()
+    assert f"The image was {how}: the run was stopped." in segment_panel.footer.status.text()
     settle(segment_panel, qtbot)
     assert session.labels is None and "field objects" not in viewer.layers
     assert segment_panel.run_button.isEnabled() == (loss == "replace")
-    assert not segment_panel.cancel_button.isEnabled()
+    assert not segment_panel.footer.cancel_button.isEnabled()
 
 
 def work_run(panels, qtbot):
@@ -151,7 +151,7 @@ def test_clearing_while_blocks_are_made(viewer, segment_panel, run, qtbot):
     session.events.filling.connect(lambda filling: later() if filling else None)
     run(segment_panel)
     qtbot.waitUntil(lambda: not viewer.layers, timeout=WAIT)
-    assert "segmenting the other blocks was stopped" in segment_panel.status.text()
+    assert "segmenting the other blocks was stopped" in segment_panel.footer.status.text()
     settle(segment_panel, qtbot)
     assert not session.filling and list(viewer.layers) == []
 
@@ -164,7 +164,7 @@ def test_other_data_after_a_run(viewer, segment_panel, run, field, image, errors
     before = layer.data.copy()
     field.data = image[::-1, ::-1].copy()
     assert errors == [session.outdated]
-    assert "The image has changed since the run" in segment_panel.status.text()
+    assert "The image has changed since the run" in segment_panel.footer.status.text()
     assert not segment_panel.objects.isEnabled()
     segment_panel.form.widget("bandwidth").value = 2.0
     settle(segment_panel, qtbot)
@@ -232,14 +232,14 @@ def test_a_large_image_of_another_shape(viewer, segment_panel, run, image, qtbot
     segment_panel.controller.memory = 2**14 * pixel_bytes(ModelConfig(embedding_dim=2))
     field = viewer.add_image(np.random.default_rng(0).normal(100, 20, (600, 500)), name="field")
     session = run(segment_panel)
-    segment_panel.cancel_button.click()
+    segment_panel.footer.cancel_button.click()
     layer = segment_panel.workspace.layers.labels_layer
     layer.paint((5, 5), 500)
     qtbot.waitUntil(lambda: session.corrected_count == 1, timeout=WAIT)
     field.data = np.random.default_rng(1).normal(100, 20, shape)
     segment_panel.run_button.click()
     qtbot.waitUntil(lambda: session.labels is not None and not session.running, timeout=WAIT)
-    segment_panel.cancel_button.click()
+    segment_panel.footer.cancel_button.click()
     assert "left out" in session.error
     assert session.corrections is None
     assert layer.data[5, 5] == 500 and layer in viewer.layers

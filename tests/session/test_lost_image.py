@@ -76,7 +76,10 @@ def test_measuring_and_fine_tuning_end_too(ran, queue, how):
     lose(ran, how)
     assert not session.measuring and not session.tuning
     assert "measuring the objects and fine-tuning were stopped." in session.error
-    assert session.tuning_status == "Fine-tuning stopped: too early for a model to keep."
+    assert (
+        session.tuning_status
+        == "Fine-tuning stopped: before its first step, so there is no new model."
+    )
     queue.settle()
     assert session.diameter is None
 

@@ -54,15 +54,18 @@ class ThreadExecutor(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._closed = False
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="pixel-embedding")
         self._answered.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
 
     def submit(self, job: Job[Any]) -> None:
-        """Run ``job`` in a thread as soon as one is free."""
-        self._pool.submit(job.run, self._post)
+        """Run ``job`` in a thread as soon as one is free; none after :meth:`close`."""
+        if not self._closed:  # a delayed signal may come when all is over
+            self._pool.submit(job.run, self._post)
 
     def close(self) -> None:
         """Accept no more jobs and wait for running ones, which should have been cancelled."""
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _post(self, answer: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import npe2
@@ -132,7 +133,10 @@ class Tab(QObject):
 
 def _tabs_of(viewer: Viewer) -> list[Tab]:
     """Return the tabs of a viewer in the order of the work."""
-    panels: list[Any] = list(viewer.window.dock_widgets.values())
+    panels: list[Any] = []
+    for name in list(viewer.window.dock_widgets):
+        with suppress(RuntimeError, KeyError):  # Qt has just deleted the dock
+            panels.append(viewer.window.dock_widgets[name])
     tabs = [panel.tab for panel in panels if isinstance(getattr(panel, "tab", None), Tab)]
     return sorted((tab for tab in tabs if tab.dock is not None), key=_place)
 

@@ -79,7 +79,7 @@ def test_a_stroke_of_the_turn_in_which_all_closes_is_saved(
 ):
     viewer = make_napari_viewer()
     viewer.add_image(image, name="field")
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment (pixel embedding)")
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment")
     run(panel)
     qtbot.waitUntil(lambda: panel.controller.autosave._current is not None, timeout=WAIT)
     stroke(panel)
@@ -128,9 +128,9 @@ def session(viewer, dock, run, image):
     """Open the docks as in a new session of napari, run, and wait for a number of offers."""
 
     def begin(qtbot, count):
+        viewer.layers.clear()  # else the docks take up the objects that are there
+        viewer.add_image(image, name="field")
         segment, correct = dock(SegmentPanel), dock(CorrectPanel)
-        if not viewer.layers:
-            viewer.add_image(image, name="field")
         run(segment)
         autosave = correct.controller.autosave
         qtbot.waitUntil(lambda: autosave._current is not None, timeout=WAIT)

@@ -11,6 +11,7 @@ from qtpy.QtTest import QTest
 from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.embedding.similarity import similarity_to_pixel
+from napari_pixel_embedding.core.inference.layout import Layout
 
 
 def canvas_of(viewer):
@@ -192,7 +193,7 @@ def test_a_volume_is_compared_slice_by_slice(viewer, embedding_panel, qtbot):
     layer = viewer.add_image(volume, name="volume", scale=(2, 1, 1))
     view, session = embedding_panel, embedding_panel.session
     view.workspace.layers.use_image(layer, "ZYX")
-    session.axes = "ZYX"
+    session.layout, session.axes = Layout("ZYX", volume.shape, "ZYX"), "ZYX"
     emap = EmbeddingMap(np.stack([volume, -volume]), np.ones_like(volume))
     session.embedding_maps = (emap,)
     viewer.dims.set_point(0, 4)

@@ -145,7 +145,9 @@ def test_two_layers_of_one_array_are_told_apart(viewer, segment_panel, correct_p
 def test_the_masks_of_a_worst_image_follow_it(viewer, segment_panel, image):
     mask = np.ones(image.shape, np.uint16)
     follower = segment_panel.workspace.layers.follower
-    WorstImageLayers(viewer, follower).show(ImageScore("a.tif", 0.5, image, False, mask, mask))
+    WorstImageLayers(viewer, follower, print).show(
+        ImageScore("a.tif", 0.5, image, False, mask, mask)
+    )
     set_transform(viewer.layers["a"], 3)
     for name in ("a, found", "a, mask"):
         assert_lies_on(viewer.layers["a"], viewer.layers[name])
@@ -185,7 +187,7 @@ def test_regions_and_blocks_of_large_images(viewer, small_memory, run, qtbot, le
     session = run(small_memory)
     layers = small_memory.workspace.layers
     qtbot.waitUntil(lambda: layers.mosaic_layer is not None, timeout=60_000)
-    small_memory.cancel_button.click()
+    small_memory.footer.cancel_button.click()
     for seed in (8, 9):
         set_transform(field, seed)
         roi = session.roi

@@ -20,12 +20,3 @@ def test_choices_of_a_step_are_shown_in_the_dock(segment_panel, viewer, tiny_mod
     assert segment_panel.images.axes == "TYX"
     qtbot.waitUntil(lambda: not session.running, timeout=60_000)
     assert session.model.config.name == "generic"
-
-
-def test_axes_of_another_image_are_not_taken_over(segment_panel, viewer, tiny_model, run):
-    viewer.add_image(np.random.default_rng(0).random((3, 32, 32)), name="stack")
-    run(segment_panel, tiny_model)
-    viewer.add_image(np.zeros((4, 16, 16)), name="other")
-    segment_panel.controller.guide.take(NextStep("", "", "run", axes="TYX"))
-    assert segment_panel.images.layer.name == "other"
-    assert segment_panel.images.axes is None

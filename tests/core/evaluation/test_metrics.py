@@ -179,7 +179,7 @@ def test_every_dtype_and_layout_is_scored_alike(dtype):
         (TRUE, PRED[:, 1:], 0.5, r"same shape, found \(1, 10\) and \(1, 9\)"),
         ([TRUE], [PRED, PRED], 0.5, "same number of images, found 1 and 2"),
         ([], [], 0.5, "at least one|at least one pixel"),
-        (TRUE - 1, PRED, 0.5, "negative pixels"),
+        (TRUE - 1, PRED, 0.5, "found the id -1"),
         (TRUE * 0.5, PRED, 0.5, "whole numbers"),
         (TRUE, PRED, 0.0, "iou_threshold must be over 0"),
         (TRUE, PRED, [0.5, 1.5], "iou_threshold must be over 0"),

@@ -57,7 +57,8 @@ def test_an_image_in_which_nothing_is_and_nothing_was_found_has_no_score_and_com
     nothing = np.zeros((20, 20), np.uint16)
     tifffile.imwrite(pairs[0].mask, nothing)
     monkeypatch.setattr(
-        "napari_pixel_embedding.core.evaluation.worst_images.segment", lambda *_, **__: nothing
+        "napari_pixel_embedding.core.evaluation.worst_images.segment_and_tell",
+        lambda *_, **__: (nothing, ()),
     )
     worst = worst_images(tiny_model(), pairs)
     assert [example.name for example in worst] == ["n1.tif", "n2.tif", "n3.tif", "n0.tif"]

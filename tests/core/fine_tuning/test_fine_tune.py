@@ -70,7 +70,7 @@ def test_planes_that_lie_apart_are_learnt_from_as_a_run_sees_them(discs, tiny_mo
     config = tiny_model(axes="ZYX", pixel_size=(1.0, 1.0, 1.0)).config
     image, labels = discs((6, 32, 32))
     frames = fine_tune_module._corrected_frames(
-        config, [image, image], [labels, labels], None, spacing, None
+        config, [image, image], [labels, labels], None, None, spacing, None
     )
     planes = [frame[0].shape[1] for frame in frames]
     assert planes == ([12, 12] if isinstance(spacing, tuple) else [12, 6])

@@ -39,7 +39,7 @@ def test_the_step_follows_the_work(image, queue):
     controller.run()
     queue.settle()
     assert seen[0] == "Press Run to segment “two objects”."
-    assert seen[1] == "The image is being segmented."
+    assert seen[1] == "The image “two objects” is being segmented."
     assert session.next_step == NextStep("2 objects.", "Measure them", "measure")
     controller.corrections.record_edit(session.labels, np.where(session.labels == 1, 9, 0))
     queue.settle()

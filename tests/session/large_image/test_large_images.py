@@ -312,7 +312,7 @@ def test_corrections_are_saved_and_loaded_for_the_whole_image(ran):
 def test_corrections_of_a_field_alone_are_refused(ran):
     ran._engine.save_corrections("part.tif", np.zeros(ran.session.roi.shape, np.int32))
     ran.corrections.load("part.tif")
-    assert "found (600, 800)" in ran.session.error
+    assert "of shape (600, 800), found" in ran.session.error
 
 
 def test_what_memory_does_not_bear_is_not_written_as_one_array(ran, monkeypatch):

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _REVIEW = {
     "next": "Review: go to the most uncertain object that is not reviewed yet.",
-    "yes": "Review: accept the object, and go to the next one.",
     "skip": "Review: skip the object for now, and go to the next one.",
 }
 _OTHERS = {

@@ -41,6 +41,7 @@ class PresentImage(QObject):
 
     def __init__(self, viewer: Viewer, layers: ResultLayers, session: Session) -> None:
         super().__init__()
+        self._closed = False
         self._viewer, self._layers, self._session = viewer, layers, session
         self._wanted: Image | None = None
         self._later = QTimer(self)
@@ -64,7 +65,7 @@ class PresentImage(QObject):
 
     def choose(self, layer: Image | None) -> None:
         """Make an image the present one, now or when the work on the one before has ended."""
-        if layer is None or layer is self.layer:
+        if layer is None or layer is self.layer or self._closed:
             return
         self._wanted = layer
         self._settle()
@@ -72,6 +73,7 @@ class PresentImage(QObject):
 
     def close(self) -> None:
         """Stop following."""
+        self._closed = True
         self._later.stop()
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
         self._viewer.layers.events.inserted.disconnect(self._follow_active)
