@@ -60,7 +60,7 @@ def test_a_run_under_way_ends_and_says_so(viewer, segment_panel, tiny_model, fie
     settle(segment_panel, qtbot)
     assert session.labels is None and "field objects" not in viewer.layers
     assert segment_panel.run_button.isEnabled() == (loss == "replace")
-    assert not segment_panel.footer.cancel_button.isEnabled()
+    assert not segment_panel.footer.cancel_button.isVisibleTo(segment_panel.footer)
 
 
 def work_run(panels, qtbot):
