@@ -9,13 +9,17 @@ import pytest
 from napari.utils.theme import get_theme
 
 from napari_pixel_embedding._napari.segment.panel import SegmentPanel
+from napari_pixel_embedding._napari.train.train_panel import TrainPanel
 from napari_pixel_embedding.core.clustering import StabilityCurve
 
 
+@pytest.fixture
+def train_panel(dock):
+    return dock(TrainPanel)
+
+
 def step(number, ap=None):
-    return SimpleNamespace(
-        step=number, steps=9, losses={"total": 0.5}, validation_ap=ap, seconds_left=None
-    )
+    return SimpleNamespace(step=number, steps=9, losses={"total": 0.5}, validation_ap=ap)
 
 
 def curve(panel):
@@ -31,8 +35,10 @@ def scatter(panel):
 
 
 def loss(panel):
-    panel._show_training((step(1), step(2, 0.5)))
-    return panel.plot._score_plot
+    panel.steps._steps = (step(1), step(2, 0.5))
+    panel.steps._add_plot()
+    panel.steps._draw()
+    return panel.steps.plot._score_plot
 
 
 def surface(plot):
@@ -47,7 +53,7 @@ def wanted(theme, part):
 
 @pytest.mark.parametrize(
     ("fixture", "plot_of"),
-    [("segment_panel", curve), ("embedding_panel", scatter), ("fine_tune_panel", loss)],
+    [("segment_panel", curve), ("embedding_panel", scatter), ("train_panel", loss)],
 )
 def test_a_plot_follows_the_theme_live(viewer, request, fixture, plot_of):
     plot = plot_of(request.getfixturevalue(fixture))
@@ -65,20 +71,20 @@ def test_a_plot_opens_in_the_theme_that_is_there(viewer, dock):
     assert surface(curve(dock(SegmentPanel))) == wanted("light", "background")
 
 
-def test_curves_are_seen_on_either_background(viewer, fine_tune_panel):
-    loss(fine_tune_panel)
+def test_curves_are_seen_on_either_background(viewer, train_panel):
+    loss(train_panel)
     for theme in ("light", "dark"):
         viewer.theme = theme
         background = np.mean(wanted(theme, "background"))
-        for line in fine_tune_panel.plot._curves.values():
+        for line in train_panel.steps.plot._curves.values():
             color = line.opts["pen"].color().getRgb()[:3]
             assert abs(np.mean(color) - background) > 60
-            assert line.opts["pen"].color().name() in fine_tune_panel.plot._legend.text() or (
-                line is fine_tune_panel.plot._curves["instance_dice"]
+            assert line.opts["pen"].color().name() in train_panel.steps.plot._legend.text() or (
+                line is train_panel.steps.plot._curves["instance_dice"]
             )
 
 
-def test_the_axis_of_the_score_ends_at_one(fine_tune_panel):
-    low, high = loss(fine_tune_panel).getViewBox().viewRange()[1]
+def test_the_axis_of_the_score_ends_at_one(train_panel):
+    low, high = loss(train_panel).getViewBox().viewRange()[1]
     assert low == pytest.approx(0, abs=0.06)
     assert high == pytest.approx(1, abs=0.06)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QTimer
@@ -26,6 +27,7 @@ from napari_pixel_embedding._napari.widgets.panel import (
     set_enabled,
     text,
 )
+from napari_pixel_embedding._napari.widgets.plot_colors import follow_theme
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.session.task import duration_text
 
@@ -83,7 +85,9 @@ class FineTunePanel(Panel):
         self.use_button = button("Use tuned model", _USE, self.use)
         self.discard_button = button("Discard", _DISCARD, self.discard)
         self.save_model_button = button("Save model as …", _SAVE_MODEL, self.save_model)
-        self.steps = ProgressBox("Progress of the fine-tuning.", kept_score, _SCORE)
+        self.steps = ProgressBox(
+            "Progress of the fine-tuning.", kept_score, _SCORE, partial(follow_theme, self)
+        )
         self.progress, self.status, self.interrupted = self.steps.bar, self.steps.status, text()
         config = FineTuneConfig()
         self.effort = EffortBox(self.choose_steps)

@@ -30,6 +30,8 @@ class ProgressBox(QWidget):
         Returns the score of a step, from 0 to 1; None where it has none.
     score_title : str
         What that score is.
+    dress : callable
+        Called with the plot when it is made, to give it the colours of napari's theme.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class ProgressBox(QWidget):
         tooltip: str,
         score: Callable[[TrainProgress], float | None],
         score_title: str,
+        dress: Callable[[Any], object],
     ) -> None:
         super().__init__()
+        self._dress = dress
         self._score, self._score_title = score, score_title
         self.bar, self.status = QProgressBar(), text()
         self.bar.setToolTip(tooltip)
@@ -77,6 +81,7 @@ class ProgressBox(QWidget):
         from napari_pixel_embedding._napari.widgets.loss_plot import LossPlot
 
         self.plot = LossPlot(self._score, self._score_title)
+        self._dress(self.plot)
         layout = self.layout()
         assert isinstance(layout, QVBoxLayout)
         layout.insertWidget(1, self.plot)

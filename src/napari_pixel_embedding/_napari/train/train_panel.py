@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from napari_pixel_embedding._napari.widgets.panel import (
     row,
     set_enabled,
 )
+from napari_pixel_embedding._napari.widgets.plot_colors import follow_theme
 from napari_pixel_embedding.core.evaluation.comparison import score_text
 from napari_pixel_embedding.session.task import duration_text
 
@@ -64,7 +66,12 @@ class TrainPanel(Panel):
         self.stop_button = button("Stop", _STOP, self.training.stop)
         self.look_button = button("Find the worst", _LOOK, self.training.find_worst)
         self.use_button = button("Use this model", _USE, self.use_model)
-        self.steps = ProgressBox("Progress of the training.", attrgetter("validation_ap"), _SCORE)
+        self.steps = ProgressBox(
+            "Progress of the training.",
+            attrgetter("validation_ap"),
+            _SCORE,
+            partial(follow_theme, self),
+        )
         self.progress, self.status = self.steps.bar, self.steps.status
         self.worst = QListWidget()
         self._worst_images = WorstImageLayers(
