@@ -269,11 +269,11 @@ def test_plots_have_titled_axes_and_ap_goes_from_0_to_1(ran, fine_tune_panel):
     ran.session.training = (TrainProgress(1, 50, {"total": 3.0}),)
     plot = fine_tune_panel.steps.plot
     titles = [
-        one.getAxis(side).labelText
+        one.getAxis(side).labelText.lower()
         for one in (plot._plot, plot._score_plot)
         for side in ("left", "bottom")
     ]
-    assert titles[0].startswith("loss") and titles[2].startswith("AP")
+    assert titles[0].startswith("loss") and titles[2].startswith("ap")
     assert titles[1] == titles[3] == "training step (batches)"
     low, high = plot._score_plot.viewRange()[1]
     assert (low, high) == pytest.approx((0, 1), abs=0.1)
