@@ -49,6 +49,7 @@ def test_tabs_are_those_of_the_manifest_in_its_order():
 
 def test_every_step_that_opens_a_tab_has_one():
     assert set(get_args(Action)) - {"none", "run"} == set(TAB_OF)
+    assert set(TAB_OF.values()) <= set(TABS)
 
 
 @pytest.mark.parametrize("order", [TABS, TABS[::-1], (TABS[2], TABS[0], TABS[4], TABS[1])])

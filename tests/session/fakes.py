@@ -64,6 +64,14 @@ class FakeStep:
     best_step: int | None = None
 
 
+@dataclass(frozen=True)
+class FakeReport:
+    step: int
+
+    def verdict(self):
+        return f"report {self.step}"
+
+
 class FakeIndex:
     """One object per bright run of columns; from bandwidth 2 on, all of them are one."""
 
@@ -180,7 +188,7 @@ def fine_tune(
 ):
     for step in range(1, 4):
         best = FakeModel(FakeConfig(name="tuned")) if step >= 2 else None
-        yield FakeStep(step, 3, {"total": 1 / step}, None, best, f"report {step}")
+        yield FakeStep(step, 3, {"total": 1 / step}, None, best, FakeReport(step))
 
 
 def segment_region(model, image, pixels, options, params):

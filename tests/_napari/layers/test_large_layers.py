@@ -119,7 +119,8 @@ def test_objects_keep_their_id_across_the_fields_border(viewer, panel, qtbot, la
     (top, left), (_, width) = session.roi.start, session.roi.shape
     inside = session.labels[0]
     outside = np.asarray(mosaic_labels.data[0][top - 1, left : left + width])
-    assert np.mean(inside == outside) > 0.25  # this model's objects end anywhere
+    shared = np.setdiff1d(inside[inside == outside], [0, 1])  # 1 is the first id of both
+    assert len(shared) >= 3  # of 10: this model's objects end anywhere; ids of blocks never agree
 
 
 def test_the_slider_reaches_the_rest(viewer, panel, qtbot, large):

@@ -88,7 +88,6 @@ def test_the_preview_follows_the_view_and_comes_again_when_deleted(viewer, ran, 
     assert viewer.layers.index(tuned.comparison.labels_layer) == len(viewer.layers) - 1
 
 
-@pytest.mark.xfail(reason="not settled after the tabs were brought together", strict=False)
 def test_the_comparison_stays_after_use_until_revert(viewer, ran, tuned, qtbot):
     session, parent = ran.session, ran.session.model
     objects = ran.workspace.layers.labels_layer
@@ -264,7 +263,6 @@ def test_the_last_point_of_the_curve_is_the_table(ran, fine_tune_panel):
     assert (x.tolist(), y.tolist()) == ([0, 25], [before.ap50, 1.0])
 
 
-@pytest.mark.xfail(reason="not settled after the tabs were brought together", strict=False)
 def test_plots_have_titled_axes_and_ap_goes_from_0_to_1(ran, fine_tune_panel):
     ran.session.training = (TrainProgress(1, 50, {"total": 3.0}),)
     plot = fine_tune_panel.steps.plot

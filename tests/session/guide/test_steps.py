@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, ErrorCounts, TuningReport
 from napari_pixel_embedding.core.inference.trial import Candidate
 from napari_pixel_embedding.session import ImageInput, Session
 from napari_pixel_embedding.session.guide.look import ResultLook
 from napari_pixel_embedding.session.guide.steps import next_step
 from napari_pixel_embedding.session.state.next_step import NextStep
 
+BETTER = TuningReport(BeforeAfter(ErrorCounts(8, 4, 2), ErrorCounts(8, 8, 8)))
 PHASE = Candidate("cells-phase", 60.0)
 
 
@@ -32,7 +34,7 @@ def test_before_a_run():
     ("look", "changes", "step"),
     [
         (None, {}, NextStep("122 objects.")),
-        (ResultLook(), {}, NextStep("122 objects.", "Measure them", "measure")),
+        (ResultLook(), {}, NextStep("122 objects.", "See how far apart they lie", "explore")),
         (
             ResultLook(doubtful=14),
             {},
@@ -102,8 +104,14 @@ def test_before_a_run():
         ),
         (
             ResultLook(),
+            {"tuned_model": object(), "tuning_report": BETTER},
+            NextStep(BETTER.verdict(), "See the comparison", "fine_tune"),
+        ),
+        (None, {"outdated": "The image is gone."}, NextStep("The image is gone.")),
+        (
+            ResultLook(),
             {"tuned_model": object(), "corrected_count": 1},
-            NextStep("The tuned model is ready.", "Compare it and use it", "fine_tune"),
+            NextStep("The tuned model is ready.", "See the comparison", "fine_tune"),
         ),
     ],
 )
@@ -111,9 +119,9 @@ def test_after_a_run(look, changes, step):
     assert next_step(session(**changes), look) == step
 
 
-def test_with_the_tuned_model_in_use_the_objects_are_measured():
+def test_with_the_tuned_model_in_use_the_objects_are_explored():
     tuned = object()
     using = session(parent_model=object(), model=tuned, model_source=tuned, corrected_count=3)
-    assert next_step(using, ResultLook()).action == "measure"
+    assert next_step(using, ResultLook()).action == "explore"
     using.model_source = "generic"  # another one was chosen since
     assert next_step(using, ResultLook()).action == "fine_tune"

@@ -19,7 +19,14 @@ from napari_pixel_embedding.session import (
     SessionController,
 )
 from napari_pixel_embedding.session.train.fine_tuning_jobs import TuneRequest, tune
-from tests.session.fakes import FakeConfig, FakeModel, FakeStep, QueueExecutor, fake_engine
+from tests.session.fakes import (
+    FakeConfig,
+    FakeModel,
+    FakeReport,
+    FakeStep,
+    QueueExecutor,
+    fake_engine,
+)
 from tests.session.strokes import paint
 
 FIELD = ImageRegion(None, (slice(0, 3), slice(2, 7)))
@@ -107,7 +114,7 @@ def test_a_folder_is_read_by_the_worker(image):
 def test_the_report_comes_with_the_steps(ran, image):
     controller = prepared(image)
     controller.fine_tuning.start(None)
-    assert controller.session.tuning_report == "report 3"
+    assert controller.session.tuning_report.verdict() == "report 3"
 
 
 def test_a_tuned_model_in_use_can_be_reverted(image):
@@ -317,7 +324,7 @@ def test_what_was_resumed_is_offered_again_when_it_is_stopped_before_a_model(wai
 
 def test_an_early_model_takes_the_report_of_its_parent_away(image):
     def fine_tune(*arguments, **options):
-        yield FakeStep(0, 2, report="parent")
+        yield FakeStep(0, 2, report=FakeReport(0))
         yield FakeStep(1, 2, model=FakeModel(), best_step=1)
 
     controller = prepared(image, fine_tune=fine_tune)

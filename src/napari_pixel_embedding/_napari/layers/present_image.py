@@ -81,6 +81,8 @@ class PresentImage(QObject):
             signal.disconnect(self._wait)
 
     def _follow_active(self, event: Any = None) -> None:
+        if self._layers.adding:
+            return
         self.choose(self._selected() or (self._first() if self.layer is None else None))
 
     def _selected(self) -> Image | None:

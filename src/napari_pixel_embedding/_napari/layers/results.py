@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari import Viewer
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.inference.channels import Channel
@@ -57,6 +58,8 @@ class ResultLayers(QObject):
         Keeps all layers on the image.
     chosen : ChosenOutline
         Outlines the object that was clicked last.
+    adding : bool
+        Whether a layer is being added, which napari selects: not a choice of the user.
     clicked : Signal of tuple or None
         ``clicked_pixel`` has changed.
     """
@@ -69,6 +72,7 @@ class ResultLayers(QObject):
         self._controller = controller
         self._session = controller.session
         self.follower = ImageFollower(viewer)
+        self.adding = False
         self._editor: LabelsEditor | None = None
         self._picker: ObjectPicker | None = None
         self._clicked: tuple[int, ...] | None = None
@@ -258,14 +262,27 @@ class ResultLayers(QObject):
         image = self._session.image
         name = image.name if image is not None else "image"
         data = Alignment.of(self._session).lay(labels.copy())
-        layer: Labels = self._viewer.add_labels(
-            data,
-            name=f"{name} objects",
-            opacity=0.5,
-            metadata={METADATA_KEY: kept.describe(self._session, self.follower.image)},
-            **self._placement(data.ndim),
-        )
+        active = self._viewer.layers.selection.active
+        with self._adds(keep=None if active is self.follower.image else active):
+            layer: Labels = self._viewer.add_labels(
+                data,
+                name=f"{name} objects",
+                opacity=0.5,
+                metadata={METADATA_KEY: kept.describe(self._session, self.follower.image)},
+                **self._placement(data.ndim),
+            )
         return layer
+
+    @contextmanager
+    def _adds(self, keep: Layer | None) -> Iterator[None]:
+        """Add a layer; ``keep`` stays the active one, where it is not None."""
+        self.adding = True
+        try:
+            yield
+            if keep is not None:
+                self._viewer.layers.selection.active = keep
+        finally:
+            self.adding = False
 
     def _placement(self, ndim: int) -> dict[str, Any]:
         return self.follower.options(ndim, Grid.of(self._session, ndim))
@@ -308,19 +325,17 @@ class ResultLayers(QObject):
 
     def _add_colors(self, data: NDArray[Any]) -> Image:
         layers = self._viewer.layers
-        active = layers.selection.active
         image = self._session.image
-        layer: Image = self._viewer.add_image(
-            data,
-            rgb=True,
-            name=f"{image.name if image is not None else 'image'} embedding",
-            metadata={METADATA_KEY: {"colors": True}},
-            **self._placement(data.ndim - 1),
-        )
-        if self.labels_layer is not None and self.labels_layer in layers:
-            layers.move(len(layers) - 1, layers.index(self.labels_layer))
-        if active is not None:
-            layers.selection.active = active
+        with self._adds(keep=layers.selection.active):
+            layer: Image = self._viewer.add_image(
+                data,
+                rgb=True,
+                name=f"{image.name if image is not None else 'image'} embedding",
+                metadata={METADATA_KEY: {"colors": True}},
+                **self._placement(data.ndim - 1),
+            )
+            if self.labels_layer is not None and self.labels_layer in layers:
+                layers.move(len(layers) - 1, layers.index(self.labels_layer))
         return layer
 
     def _remove_colors(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_pixel_embedding._napari.layers.placement import image_input
 from napari_pixel_embedding._napari.segment.diameter_field import DiameterField
@@ -26,6 +26,7 @@ from napari_pixel_embedding._napari.widgets.panel import (
     button,
     folded,
     group,
+    named_rows,
     row,
     set_enabled,
 )
@@ -137,7 +138,7 @@ class SegmentPanel(Panel):
     def _lay_out(self) -> None:
         box, column = group("Image and model", self.GUIDE)
         column.addLayout(
-            _grid(
+            named_rows(
                 ("Image", self.images.layers),
                 ("Model", _beside(self.models, self.cards_button)),
                 ("Diameter", self.diameter),
@@ -154,7 +155,7 @@ class SegmentPanel(Panel):
 
     def _fold_rare_choices(self) -> QCollapsible:
         rows = QWidget()
-        grid = _grid(
+        grid = named_rows(
             ("Axes", self.images.axes_choice),
             ("Channel", self.channels),
             ("Method", self.methods),
@@ -290,16 +291,6 @@ class SegmentPanel(Panel):
             self.form.show_params(params)
             if self.curve is not None:
                 self.curve.show_bandwidth(params.bandwidth)
-
-
-def _grid(*rows: tuple[str, QWidget]) -> QGridLayout:
-    """Lay out widgets below each other, each behind its name."""
-    grid = QGridLayout()
-    grid.setColumnStretch(1, 1)
-    for number, (label, widget) in enumerate(rows):
-        grid.addWidget(QLabel(label), number, 0)
-        grid.addWidget(widget, number, 1)
-    return grid
 
 
 def _beside(wide: QWidget, narrow: QWidget) -> QWidget:

@@ -10,15 +10,20 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
-    QGridLayout,
-    QLabel,
     QSpinBox,
     QWidget,
 )
 
 from napari_pixel_embedding._napari.train.mask_choice import MaskChoice
 from napari_pixel_embedding._napari.widgets.choosers import Choice
-from napari_pixel_embedding._napari.widgets.panel import button, group, row, set_enabled, text
+from napari_pixel_embedding._napari.widgets.panel import (
+    button,
+    group,
+    named_rows,
+    row,
+    set_enabled,
+    text,
+)
 from napari_pixel_embedding.core.datasets.pair_checks import first_sentence
 from napari_pixel_embedding.core.model.config import ModelConfig, list_models
 from napari_pixel_embedding.core.model.presets import NETWORK_SIZES, PRESETS
@@ -73,7 +78,9 @@ class DataBox(QWidget):
         for shown in (self.bad, self.question):
             shown.setStyleSheet("color: #e0a03a;")
         box, column = group("Learn from", "What masks must be")
-        column.addLayout(_grid(("Folder", self.folder_button), ("Validate on", self.validation)))
+        column.addLayout(
+            named_rows(("Folder", self.folder_button), ("Validate on", self.validation))
+        )
         column.addWidget(self.summary)
         column.addWidget(self.bad)
         column.addWidget(self.question)
@@ -162,7 +169,7 @@ class ModelBox(QWidget):
     def _lay_out(self) -> None:
         box, column = group("Model", "In the window")
         column.addLayout(
-            _grid(
+            named_rows(
                 ("Start from", self.starts),
                 ("Preset", self.presets),
                 ("Size", self.sizes),
@@ -170,7 +177,7 @@ class ModelBox(QWidget):
             )
         )
         column.addLayout(row(self.position, self.scale))
-        column.addLayout(_grid(("Save as", self.output_button)))
+        column.addLayout(named_rows(("Save as", self.output_button)))
         column.addLayout(row(self.load_button, self.save_button))
         _fill(self, box)
 
@@ -269,15 +276,6 @@ def _starts(chosen: str | None) -> list[tuple[str, str | None]]:
     if chosen is not None and chosen not in list_models():
         known.append((Path(chosen).name, chosen))
     return [*known, ("Open file …", _OTHER)]
-
-
-def _grid(*rows: tuple[str, QWidget]) -> QGridLayout:
-    grid = QGridLayout()
-    grid.setColumnStretch(1, 1)
-    for number, (label, widget) in enumerate(rows):
-        grid.addWidget(QLabel(label), number, 0)
-        grid.addWidget(widget, number, 1)
-    return grid
 
 
 def _fill(widget: QWidget, box: QWidget) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QGroupBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from napari_pixel_embedding._napari.help.guide import HelpMark
@@ -58,6 +66,16 @@ def row(*widgets: QWidget) -> QHBoxLayout:
     for widget in widgets:
         layout.addWidget(widget)
     return layout
+
+
+def named_rows(*rows: tuple[str, QWidget]) -> QGridLayout:
+    """Lay out widgets below each other, each behind its name."""
+    grid = QGridLayout()
+    grid.setColumnStretch(1, 1)
+    for number, (name, widget) in enumerate(rows):
+        grid.addWidget(QLabel(name), number, 0)
+        grid.addWidget(widget, number, 1)
+    return grid
 
 
 def text(content: str = "") -> QLabel:

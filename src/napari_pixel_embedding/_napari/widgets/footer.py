@@ -29,7 +29,6 @@ TAB_OF: dict[Action, str] = {
     "correct": "Correct",
     "review": "Correct",
     "fine_tune": "Fine-tune",
-    "measure": "Measure",
 }
 """The tab that a next step opens."""
 _COUNT = "Objects in the labels layer, their median size, and how many of them you corrected."

@@ -32,7 +32,10 @@ _CHEAP = (
     "corrected_count",
     "tuning",
     "tuned_model",
+    "tuning_report",
     "parent_model",
+    "model_source",
+    "outdated",
 )
 """Fields that the step is made anew from when they change."""
 

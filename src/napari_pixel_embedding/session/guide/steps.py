@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.results import EarlierRun
     from napari_pixel_embedding.session.state.session import Session
 
+_EXPLORE = "See how far apart they lie"
 _WRONG = {
     "fragments": "They look fragmented.",
     "blobs": "They look merged.",
@@ -38,6 +39,8 @@ def next_step(session: Session, look: ResultLook | None) -> NextStep:
         return NextStep(f"The {name} is being segmented.")
     if session.image is None:
         return NextStep("Choose an image and a model, then press Run.")
+    if session.outdated:
+        return NextStep(session.outdated)
     if session.labels is None and session.earlier_run is not None:
         return _of_earlier_run(session.image.name, session.earlier_run)
     if session.labels is None:
@@ -58,10 +61,12 @@ def _of_tuning(session: Session) -> NextStep | None:
     if session.tuning:
         return NextStep("Fine-tuning is under way.", "See how it goes", "fine_tune")
     if session.tuned_model is not None:
-        return NextStep("The tuned model is ready.", "Compare it and use it", "fine_tune")
+        report = session.tuning_report
+        verdict = "The tuned model is ready." if report is None else report.verdict()
+        return NextStep(verdict, "See the comparison", "fine_tune")
     if session.parent_model is not None and session.model is session.model_source:
         count = _objects(session.object_count)
-        return NextStep(f"{count} with the tuned model.", "Measure them", "measure")
+        return NextStep(f"{count} with the tuned model.", _EXPLORE, "explore")
     return None
 
 
@@ -82,7 +87,7 @@ def _review(session: Session, sentence: str, look: ResultLook) -> NextStep:
         return NextStep(sentence)
     number = min(look.doubtful, session.object_count)
     if number == 0:
-        return NextStep(sentence, "Measure them", "measure")
+        return NextStep(sentence, _EXPLORE, "explore")
     link = "Review the doubtful one" if number == 1 else f"Review {number:,} doubtful ones"
     return NextStep(sentence, link, "review")
 

@@ -259,6 +259,7 @@ class FineTuning:
         if parent is None:
             self._messages.refuse("No model to go back to: the tuned model is not in use.")
             return
+        self._drop_preview()
         self._session.model_source = parent
         self._run()
 
@@ -280,10 +281,14 @@ class FineTuning:
     def _take_model(self) -> EmbeddingModel | None:
         """Stop fine-tuning, and return the tuned model after removing it from the session."""
         self.stop()
-        self._previews.cancel()
         session = self._session
-        tuned, session.tuned_model, session.tuning_preview = session.tuned_model, None, None
+        tuned, session.tuned_model = session.tuned_model, None
+        self._drop_preview()
         return tuned
+
+    def _drop_preview(self) -> None:
+        self._previews.cancel()
+        self._session.tuning_preview = None
 
     # ---------------------------------------------------------------- interrupted fine-tunings
 
@@ -346,8 +351,8 @@ class FineTuning:
 
     def leave_image(self) -> None:
         """Clear the preview: it belongs to another image."""
-        self._previews.cancel()
-        self._region = self._session.tuning_preview = None
+        self._drop_preview()
+        self._region = None
 
     def close(self) -> None:
         """Stop all jobs."""
