@@ -36,13 +36,13 @@ COMPILE = "from napari_pixel_embedding.core.clustering import warm_up; warm_up()
 COMPILING = pytest.StashKey["subprocess.Popen[bytes]"]()
 
 WINDOW = "tests/_napari/"
-FIRST = (WINDOW, "tests/test_wheel.py")
-"""What starts first, because it takes longest."""
+LONG = "tests/test_wheel.py"
+"""A file of one long test."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers or more; beyond four all would wait for the one with the window tests."""
+    """Two workers or more; beyond four all would wait for those with the window tests."""
     return min(max(os.cpu_count() or 1, 2), 4)
 
 
@@ -67,7 +67,7 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each file to one worker, for its fixtures' sake, and all window tests to another.
+    """Give each file, for its fixtures' sake, and each folder of window tests to one worker.
 
     The groups of ``--dist loadgroup`` would say the same, but get lost with pytest 9.2 and
     pytest-xdist 3.8: the one no longer reads the private name that the other writes.
@@ -85,12 +85,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let what takes longest start first."""
     if WORKER in os.environ:
-        order = {share: place for place, share in enumerate(FIRST)}
-        items.sort(key=lambda item: order.get(_share(item.nodeid), len(order)))
+        items.sort(key=lambda item: not item.nodeid.startswith((WINDOW, LONG)))
 
 
 def _share(nodeid: str) -> str:
-    return WINDOW if nodeid.startswith(WINDOW) else nodeid.split("::")[0]
+    path = nodeid.split("::")[0]
+    return path.rpartition("/")[0] if path.startswith(WINDOW) else path
 
 
 def pytest_collection_finish() -> None:
