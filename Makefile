@@ -1,6 +1,7 @@
 ## make test   set up .venv and run the whole test suite
 ## make demo   set up .venv and open napari on a sample, segmented (without a screen: write demo.png)
 ## make lint types manifest   the other checks;  make install   only the set-up
+## make docs   build the documentation into site/
 ## ARGS="..." is passed on to pytest and to the demo.
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname))
 export PYTHON
 export QT_API = pyqt6
 
-.PHONY: help install system test demo lint types manifest
+.PHONY: help install system test demo lint types manifest docs
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -58,3 +59,8 @@ types: $(READY)
 
 manifest: $(READY)
 	$(BIN)/npe2 validate --imports src/napari_pixel_embedding/napari.yaml
+
+# A broken link or a name that is not there ends it.
+docs: $(READY)
+	$(BIN)/python scripts/make_doc_pages.py docs/generated
+	$(BIN)/zensical build --clean --strict

@@ -11,21 +11,25 @@ import pkgutil
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 
 import napari_pixel_embedding
 from napari_pixel_embedding.cli import main
+from napari_pixel_embedding.cli.app import app
+from scripts.make_doc_pages import COMMANDS, evidence, pages
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "napari_pixel_embedding"
+GENERATED = ROOT / "docs" / "generated"
 DOCUMENTS = sorted(
     path.relative_to(ROOT)
     for path in (
         ROOT / "README.md",
         ROOT / "CONTRIBUTING.md",
-        *(ROOT / "docs").glob("*.md"),
+        *(path for path in (ROOT / "docs").rglob("*.md") if path.parent != GENERATED),
         *(ROOT / "sample_data").glob("*.md"),
         *(ROOT / "benchmarks").rglob("*.md"),
         *(SOURCE / "models").glob("*.md"),
@@ -118,6 +122,9 @@ def anchors(text: str) -> set[str]:
     }
 
 
+generated = cache(pages)
+
+
 def commands(text: str) -> list[Span]:
     """Each command of the command line that is shown, with everything behind it."""
     code = "\n".join([*spans(text), *blocks(text)])
@@ -158,8 +165,12 @@ def test_links_lead_somewhere(document: Path) -> None:
             continue
         path, _, heading = link.partition("#")
         target = (ROOT / document).parent / path if path else ROOT / document
-        assert target.exists(), link
-        assert not heading or heading in anchors(target.read_text(encoding="utf-8")), link
+        if target.parent == GENERATED:
+            there = generated()[target.name]
+        else:
+            assert target.exists(), link
+            there = "" if target.suffix != ".md" else target.read_text(encoding="utf-8")
+        assert not heading or heading in anchors(there), link
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
@@ -218,6 +229,37 @@ def test_targets_of_make_exist(document: Path) -> None:
 def test_what_a_script_imports_exists(script: Path) -> None:
     names = imported_names((ROOT / script).read_text(encoding="utf-8"))
     assert {name for name in names if not resolves(name)} == set()
+
+
+def test_every_command_is_in_the_reference() -> None:
+    known = {one.name or one.callback.__name__.replace("_", "-") for one in _commands()}
+    assert set(COMMANDS) == known
+    assert all(f"## {name}\n" in generated()["command-line.md"] for name in COMMANDS)
+
+
+def _commands() -> list[Any]:
+    return app.registered_commands
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    text = text_of(Path("docs/reference/python.md"))
+    shown = re.findall(r"^::: napari_pixel_embedding\.(?:[\w.]+\.)?(\w+)$", text, re.MULTILINE)
+    assert sorted(shown) == sorted(napari_pixel_embedding.__all__)
+
+
+def test_evidence_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text("def test_one():\n    assert 1\n")
+    assert "assert 1" in evidence("[yes](evidence.md#test_one)", tmp_path)
+    with pytest.raises(ValueError, match="expected one test test_two"):
+        evidence("[yes](evidence.md#test_two)", tmp_path)
+
+
+def test_each_yes_of_ours_leads_to_a_test() -> None:
+    lines = text_of(Path("docs/compare.md")).splitlines()
+    ours = [line.split("|")[2].strip() for line in lines if line.startswith("| ")][1:]
+    assert len(ours) > 20
+    evidence_link = r"\[yes\]\(generated/evidence\.md#\w+\)"
+    assert all(cell == "no" or re.fullmatch(evidence_link, cell) for cell in ours)
 
 
 def test_missing_things_are_seen() -> None:

@@ -34,5 +34,7 @@ def test_unknown_name_is_an_attribute_error() -> None:
         _ = package.segmnt
 
 
-def test_version_is_the_distribution_version() -> None:
+def test_version_is_the_distribution_version_and_that_to_cite() -> None:
     assert package.__version__ == version("napari-pixel-embedding")
+    citation = Path(__file__).parents[1].joinpath("CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {package.__version__}\n" in citation

@@ -15,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from napari_pixel_embedding import list_models
 from napari_pixel_embedding.core.datasets.samples import DRAWN_SAMPLES, list_samples
 
 ROOT = Path(__file__).parents[1]
 MODEL = "nuclei-fluo"
+FIRST_MODELS = {"nuclei-fluo", "generic", "cells-phase", "volume"}
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,17 @@ def test_wheel_holds_code_manifest_samples_and_models(wheel: Path) -> None:
     models = (ROOT / "src" / package / "models").glob("*.safetensors")
     assert {f"{package}/models/{path.name}" for path in models} <= names
     assert {name.split("/")[0].split("-")[0] for name in names} == {package}
+
+
+def test_archives_are_fit_for_the_index(dist: Path) -> None:
+    archives = [str(path) for path in sorted(dist.iterdir())]
+    assert len(archives) == 2
+    run(sys.executable, "-m", "twine", "check", "--strict", *archives, cwd=dist)
+
+
+def test_the_wheel_is_small(wheel: Path) -> None:
+    others = len(set(list_models()) - FIRST_MODELS)
+    assert wheel.stat().st_size <= min(18e6 + others * 4e6, 40e6)
 
 
 def test_source_archive_holds_both_manifests(dist: Path) -> None:

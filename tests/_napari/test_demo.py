@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent
 
-from napari_pixel_embedding._napari.demo import Demo, DemoFailed, _aside
+from napari_pixel_embedding._napari.demo import SAMPLE, Demo, DemoFailed, _aside
 
 
 @pytest.fixture
@@ -36,6 +36,19 @@ def test_the_bundled_model_goes_through_the_whole_loop(viewer, demo):
         "nuclei-small objects",
         "nuclei-small embedding",
     }
+
+
+def test_the_first_picture_is_one_on_which_the_bandwidth_matters(demo):
+    demo.open(SAMPLE)
+    demo.segment()
+    session, slider = demo.segment_panel.session, demo.segment_panel.form.widget("bandwidth")
+    assert session.model.config.name == "cells-phase"
+    counts = []
+    for value in (slider.min, slider.max):
+        slider.value = value
+        demo._wait_for_bandwidth(value)
+        counts.append(session.object_count)
+    assert counts[0] > 1.3 * counts[1] > 40  # touching cells are parted, or joined
 
 
 def test_a_failing_step_is_named(demo, tmp_path):

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from napari_pixel_embedding._napari.segment.panel import SegmentPanel
     from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
 
+SAMPLE = "phase-contrast"
+"""The sample that is shown: cells that touch, of which the bandwidth parts or joins many."""
+_MODELS = {SAMPLE: "cells-phase", "embryo-3d": "volume"}
+"""Bundled models for the samples that the first in the list is not made for."""
 _PATIENCE_S = 300
 _TUNING_STEPS = 20
 _GAP = 1.03
@@ -36,7 +40,7 @@ class DemoFailed(ValueError):
     """
 
 
-def run_demo(screenshot: Path | None = None, sample: str = "nuclei-field") -> int:
+def run_demo(screenshot: Path | None = None, sample: str = SAMPLE) -> int:
     """Open napari on a sample with all panels, and segment it with the bundled model.
 
     Parameters
@@ -81,6 +85,7 @@ def _perform(screenshot: Path, sample: str) -> None:
         demo.begin(sample)
         demo.perform()
         viewer.window.screenshot(str(screenshot), canvas_only=False, flash=False)
+        demo.fine_tune_panel.stop_button.click()
     finally:
         viewer.close()
 
@@ -115,9 +120,11 @@ class Demo:
     # ------------------------------------------------------------------------------- steps
 
     def open(self, sample: str) -> None:
-        """Open the sample and choose its image."""
+        """Open the sample, and choose its image and a model for it."""
         layers = self._viewer.open_sample(PLUGIN, sample)
         self._viewer.layers.selection.active = layers[0]
+        if sample in _MODELS:
+            self.segment_panel.models.choose(_MODELS[sample])
         self._turn()
 
     def segment(self) -> None:

@@ -295,7 +295,7 @@ def info() -> None:
 
 
 def demo(
-    sample: Annotated[str, Option(help="Which sample to open.")] = "nuclei-field",
+    sample: Annotated[str, Option(help="Which sample to open.")] = "phase-contrast",
     screenshot: Annotated[
         Path | None,
         Option(
@@ -303,7 +303,7 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Open napari on a sample, segmented by the bundled model.
+    """Open napari on a sample, segmented by a bundled model.
 
     Example: pixel-embedding demo
     """

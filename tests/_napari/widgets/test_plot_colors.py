@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from napari.utils.theme import get_theme
+from qtpy.QtGui import QColor
 
 from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 from napari_pixel_embedding._napari.train.train_panel import TrainPanel
+from napari_pixel_embedding._napari.widgets.plot_colors import title_axes
 from napari_pixel_embedding.core.clustering import StabilityCurve
 
 
@@ -64,6 +66,9 @@ def test_a_plot_follows_the_theme_live(viewer, request, fixture, plot_of):
             axis = plot.getAxis(side)
             assert axis.textPen().color().getRgb()[:3] == wanted(theme, "text")
             assert axis.labelText and axis.label.isVisible()
+        title_axes(plot, "other", "titles")
+        titled = plot.getAxis("left").label.toHtml()
+        assert QColor(*wanted(theme, "text")).name() in titled
 
 
 def test_a_plot_opens_in_the_theme_that_is_there(viewer, dock):

@@ -9,7 +9,7 @@ from tests.core.exchange.readers import STACKS, hard_labels, labels_of_features
 
 
 @pytest.mark.parametrize(("shape", "axes", "size"), STACKS)
-def test_no_pixel_differs_after_a_round_trip(tmp_path, shape, axes, size):
+def test_no_pixel_differs_after_geojson(tmp_path, shape, axes, size):
     labels = hard_labels(shape)
     count = write_geojson(tmp_path / "a.geojson", label_frames(labels, axes))
     read = json.loads((tmp_path / "a.geojson").read_text("utf-8"))

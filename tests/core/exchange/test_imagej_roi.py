@@ -10,7 +10,7 @@ from tests.core.exchange.readers import STACKS, hard_labels, labels_of_rois
 
 
 @pytest.mark.parametrize(("shape", "axes", "size"), STACKS)
-def test_no_pixel_differs_after_a_round_trip(tmp_path, shape, axes, size):
+def test_no_pixel_differs_after_imagej_rois(tmp_path, shape, axes, size):
     labels = hard_labels(shape)
     count = write_imagej_rois(tmp_path / "a.zip", label_frames(labels, axes))
     rois = roifile.roiread(tmp_path / "a.zip")

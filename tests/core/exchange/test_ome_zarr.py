@@ -38,7 +38,7 @@ def opened(path, version):
         ((3, 2, 40, 30), "ZTYX", "tzyx"),
     ],
 )
-def test_no_pixel_differs_after_a_round_trip(tmp_path, shape, axes, stored, version):
+def test_no_pixel_differs_after_ome_zarr(tmp_path, shape, axes, stored, version):
     labels = hard_labels(shape)
     spacing = (2.0, 0.5, 0.25)[-len(axes.replace("T", "")) :]
     write_ome_zarr(tmp_path / "a.zarr", label_frames(labels, axes), spacing, "µm", version=version)
