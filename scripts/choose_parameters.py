@@ -80,7 +80,7 @@ class Choice:
         """Name the two parameters."""
         end = " (at the end of the range)" if self.at_the_end else ""
         params = self.params
-        return f"bandwidth {params.bandwidth:.2f}{end}, foreground {params.foreground_threshold:g}"
+        return f"bandwidth {params.bandwidth:g}{end}, foreground {params.foreground_threshold:g}"
 
 
 def main() -> int:

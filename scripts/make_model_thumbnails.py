@@ -40,6 +40,7 @@ class Part:
 
 PARTS = {
     "nuclei-fluo": (Part("nuclei-field", (200, 250), 150),),
+    "nuclei-cosine": (Part("nuclei-field", (60, 430), 150),),
     "cells-phase": (Part("phase-contrast", (150, 150), 260),),
     "generic": (
         Part("nuclei-large", (20, 20), 200, 40.0),

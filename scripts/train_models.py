@@ -206,17 +206,21 @@ def _card(options: Options, plan: Plan, choice: Choice, scores: dict[str, Scores
 
 {limits}
 {plan.scores_on}
-{_table(scores)}"""
+{_table(scores, choice)}"""
 
 
-def _table(scores: dict[str, Scores]) -> str:
+def _table(scores: dict[str, Scores], choice: Choice) -> str:
+    params = f"{choice.params.bandwidth:g}, {choice.params.foreground_threshold:g}"
     rows = [
-        f"| {name} | {s.images} | {s.ap50:.3f} | {s.ap75:.3f} | {s.ap:.3f} | {s.sbd:.3f} "
-        f"| {s.dic:.2f} | {s.pq:.3f} |\n"
+        f"| {name} | {params} | {s.images} | {s.ap50:.3f} | {s.ap75:.3f} | {s.ap:.3f} "
+        f"| {s.sbd:.3f} | {s.dic:.2f} | {s.pq:.3f} |\n"
         for name, s in scores.items()
     ]
-    head = "| | images | AP@0.5 | AP@0.75 | AP@0.5:0.95 | SBD | \\|DiC\\| | PQ |\n"
-    return head + "|---|---|---|---|---|---|---|---|\n" + "".join(rows)
+    head = (
+        "| | bandwidth, foreground | images | AP@0.5 | AP@0.75 | AP@0.5:0.95 "
+        "| SBD | \\|DiC\\| | PQ |\n"
+    )
+    return head + "|---|---|---|---|---|---|---|---|---|\n" + "".join(rows)
 
 
 if __name__ == "__main__":

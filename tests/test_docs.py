@@ -164,7 +164,7 @@ def test_links_lead_somewhere(document: Path) -> None:
         if re.match(r"https?:", link):
             continue
         path, _, heading = link.partition("#")
-        target = (ROOT / document).parent / path if path else ROOT / document
+        target = ((ROOT / document).parent / path if path else ROOT / document).resolve()
         if target.parent == GENERATED:
             there = generated()[target.name]
         else:

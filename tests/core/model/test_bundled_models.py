@@ -42,6 +42,7 @@ def test_each_card_gives_the_scores_of_the_parameters_in_its_file(name):
     ("model", "sample", "options", "at_least"),
     [
         ("nuclei-fluo", "nuclei-field", {}, 0.9),
+        ("nuclei-cosine", "nuclei-field", {}, 0.9),
         ("generic", "nuclei-field", {}, 0.85),
         ("generic", "phase-contrast", {"diameter": 60}, 0.4),
         ("cells-phase", "phase-contrast", {}, 0.5),

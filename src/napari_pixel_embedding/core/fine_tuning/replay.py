@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _KINDS = {
     "nuclei-fluo": ("fluo",),
+    "nuclei-cosine": ("fluo",),
+    "nuclei-wnet": ("fluo",),
     "generic": ("fluo", "bright", "stained", "phase"),
     "cells-phase": ("phase",),
 }

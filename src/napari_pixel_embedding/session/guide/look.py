@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.state.image import ImageInput
 
+_OTHER_SYSTEMS = ("nuclei-cosine", "nuclei-wnet")
+"""Bundled models that have learnt from the images of another: a trial would tell nothing new."""
 _DOUBTFUL = 0.75
 """Uncertainty from which an object is offered for review."""
 _CLEARLY = 0.05
@@ -123,7 +125,8 @@ def _trials(
     """Try the bundled models for some axes on a crop where the present labels are densest."""
     if request.model.config.name not in list_models():
         return []
-    configs = [(name, read_config(find_model(name))) for name in list_models()]
+    names = [name for name in list_models() if name not in _OTHER_SYSTEMS]
+    configs = [(name, read_config(find_model(name))) for name in names]
     found = engine.candidates(configs, spatial, request.image.rgb)
     around = engine.busiest(labels)
     return [
