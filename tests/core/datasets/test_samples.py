@@ -115,7 +115,8 @@ def test_unknown_drawn_sample_is_refused_with_the_names_there_are() -> None:
 def test_a_drawn_sample_is_bundled_as_it_is_drawn(sample: samples.DrawnSample) -> None:
     bundled, drawn = load_drawn_sample(sample.name), draw_sample(sample.name)
     np.testing.assert_array_equal(bundled.labels, drawn.labels)
-    np.testing.assert_array_equal(bundled.image, drawn.image)
+    # other versions of numpy and scipy round a grey level in 200,000 the other way
+    np.testing.assert_allclose(bundled.image.astype(int), drawn.image.astype(int), rtol=0, atol=1)
     for folder in ("images", "masks"):
         path = samples_folder() / "drawn" / folder / f"{sample.name}.tif"
         assert path.stat().st_size <= 200_000

@@ -83,7 +83,7 @@ def same_objects(
     a, at_a = np.unique(first, return_inverse=True)
     b, at_b = np.unique(second, return_inverse=True)
     shared = coo_array((contacts.pixels, (at_a, at_b)), (a.size, b.size)).tocsr().tocoo()
-    row, column = shared.coords
+    row, column = shared.row, shared.col
     size_a = np.bincount(at_a, contacts.pixels, a.size)[row]
     size_b = np.bincount(at_b, contacts.pixels, b.size)[column]
     same = shared.data >= SAME * (size_a + size_b - shared.data)
