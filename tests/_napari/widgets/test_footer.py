@@ -122,6 +122,19 @@ def test_a_link_can_be_read_in_both_themes(viewer, footer):
     assert footer.next_step.text() != light
 
 
+def test_a_narrow_count_ends_in_dots_and_its_tooltip_has_all_of_it(
+    segment_panel, viewer, run, image, qtbot
+):
+    viewer.add_image(image)
+    session = run(segment_panel)
+    segment_panel.workspace.layers.labels_layer.paint((32, 48), 500)
+    qtbot.waitUntil(lambda: session.corrected_count == 1, timeout=WAIT)
+    count = segment_panel.footer.count
+    assert "1 corrected, median" in count.text() and count.text() in count.toolTip()
+    count.resize(100, count.height())
+    assert count._elidedText().endswith("…")
+
+
 def test_the_count_has_one_height(viewer, segment_panel, run, image):
     """New text at each tick would lay out the whole panel again."""
     viewer.add_image(image)

@@ -113,8 +113,6 @@ class Footer(QFrame):
         column.addLayout(line)
         column.addWidget(self.progress)
         column.addWidget(self.next_step)
-        self.count.setWordWrap(True)
-        self.count.setToolTip(_COUNT)
         self.count.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.progress.setToolTip(_PROGRESS)
         self.progress.setAccessibleName("Progress")
@@ -176,8 +174,11 @@ class Footer(QFrame):
         self.status.setVisible(bool(message))
 
     def _show_count(self, *_: Any) -> None:
-        self.count.setText(self._count_text())
+        shown = self._count_text()
+        self.count.setText(shown)
+        self.count.setToolTip(f"{shown}\n\n{_COUNT}")  # a narrow tab cuts the line
         lines = 2 if self._session.mosaic_labels is not None else 1
+        self.count.setWordWrap(lines > 1)
         # Of a fixed height, so that new text at every tick does not lay out the whole panel.
         self.count.setFixedHeight(lines * self.count.fontMetrics().lineSpacing() + 2)
 
@@ -188,14 +189,14 @@ class Footer(QFrame):
         if session.labels is None or layer is None:
             return "No objects yet."
         parts = [f"{session.object_count:,} object{'' if session.object_count == 1 else 's'}"]
+        if session.corrected_count:
+            parts.append(f"{session.corrected_count:,} corrected")
         if session.object_count:
             size = size_text(session.median_size, layer, session.embedding_maps[0].ndim)
             parts.append(f"median {size}")
         if session.mosaic_labels is not None:
             where = "the blocks so far" if session.filling else "all blocks"
             parts.append(f"{session.mosaic_labels.object_count:,} in {where}")
-        if session.corrected_count:
-            parts.append(f"{session.corrected_count:,} corrected")
         return ", ".join(parts)
 
     def _earlier_count_text(self, run: EarlierRun) -> str:
