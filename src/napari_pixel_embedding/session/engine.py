@@ -68,6 +68,10 @@ class Engine:
         default=_core("model.model_file", "load_model")
     )
     save_model: Callable[..., Any] = field(default=_core("model.model_file", "save_model"))
+    fingerprint: Callable[..., str] = field(default=_core("model.model_file", "fingerprint"))
+    segment_folder: Callable[..., Iterator[dict[str, Any]]] = field(
+        default=_core("recipe.folder_process", "segment_folder")
+    )
     embed_frames: Callable[..., Iterator[EmbeddingMap]] = field(
         default=_core("inference.predict", "embed_frames")
     )

@@ -137,9 +137,10 @@ def segment_files(
     SegmentedFile
         One per image and position, in order, as soon as it is written.
     """
-    if not isinstance(model, EmbeddingModel):
-        model, source = load_model(model), model
-    found = FoundModel.of(model, source)
+    if isinstance(model, EmbeddingModel):
+        found = FoundModel.of(model, source)
+    else:
+        found = FoundModel.of(load_model(model), model)
     read_channel(channel)
     options = PredictOptions(device, diameter, augment=augment, tile=tile)
 

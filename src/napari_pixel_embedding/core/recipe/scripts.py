@@ -91,7 +91,8 @@ def as_command(
     ValueError
         When the model was never saved to a file.
     """
-    words = ["pixel-embedding", "segment", str(_image(image)[0])]
+    path = _image(image)[0]
+    words = ["pixel-embedding", "segment", f"./{path}" if path.startswith("-") else path]
     if output is not None:
         words += ["--output", str(output)]
     words += ["--model", _source(recipe), "--axes", recipe.axes]
