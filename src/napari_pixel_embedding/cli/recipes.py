@@ -74,15 +74,21 @@ def local_bandwidths(texts: Sequence[str] | None) -> tuple[tuple[LocalBandwidth,
     """
     found: dict[int, list[LocalBandwidth]] = {}
     for text in texts or ():
-        match = _PLACE.fullmatch(text)
-        if match is None:
-            raise ValueError(
-                f"--local-bandwidth expects Y,X=B, Z,Y,X=B or FRAME:Y,X=B, found {text!r}."
-            )
-        frame, point, bandwidth = match.groups()
-        at = tuple(int(n) for n in point.split(","))
-        found.setdefault(int(frame or 0), []).append(LocalBandwidth(at, float(bandwidth)))
+        frame, one = _place(text)
+        found.setdefault(frame, []).append(one)
     return tuple(tuple(found.get(n, ())) for n in range(max(found, default=-1) + 1))
+
+
+def _place(text: str) -> tuple[int, LocalBandwidth]:
+    match = _PLACE.fullmatch(text)
+    try:
+        frame, point, bandwidth = match.groups()  # type: ignore[union-attr]
+        at = tuple(int(n) for n in point.split(","))
+        return int(frame or 0), LocalBandwidth(at, float(bandwidth))
+    except (AttributeError, ValueError) as error:
+        raise ValueError(
+            f"--local-bandwidth expects Y,X=B, Z,Y,X=B or FRAME:Y,X=B, found {text!r}."
+        ) from error
 
 
 def by_recipe(

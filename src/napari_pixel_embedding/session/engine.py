@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_pixel_embedding.session.warm_up import WarmUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -69,7 +69,7 @@ class Engine:
     )
     save_model: Callable[..., Any] = field(default=_core("model.model_file", "save_model"))
     fingerprint: Callable[..., str] = field(default=_core("model.model_file", "fingerprint"))
-    segment_folder: Callable[..., Iterator[dict[str, Any]]] = field(
+    segment_folder: Callable[..., Generator[dict[str, Any], None, None]] = field(
         default=_core("recipe.folder_process", "segment_folder")
     )
     embed_frames: Callable[..., Iterator[EmbeddingMap]] = field(

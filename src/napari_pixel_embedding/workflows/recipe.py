@@ -53,15 +53,15 @@ def apply_recipe_to_files(
     model, allow_other_model, progress
         As in :func:`apply_recipe`.
 
-    Yields
-    ------
-    SegmentedFile
+    Returns
+    -------
+    iterator of SegmentedFile
         One per image and position, in order, as soon as it is written.
 
     Raises
     ------
     ValueError
-        When the recipe cannot be used, or its model is not found or another one.
+        At once, when the recipe cannot be used, or its model is not found or another one.
     """
     if not isinstance(recipe, SegmentationRecipe):
         recipe = load_segmentation_recipe(recipe)
@@ -75,7 +75,7 @@ def apply_recipe_to_files(
         stored = scale_along(image, found.model.config.axes)
         return replace(made, notes=(*made.notes, *_other_spacing(chosen, stored)))
 
-    yield from segment_each(
+    return segment_each(
         images,
         output,
         segment_image,

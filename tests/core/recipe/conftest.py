@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.model.config import ModelConfig
@@ -21,36 +20,9 @@ def by_position(**config):
 
 
 @pytest.fixture(scope="session")
-def plane_model(tmp_path_factory):
-    """Path of a 2-D model with a size of objects; its network is random."""
-    config = ModelConfig(name="plane", base_width=4, depth=2, embedding_dim=4, object_diameter=12.0)
-    model = EmbeddingModel.untrained(config)
-    return str(save_model(model, tmp_path_factory.mktemp("models") / "plane.safetensors"))
-
-
-@pytest.fixture(scope="session")
-def volume_model(tmp_path_factory):
-    """Path of a 3-D model for planes twice as far apart as pixels."""
-    model = by_position(
-        name="solid",
-        axes="ZYX",
-        embedding_dim=3,
-        coordinate_scale=8.0,
-        object_diameter=8.0,
-        pixel_size=(2.0, 1.0, 1.0),
-    )
-    return str(save_model(model, tmp_path_factory.mktemp("models") / "solid.safetensors"))
-
-
-@pytest.fixture(scope="session")
 def position_model(tmp_path_factory):
     model = by_position(name="position", object_diameter=12.0)
     return str(save_model(model, tmp_path_factory.mktemp("models") / "position.safetensors"))
-
-
-@pytest.fixture
-def image():
-    return np.random.default_rng(0).integers(0, 255, (48, 64), np.uint8)
 
 
 @pytest.fixture(autouse=True)

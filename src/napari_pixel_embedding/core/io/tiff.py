@@ -77,7 +77,7 @@ def stored_description(path: Path, most: int) -> str:
 
     with _quiet(), open_regular(path) as stream:
         flags: dict[str, Any] = {f"is_{kind}": False for kind in tifffile.TIFF.FILE_FLAGS}
-        with tifffile.TiffFile(stream, **flags) as file:
+        with tifffile.TiffFile(stream, name=path.name, **flags) as file:
             text = file.pages.first.description if len(file.pages) else ""
     if "<OME" not in text[:2000] or len(text) > most:
         return ""

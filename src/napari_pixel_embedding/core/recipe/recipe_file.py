@@ -96,14 +96,8 @@ def _stored_recipe(path: Path) -> SegmentationRecipe:
 
 
 def text_for(recipe: SegmentationRecipe, folder: Path) -> str | None:
-    """Return a recipe as text for a label file in a folder; None where it is too large.
-
-    Of the path of a model elsewhere only the name of the file is stored: label files are passed on.
-    """
-    model = _relative(recipe.model, folder.absolute())
-    if model.source is not None and Path(model.source).is_absolute():
-        model = replace(model, source=Path(model.source).name)
-    text = replace(recipe, model=model).to_json()
+    """Return a recipe as text for a label file in a folder; None where it is too large."""
+    text = replace(recipe, model=_relative(recipe.model, folder.absolute())).to_json()
     return text if len(text.encode()) <= MAX_BYTES else None
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.model.config import list_models
 from napari_pixel_embedding.core.recipe.recipe import (
     MOST_RANGES,
     ImageRecord,
@@ -82,9 +81,17 @@ def model_reference(
     name: str, source: str | os.PathLike[str] | None, fingerprint: str
 ) -> ModelReference:
     """Return the reference to a model; the path of a file is made absolute."""
-    if source is not None and str(source) not in list_models():
+    if source is not None and Path(source).expanduser().is_file():
         source = Path(source).expanduser().absolute()
-    return ModelReference(name, None if source is None else str(source), fingerprint)
+    place = None if source is None else str(source)
+    if place is not None and text_of(place) != place:
+        place = None  # a path that no text file can hold
+    return ModelReference(text_of(name), place, fingerprint)
+
+
+def text_of(name: str) -> str:
+    """Return a name as text that can be stored: names of files may hold bytes that are none."""
+    return name.encode("utf-8", "replace").decode()[:1000]
 
 
 def recipe_of_run(
@@ -115,7 +122,7 @@ def recipe_of_run(
     stack = segmented.stack
     layout = stack.layout
     record = ImageRecord(
-        name=name[:1000],
+        name=text_of(name),
         shape=stack.array.shape if layout is None else layout.shape,
         pixels=pixels_key(stack),
         percentiles=segmented.model.config.percentiles,

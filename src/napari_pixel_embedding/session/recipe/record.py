@@ -17,6 +17,7 @@ from napari_pixel_embedding.core.recipe.record import (
     intensities_of,
     model_reference,
     pixels_key,
+    text_of,
 )
 from napari_pixel_embedding.session.state.results import RunRecord
 
@@ -111,7 +112,7 @@ def session_recipe(session: Session) -> SegmentationRecipe | None:
 def _image_record(session: Session, record: RunRecord, layout: Layout) -> ImageRecord:
     roi, image, model = session.roi, session.image, session.model
     return ImageRecord(
-        name="" if image is None else image.name[:1000],
+        name="" if image is None else text_of(image.name),
         shape=layout.shape,
         pixels=record.pixels,
         percentiles=(0.0, 100.0) if model is None else model.config.percentiles,
