@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -124,6 +125,7 @@ def _button(tooltip: str, clicked: Callable[[], Any]) -> QPushButton:
     made.setToolTip(tooltip)
     made.clicked.connect(lambda: clicked())
     made.setAutoDefault(False)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return made
 
 
