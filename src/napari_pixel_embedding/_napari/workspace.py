@@ -17,14 +17,14 @@ from napari_pixel_embedding.core.corrections.journal import FOLDER
 from napari_pixel_embedding.core.io.user_folder import user_folder
 from napari_pixel_embedding.session import Engine, Session, SessionController
 from napari_pixel_embedding.session.closing import close_all
-from napari_pixel_embedding.session.recipe.folder import FolderSegmentation
+from napari_pixel_embedding.session.recipe.recipes import Recipes
 
 if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtWidgets import QWidget
 
     from napari_pixel_embedding.session import TrainingRun
-    from napari_pixel_embedding.session.recipe.folder import FolderResult
+    from napari_pixel_embedding.session.recipe.recipes import FolderResult
     from napari_pixel_embedding.session.state.results import Recovery
     from napari_pixel_embedding.session.train.training import TrainingState
 
@@ -72,7 +72,7 @@ class Workspace(QObject):
         self._warming.timeout.connect(lambda: prepare(engine.warm_up))
         self._warming.start(_WARM_UP_MS)
         self._training: TrainingRun | None = None
-        self.folder = FolderSegmentation(self.session, self.executor, engine, _tell_folder)
+        self.recipes = Recipes(self.session, self.executor, engine, _tell_folder)
         self.layers = ResultLayers(viewer, self.controller)
         self.present = PresentImage(viewer, self.layers, self.session)
         self._panels: set[int] = set()
@@ -142,7 +142,7 @@ class Workspace(QObject):
             self.present.close,
             self.layers.finish_strokes,  # one made in this turn of the event loop is saved too
             self.controller.close,
-            self.folder.close,
+            self.recipes.close,
             *training,
             self.executor.close,
             self.layers.close,

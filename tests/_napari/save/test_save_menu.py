@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_pixel_embedding import (
     apply_recipe,
+    average_precision,
     cli,
     load_segmentation_recipe,
     recipe_of,
@@ -20,6 +21,7 @@ from napari_pixel_embedding import (
 )
 from napari_pixel_embedding._napari.layers.placement import METADATA_KEY
 from napari_pixel_embedding._napari.save.folder_dialog import FolderDialog
+from napari_pixel_embedding.core.blockwise.roi import pixel_bytes
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model
 from tests._napari.conftest import WAIT
@@ -291,3 +293,26 @@ def test_a_folder_without_images_cannot_be_started(
     dialog.take_folder(tmp_path / "empty")
     assert "found none" in dialog.summary.text() and not dialog.start_button.isEnabled()
     dialog.reject()
+
+
+def test_a_part_of_a_large_image_says_so_and_the_whole_is_close(
+    viewer, segment_panel, qtbot, tmp_path, save
+):
+    large = drawn((512, 640), 5)
+    panel, session = segment_panel, segment_panel.session
+    panel.controller.memory = 2**17 * pixel_bytes(load_model("nuclei-fluo").config)
+    viewer.add_image(large, name="slide")
+    panel.models.choose("nuclei-fluo")
+    panel.run_button.click()
+    qtbot.waitUntil(lambda: settled(session) and not session.filling, timeout=60_000)
+    assert session.error is None and session.roi is not None
+    recipe = recipe_of(panel.workspace.layers.labels_layer)
+    region = recipe.image.region
+    assert (region.start, region.shape) == (session.roi.start, session.roi.shape)
+    assert recipe.image.shape == large.shape and recipe.image.pixels is None
+    assert len(recipe.image.intensities) == 1
+    with pytest.warns(UserWarning, match="made on a part of a large image"):
+        whole = apply_recipe(save(panel), large)
+    inside = whole[session.roi.box]
+    assert inside.shape == session.labels.shape
+    assert average_precision(inside, session.labels, 0.5) > 0.8

@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pixel_embedding.core.io.files import list_images
-from napari_pixel_embedding.session.recipe.folder import FolderRequest
+from napari_pixel_embedding.session.recipe.recipes import FolderRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

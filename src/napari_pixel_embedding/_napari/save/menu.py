@@ -11,9 +11,8 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QToolButton
 
 from napari_pixel_embedding._napari.save.folder_dialog import FolderDialog
 from napari_pixel_embedding.core.recipe.recipe import recipe_in
-from napari_pixel_embedding.core.recipe.recipe_file import SUFFIX, save_segmentation_recipe
+from napari_pixel_embedding.core.recipe.recipe_file import SUFFIX
 from napari_pixel_embedding.core.recipe.scripts import as_command, as_python
-from napari_pixel_embedding.session.messages import Messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +42,6 @@ class SaveMenu(QToolButton):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self._workspace = workspace
-        self._messages = Messages(workspace.session)
         self.setText("Save")
         self.setToolTip(_TOOLTIP)
         self.setAutoRaise(True)
@@ -108,13 +106,10 @@ class SaveMenu(QToolButton):
         recipe, clipboard = self.current, QApplication.clipboard()
         if recipe is None or clipboard is None:
             return
-        try:
-            copied = write(recipe, self._image_path())
-        except ValueError as error:
-            self._messages.fail("copying", error)
-            return
-        clipboard.setText(copied)
-        show_info(done)
+        copied = self._workspace.recipes.text(write, recipe, self._image_path())
+        if copied is not None:
+            clipboard.setText(copied)
+            show_info(done)
 
     def save_recipe(self) -> None:
         """Ask for a file and write the recipe there."""
@@ -125,7 +120,7 @@ class SaveMenu(QToolButton):
         start = str((self._folder() or Path()) / name)
         path, _ = QFileDialog.getSaveFileName(self, "Save the recipe", start, _FILES)
         if path:
-            self._messages.save("recipe", path, partial(save_segmentation_recipe, recipe, path))
+            self._workspace.recipes.save(recipe, path)
 
     def apply_to_folder(self) -> None:
         """Ask for a folder of images and one for labels, and start."""
@@ -133,7 +128,7 @@ class SaveMenu(QToolButton):
         if recipe is None:
             return
         dialog = FolderDialog(
-            self.window() or self, recipe, self._workspace.folder.start, self._folder()
+            self.window() or self, recipe, self._workspace.recipes.apply_to_folder, self._folder()
         )
         dialog.open()
 

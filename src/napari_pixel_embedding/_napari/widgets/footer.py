@@ -91,7 +91,7 @@ class Footer(QFrame):
             "measuring": controller.diameter.cancel,
             "fine_tuning": controller.fine_tuning.stop,
             "training": self._stop_training,
-            "folder": self._workspace.folder.stop,
+            "folder": self._workspace.recipes.stop,
         }
         stop[task.kind]()
 

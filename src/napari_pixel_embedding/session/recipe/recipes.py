@@ -1,15 +1,18 @@
-"""Applying a recipe to a folder, while the window stays free."""
+"""Saving the recipe of a result, and applying one to a folder while the window stays free."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_pixel_embedding.core.recipe.recipe_file import save_segmentation_recipe
 from napari_pixel_embedding.session.jobs import JobQueue
 from napari_pixel_embedding.session.messages import Messages
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from napari_pixel_embedding.core.recipe.recipe import SegmentationRecipe
@@ -61,8 +64,8 @@ class FolderResult:
         return f"{text}\n… and {more} more failed." if more > 0 else text
 
 
-class FolderSegmentation:
-    """Applies a recipe to a folder; one at a time.
+class Recipes:
+    """Saves recipes, and applies one to a folder; one folder at a time.
 
     Parameters
     ----------
@@ -87,7 +90,19 @@ class FolderSegmentation:
         self._tell = tell
         self._queue = JobQueue(executor)
 
-    def start(self, request: FolderRequest) -> None:
+    def save(self, recipe: SegmentationRecipe, path: str | os.PathLike[str]) -> bool:
+        """Write a recipe to a file and report it; return whether it was written."""
+        return self._messages.save("recipe", path, partial(save_segmentation_recipe, recipe, path))
+
+    def text(self, write: Callable[..., str], recipe: SegmentationRecipe, image: Any) -> str | None:
+        """Return a recipe as code or as a command; None where that fails, which is reported."""
+        try:
+            return write(recipe, image)
+        except ValueError as error:
+            self._messages.fail("copying", error)
+            return None
+
+    def apply_to_folder(self, request: FolderRequest) -> None:
         """Segment a folder in the background; what is there already stays.
 
         Refused while another folder is being segmented.
