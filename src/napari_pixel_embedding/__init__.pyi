@@ -26,12 +26,20 @@ from .core.fine_tuning.fine_tune import fine_tune
 from .core.inference.diameter import estimate_diameter
 from .core.inference.predict import predict_embedding, predict_frames
 from .core.inference.segment import segment
+from .core.io.images import ImageData, read_image, write_labels
 from .core.measurement.measure import measure_objects
 from .core.measurement.table import Measurements
 from .core.measurement.table_files import save_measurements
 from .core.model.config import ModelConfig, list_models
 from .core.model.model_file import EmbeddingModel, load_model, save_model
 from .core.model.presets import model_config_for
+from .core.recipe.apply import apply_recipe
+from .core.recipe.recipe import SegmentationRecipe
+from .core.recipe.recipe_file import (
+    load_segmentation_recipe,
+    recipe_of,
+    save_segmentation_recipe,
+)
 from .core.training.config import TrainConfig
 from .core.training.recipe import Recipe, load_recipe, save_recipe
 from .core.training.targets import prepare_samples
@@ -42,6 +50,7 @@ from .workflows.evaluate import evaluate_folder
 from .workflows.export import export_file
 from .workflows.fine_tune import fine_tune_files
 from .workflows.measure import measure_files
+from .workflows.recipe import apply_recipe_to_files
 from .workflows.segment import segment_files
 
 __all__ = [
@@ -50,16 +59,20 @@ __all__ = [
     "EmbeddingMap",
     "EmbeddingModel",
     "FineTuneConfig",
+    "ImageData",
     "LocalBandwidth",
     "Measurements",
     "ModelConfig",
     "Recipe",
     "Scores",
+    "SegmentationRecipe",
     "StabilityCurve",
     "SyntheticConfig",
     "SyntheticImage",
     "TrainConfig",
     "TrainProgress",
+    "apply_recipe",
+    "apply_recipe_to_files",
     "average_precision",
     "build_cluster_index",
     "difference_in_count",
@@ -75,6 +88,7 @@ __all__ = [
     "list_models",
     "load_model",
     "load_recipe",
+    "load_segmentation_recipe",
     "measure_files",
     "measure_objects",
     "model_config_for",
@@ -83,9 +97,12 @@ __all__ = [
     "predict_embedding",
     "predict_frames",
     "prepare_samples",
+    "read_image",
+    "recipe_of",
     "save_measurements",
     "save_model",
     "save_recipe",
+    "save_segmentation_recipe",
     "segment",
     "segment_files",
     "symmetric_best_dice",
@@ -93,6 +110,7 @@ __all__ = [
     "synthetic_image",
     "train",
     "train_from_folder",
+    "write_labels",
 ]
 
 __version__: str

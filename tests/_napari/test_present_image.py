@@ -76,7 +76,7 @@ def test_a_reopened_dock_adopts_the_layer(viewer, reopened, first, tiny_model, q
 
 def test_the_diameter_is_taken_over(reopened):
     given = {"diameter": 40.0, "diameter_source": "drawn"}
-    panel, _, _ = reopened(lambda layer: layer.metadata[METADATA_KEY].update(given))
+    panel, _, _ = reopened(lambda layer: layer.metadata[METADATA_KEY]["recipe"].update(given))
     assert (panel.session.diameter, panel.session.diameter_source) == (40.0, "drawn")
     assert panel.diameter.number.value() == 40.0
 
@@ -125,22 +125,22 @@ def test_an_image_that_is_opened_again_gets_its_layer(viewer, reopened, first, i
 
 def test_a_model_that_is_gone(viewer, reopened):
     def forget(layer):
-        layer.metadata[METADATA_KEY] |= {"model_source": None, "model": "mine"}
+        layer.metadata[METADATA_KEY]["recipe"]["model"] |= {"source": None, "name": "mine"}
 
     panel, _, _ = reopened(forget)
     assert "The model “mine” is gone: choose one" in panel.footer.next_step.text()
     assert LIVE + " →" not in panel.footer.next_step.text()
 
 
-OLDER = ("image", "axes", "model", "cluster_params", "corrections")
+FEW = ("image", "corrections")
 
 
-def test_a_layer_of_an_older_version(viewer, reopened, qtbot):
-    def age(layer):
+def test_a_layer_that_keeps_little(viewer, reopened, qtbot):
+    def strip(layer):
         kept = layer.metadata[METADATA_KEY]
-        layer.metadata[METADATA_KEY] = {name: kept[name] for name in OLDER}
+        layer.metadata[METADATA_KEY] = {name: kept[name] for name in FEW}
 
-    panel, layer, count = reopened(age)
+    panel, layer, count = reopened(strip)
     assert panel.footer.count.text().startswith(f"{count} objects")
     press_run(panel, qtbot)
     assert panel.workspace.layers.labels_layer is layer
@@ -157,6 +157,24 @@ def test_metadata_of_wrong_types_are_ignored(viewer, reopened, wrong, qtbot):
     assert panel.images.layer.name == "first" and panel.session.error is None
     press_run(panel, qtbot)
     assert panel.session.error is None
+
+
+RECIPES = [
+    lambda recipe: recipe.update(version=99),
+    lambda recipe: recipe.pop("axes"),
+    lambda recipe: recipe.update(clustering={"bandwidth": float("nan")}),
+    lambda recipe: recipe.update(image=recipe),
+    lambda recipe: recipe.update(channel=b"bytes"),
+]
+
+
+@pytest.mark.parametrize("spoil", RECIPES)
+def test_a_recipe_that_cannot_be_read_is_ignored(viewer, reopened, spoil, qtbot):
+    panel, _, count = reopened(lambda layer: spoil(layer.metadata[METADATA_KEY]["recipe"]))
+    assert panel.session.error is None
+    assert panel.footer.count.text().startswith(f"{count} objects")
+    panel.footer.save.refresh()
+    assert not panel.footer.save.recipe.isEnabled()
 
 
 @pytest.mark.parametrize("wrong", [7, None, "text", []])

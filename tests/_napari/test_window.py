@@ -37,7 +37,7 @@ def test_run_adds_a_labels_layer_that_lies_on_the_image(viewer, ran):
     np.testing.assert_array_equal(layer.scale, roi.scale)
     np.testing.assert_array_equal(layer.translate, roi.translate)
     assert layer.units == roi.units
-    assert layer.metadata["napari-pixel-embedding"]["model"] == "tiny"
+    assert layer.metadata["napari-pixel-embedding"]["recipe"]["model"]["name"] == "tiny"
     assert ran.session.object_count > 1
     np.testing.assert_array_equal(layer.data, ran.session.labels)
 

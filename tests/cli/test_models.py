@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_pixel_embedding import cli
+from napari_pixel_embedding import LocalBandwidth, cli
 from napari_pixel_embedding.core.diagnostics import diagnostics
 from napari_pixel_embedding.core.evaluation.evaluate import Scores
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
@@ -45,7 +45,8 @@ def test_segment_hands_on_its_options(run, fake, folder, model_file):
     options = (
         "--output out --axes YX --channel DAB --diameter 12 --augment 4 --method mutex --device cpu"
     )
-    options += " --overwrite --recursive"
+    options += " --tile 256 --spacing 2,0.5,0.5 --local-bandwidth 1:3,4=0.8"
+    options += " --overwrite --recursive --save-recipe"
     assert run("segment", folder / "images", "--model", model_file, *options.split()) == cli.OK
     assert calls[0].pop("model").config.name == "tiny"
     assert calls[0] == {
@@ -58,8 +59,13 @@ def test_segment_hands_on_its_options(run, fake, folder, model_file):
         "diameter": 12.0,
         "augment": 4,
         "device": "cpu",
+        "tile": 256,
+        "spacing": (2.0, 0.5, 0.5),
+        "local_bandwidths": ((), (LocalBandwidth((3, 4), 0.8),)),
+        "source": model_file,
         "overwrite": True,
         "recursive": True,
+        "save_recipe": True,
     }
 
 
@@ -77,8 +83,13 @@ def test_segment_takes_what_is_usual_where_nothing_is_said(run, fake, folder):
         "diameter": None,
         "augment": 1,
         "device": "auto",
+        "tile": None,
+        "spacing": None,
+        "local_bandwidths": (),
+        "source": "nuclei-fluo",
         "overwrite": False,
         "recursive": False,
+        "save_recipe": False,
     }
 
 

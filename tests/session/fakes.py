@@ -221,6 +221,7 @@ def fake_engine(**changes) -> Engine:
     functions = {
         "load_model": load_model,
         "save_model": lambda model, path: files.update({path: model}),
+        "fingerprint": lambda model: "0123456789abcdef",
         "embed_frames": embed_frames,
         "measure_diameter": measure_diameter,
         "build_cluster_index": FakeIndex,

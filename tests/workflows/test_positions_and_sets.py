@@ -5,6 +5,9 @@ import pytest
 import tifffile
 
 from napari_pixel_embedding import cli
+from napari_pixel_embedding.core.clustering import ClusterParams
+from napari_pixel_embedding.core.inference.axes import read_stack
+from napari_pixel_embedding.core.inference.segment import Segmented
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, save_model
@@ -24,9 +27,12 @@ def segmented(images, *arguments, **options):
 @pytest.fixture
 def network(monkeypatch):
     """Take an image's pixels for its labels: what is tested here is which image goes where."""
-    monkeypatch.setattr(
-        segment_module, "segment_and_tell", lambda image, *_, **__: (image.astype(np.uint16), ())
-    )
+    monkeypatch.setattr(segment_module, "segment_and_record", as_labels)
+
+
+def as_labels(image, *_, axes=None, **__):
+    stack = read_stack(image, MODEL.config, axes)
+    return Segmented(image.astype(np.uint16), (), MODEL, ClusterParams(), stack)
 
 
 def write_positions(path, count, shape=(20, 30)):
@@ -88,12 +94,12 @@ def test_positions_whose_labels_are_there_are_skipped_one_by_one(tmp_path, netwo
 
 
 def test_a_bad_position_does_not_stop_the_others(tmp_path, monkeypatch):
-    def no_twos(image, *_, **__):
+    def no_twos(image, *_, **options):
         if image.max() == 2:
             raise RuntimeError("no twos")
-        return image.astype(np.uint16), ()
+        return as_labels(image, **options)
 
-    monkeypatch.setattr(segment_module, "segment_and_tell", no_twos)
+    monkeypatch.setattr(segment_module, "segment_and_record", no_twos)
     results = segmented(write_positions(tmp_path / "a.tif", 3))
     assert [result.error is None for result in results] == [True, False, True]
     assert (results[1].position, "no twos" in results[1].error) == (2, True)

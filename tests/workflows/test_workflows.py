@@ -153,7 +153,7 @@ def test_subfolders_are_taken_when_asked_for(tmp_path):
 
 def test_an_output_that_is_no_folder_is_refused_before_any_work(tmp_path, monkeypatch):
     imwrite(tmp_path / "a.png", picture(20, 30))
-    monkeypatch.setattr("napari_pixel_embedding.workflows.segment.segment_and_tell", None)
+    monkeypatch.setattr("napari_pixel_embedding.workflows.segment.segment_and_record", None)
     with pytest.raises(ValueError, match=r"expected a folder to write to, found .*a\.png"):
         segmented(tmp_path / "a.png", tmp_path / "a.png")
 
@@ -170,14 +170,14 @@ def test_an_output_that_is_no_folder_is_refused_before_any_work(tmp_path, monkey
 def test_no_error_of_one_image_stops_the_others(tmp_path, monkeypatch, error, said):
     for name in "ab":
         imwrite(tmp_path / f"{name}.png", picture(20, 30))
-    real, errors = segment_module.segment_and_tell, [error]
+    real, errors = segment_module.segment_and_record, [error]
 
     def first_fails(*arguments, **options):
         if errors:
             raise errors.pop()
         return real(*arguments, **options)
 
-    monkeypatch.setattr(segment_module, "segment_and_tell", first_fails)
+    monkeypatch.setattr(segment_module, "segment_and_record", first_fails)
     bad, good = segmented(tmp_path)
     assert said in bad.error and bad.labels is None
     assert good.error is None

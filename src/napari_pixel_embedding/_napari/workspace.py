@@ -6,7 +6,7 @@ import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal  # type: ignore[attr-defined]
 
 from napari_pixel_embedding._napari.layers.present_image import PresentImage
@@ -17,12 +17,14 @@ from napari_pixel_embedding.core.corrections.journal import FOLDER
 from napari_pixel_embedding.core.io.user_folder import user_folder
 from napari_pixel_embedding.session import Engine, Session, SessionController
 from napari_pixel_embedding.session.closing import close_all
+from napari_pixel_embedding.session.recipe.recipes import Recipes
 
 if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtWidgets import QWidget
 
     from napari_pixel_embedding.session import TrainingRun
+    from napari_pixel_embedding.session.recipe.recipes import FolderResult
     from napari_pixel_embedding.session.state.results import Recovery
     from napari_pixel_embedding.session.train.training import TrainingState
 
@@ -70,6 +72,7 @@ class Workspace(QObject):
         self._warming.timeout.connect(lambda: prepare(engine.warm_up))
         self._warming.start(_WARM_UP_MS)
         self._training: TrainingRun | None = None
+        self.recipes = Recipes(self.session, self.executor, engine, _tell_folder)
         self.layers = ResultLayers(viewer, self.controller)
         self.present = PresentImage(viewer, self.layers, self.session)
         self._panels: set[int] = set()
@@ -139,6 +142,7 @@ class Workspace(QObject):
             self.present.close,
             self.layers.finish_strokes,  # one made in this turn of the event loop is saved too
             self.controller.close,
+            self.recipes.close,
             *training,
             self.executor.close,
             self.layers.close,
@@ -167,6 +171,11 @@ class Workspace(QObject):
             f"Earlier corrections of this image were found: {recoveries[0].description}{several}. "
             "Restore them in the tab Correct."
         )
+
+
+def _tell_folder(result: FolderResult) -> None:
+    """Show what came of a folder, also when no tab is in view."""
+    (show_warning if result.failed else show_info)(result.summary())
 
 
 def _unwrapped(viewer: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from typer import Argument, Context, Exit, Option
 
 import napari_pixel_embedding as npe
-from napari_pixel_embedding.cli import console, options
+from napari_pixel_embedding.cli import console, options, recipes
 from napari_pixel_embedding.core.clustering.params import ClusterParams
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL
@@ -18,6 +18,7 @@ from napari_pixel_embedding.core.training.config import TrainConfig
 
 @options.takes_fields(ClusterParams, "the model's own")
 def segment(
+    context: Context,
     images: Annotated[list[Path], Argument(help="Image files or folders.")],
     output: Annotated[
         Path | None, Option(help="Folder for NAME_labels.tif.", show_default="beside each image")
@@ -29,8 +30,15 @@ def segment(
     device: options.Device = "auto",
     augment: options.Augment = "1",
     method: options.Method = "mean_shift",
+    spacing: options.Spacing = None,
+    tile: recipes.Tile = None,
+    local_bandwidth: recipes.OneObject = None,
+    recipe: recipes.RecipeFile = None,
+    allow_other_model: recipes.AllowOther = False,
+    save_recipe: recipes.SaveRecipe = False,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace label files.")] = False,
     recursive: Annotated[bool, Option("--recursive", help="Also take subfolders.")] = False,
+    json: recipes.JsonLines = False,
     **cluster: Any,
 ) -> None:
     """Find the objects in images and write a label image for each.
@@ -41,28 +49,45 @@ def segment(
     from napari_pixel_embedding.workflows.label_names import images_to_segment
     from napari_pixel_embedding.workflows.segment import segment_files
 
-    loaded = npe.load_model(model)
-    results = segment_files(
-        images,
-        output,
-        model=loaded,
-        params=options.changed_params(loaded.config, diameter, cluster),
-        method=method,
-        axes=axes,
-        channel=channel,
-        diameter=diameter,
-        augment=int(augment),
-        device=device,
-        overwrite=overwrite,
-        recursive=recursive,
-    )
+    settings: dict[str, Any] = {
+        "method": method,
+        "axes": axes,
+        "channel": channel,
+        "diameter": diameter,
+        "augment": int(augment),
+        "device": device,
+        "tile": tile,
+        "spacing": options.sizes(spacing),
+    }
+    files: dict[str, Any] = {
+        "overwrite": overwrite,
+        "recursive": recursive,
+        "save_recipe": save_recipe,
+    }
+    if recipe is not None:
+        how = {**files, "model": model, "allow_other_model": allow_other_model}
+        results = recipes.by_recipe(context, recipe, images, output, settings, cluster, **how)
+    else:
+        loaded = npe.load_model(model)
+        results = segment_files(
+            images,
+            output,
+            model=loaded,
+            source=model,
+            params=options.changed_params(loaded.config, diameter, cluster, settings["spacing"]),
+            local_bandwidths=recipes.local_bandwidths(local_bandwidth),
+            **settings,
+            **files,
+        )
     found = images_to_segment(images, recursive=recursive)
     for note in passed_over(images, recursive=recursive):
         console.print_line(note)
     done = skipped = failed = 0
-    by_file = groupby(results, lambda result: result.image)
+    by_file = enumerate(groupby(results, lambda result: result.image), 1)
     shown = console.bar(by_file, "images", len(found))
-    for result in (result for _, several in shown for result in several):
+    for number, result in ((number, one) for number, (_, several) in shown for one in several):
+        if json:
+            recipes.print_json(result, number, len(found))
         if result.skipped:
             skipped += 1
             console.print_line(f"{result.image}: skipped, {result.labels} is there (--overwrite).")

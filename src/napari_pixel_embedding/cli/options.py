@@ -55,6 +55,14 @@ Method = Annotated[
     Literal["mean_shift", "mutex"],
     Option(help="Connected mean shift, or mutex watershed, which needs the extra [mutex]."),
 ]
+Spacing = Annotated[
+    str | None,
+    Option(
+        metavar="SIZES",
+        help="Size of a pixel along each axis, such as 0.5,0.5 (Y,X) or 2,0.5,0.5 (Z,Y,X).",
+        show_default="as stored in the files",
+    ),
+]
 SplitMasks = Annotated[
     bool | None,
     Option(
@@ -93,13 +101,26 @@ def selected_names(index: Path | None, where: list[str] | None) -> list[str] | N
     return names_where(index, dict(text.split("=", 1) for text in where))
 
 
+def sizes(text: str | None) -> tuple[float, ...] | None:
+    """Read the value of :data:`Spacing`; raises ValueError unless it is numbers."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"--spacing expects numbers such as 0.5,0.5, found {text!r}.") from error
+
+
 def changed_params(
-    config: "ModelConfig", diameter: float | None, changes: dict[str, Any]
+    config: "ModelConfig",
+    diameter: float | None,
+    changes: dict[str, Any],
+    spacing: tuple[float, ...] | None = None,
 ) -> "ClusterParams | None":
     """Return a model's cluster parameters with the changes given; None without any."""
     from napari_pixel_embedding.core.inference.object_scale import usual_params
 
-    return replace(usual_params(config, diameter), **changes) if changes else None
+    return replace(usual_params(config, diameter, spacing), **changes) if changes else None
 
 
 def takes_fields(

@@ -5,17 +5,9 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from napari_pixel_embedding.cli import console
+from napari_pixel_embedding.cli import console, options
 from napari_pixel_embedding.core.exchange.formats import Format
 
-Spacing = Annotated[
-    str | None,
-    Option(
-        metavar="SIZES",
-        help="Size of a pixel along each axis, such as 0.5,0.5 (Y,X) or 2,0.5,0.5 (Z,Y,X).",
-        show_default="as stored in the files",
-    ),
-]
 Units = Annotated[str | None, Option(help="Unit of --spacing: µm (or um), nm, mm.")]
 Overwrite = Annotated[bool, Option("--overwrite", help="Replace an existing file.")]
 
@@ -31,7 +23,7 @@ def measure(
         ),
     ] = None,
     axes: Annotated[str | None, Option(help="Axes of the labels: YX, TYX, ZYX or TZYX.")] = None,
-    spacing: Spacing = None,
+    spacing: options.Spacing = None,
     units: Units = None,
     property: Annotated[
         list[str] | None,
@@ -54,7 +46,7 @@ def measure(
             output,
             images=image or (),
             axes=axes,
-            spacing=_sizes(spacing),
+            spacing=options.sizes(spacing),
             units=units,
             properties=property or (),
             shape=not no_shape,
@@ -76,7 +68,7 @@ def export(
     ] = None,
     image: Annotated[Path | None, Option(help="The image, for overlay and OME-Zarr.")] = None,
     axes: Annotated[str | None, Option(help="Axes of the labels: YX, TYX, ZYX or TZYX.")] = None,
-    spacing: Spacing = None,
+    spacing: options.Spacing = None,
     units: Units = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -93,18 +85,9 @@ def export(
             format,
             image=image,
             axes=axes,
-            spacing=_sizes(spacing),
+            spacing=options.sizes(spacing),
             units=units,
             overwrite=overwrite,
             progress=progress,
         )
     console.print_line(f"{written}: written.")
-
-
-def _sizes(text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise ValueError(f"--spacing expects numbers such as 0.5,0.5, found {text!r}.") from error

@@ -44,6 +44,7 @@ _KINDS = {
     "less_than_equal": "at most {le:.10g}",
     "greater_than": "above {gt:.10g}",
     "string_too_long": "text of at most {max_length} characters",
+    "string_pattern_mismatch": "text like {pattern}",
     "missing": "a longer list",
     "too_short": "a list of at least {min_length} numbers",
     "too_long": "a list of at most {max_length} numbers",
@@ -80,12 +81,16 @@ def configuration(cls: type[_C]) -> type[_C]:
     return made  # type: ignore[no-any-return]
 
 
-def read_configuration(config: type[_C], text: str | bytes) -> _C:
-    """Read a configuration from a JSON object; raises ValueError as the class itself does."""
+def read_configuration(config: type[_C], text: str | bytes, *, echo: bool = True) -> _C:
+    """Read a configuration from a JSON object; raises ValueError as the class itself does.
+
+    Without ``echo`` the message has nothing of the text: it may come from a file that was given by
+    mistake, or by somebody else.
+    """
     try:
         return TypeAdapter(config).validate_json(text)
     except ValidationError as error:
-        raise ValueError(_worded(error, config)) from None
+        raise ValueError(_worded(error, config, echo)) from None
 
 
 def _plain(value: Any) -> Any:
@@ -147,17 +152,20 @@ def _bounds(spec: FieldInfo | None) -> tuple[float | None, float | None]:
     return low, next((end.le for end in ends if hasattr(end, "le")), None)
 
 
-def _worded(error: ValidationError, config: Any) -> str:
-    """Return a sentence about the first invalid value: its name, expected and found."""
+def _worded(error: ValidationError, config: Any, echo: bool = True) -> str:
+    """Return a sentence about the first invalid value: its name, expected and found.
+
+    Without ``echo`` it names fields of the configuration only, and kinds of values.
+    """
     problem = error.errors(include_url=False)[0]
     kind, context, steps = problem["type"], problem.get("ctx", {}), problem["loc"]
     short = kind == "missing" and isinstance(steps[-1], int)
     steps = steps[:-1] if short else steps  # name the list, not its missing item
-    name, spec, known = _locate(steps, config)
+    name, spec, known = _locate(steps, config, echo)
     if kind == "value_error":
         return f"{name}: {context['error']}" if name else str(context["error"])
     if kind == "unexpected_keyword_argument":
-        return _unknown(name, known)
+        return _unknown(name, known) if echo else _unnamed(name, steps[-1], known)
     if kind in ("missing", "missing_argument") and not short:
         return f"{name} is missing."
     if kind == "json_invalid":
@@ -165,7 +173,8 @@ def _worded(error: ValidationError, config: Any) -> str:
     name, expected = name or "the configuration", _expected(kind, context, spec)
     if expected is None:
         return f"{name} cannot be used: {problem['msg']}."
-    return f"{name} must be {expected}, found {_short.repr(problem['input'])}."
+    found = _short.repr(problem["input"]) if echo else _kind_of(problem["input"])
+    return f"{name} must be {expected}, found {found}."
 
 
 def _expected(kind: str, context: Mapping[str, Any], spec: FieldInfo | None) -> str | None:
@@ -182,8 +191,19 @@ def _expected(kind: str, context: Mapping[str, Any], spec: FieldInfo | None) -> 
     return f"{_KINDS[kind]} from {low:.10g} to {high:.10g}" if kind in _KINDS else None
 
 
+def _kind_of(value: Any) -> str:
+    """Say of what kind a value from JSON is, and nothing else of it."""
+    if value is None or isinstance(value, bool):
+        return "nothing" if value is None else "true or false"
+    if isinstance(value, str):
+        return f"text of {len(value)} characters"
+    if isinstance(value, dict | list):
+        return f"{'a table' if isinstance(value, dict) else 'a list'} of {len(value)} entries"
+    return "a number"
+
+
 def _locate(
-    steps: tuple[int | str, ...], config: Any
+    steps: tuple[int | str, ...], config: Any, echo: bool = True
 ) -> tuple[str, FieldInfo | None, dict[str, FieldInfo]]:
     """Return the name of a value, its field, and all fields of the same configuration."""
     name = ""
@@ -196,9 +216,24 @@ def _locate(
             by_place = isinstance(step, int) and step < len(known)
             step = list(known)[step] if by_place else step  # type: ignore[index]
             spec = known.get(str(step))
-        config = getattr(spec, "annotation", None)
+        if not (echo or isinstance(step, int) or step in known):
+            continue  # a key of the text, or the name of a type
+        config = _configured(getattr(spec, "annotation", None))
         name += f"[{step}]" if isinstance(step, int) else f".{step}"
     return name.removeprefix("."), spec, known
+
+
+def _configured(annotation: Any) -> Any:
+    """Return the one configuration in an annotation such as ``Part | None``; else itself."""
+    parts = [one for one in get_args(annotation) if hasattr(one, "__pydantic_fields__")]
+    return parts[0] if len(parts) == 1 else annotation
+
+
+def _unnamed(name: str, found: int | str, known: Mapping[str, Any]) -> str:
+    """Say that there is an unknown entry, without naming it."""
+    close = difflib.get_close_matches(str(found)[:50], known, 1)
+    advice = f"Is it {close[0]!r}, misspelt?" if close else f"Known there: {', '.join(known)}."
+    return f"there is an unknown entry in {name or 'the file'}. {advice}"
 
 
 def _unknown(name: str, known: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from napari_pixel_embedding.session.messages import (
     empty_message,
     stopped_message,
 )
+from napari_pixel_embedding.session.recipe.record import with_source
 from napari_pixel_embedding.session.segment.clustering import Clustering
 from napari_pixel_embedding.session.segment.diameter import DiameterMeasurement
 from napari_pixel_embedding.session.segment.requests import RunRequest, RunResult, Stage
@@ -288,10 +289,9 @@ class SessionController:
         self.fine_tuning.leave_image()
         self.mosaic.discard()
         session = self.session
-        self._result = session.earlier_run = None
-        session.running, session.outdated = False, ""
-        session.status, session.edit_status, session.progress = "", "", 0.0
-        session.autosaved, session.autosave_path = 0.0, ""
+        self._result = session.earlier_run = session.run_record = None
+        session.outdated = session.status = session.edit_status = session.autosave_path = ""
+        session.running, session.progress, session.autosaved = False, 0.0, 0.0
         if not session.tuning and session.tuned_model is None:
             session.tuning_status, session.training, session.tuning_report = "", (), None
         session.embedding_rgb = None
@@ -368,6 +368,7 @@ class SessionController:
             self._undo.forget_local()
             self.mosaic.forget_places()
         session.model, session.axes, session.layout = result.model, result.axes, result.layout
+        session.run_record = with_source(result.record, session)
         session.embedding_maps, session.cluster_indices = result.maps, result.indices
         if moved:
             self._enter_roi(result)

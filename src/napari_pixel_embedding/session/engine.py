@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_pixel_embedding.session.warm_up import WarmUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -68,6 +68,10 @@ class Engine:
         default=_core("model.model_file", "load_model")
     )
     save_model: Callable[..., Any] = field(default=_core("model.model_file", "save_model"))
+    fingerprint: Callable[..., str] = field(default=_core("model.model_file", "fingerprint"))
+    segment_folder: Callable[..., Generator[dict[str, Any], None, None]] = field(
+        default=_core("recipe.folder_process", "segment_folder")
+    )
     embed_frames: Callable[..., Iterator[EmbeddingMap]] = field(
         default=_core("inference.predict", "embed_frames")
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.session import Session
     from napari_pixel_embedding.session.train.training import TrainingState
 
-Kind = Literal["run", "measuring", "blocks", "fine_tuning", "training"]
+Kind = Literal["run", "measuring", "blocks", "fine_tuning", "training", "folder"]
 
 _SETTLED_S = 2.0
 _SETTLED = 0.05
@@ -54,6 +54,8 @@ def current_task(session: Session, training: TrainingState | None = None) -> Tas
         return _learning("fine_tuning", session.tuning_status, session.training)
     if training is not None and training.running:
         return _learning("training", training.status or "Training …", training.steps)
+    if session.applying:
+        return Task("folder", session.applying_status, session.applied)
     return None
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.inference.axes import image_layout, scale_along
+from napari_pixel_embedding.core.inference.axes import scale_along
 from napari_pixel_embedding.core.inference.channels import read_channel
 from napari_pixel_embedding.core.inference.layout import rows_last
-from napari_pixel_embedding.core.inference.segment import segment_and_tell
+from napari_pixel_embedding.core.inference.options import PredictOptions
+from napari_pixel_embedding.core.inference.segment import segment_and_record
 from napari_pixel_embedding.core.io.images import count_images, read_image, write_labels
 from napari_pixel_embedding.core.io.units import usable_scale
 from napari_pixel_embedding.core.model.model_file import (
@@ -22,6 +23,13 @@ from napari_pixel_embedding.core.model.model_file import (
     load_model,
 )
 from napari_pixel_embedding.core.progress import Cancelled
+from napari_pixel_embedding.core.recipe.apply import FoundModel, MadeByRecipe, layout_of
+from napari_pixel_embedding.core.recipe.recipe_file import (
+    SUFFIX,
+    save_segmentation_recipe,
+    text_for,
+)
+from napari_pixel_embedding.core.recipe.record import recipe_of_run
 from napari_pixel_embedding.workflows.label_names import (
     free_target,
     images_to_segment,
@@ -30,11 +38,12 @@ from napari_pixel_embedding.workflows.label_names import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from napari_pixel_embedding.core.clustering import ClusterParams
+    from napari_pixel_embedding.core.clustering import ClusterParams, LocalBandwidth
     from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.core.io.images import ImageData
     from napari_pixel_embedding.core.progress import Progress
 
     PathLike = str | os.PathLike[str]
@@ -79,6 +88,7 @@ def segment_files(
     output: PathLike | None = None,
     *,
     model: str | EmbeddingModel = "nuclei-fluo",
+    source: PathLike | None = None,
     params: ClusterParams | None = None,
     method: Method = "mean_shift",
     axes: str | None = None,
@@ -88,13 +98,18 @@ def segment_files(
     device: str = "auto",
     overwrite: bool = False,
     recursive: bool = False,
+    tile: int | None = None,
+    local_bandwidths: Sequence[Sequence[LocalBandwidth]] = (),
+    spacing: tuple[float, ...] | None = None,
+    save_recipe: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[SegmentedFile]:
     """Segment image files and write ``NAME_labels.tif`` for each.
 
     A file with several positions gives ``NAME_position1_labels.tif`` and so on; an OME set of
     several files is segmented once, under the name of its first file. An image that fails does not
-    stop the others. Label images from an earlier run are not segmented.
+    stop the others. Label images from an earlier run are not segmented. Every label file carries
+    the recipe of its labels, see :func:`recipe_of`.
 
     Parameters
     ----------
@@ -104,28 +119,78 @@ def segment_files(
         Folder to write to; beside each image by default.
     model, params, method, axes, channel, diameter, augment, device, progress
         As in :func:`segment`; the axes stored in a file are used where ``axes`` is None.
+    tile, local_bandwidths
+        As in :func:`segment`.
+    source : path, optional
+        Where a loaded ``model`` comes from, for the recipe.
     overwrite : bool
         Whether a label file that is there already is replaced: it may hold corrections.
     recursive : bool
         Whether the images of subfolders belong to a folder.
+    spacing : tuple of float, optional
+        Size of a pixel along the model's spatial axes; by default as stored in each file.
+    save_recipe : bool
+        Whether the recipe is also written beside each label file, as ``….recipe.json``.
 
     Yields
     ------
     SegmentedFile
         One per image and position, in order, as soon as it is written.
     """
-    if not isinstance(model, EmbeddingModel):
-        model = load_model(model)
-    options: dict[str, Any] = {
-        "method": method,
-        "axes": axes,
-        "channel": channel,
-        "diameter": diameter,
-        "augment": augment,
-        "device": device,
-        "progress": progress,
-    }
+    if isinstance(model, EmbeddingModel):
+        found = FoundModel.of(model, source)
+    else:
+        found = FoundModel.of(load_model(model), model)
     read_channel(channel)
+    options = PredictOptions(device, diameter, augment=augment, tile=tile)
+
+    def segment_image(image: ImageData) -> MadeByRecipe:
+        size = spacing or scale_along(image, found.model.config.axes)
+        segmented = segment_and_record(
+            image.data,
+            found.model,
+            params=params,
+            method=method,
+            axes=axes or image.axes,
+            channel=channel,
+            spacing=size,
+            diameter=diameter,
+            augment=augment,
+            device=device,
+            tile=tile,
+            local_bandwidths=local_bandwidths,
+            progress=progress,
+        )
+        recipe = recipe_of_run(
+            segmented,
+            options,
+            found.reference,
+            method=method,
+            local_bandwidths=local_bandwidths,
+            name=image.name,
+        )
+        return MadeByRecipe(segmented.labels, recipe, layout_of(segmented), segmented.notes)
+
+    yield from segment_each(
+        images,
+        output,
+        segment_image,
+        overwrite=overwrite,
+        recursive=recursive,
+        save_recipe=save_recipe,
+    )
+
+
+def segment_each(
+    images: PathLike | Sequence[PathLike],
+    output: PathLike | None,
+    segment_image: Callable[[ImageData], MadeByRecipe],
+    *,
+    overwrite: bool,
+    recursive: bool,
+    save_recipe: bool,
+) -> Iterator[SegmentedFile]:
+    """Segment image files with a function of one image; otherwise as :func:`segment_files`."""
     sets = images_to_segment(images, recursive=recursive)
     _check_output(output)
     for task in _tasks(sets, output):
@@ -133,7 +198,7 @@ def segment_files(
             yield task.result(labels=task.target, skipped=True)
             continue
         try:
-            done = _segment_file(task, model, params, **options)
+            done = _segment_file(task, segment_image, save_recipe)
         except Cancelled:
             raise
         except Exception as error:  # one bad image never ends the rest
@@ -202,26 +267,20 @@ def _check_output(output: PathLike | None) -> None:
 
 
 def _segment_file(
-    task: _Task,
-    model: EmbeddingModel,
-    params: ClusterParams | None,
-    *,
-    axes: str | None,
-    channel: Channel | None,
-    **options: Any,
+    task: _Task, segment_image: Callable[[ImageData], MadeByRecipe], save_recipe: bool
 ) -> SegmentedFile:
     started = time.perf_counter()
     image = read_image(task.path, task.series)
-    axes = axes or image.axes
-    layout = image_layout(image.data.shape, axes, model.config, channel)
-    spacing = scale_along(image, model.config.axes)
-    options |= {"axes": axes, "channel": channel, "spacing": spacing}
-    labels, remarks = segment_and_tell(image.data, model, params=params, **options)
+    made = segment_image(image)
+    labels, layout = made.labels, made.layout
     stored, named = rows_last(labels, layout.label_axes)
     scale, units, dropped = usable_scale(named, scale_along(image, named), image.units)
-    write_labels(task.target, stored, named, scale, units)
+    described = text_for(made.recipe, task.target.parent)
+    write_labels(task.target, stored, named, scale, units, described)
+    if save_recipe:
+        save_segmentation_recipe(made.recipe, task.target.with_suffix(SUFFIX))
     frames = layout.lift(labels) if layout.frame_axes else labels[None]
     objects = sum(len(set(frame[frame > 0].tolist())) for frame in frames)
-    notes = (*task.notes, *image.notes, *dropped, *remarks)
+    notes = (*task.notes, *image.notes, *dropped, *made.notes)
     seconds = time.perf_counter() - started
     return task.result(labels=task.target, objects=objects, seconds=seconds, notes=notes)

@@ -31,7 +31,7 @@ def choose(chooser, value):
 
 
 def kept(panel):
-    return panel.workspace.layers.labels_layer.metadata[METADATA_KEY]
+    return panel.workspace.layers.labels_layer.metadata[METADATA_KEY]["recipe"]
 
 
 @pytest.mark.parametrize("named", [True, False])

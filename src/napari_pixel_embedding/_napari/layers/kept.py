@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +17,13 @@ from napari.layers import Image, Labels
 from napari_pixel_embedding._napari.layers.labels_editor import Shown
 from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, SAMPLE_KEY
 from napari_pixel_embedding.core.blockwise.roi import ROI
-from napari_pixel_embedding.core.clustering.params import ClusterParams, LocalBandwidth
+from napari_pixel_embedding.core.clustering.params import LocalBandwidth
 from napari_pixel_embedding.core.inference.layout import Layout
-from napari_pixel_embedding.core.inference.object_scale import DIAMETERS
 from napari_pixel_embedding.core.model.config import ModelFileError, find_model
+from napari_pixel_embedding.core.recipe.recipe import KEY as RECIPE_KEY
+from napari_pixel_embedding.core.recipe.recipe import recipe_in
 from napari_pixel_embedding.session import PreviousAnnotations
+from napari_pixel_embedding.session.recipe.record import session_recipe
 from napari_pixel_embedding.session.state.results import EarlierRun
 from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
@@ -30,11 +32,11 @@ if TYPE_CHECKING:
 
     from napari import Viewer
 
+    from napari_pixel_embedding.core.recipe.recipe import SegmentationRecipe
     from napari_pixel_embedding.session import Session
 
-_OBJECTS_ONLY = {"layout", "model", "cluster_params", "corrections"}
+_OBJECTS_ONLY = {"layout", RECIPE_KEY, "corrections"}
 """Keys that no other layer of ours has."""
-_DIAMETER_SOURCES = ("typed", "drawn", "measured", "automatic", "suggested")
 
 
 def is_input(layer: Any) -> bool:
@@ -75,9 +77,10 @@ def objects_of(image: Image, viewer: Viewer) -> Labels | None:
 def reading_of(image: Image, viewer: Viewer) -> tuple[str | None, Any]:
     """Return the axes and the channel that were chosen when an image was segmented, if it was."""
     labels = objects_of(image, viewer)
-    entry = {} if labels is None else read(labels)
-    older = {} if labels is None or "chosen_axes" in _entry(labels) else entry
-    return entry.get("chosen_axes", older.get("axes")), entry.get("channel")
+    if labels is None:
+        return None, None
+    recipe = recipe_in(labels.metadata)
+    return read(labels).get("chosen_axes"), None if recipe is None else recipe.channel
 
 
 def _covers(labels: Labels, image: Image, kept: dict[str, Any]) -> bool:
@@ -95,20 +98,13 @@ def _covers(labels: Labels, image: Image, kept: dict[str, Any]) -> bool:
 
 def describe(session: Session, image: Image | None) -> dict[str, Any]:
     """Return what is kept with the objects layer of a session."""
-    params, layout, chosen = session.cluster_params, session.layout, session.image
+    chosen, recipe = session.image, session_recipe(session)
     return {
         "image": None if chosen is None else chosen.name,
         "image_id": None if image is None else str(image.unique_id),
-        "axes": None if layout is None else layout.axes,
         "chosen_axes": None if chosen is None else chosen.axes,
-        "channel": None if layout is None else layout.channel,
-        "layout": layout,
-        "model": None if session.model is None else session.model.config.name,
-        "model_source": session.run_source if isinstance(session.run_source, str) else None,
-        "cluster_params": None if params is None else asdict(params),
-        "method": session.method,
-        "diameter": session.diameter,
-        "diameter_source": session.diameter_source,
+        "layout": session.layout,
+        RECIPE_KEY: None if recipe is None else recipe.to_dict(),
         "object_count": session.object_count,
         "corrected_count": session.corrected_count,
         "local_bandwidths": session.local_bandwidths,
@@ -143,11 +139,6 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and value >= 0
 
 
-def _is_diameter(value: Any) -> bool:
-    low, high = DIAMETERS
-    return isinstance(value, (int, float)) and low <= value <= high
-
-
 def _is_label_image(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.ndim in (2, 3, 4)
 
@@ -171,16 +162,8 @@ def _is_a(*kinds: type) -> Callable[[Any], bool]:
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     "image": _is_a(str),
     "image_id": _is_a(str),
-    "axes": _is_a(str),
     "chosen_axes": _is_a(str),
-    "channel": _is_a(int, str),
     "layout": _is_a(Layout),
-    "model": _is_a(str),
-    "model_source": _is_a(str),
-    "cluster_params": _is_a(Mapping),
-    "method": lambda value: isinstance(value, str) and value in ("mean_shift", "mutex"),
-    "diameter": _is_diameter,
-    "diameter_source": lambda value: isinstance(value, str) and value in _DIAMETER_SOURCES,
     "object_count": _is_count,
     "corrected_count": _is_count,
     "local_bandwidths": _is_local,
@@ -214,17 +197,23 @@ def left_behind(layer: Labels) -> PreviousAnnotations:
 
 
 def _earlier_run(layer: Labels, kept: dict[str, Any]) -> EarlierRun:
-    return EarlierRun(
+    run = EarlierRun(
         layer.name,
         kept.get("image", layer.name),
         _count(layer, kept),
         kept.get("corrected_count", 0),
-        kept.get("model", ""),
-        _source(kept),
-        _params(kept.get("cluster_params")),
-        kept.get("method", "mean_shift"),
-        kept.get("diameter"),
-        kept.get("diameter_source", "model"),
+    )
+    recipe = recipe_in(layer.metadata)
+    if recipe is None:
+        return run
+    return replace(
+        run,
+        model=recipe.model.name,
+        model_source=_source(recipe),
+        cluster_params=recipe.clustering,
+        method=recipe.method,
+        diameter=recipe.diameter,
+        diameter_source=recipe.diameter_source,
     )
 
 
@@ -235,21 +224,10 @@ def _count(layer: Labels, kept: dict[str, Any]) -> int:
     return int(np.count_nonzero(np.unique(layer.data)))
 
 
-def _source(kept: dict[str, Any]) -> str:
+def _source(recipe: SegmentationRecipe) -> str:
     """Return from where the model can be loaded again; empty if it cannot."""
-    for name in (kept.get("model_source"), None if "model_source" in kept else kept.get("model")):
-        with suppress(ModelFileError, OSError, ValueError):
-            if name:
-                find_model(name)
-                return str(name)
+    with suppress(ModelFileError, OSError, ValueError):
+        if recipe.model.source:
+            find_model(recipe.model.source)
+            return recipe.model.source
     return ""
-
-
-def _params(values: Mapping[str, Any] | None) -> ClusterParams | None:
-    """Return cluster parameters; None if one of them is missing or out of range."""
-    if values is None:
-        return None
-    known = {field.name for field in fields(ClusterParams)}
-    with suppress(ValueError, TypeError):
-        return ClusterParams(**{name: value for name, value in values.items() if name in known})
-    return None

@@ -12,6 +12,7 @@ from superqt import QElidingLabel
 
 from napari_pixel_embedding._napari.help.menu import HelpMenu
 from napari_pixel_embedding._napari.layers.placement import size_text
+from napari_pixel_embedding._napari.save.menu import SaveMenu
 from napari_pixel_embedding._napari.tabs import open_tab
 from napari_pixel_embedding._napari.widgets.controls import button, text
 from napari_pixel_embedding.session.task import TimeLeft, current_task, duration_text
@@ -71,6 +72,7 @@ class Footer(QFrame):
         self.progress = QProgressBar()
         self.cancel_button = button("Cancel", _CANCEL, self.cancel)
         self.next_step = text()
+        self.save = SaveMenu(workspace)
         self.help = HelpMenu(heading, workspace.executor)
         self._lay_out()
         self._follow_session()
@@ -89,6 +91,7 @@ class Footer(QFrame):
             "measuring": controller.diameter.cancel,
             "fine_tuning": controller.fine_tuning.stop,
             "training": self._stop_training,
+            "folder": self._workspace.recipes.stop,
         }
         stop[task.kind]()
 
@@ -106,10 +109,12 @@ class Footer(QFrame):
         line.addWidget(self.cancel_button, 0, Qt.AlignmentFlag.AlignTop)
         first = QHBoxLayout()
         first.addWidget(self.count, 1)
+        first.addWidget(self.save)
         first.addWidget(self.help)
         column.addLayout(first)
         policy = QSizePolicy.Policy
-        self.help.setSizePolicy(policy.Fixed, policy.Ignored)  # as high as the count
+        for menu in (self.save, self.help):
+            menu.setSizePolicy(policy.Fixed, policy.Ignored)  # as high as the count
         column.addLayout(line)
         column.addWidget(self.progress)
         column.addWidget(self.next_step)
@@ -139,6 +144,9 @@ class Footer(QFrame):
             events.tuning,
             events.tuning_status,
             events.training,
+            events.applying,
+            events.applied,
+            events.applying_status,
         ):
             self._follow(signal, self._refresh)
         for signal in (events.labels, events.mosaic_labels, events.filling, events.earlier_run):

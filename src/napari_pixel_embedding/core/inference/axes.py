@@ -14,7 +14,7 @@ from napari_pixel_embedding.core.inference.normalisation import frame_ranges, ha
 from napari_pixel_embedding.core.validation import as_numeric_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,7 +41,7 @@ class ImageStack:
         Number of input channels of the model.
     spacing : tuple of float, optional
         Size of a pixel along the spatial axes.
-    ranges : array, shape (C, 2), optional
+    ranges : array, shape (C, 2) or (T, C, 2), optional
         Intensities of each channel that are scaled to 0 and 1, for a crop of a larger image; from
         :func:`~.intensity.intensity_ranges`. By default those of the frames, see
         :func:`~.normalisation.frame_ranges`.
@@ -80,8 +80,10 @@ class ImageStack:
             )
         if not 0 <= number < count:
             raise ValueError(f"frame must be from 0 to {count - 1}, found {number}.")
-        one = self.array.take(number, axis=self.axes.index("T"))
-        return replace(self, array=one, axes=self.axes.replace("T", ""))
+        one, own = self.array.take(number, axis=self.axes.index("T")), self.ranges
+        if own is not None and own.ndim == 3:
+            own = own[number]
+        return replace(self, array=one, axes=self.axes.replace("T", ""), ranges=own)
 
     def frames(self) -> Iterator[NDArray[Any]]:
         """Yield each frame, (C, [Z,] Y, X), with the model's number of channels."""
@@ -92,9 +94,16 @@ class ImageStack:
     def normalised(self, percentiles: tuple[float, float]) -> Iterator[NDArray[np.float32]]:
         """Yield each frame as :meth:`frames` does, with normalised intensities."""
         ranges = self.ranges
-        every = frame_ranges(self.frames(), percentiles) if ranges is None else repeat(ranges)
+        every = frame_ranges(self.frames(), percentiles) if ranges is None else _of_each(ranges)
         for frame, own in zip(self.frames(), every, strict=False):
             yield normalise(frame, percentiles, own)
+
+    def measured(self, percentiles: tuple[float, float]) -> ImageStack:
+        """Return the image with the intensity ranges of its frames, unless they are given."""
+        if self.ranges is not None:
+            return self
+        ranges = frame_ranges(self.frames(), percentiles)
+        return replace(self, ranges=ranges[0] if self.count is None else ranges)
 
     def label_image(self, frames: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Join labels of each frame to a label image with the axes of the user's image."""
@@ -104,6 +113,10 @@ class ImageStack:
     def has_signal(self, percentiles: tuple[float, float]) -> bool:
         """Return whether anything in any frame stands clear of the noise."""
         return has_signal(self.frames(), percentiles)
+
+
+def _of_each(ranges: NDArray[np.floating[Any]]) -> Iterable[NDArray[np.floating[Any]]]:
+    return repeat(ranges) if ranges.ndim == 2 else ranges
 
 
 def _channels_first(image: NDArray[Any], axes: str, in_channels: int) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from napari_pixel_embedding.core.clustering.build import build_cluster_index
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
@@ -16,10 +16,12 @@ from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_mo
 from napari_pixel_embedding.core.progress import share
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.clustering.params import ClusterParams
+    from napari_pixel_embedding.core.clustering.params import ClusterParams, LocalBandwidth
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.inference.axes import ImageStack
     from napari_pixel_embedding.core.inference.channels import Channel
@@ -38,6 +40,8 @@ def segment(
     diameter: float | None = None,
     augment: int = 1,
     device: str = "auto",
+    tile: int | None = None,
+    local_bandwidths: Sequence[Sequence[LocalBandwidth]] = (),
     progress: Progress | None = None,
 ) -> NDArray[np.unsignedinteger[Any]]:
     """Segment an image: network and clustering in one call.
@@ -55,6 +59,11 @@ def segment(
         Clustering: connected mean shift, or mutex watershed, which needs the extra ``mutex``.
     axes, channel, spacing, diameter, augment, device, progress
         As in :func:`predict_embedding`.
+    tile : int, optional
+        Largest side of a tile along Y and X, in the network's pixels.
+    local_bandwidths : sequence of sequence of LocalBandwidth
+        For each frame (one without frames), the objects with a bandwidth of their own; of no
+        effect for mutex watershed.
 
     Returns
     -------
@@ -74,7 +83,7 @@ def segment(
     >>> int(segment(human_mitosis()[:256, :256]).max()) > 10
     True
     """
-    labels, notes = segment_and_tell(
+    segmented = segment_and_record(
         image,
         model,
         params=params,
@@ -85,14 +94,36 @@ def segment(
         diameter=diameter,
         augment=augment,
         device=device,
+        tile=tile,
+        local_bandwidths=local_bandwidths,
         progress=progress,
     )
-    for note in notes:
+    for note in segmented.notes:
         warnings.warn(note, stacklevel=2)
-    return labels
+    return segmented.labels
+
+
+class Segmented(NamedTuple):
+    """Labels, what is to be said of them, and what they were made with.
+
+    The ``stack`` has the intensity ranges that were measured.
+    """
+
+    labels: NDArray[np.unsignedinteger[Any]]
+    notes: tuple[str, ...]
+    model: EmbeddingModel
+    params: ClusterParams
+    stack: ImageStack
 
 
 def segment_and_tell(
+    image: Any, model: str | EmbeddingModel = "nuclei-fluo", **options: Any
+) -> tuple[NDArray[np.unsignedinteger[Any]], tuple[str, ...]]:
+    """Segment an image as :func:`segment` does; the warnings are returned, a sentence each."""
+    return segment_and_record(image, model, **options)[:2]
+
+
+def segment_and_record(
     image: Any,
     model: str | EmbeddingModel = "nuclei-fluo",
     *,
@@ -104,23 +135,36 @@ def segment_and_tell(
     diameter: float | None = None,
     augment: int = 1,
     device: str = "auto",
+    tile: int | None = None,
+    local_bandwidths: Sequence[Sequence[LocalBandwidth]] = (),
     progress: Progress | None = None,
-) -> tuple[NDArray[np.unsignedinteger[Any]], tuple[str, ...]]:
-    """Segment an image as :func:`segment` does; the warnings are returned, a sentence each."""
+) -> Segmented:
+    """Segment an image as :func:`segment` does, and return what the labels were made with."""
     if not isinstance(model, EmbeddingModel):
         model = load_model(model)
     params = params or usual_params(model.config, diameter, spacing)
     stack = read_stack(image, model.config, axes, channel=channel, spacing=spacing)
-    options = PredictOptions(device, diameter, augment=augment)
+    stack = stack.measured(model.config.percentiles)
+    options = PredictOptions(device, diameter, augment=augment, tile=tile)
+    local = _of_each_frame(local_bandwidths, stack.count or 1)
     labels = []
     for done, pixels in enumerate(stack.normalised(model.config.percentiles)):
         part = share(progress, done, stack.count or 1)
         emap = predict_resampled(model, pixels, options, spacing, part)
-        labels.append(cluster(emap, params, method))
+        labels.append(cluster(emap, params, method, local[done]))
     found = stack.label_image(labels)
-    if found.any():
-        return found, constant_notes(stack)
-    return found, signal_notes(stack, model.config.percentiles)
+    notes = constant_notes(stack) if found.any() else signal_notes(stack, model.config.percentiles)
+    return Segmented(found, notes, model, params, stack)
+
+
+def _of_each_frame(
+    local: Sequence[Sequence[LocalBandwidth]], count: int
+) -> Sequence[Sequence[LocalBandwidth]]:
+    if len(local) > count:
+        raise ValueError(
+            f"local_bandwidths must have a list for each of {count} frames, found {len(local)}."
+        )
+    return (*local, *((),) * (count - len(local)))
 
 
 _MARGIN = 64
@@ -171,7 +215,10 @@ METHODS: tuple[Method, ...] = ("mean_shift", "mutex")
 
 
 def cluster(
-    emap: EmbeddingMap, params: ClusterParams, method: Method = "mean_shift"
+    emap: EmbeddingMap,
+    params: ClusterParams,
+    method: Method = "mean_shift",
+    local: Sequence[LocalBandwidth] = (),
 ) -> NDArray[np.unsignedinteger[Any]]:
     """Cluster the embedding of one frame.
 
@@ -183,6 +230,8 @@ def cluster(
         Mutex watershed ignores the seed threshold.
     method : {"mean_shift", "mutex"}
         See :func:`build_cluster_index` and :func:`mutex_watershed`.
+    local : sequence of LocalBandwidth
+        Bandwidths of single objects; mutex watershed has none.
 
     Returns
     -------
@@ -195,7 +244,7 @@ def cluster(
         For an unknown method, or when the package it needs is missing.
     """
     if method == "mean_shift":
-        return build_cluster_index(emap).cut(params)
+        return build_cluster_index(emap).cut(params, local=tuple(local))
     if method == "mutex":
         return mutex_watershed(emap, params)
     raise ValueError(f"method must be one of {', '.join(METHODS)}, found {method!r}.")

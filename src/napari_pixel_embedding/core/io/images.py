@@ -170,6 +170,7 @@ def write_labels(
     axes: str | None = None,
     scale: Sequence[float] | None = None,
     units: str | None = None,
+    description: str | None = None,
 ) -> None:
     """Write a label image as a compressed OME-TIFF with its pixel size.
 
@@ -187,6 +188,8 @@ def write_labels(
         Size of a pixel along each spatial axis.
     units : str, optional
         Unit of ``scale``, for example ``"µm"``.
+    description : str, optional
+        Text that is stored with the labels.
 
     Raises
     ------
@@ -201,7 +204,7 @@ def write_labels(
             "Renumber the objects from 1."
         )
     dtype = np.uint16 if largest < 2**16 else np.uint32
-    write_label_tiff(path, array.astype(dtype, copy=False), axes, scale, units)
+    write_label_tiff(path, array.astype(dtype, copy=False), axes, scale, units, description)
 
 
 def write_image(
@@ -252,9 +255,10 @@ def write_label_tiff(
     axes: str | None,
     scale: Sequence[float] | None,
     units: str | None,
+    description: str | None = None,
 ) -> None:
     """Write an integer array with axes out of TZYX unchanged; for labels and corrections."""
-    write_ome_tiff(path, array, label_axes(array.ndim, axes), scale, units)
+    write_ome_tiff(path, array, label_axes(array.ndim, axes), scale, units, description)
 
 
 def _write_plain(path: str | os.PathLike[str], image: NDArray[Any]) -> None:

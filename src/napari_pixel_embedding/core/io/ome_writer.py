@@ -27,6 +27,7 @@ def write_ome_tiff(
     axes: str,
     scale: Sequence[float] | None,
     units: str | None,
+    description: str | None = None,
 ) -> None:
     """Write an array as a compressed OME-TIFF, atomically.
 
@@ -42,6 +43,8 @@ def write_ome_tiff(
         Size of a pixel along each spatial axis.
     units : str, optional
         Unit of ``scale``.
+    description : str, optional
+        Text that is stored with the image, read by :func:`~.tiff.stored_description`.
 
     Raises
     ------
@@ -59,6 +62,8 @@ def write_ome_tiff(
     }
     digest = hashlib.blake2b(array.data, digest_size=16).digest()
     metadata["UUID"] = str(uuid.UUID(bytes=digest))
+    if description is not None:
+        metadata["Description"] = description
     colored = samples and array.shape[-1] in _COLORS
     with open_atomically(path) as file:
         tifffile.imwrite(

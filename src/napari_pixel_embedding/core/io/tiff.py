@@ -7,12 +7,14 @@ import math
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
+from xml.etree import ElementTree
 
 import numpy as np
 
 from napari_pixel_embedding.core.io.array_axes import settle_axes
 from napari_pixel_embedding.core.io.colors import as_shown, samples_last
 from napari_pixel_embedding.core.io.failures import UnreadableFileError
+from napari_pixel_embedding.core.io.files import open_regular
 from napari_pixel_embedding.core.io.ome_set import OmeSet, inspect_ome
 from napari_pixel_embedding.core.io.pixel_size import stored_pixel_size
 from napari_pixel_embedding.core.io.series import (
@@ -59,6 +61,28 @@ def count_positions(path: Path) -> int:
     """Count the images that :func:`read_tiff` returns, without reading their pixels."""
     with _quiet(), _opened(path) as opened:
         return sum(map(_place_count, select_series(opened.series).positions))
+
+
+def stored_description(path: Path, most: int) -> str:
+    """Return the text that is stored with the image of an OME-TIFF; empty without any.
+
+    Parameters
+    ----------
+    path : path
+        Only a regular file is opened.
+    most : int
+        Characters of OME-XML that are looked at; empty beyond.
+    """
+    import tifffile
+
+    with _quiet(), open_regular(path) as stream:
+        flags: dict[str, Any] = {f"is_{kind}": False for kind in tifffile.TIFF.FILE_FLAGS}
+        with tifffile.TiffFile(stream, name=path.name, **flags) as file:
+            text = file.pages.first.description if len(file.pages) else ""
+    if "<OME" not in text[:2000] or len(text) > most:
+        return ""
+    found = ElementTree.fromstring(text.strip(" \t\r\n\0")).find("{*}Image/{*}Description")
+    return "" if found is None else found.text or ""
 
 
 def read_tiff(

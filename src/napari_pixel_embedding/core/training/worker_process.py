@@ -35,11 +35,11 @@ _LOG_FILE = "log.txt"
 _POLL_S = 0.1
 _NICE = 5
 _ERRORS = {error.__name__: error for error in (ValueError, FloatingPointError, MemoryError)}
-_FLAGS = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) | getattr(
+CREATION_FLAGS = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) | getattr(
     subprocess, "CREATE_NO_WINDOW", 0
 )
 """Creation flags for Windows; elsewhere the child lowers its own priority."""
-_START = """
+IMPORT = """
 import sys
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
@@ -49,12 +49,13 @@ sys.path.append(folder)
 spec = PathFinder.find_spec(name, [folder])
 sys.modules[name] = package = module_from_spec(spec)
 spec.loader.exec_module(package)
-
+"""
+"""Code of a child: import the parent's own copy of the package, named by two arguments."""
+_START = f"""{IMPORT}
 from napari_pixel_embedding.core.training.worker_process import serve
 
 serve(*sys.argv[3:])
 """
-"""Code of the child: import the parent's own copy of the package, then call ``serve``."""
 
 
 class ProcessEnded(OSError):
@@ -110,12 +111,12 @@ def _start(entry: str, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        creationflags=_FLAGS,
-        env=_environment(os.environ),
+        creationflags=CREATION_FLAGS,
+        env=child_environment(os.environ),
     )
 
 
-def _environment(parent: Mapping[str, str]) -> dict[str, str]:
+def child_environment(parent: Mapping[str, str]) -> dict[str, str]:
     """Keep the working folder off the import path of the child and of its own children.
 
     A user may work in a folder that holds a ``random.py``. PYTHONSAFEPATH is the option ``-P``,
@@ -198,7 +199,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 def serve(entry: str, folder: str) -> None:
     """Run ``entry`` on ``folder`` in the child process and write its progress."""
     messages = _own_stdout()
-    Thread(target=_end_with_parent, daemon=True).start()
+    Thread(target=end_with_parent, daemon=True).start()
     with suppress(AttributeError, OSError):
         os.nice(_NICE)  # type: ignore[attr-defined,unused-ignore]
     module, _, name = entry.partition(":")
@@ -217,7 +218,7 @@ def _own_stdout() -> IO[str]:
     return kept
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End this process when the other end of its standard input closes."""
     while os.read(0, 1):  # not sys.stdin: a thread holding its lock breaks the exit
         pass

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.session.state.history import BandwidthsByFrame
     from napari_pixel_embedding.session.state.image import ImageInput
+    from napari_pixel_embedding.session.state.results import RunRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +96,7 @@ class RunResult:
     For an image larger than memory it covers an ROI; ``source`` is the input for the other parts.
     ``notes`` say what is constant, or that nothing stands clear of the noise. ``image`` is arranged
     by ``layout``. ``measured`` is the diameter that the run has measured and gone by, if it did.
+    ``record`` is what its recipe needs.
     """
 
     image: ImageInput
@@ -106,6 +108,7 @@ class RunResult:
     source: Source | None = None
     notes: tuple[str, ...] = ()
     measured: float | None = None
+    record: RunRecord | None = None
 
     @property
     def axes(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from napari_pixel_embedding.core.blockwise.roi import sees
 from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.core.inference.signal import signal_notes
+from napari_pixel_embedding.session.recipe.record import record_part, record_run
 from napari_pixel_embedding.session.segment.requests import (
     RunRequest,
     RunResult,
@@ -72,9 +73,10 @@ def _measured(
 
     options = replace(request.options, diameter=None)
     try:
-        return measure(engine, replace(request, model=model, options=options), tell)
+        found = measure(engine, replace(request, model=model, options=options), tell)
     except ValueError:
         return None  # no objects at any scale: the run shows the same
+    return round(found, 1)  # as it is shown, so that a run with the shown number is the same
 
 
 def _run(
@@ -85,7 +87,7 @@ def _run(
     roi = first_roi(request, model, axes)
     if roi is not None:
         return _run_roi(engine, request, model, layout, roi, report)
-    stack = request.image.read(model.config, axes)
+    stack = request.image.read(model.config, axes).measured(model.config.percentiles)
     progress = partial(_report_network, report)
     maps = tuple(engine.embed_frames(model, stack, request.options, progress))
     _await_kernels(engine, report)
@@ -95,7 +97,8 @@ def _run(
         report(Stage(f"Finding clusters{_of(done, maps)} …", _NETWORK_SHARE + done_share))
         indices.append(engine.build_cluster_index(emap))
     notes = signal_notes(stack, model.config.percentiles)
-    return RunResult(request.image, model, layout, maps, tuple(indices), notes=notes)
+    record = record_run(engine, model, request.model, request.options, stack)
+    return RunResult(request.image, model, layout, maps, tuple(indices), notes=notes, record=record)
 
 
 _MEASURING_SHARE = 0.5
@@ -135,7 +138,9 @@ def _run_roi(
     _await_kernels(engine, report)
     report(Stage("Finding clusters …", _NETWORK_SHARE))
     index = engine.build_cluster_index(emap)
-    return RunResult(request.image, model, layout, (emap,), (index,), roi, source)
+    spacing = request.image.spatial_spacing(model.config.ndim)
+    record = record_part(engine, model, request.model, request.options, spacing, source.ranges)
+    return RunResult(request.image, model, layout, (emap,), (index,), roi, source, record=record)
 
 
 def _await_kernels(engine: Engine, report: Report) -> None:

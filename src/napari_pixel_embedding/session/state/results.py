@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.blockwise.roi import ROI
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.inference.layout import Layout
+    from napari_pixel_embedding.core.inference.options import PredictOptions
     from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.core.recipe.recipe import ModelReference
     from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame, Deleted
     from napari_pixel_embedding.session.state.image import ImageInput, ImageRegion
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
@@ -26,6 +28,36 @@ class Preview:
 
     labels: NDArray[Any]
     region: ImageRegion
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """What a run was made with, as far as the recipe of its labels needs it.
+
+    Parameters
+    ----------
+    model : ModelReference
+    options : PredictOptions
+        With the diameter that the network was run with.
+    spacing : tuple of float, optional
+        Size of a pixel along the model's spatial axes.
+    pixels : str, optional
+        Hash of the pixels that the model saw; None of a large image.
+    intensities : tuple
+        For each frame and channel, the intensities that became 0 and 1.
+    versions : dict
+        Versions of packages.
+    diameter_source : str
+        As in :class:`Session`.
+    """
+
+    model: ModelReference
+    options: PredictOptions
+    spacing: tuple[float, ...] | None
+    pixels: str | None
+    intensities: tuple[tuple[tuple[float, float], ...], ...]
+    versions: dict[str, str]
+    diameter_source: Any = "model"
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         MosaicLabels,
         Preview,
         Recovery,
+        RunRecord,
     )
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections
 
@@ -68,6 +69,7 @@ _BY_IDENTITY = (
     "tuning_preview",
     "tuning_pace",
     "interrupted_tuning",
+    "run_record",
     "whole_image",
     "mosaic",
     "mosaic_labels",
@@ -131,6 +133,8 @@ class Session:
     earlier_run : EarlierRun, optional
         Where the labels layer of the image comes from, until the image is run again: there are
         labels to see, counted by ``object_count``, and no embedding for the sliders.
+    run_record : RunRecord, optional
+        What the run was made with, for the recipe of its labels.
     axes : str
         The axes the image was read with, ``layout.read_axes``.
     layout : Layout, optional
@@ -181,6 +185,8 @@ class Session:
     recoveries : tuple of Recovery
         This image's corrections from earlier sessions, newest first, until each is restored or
         discarded.
+    applying, applied, applying_status : bool, float, str
+        Whether a recipe is applied to a folder, its finished fraction, 0 to 1, and status line.
     error : str, optional
         Last error message for the user; None once something else was started.
     next_step : NextStep, optional
@@ -230,6 +236,7 @@ class Session:
     model: EmbeddingModel | None = None
     run_source: str | EmbeddingModel = ""
     earlier_run: EarlierRun | None = None
+    run_record: RunRecord | None = None
     axes: str = ""
     layout: Layout | None = None
     outdated: str = ""
@@ -264,6 +271,9 @@ class Session:
     autosave_path: str = ""
     recoveries: tuple[Recovery, ...] = ()
     error: str | None = None
+    applying: bool = False
+    applied: float = 0.0
+    applying_status: str = ""
     next_step: NextStep | None = None
     training: tuple[TrainProgress, ...] = ()
     tuned_model: EmbeddingModel | None = None

@@ -1,0 +1,1 @@
+"""The menu Save below every tab."""

@@ -1,0 +1,1 @@
+"""Recipes of segmentations: what made a label image, in files, as commands and as code."""

@@ -1,0 +1,1 @@
+"""Recipes of results, and applying one to a folder."""
