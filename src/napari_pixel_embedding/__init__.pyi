@@ -25,7 +25,7 @@ from .core.fine_tuning.config import FineTuneConfig
 from .core.fine_tuning.fine_tune import fine_tune
 from .core.inference.diameter import estimate_diameter
 from .core.inference.predict import predict_embedding, predict_frames
-from .core.inference.segment import segment
+from .core.inference.segment import embed_features, segment, segment_embedding
 from .core.measurement.measure import measure_objects
 from .core.measurement.table import Measurements
 from .core.measurement.table_files import save_measurements
@@ -63,6 +63,7 @@ __all__ = [
     "average_precision",
     "build_cluster_index",
     "difference_in_count",
+    "embed_features",
     "embedding_to_rgb",
     "estimate_diameter",
     "evaluate",
@@ -87,6 +88,7 @@ __all__ = [
     "save_model",
     "save_recipe",
     "segment",
+    "segment_embedding",
     "segment_files",
     "symmetric_best_dice",
     "synthesise_folder",

@@ -10,6 +10,7 @@ from typer import Argument, Context, Exit, Option
 import napari_pixel_embedding as npe
 from napari_pixel_embedding.cli import console, options
 from napari_pixel_embedding.core.clustering.params import ClusterParams
+from napari_pixel_embedding.core.embedding.embedding_map import Space
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL
 from napari_pixel_embedding.core.model.presets import NetworkSize, Preset
@@ -25,6 +26,25 @@ def segment(
     axes: options.Axes = None,
     channel: options.Channel = None,
     model: options.Model = DEFAULT_MODEL,
+    features: Annotated[
+        bool,
+        Option(
+            "--features",
+            help="The channels of the images are features, such as those of a vision transformer: "
+            "cluster them, without a model.",
+        ),
+    ] = False,
+    compare: Annotated[
+        Space, Option(help="With --features: compare vectors by distance, or by angle alone.")
+    ] = "euclidean",
+    objects: Annotated[
+        str,
+        Option(
+            metavar="WHERE",
+            help="With --features: objects may be everywhere, where vectors have length, or as the "
+            "channel of this number says.",
+        ),
+    ] = "everywhere",
     diameter: options.Diameter = None,
     device: options.Device = "auto",
     augment: options.Augment = "1",
@@ -41,12 +61,12 @@ def segment(
     from napari_pixel_embedding.workflows.label_names import images_to_segment
     from napari_pixel_embedding.workflows.segment import segment_files
 
-    loaded = npe.load_model(model)
+    loaded, config = options.model_or_features(model, features, compare, objects)
     results = segment_files(
         images,
         output,
         model=loaded,
-        params=options.changed_params(loaded.config, diameter, cluster),
+        params=options.changed_params(config, diameter, cluster),
         method=method,
         axes=axes,
         channel=channel,

@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Argument, Option
 
+import napari_pixel_embedding as npe
 from napari_pixel_embedding.core.datasets.pairs import names_where
+from napari_pixel_embedding.core.features.source import (
+    NAME,
+    FeatureConfig,
+    FeatureSource,
+    features_named,
+)
 from napari_pixel_embedding.core.inference.channels import COLOR_CHANNELS
 from napari_pixel_embedding.core.model.config import list_models
 from napari_pixel_embedding.core.parameters import Parameter, parameters_of
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering.params import ClusterParams
+    from napari_pixel_embedding.core.embedding.embedding_map import Space
     from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
 DataFolder = Annotated[Path, Argument(help="Folder that holds images/ and masks/.")]
 ModelOutput = Annotated[Path, Option(help="Model file to write.")]
@@ -91,6 +100,18 @@ def selected_names(index: Path | None, where: list[str] | None) -> list[str] | N
     if unequal:
         raise ValueError(f"--where expects COLUMN=VALUE, found {unequal[0]!r}.")
     return names_where(index, dict(text.split("=", 1) for text in where))
+
+
+def model_or_features(
+    model: str, features: bool, compare: "Space", objects: str
+) -> "tuple[str | EmbeddingModel, ModelConfig]":
+    """Return the loaded model and its configuration, or the choice of features as text."""
+    if not features:
+        if features_named(model) is not None:
+            return model, FeatureConfig()
+        loaded = npe.load_model(model)
+        return loaded, loaded.config
+    return str(FeatureSource.parse(f"{NAME}:{compare}:{objects}")), FeatureConfig()
 
 
 def changed_params(

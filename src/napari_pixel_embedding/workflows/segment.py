@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_pixel_embedding.core.features.given import load_source
+from napari_pixel_embedding.core.features.source import features_named
 from napari_pixel_embedding.core.inference.axes import image_layout, scale_along
 from napari_pixel_embedding.core.inference.channels import read_channel
 from napari_pixel_embedding.core.inference.layout import rows_last
@@ -114,7 +116,7 @@ def segment_files(
     SegmentedFile
         One per image and position, in order, as soon as it is written.
     """
-    if not isinstance(model, EmbeddingModel):
+    if not isinstance(model, EmbeddingModel) and features_named(model) is None:
         model = load_model(model)
     options: dict[str, Any] = {
         "method": method,
@@ -203,7 +205,7 @@ def _check_output(output: PathLike | None) -> None:
 
 def _segment_file(
     task: _Task,
-    model: EmbeddingModel,
+    source: str | EmbeddingModel,
     params: ClusterParams | None,
     *,
     axes: str | None,
@@ -212,7 +214,7 @@ def _segment_file(
 ) -> SegmentedFile:
     started = time.perf_counter()
     image = read_image(task.path, task.series)
-    axes = axes or image.axes
+    model, axes = load_source(source, image.data.shape, axes or image.axes)
     layout = image_layout(image.data.shape, axes, model.config, channel)
     spacing = scale_along(image, model.config.axes)
     options |= {"axes": axes, "channel": channel, "spacing": spacing}

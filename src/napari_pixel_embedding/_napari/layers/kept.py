@@ -18,6 +18,7 @@ from napari_pixel_embedding._napari.layers.labels_editor import Shown
 from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, SAMPLE_KEY
 from napari_pixel_embedding.core.blockwise.roi import ROI
 from napari_pixel_embedding.core.clustering.params import ClusterParams, LocalBandwidth
+from napari_pixel_embedding.core.features.source import features_named
 from napari_pixel_embedding.core.inference.layout import Layout
 from napari_pixel_embedding.core.inference.object_scale import DIAMETERS
 from napari_pixel_embedding.core.model.config import ModelFileError, find_model
@@ -240,7 +241,8 @@ def _source(kept: dict[str, Any]) -> str:
     for name in (kept.get("model_source"), None if "model_source" in kept else kept.get("model")):
         with suppress(ModelFileError, OSError, ValueError):
             if name:
-                find_model(name)
+                if features_named(name) is None:
+                    find_model(name)
                 return str(name)
     return ""
 

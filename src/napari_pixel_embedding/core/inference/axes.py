@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.inference.channels import check_channel, luminance, read_channel
-from napari_pixel_embedding.core.inference.layout import Layout
-from napari_pixel_embedding.core.inference.normalisation import frame_ranges, has_signal, normalise
+from napari_pixel_embedding.core.inference.layout import ArrangedImage, Layout
+from napari_pixel_embedding.core.inference.normalisation import frame_ranges, has_signal, scale
 from napari_pixel_embedding.core.validation import as_numeric_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.io.images import ImageData
-    from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig, Scaling
 
 
 AXES = "TCZYX"
@@ -89,21 +89,22 @@ class ImageStack:
             one = self.frame(number)
             yield _channels_first(one.array, one.axes, self.in_channels)
 
-    def normalised(self, percentiles: tuple[float, float]) -> Iterator[NDArray[np.float32]]:
+    def normalised(self, scaling: Scaling) -> Iterator[NDArray[np.float32]]:
         """Yield each frame as :meth:`frames` does, with normalised intensities."""
-        ranges = self.ranges
-        every = frame_ranges(self.frames(), percentiles) if ranges is None else repeat(ranges)
+        every: Iterable[Any] = repeat(self.ranges)
+        if self.ranges is None and scaling != "none":
+            every = frame_ranges(self.frames(), scaling)
         for frame, own in zip(self.frames(), every, strict=False):
-            yield normalise(frame, percentiles, own)
+            yield scale(frame, scaling, own)
 
     def label_image(self, frames: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Join labels of each frame to a label image with the axes of the user's image."""
         labels = frames[0] if self.count is None else np.stack(frames)
         return labels if self.layout is None else np.ascontiguousarray(self.layout.lay(labels))
 
-    def has_signal(self, percentiles: tuple[float, float]) -> bool:
+    def has_signal(self, scaling: Scaling) -> bool:
         """Return whether anything in any frame stands clear of the noise."""
-        return has_signal(self.frames(), percentiles)
+        return has_signal(self.frames(), scaling)
 
 
 def _channels_first(image: NDArray[Any], axes: str, in_channels: int) -> NDArray[Any]:
@@ -125,6 +126,7 @@ def read_stack(
     channel: Channel | None = None,
     spacing: tuple[float, ...] | None = None,
     ranges: NDArray[np.floating[Any]] | None = None,
+    foreground: Any = None,
 ) -> ImageStack:
     """Read an array-like image and resolve its axes: the entry point for images.
 
@@ -138,6 +140,8 @@ def read_stack(
         As in :func:`~.predict.predict_embedding`.
     spacing, ranges
         As in :class:`ImageStack`.
+    foreground : array_like, optional
+        Read as one more channel, see :class:`~.layout.ArrangedImage`.
 
     Raises
     ------
@@ -146,8 +150,11 @@ def read_stack(
     """
     array = as_numeric_image(image)
     layout = image_layout(array.shape, axes, config, channel)
+    in_channels = config.in_channels + (foreground is not None)
     arranged = layout.arrange(array)
-    return ImageStack(arranged, layout.read_axes, config.in_channels, spacing, ranges, layout)
+    if foreground is not None:
+        arranged = ArrangedImage(array, layout, np.asanyarray(foreground))[()]
+    return ImageStack(arranged, layout.read_axes, in_channels, spacing, ranges, layout)
 
 
 def image_layout(

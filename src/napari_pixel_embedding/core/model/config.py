@@ -32,6 +32,8 @@ _BUNDLED = Path(__file__).parents[2] / "models"
 
 Frozen = Literal["nothing", "encoder", "backbone"]
 """Stages of a network whose weights are not trained."""
+Scaling = tuple[float, float] | Literal["mean-std", "none"]
+"""How intensities are scaled: two percentiles to 0 and 1, to mean 0 and deviation 1, or not."""
 Line = Annotated[str, Field(max_length=1000)]
 Text = Annotated[str, Field(max_length=100_000)]
 _Diameter = Annotated[float | None, Field(ge=0.1, le=10_000)]
@@ -150,6 +152,21 @@ class ModelConfig:
     def stride(self) -> int:
         """Total stride in pixels; the sides of network inputs are multiples of it."""
         return int(self.stem_stride * 2**self.depth)
+
+    @property
+    def scaling(self) -> Scaling:
+        """How intensities are scaled before the network sees them."""
+        return self.percentiles
+
+    @property
+    def has_distance(self) -> bool:
+        """Whether there is a distance map."""
+        return True
+
+    @property
+    def untrainable(self) -> str:
+        """Why it cannot be trained, in a sentence; empty if it can."""
+        return ""
 
     def cluster_params(self) -> ClusterParams:
         """Return the default cluster parameters of this model."""

@@ -105,10 +105,12 @@ def save_model(model: EmbeddingModel, path: str | os.PathLike[str], *, half: boo
     Raises
     ------
     ValueError
-        When ``path`` has another suffix.
+        When ``path`` has another suffix, or the model has no weights of its own.
     """
     from safetensors.torch import save
 
+    if model.config.untrainable:
+        raise ValueError(f"{model.name} cannot be saved. {model.config.untrainable}")
     path = model_path(path)
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.network.state_dict().items()}
     if half:
