@@ -155,7 +155,7 @@ def measure_features(config: FeatureConfig, image: Any, axes: str) -> FeatureFit
     near, vectors = [np.zeros(0)], []
     for patch in patches:
         emap = arrange_features(config, unscaled, patch)
-        inside = (emap.foreground > 0.5) & np.isfinite(emap.embedding).all(axis=0)
+        inside = emap.foreground > 0.5
         near += [_neighbour_distances(emap.embedding, inside, axis) for axis in (-2, -1)]
         found = emap.embedding[:, inside]
         vectors.append(found[:, :: max(found.shape[1] * len(patches) // _VECTORS, 1)])
@@ -175,7 +175,10 @@ def arrange_features(
     """
     embedding = _vectors(config, pixels)
     foreground = _foreground(config, fit, pixels, embedding)
-    foreground[~np.isfinite(embedding).all(axis=0)] = 0
+    missing = ~np.isfinite(embedding).all(axis=0)
+    if missing.any():
+        embedding = np.where(missing, np.float32(0), embedding)
+        foreground[missing] = 0
     if config.compare == "cosine":
         length = np.linalg.norm(embedding, axis=0)
         foreground[length == 0] = 0
@@ -222,7 +225,8 @@ def _foreground_values(
     config: FeatureConfig, pixels: NDArray[Any], embedding: NDArray[np.float32]
 ) -> NDArray[Any]:
     if config.foreground == "length":
-        length: NDArray[Any] = np.linalg.norm(embedding, axis=0)
+        finite = np.where(np.isfinite(embedding), embedding, 0)
+        length: NDArray[Any] = np.linalg.norm(finite, axis=0)
         return length
     chosen = config.foreground_channel
     values: NDArray[Any] = pixels[config.in_channels if chosen is None else chosen]
@@ -244,9 +248,18 @@ def _foreground_reading(
         return "logit", 0.0
     if config.foreground != "length" and values.max() <= 1:
         return "probability", 0.5
+    return "threshold", _middle(values)
+
+
+def _middle(values: NDArray[np.float64]) -> float:
+    """Return the middle between the means of the two classes of Otsu (1979).
+
+    His threshold itself lies at the lower end of the gap, where the noise ends.
+    """
     from skimage.filters import threshold_otsu
 
-    return "threshold", float(threshold_otsu(values))  # type: ignore[no-untyped-call]
+    upper = values > threshold_otsu(values)  # type: ignore[no-untyped-call]
+    return float(values[upper].mean() + values[~upper].mean()) / 2
 
 
 def _start(near: NDArray[Any], vectors: NDArray[Any]) -> float:
