@@ -15,6 +15,7 @@ from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.model_file import load_model
 from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.workflows.segment import SegmentedFile
+from tests.core.features.scenes import drawn_features, same_objects
 
 SEGMENT = "workflows.segment.segment_files"
 EVALUATE = "workflows.evaluate.evaluate_folder"
@@ -424,3 +425,21 @@ def test_training_says_what_it_does_without_anything_to_validate_on(
     printed = capsys.readouterr().err
     assert printed.count(f"{why}, so there is no AP: the model of the last step is kept.") == 1
     assert "AP 1" not in printed
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--features", "--compare", "cosine", "--objects", "length"), ("--model", "features:cosine:length")],
+)
+def test_segment_takes_channels_as_features(run, tmp_path, options):
+    labels, features = drawn_features(dim=12)
+    np.save(tmp_path / "features.npy", features)
+    assert run("segment", tmp_path / "features.npy", "--axes", "CYX", *options) == cli.OK
+    assert same_objects(read_labels(tmp_path / "features_labels.tif").data, labels)
+
+
+def test_segment_refuses_features_that_are_no_choice(run, tmp_path, capsys):
+    np.save(tmp_path / "features.npy", np.zeros((3, 8, 8)))
+    code = run("segment", tmp_path / "features.npy", "--features", "--objects", "somewhere")
+    assert code == cli.FAILED
+    assert "found 'somewhere'" in capsys.readouterr().err

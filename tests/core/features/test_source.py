@@ -27,7 +27,7 @@ def test_other_names_are_those_of_models():
     "text", ["features:manhattan", "features:cosine:nowhere", "features:cosine:1:2"]
 )
 def test_what_is_no_choice_is_refused(text):
-    with pytest.raises(ValueError, match="expected|must|compared"):
+    with pytest.raises(ValueError, match=r"expected|must|compared"):
         features_named(text)
 
 
