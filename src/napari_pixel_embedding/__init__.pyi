@@ -20,6 +20,7 @@ from .core.evaluation.metrics import (
     panoptic_quality,
     symmetric_best_dice,
 )
+from .core.exchange.bioimageio import export_bioimageio
 from .core.exchange.export import export_labels
 from .core.fine_tuning.config import FineTuneConfig
 from .core.fine_tuning.fine_tune import fine_tune
@@ -68,6 +69,7 @@ __all__ = [
     "estimate_diameter",
     "evaluate",
     "evaluate_folder",
+    "export_bioimageio",
     "export_file",
     "export_labels",
     "fine_tune",

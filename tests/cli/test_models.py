@@ -429,7 +429,10 @@ def test_training_says_what_it_does_without_anything_to_validate_on(
 
 @pytest.mark.parametrize(
     "options",
-    [("--features", "--compare", "cosine", "--objects", "length"), ("--model", "features:cosine:length")],
+    [
+        ("--features", "--compare", "cosine", "--objects", "length"),
+        ("--model", "features:cosine:length"),
+    ],
 )
 def test_segment_takes_channels_as_features(run, tmp_path, options):
     labels, features = drawn_features(dim=12)
@@ -443,3 +446,20 @@ def test_segment_refuses_features_that_are_no_choice(run, tmp_path, capsys):
     code = run("segment", tmp_path / "features.npy", "--features", "--objects", "somewhere")
     assert code == cli.FAILED
     assert "found 'somewhere'" in capsys.readouterr().err
+
+
+def test_models_export_hands_on_its_options(run, fake, tmp_path, model_file):
+    calls = fake("core.exchange.bioimageio.export_bioimageio")
+    output = tmp_path / "out.zip"
+    options = ("--author", "A", "B", "--licence", "MIT")
+    assert run("models", "export", model_file, "--output", output, *options) == cli.OK
+    (call,) = calls
+    assert call["model"].config.name == "tiny"
+    assert (call["path"], call["authors"], call["licence"]) == (output, ["A", "B"], "MIT")
+
+
+def test_models_export_replaces_nothing_unasked(run, tmp_path, model_file, capsys):
+    (tmp_path / "out.zip").write_bytes(b"mine")
+    assert run("models", "export", model_file, "--output", tmp_path / "out") == cli.FAILED
+    assert "exists already" in capsys.readouterr().err
+    assert (tmp_path / "out.zip").read_bytes() == b"mine"

@@ -26,6 +26,7 @@ def segment(
     axes: options.Axes = None,
     channel: options.Channel = None,
     model: options.Model = DEFAULT_MODEL,
+    declaration: options.Declaration = None,
     features: Annotated[
         bool,
         Option(
@@ -61,7 +62,7 @@ def segment(
     from napari_pixel_embedding.workflows.label_names import images_to_segment
     from napari_pixel_embedding.workflows.segment import segment_files
 
-    loaded, config = options.model_or_features(model, features, compare, objects)
+    loaded, config = options.model_or_features(model, declaration, features, compare, objects)
     results = segment_files(
         images,
         output,
@@ -266,6 +267,7 @@ def evaluate(
     channel: options.Channel = None,
     split_masks: options.SplitMasks = None,
     model: options.Model = DEFAULT_MODEL,
+    declaration: options.Declaration = None,
     diameter: options.Diameter = None,
     device: options.Device = "auto",
     no_distance_seeds: Annotated[
@@ -285,7 +287,7 @@ def evaluate(
     """
     from napari_pixel_embedding.workflows.evaluate import evaluate_folder
 
-    loaded = npe.load_model(model)
+    loaded = npe.load_model(model, declaration=declaration)
     with console.percent_bar("evaluate") as progress:
         scores = evaluate_folder(
             folder,

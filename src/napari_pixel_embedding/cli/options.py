@@ -42,7 +42,19 @@ Channel = Annotated[
 ]
 Device = Annotated[str, Option(help="auto, cpu, cuda or mps.")]
 Model = Annotated[
-    str, Option(help=f"A bundled model ({', '.join(list_models())}) or a .safetensors file.")
+    str,
+    Option(
+        help=f"A bundled model ({', '.join(list_models())}), or a file: .safetensors, .zip of "
+        "BioImage.IO, or .onnx of another program."
+    ),
+]
+Declaration = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE.toml",
+        help="What the channels of an .onnx file mean.",
+        show_default="NAME.toml beside it",
+    ),
 ]
 Diameter = Annotated[
     float | None,
@@ -103,13 +115,13 @@ def selected_names(index: Path | None, where: list[str] | None) -> list[str] | N
 
 
 def model_or_features(
-    model: str, features: bool, compare: "Space", objects: str
+    model: str, declaration: Path | None, features: bool, compare: "Space", objects: str
 ) -> "tuple[str | EmbeddingModel, ModelConfig]":
     """Return the loaded model and its configuration, or the choice of features as text."""
     if not features:
         if features_named(model) is not None:
             return model, FeatureConfig()
-        loaded = npe.load_model(model)
+        loaded = npe.load_model(model, declaration=declaration)
         return loaded, loaded.config
     return str(FeatureSource.parse(f"{NAME}:{compare}:{objects}")), FeatureConfig()
 

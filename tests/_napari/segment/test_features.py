@@ -61,7 +61,6 @@ def test_what_is_missing_is_told(segment_panel, viewer):
 
 
 def test_the_choice_comes_back_with_the_objects(segment_panel, features, viewer, run, qtbot):
-    _, vectors = features
     choose(segment_panel, compare="cosine")
     run(segment_panel, NAME)
     kept = segment_panel.workspace.layers.labels_layer.metadata["napari-pixel-embedding"]

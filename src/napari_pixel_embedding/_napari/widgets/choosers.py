@@ -15,11 +15,8 @@ from napari_pixel_embedding.core.features.source import (
     FeatureConfig,
     features_named,
 )
-from napari_pixel_embedding.core.model.config import (
-    ModelFileError,
-    find_model,
-    read_config,
-)
+from napari_pixel_embedding.core.model.config import ModelFileError
+from napari_pixel_embedding.core.model.file_check import check_model_file
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -283,6 +280,6 @@ def config_of(source: Any) -> ModelConfig | None:
     if features_named(source) is not None:
         return FeatureConfig(in_channels=MOST_FEATURES)
     try:
-        return read_config(find_model(source))
+        return check_model_file(source)
     except (ModelFileError, OSError):
         return None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _TOOLTIP = "The model to run: a bundled one, or a .safetensors file of yours."
 _FILE = "Open file …"
 _MANAGE = "Manage models…"
-_FEATURES = "This layer's channels as features"
+_FEATURES = "Channels as features"
 _FEATURES_TOOLTIP = (
     "No network: the channels of the layer are the embedding, such as features of a vision "
     "transformer, flows, or principal components. They are clustered as they are."

@@ -55,10 +55,11 @@ class Maps:
         if config.space == "cosine":
             embedding /= np.maximum(np.linalg.norm(embedding, axis=0), 1e-6)
         foreground, distance = resample(np.stack([self.foreground, self.distance]), shape)
+        found = distance.clip(0, 1) if config.has_distance else None
         return EmbeddingMap(
             embedding=embedding,
             foreground=foreground.clip(0, 1),
-            distance=distance.clip(0, 1),
+            distance=found,
             space=config.space,
             delta_var=config.delta_var,
             delta_dist=config.delta_dist,
