@@ -138,6 +138,8 @@ def _over_tiles(
     """Run the network over the tiles of an image (C, [Z,] Y, X) and blend them."""
     config, shape = model.config, image.shape[1:]
     tile_shape = options.tile_shape or _usual_tile(config.ndim, options.tile)
+    if config.tile_side is not None:
+        tile_shape = (config.tile_side,) * config.ndim
     plan = plan_tiles(shape, config.stride, tile_shape, options.halo)
     padded = _pad(image, plan.padded_shape)
     where = resolve_device(options.device)

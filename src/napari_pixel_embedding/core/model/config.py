@@ -165,6 +165,11 @@ class ModelConfig:
         return True
 
     @property
+    def tile_side(self) -> int | None:
+        """The one side that inputs may have; None where any multiple of the stride will do."""
+        return None
+
+    @property
     def untrainable(self) -> str:
         """Why it cannot be trained, in a sentence; empty if it can."""
         return ""

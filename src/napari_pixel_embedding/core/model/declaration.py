@@ -63,6 +63,8 @@ class ForeignConfig(ModelConfig):
         Fixed numbers, one a channel, that are subtracted and divided by after that.
     size_multiple : int
         The sides of inputs must be multiples of it.
+    fixed_size : bool
+        Whether all sides of inputs must be just that long. Tiles then do not overlap.
     """
 
     embedding: Annotated[tuple[_Channel, ...], Field(min_length=1)] = (0,)
@@ -74,6 +76,7 @@ class ForeignConfig(ModelConfig):
     mean: tuple[_Number, ...] = ()
     std: tuple[_Number, ...] = ()
     size_multiple: Annotated[int, Field(ge=1, le=4096)] = 16
+    fixed_size: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -111,6 +114,11 @@ class ForeignConfig(ModelConfig):
     def has_distance(self) -> bool:
         """Whether there is a distance map."""
         return self.distance is not None
+
+    @property
+    def tile_side(self) -> int | None:
+        """The one side that inputs may have."""
+        return self.size_multiple if self.fixed_size else None
 
     @property
     def untrainable(self) -> str:
@@ -167,7 +175,7 @@ def declare(values: dict[str, Any], name: str) -> ForeignConfig:
             given[key] = tuple(given[key])
     numbers = {key: float(value) for key, value in given.items() if _is_whole(key, value)}
     return ForeignConfig(
-        **{**given, **numbers, "embedding": embedding, "embedding_dim": len(embedding)}
+        **{**given, **numbers, "embedding": embedding, "embedding_dim": len(embedding) or 1}
     )
 
 

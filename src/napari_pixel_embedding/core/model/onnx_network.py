@@ -126,7 +126,7 @@ def read_network(path: Path, config: ForeignConfig) -> OnnxNetwork:
     _check_graph(path, graph)
     network = OnnxNetwork(content, config)
     _check_input(path, network)
-    side = config.size_multiple * max(1, -(-32 // config.size_multiple))
+    side = config.tile_side or config.size_multiple * max(1, -(-32 // config.size_multiple))
     network(torch.zeros(1, config.in_channels, *(side,) * config.ndim))
     return network.eval()
 
@@ -209,10 +209,11 @@ def _check_input(path: Path, network: OnnxNetwork) -> None:
             f"in_channels = {config.in_channels}."
         )
     fixed = [n for n in shape[_BATCH_AND_CHANNEL:] if isinstance(n, int)]
-    if any(n != config.size_multiple for n in fixed) or shape[0] not in (1, *_free(shape[0])):
+    if any(n != config.tile_side for n in fixed) or shape[0] not in (1, *_free(shape[0])):
         raise ModelFileError(
-            f"{path.name} takes inputs of one size only, {shape}: export it with free sizes, or "
-            f"declare size_multiple = {fixed[0] if fixed else 1} where all sides are that long."
+            f"{path.name} takes inputs of one size only, {shape}: export it with free sizes. Where "
+            "all sides are equal and the batch is 1, fixed_size = true and size_multiple = "
+            f"{fixed[0] if fixed else 1} will do."
         )
 
 
