@@ -463,3 +463,18 @@ def test_models_export_replaces_nothing_unasked(run, tmp_path, model_file, capsy
     assert run("models", "export", model_file, "--output", tmp_path / "out") == cli.FAILED
     assert "exists already" in capsys.readouterr().err
     assert (tmp_path / "out.zip").read_bytes() == b"mine"
+
+
+def test_segment_takes_a_network_with_its_declaration(run, tmp_path):
+    pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    from tests.core.model.foreign import DECLARATION, drawn_image, network
+
+    labels, image = drawn_image()
+    np.save(tmp_path / "image.npy", image)
+    (tmp_path / "other.toml").write_text(DECLARATION, encoding="utf-8")
+    path = network(tmp_path / "net.onnx")
+    command = ("segment", tmp_path / "image.npy", "--model", path)
+    assert run(*command) == cli.FAILED
+    assert run(*command, "--declaration", tmp_path / "other.toml") == cli.OK
+    assert same_objects(read_labels(tmp_path / "image_labels.tif").data, labels)

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pixel_embedding._napari.widgets.choosers import Choice
+from napari_pixel_embedding._napari.widgets.declaration_dialog import MODEL_FILES, take_file
 from napari_pixel_embedding._napari.widgets.model_cards import ModelsDialog, card_html, card_of
 from napari_pixel_embedding.core.features.source import NAME, features_named
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, ModelFileError, list_models
+from napari_pixel_embedding.core.model.declaration import SUFFIX
 from napari_pixel_embedding.core.model.file_check import check_model_file
 from napari_pixel_embedding.core.model.library import list_user_models
+from napari_pixel_embedding.core.model.package import is_package
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
     Source = str | EmbeddingModel
 
-_TOOLTIP = "The model to run: a bundled one, or a .safetensors file of yours."
+_TOOLTIP = (
+    "The model to run: a bundled one, or a file of yours: .safetensors, .zip of BioImage.IO, or "
+    ".onnx of another program."
+)
 _FILE = "Open file …"
 _MANAGE = "Manage models…"
 _FEATURES = "Channels as features"
@@ -99,7 +105,21 @@ class ModelChooser(Choice):
         self._take(source)
 
     def add_file(self, path: str) -> None:
-        """Offer a model file, and choose it; a file that cannot be used is refused."""
+        """Offer a model file, and choose it; a file that cannot be used is refused.
+
+        Of a package, and of a network without a declaration, a copy among the user's models is
+        offered.
+        """
+        if is_package(path) or _is_undeclared(path):
+            try:
+                taken = take_file(path, self)
+            except (ValueError, OSError) as error:
+                self._refuse(str(error))
+                return
+            if taken is None:
+                return
+            self.reload()
+            path = str(taken)
         reason = _reason(path)
         if reason is not None:
             self._refuse(reason)
@@ -185,9 +205,15 @@ class ModelChooser(Choice):
         if source == _MANAGE:
             self.manage()
             return
-        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.safetensors)")
+        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", MODEL_FILES)
         if path:
             self.add_file(path)
+
+
+def _is_undeclared(path: str) -> bool:
+    """Whether a file is a network of another program, without a declaration beside it."""
+    file = Path(path)
+    return file.suffix == SUFFIX and file.is_file() and not file.with_suffix(".toml").is_file()
 
 
 def _reason(source: str) -> str | None:

@@ -34,11 +34,12 @@ def list_user_models() -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
-def add_user_model(path: str | os.PathLike[str]) -> Path:
+def add_user_model(path: str | os.PathLike[str], declared: ForeignConfig | None = None) -> Path:
     """Copy a model file into the user's folder, and return the copy.
 
     A file of the same name stays: the copy is numbered, unless both have the same content. Of a
-    BioImage.IO package the model file in it is copied, and an ONNX file comes with its declaration.
+    BioImage.IO package the model file in it is copied, and an ONNX file comes with its declaration:
+    ``declared``, or else the one beside it.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def add_user_model(path: str | os.PathLike[str]) -> Path:
     if is_package(source):
         with tempfile.TemporaryDirectory() as folder:
             return add_user_model(unpack_model(source, folder))
-    config = check_model_file(source)
+    config = declared or check_model_file(source)
     target = _free_place(source)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
