@@ -12,7 +12,13 @@ pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 
 from onnx import TensorProto, helper  # noqa: E402
 
-from napari_pixel_embedding import load_model, predict_embedding, segment  # noqa: E402
+from napari_pixel_embedding import (  # noqa: E402
+    estimate_diameter,
+    load_model,
+    predict_embedding,
+    segment,
+    train_from_folder,
+)
 from napari_pixel_embedding.core.exchange.bioimageio import export_bioimageio  # noqa: E402
 from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune  # noqa: E402
 from napari_pixel_embedding.core.model import onnx_network  # noqa: E402
@@ -131,6 +137,17 @@ def test_it_cannot_be_saved_tuned_or_exported(path, tmp_path):
     ):
         with pytest.raises(ValueError, match="a network of another program"):
             attempt()
+
+
+def test_no_size_is_measured_and_no_training_goes_on_from_it(path, tmp_path):
+    model = load_model(declared(path, DECLARATION + "object_diameter = 20\n"))
+    with pytest.raises(ValueError, match="no distance to the border"):
+        estimate_diameter(model, drawn_image()[1])
+    for name in ("images", "masks"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        np.save(tmp_path / "data" / name / "a.npy", drawn_image()[0].astype(np.uint8))
+    with pytest.raises(ValueError, match="a network of another program"):
+        next(iter(train_from_folder(tmp_path / "data", tmp_path / "new", start=model)))
 
 
 def test_it_goes_into_the_user_s_folder_with_its_declaration(tmp_path, monkeypatch, path):
