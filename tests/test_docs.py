@@ -128,7 +128,9 @@ generated = cache(pages)
 def commands(text: str) -> list[Span]:
     """Each command of the command line that is shown, with everything behind it."""
     code = "\n".join([*spans(text), *blocks(text)])
-    return re.findall(r"(?:^|/)pixel-embedding ([a-z][\w-]*)(.*)$", code, flags=re.MULTILINE)
+    return re.findall(
+        r"(?:^|/)pixel-embedding ((?:models )?[a-z][\w-]*)(.*)$", code, flags=re.MULTILINE
+    )
 
 
 @cache
@@ -137,7 +139,7 @@ def help_of(command: str) -> str:
     printed = io.StringIO()
     with mock.patch.dict(os.environ, COLUMNS="200"), contextlib.redirect_stdout(printed):
         try:
-            code = main([command, "--help"])
+            code = main([*command.split(), "--help"])
         except SystemExit as stop:
             code = stop.code
     assert not code, f"pixel-embedding {command} --help ended with {code}"

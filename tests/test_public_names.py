@@ -8,7 +8,7 @@ import napari_pixel_embedding as package
 
 CALLS = {
     "list_models": [],
-    "load_model": ["name_or_path", "device"],
+    "load_model": ["name_or_path", "device", "declaration"],
     "save_model": ["model", "path"],
     "predict_embedding": [
         "model",
@@ -75,6 +75,18 @@ CALLS = {
     "synthetic_image": ["kind", "shape", "seed", "config"],
     "synthesise_folder": ["output", "kind", "count", "shape", "seed", "config"],
     "import_cvppp": ["source", "output", "group", "dev_share", "seed"],
+    "export_bioimageio": ["model", "path", "authors", "licence", "image"],
+    "segment_embedding": [
+        "features",
+        "channel_axis",
+        "axes",
+        "foreground",
+        "space",
+        "params",
+        "method",
+        "progress",
+    ],
+    "embed_features": ["features", "channel_axis", "axes", "foreground", "space"],
     "evaluate_folder": ["folder", "model", "params", "names", "device", "progress"],
 }
 BY_POSITION = {"predict_embedding": 2, "segment": 2, "train": 3, "fine_tune": 4}

@@ -20,12 +20,13 @@ from .core.evaluation.metrics import (
     panoptic_quality,
     symmetric_best_dice,
 )
+from .core.exchange.bioimageio import export_bioimageio
 from .core.exchange.export import export_labels
 from .core.fine_tuning.config import FineTuneConfig
 from .core.fine_tuning.fine_tune import fine_tune
 from .core.inference.diameter import estimate_diameter
 from .core.inference.predict import predict_embedding, predict_frames
-from .core.inference.segment import segment
+from .core.inference.segment import embed_features, segment, segment_embedding
 from .core.io.images import ImageData, read_image, write_labels
 from .core.measurement.measure import measure_objects
 from .core.measurement.table import Measurements
@@ -76,10 +77,12 @@ __all__ = [
     "average_precision",
     "build_cluster_index",
     "difference_in_count",
+    "embed_features",
     "embedding_to_rgb",
     "estimate_diameter",
     "evaluate",
     "evaluate_folder",
+    "export_bioimageio",
     "export_file",
     "export_labels",
     "fine_tune",
@@ -104,6 +107,7 @@ __all__ = [
     "save_recipe",
     "save_segmentation_recipe",
     "segment",
+    "segment_embedding",
     "segment_files",
     "symmetric_best_dice",
     "synthesise_folder",

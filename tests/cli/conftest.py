@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
+import napari_pixel_embedding as package
 from napari_pixel_embedding import cli
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, save_model
@@ -64,14 +65,17 @@ def fake(monkeypatch):
 
     def replace(path, result=()):
         module, name = f"napari_pixel_embedding.{path}".rsplit(".", 1)
-        signature = inspect.signature(getattr(importlib.import_module(module), name))
+        home = importlib.import_module(module)
+        signature = inspect.signature(getattr(home, name))
         calls = []
 
         def stand_in(*args, **kwargs):
             calls.append(signature.bind(*args, **kwargs).arguments)
             return result
 
-        monkeypatch.setattr(f"{module}.{name}", stand_in)
+        if name in package.__all__:  # first: it is looked up once in its home, and kept
+            monkeypatch.setattr(package, name, stand_in)
+        monkeypatch.setattr(home, name, stand_in)
         return calls
 
     return replace

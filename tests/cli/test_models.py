@@ -15,6 +15,7 @@ from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.model_file import load_model
 from napari_pixel_embedding.core.training.config import TrainConfig
 from napari_pixel_embedding.workflows.segment import SegmentedFile
+from tests.core.features.scenes import drawn_features, same_objects
 
 SEGMENT = "workflows.segment.segment_files"
 EVALUATE = "workflows.evaluate.evaluate_folder"
@@ -435,3 +436,56 @@ def test_training_says_what_it_does_without_anything_to_validate_on(
     printed = capsys.readouterr().err
     assert printed.count(f"{why}, so there is no AP: the model of the last step is kept.") == 1
     assert "AP 1" not in printed
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--features", "--compare", "cosine", "--objects", "length"),
+        ("--model", "features:cosine:length"),
+    ],
+)
+def test_segment_takes_channels_as_features(run, tmp_path, options):
+    labels, features = drawn_features(dim=12)
+    np.save(tmp_path / "features.npy", features)
+    assert run("segment", tmp_path / "features.npy", "--axes", "CYX", *options) == cli.OK
+    assert same_objects(read_labels(tmp_path / "features_labels.tif").data, labels)
+
+
+def test_segment_refuses_features_that_are_no_choice(run, tmp_path, capsys):
+    np.save(tmp_path / "features.npy", np.zeros((3, 8, 8)))
+    code = run("segment", tmp_path / "features.npy", "--features", "--objects", "somewhere")
+    assert code == cli.FAILED
+    assert "found 'somewhere'" in capsys.readouterr().err
+
+
+def test_models_export_hands_on_its_options(run, fake, tmp_path, model_file):
+    calls = fake("core.exchange.bioimageio.export_bioimageio")
+    output = tmp_path / "out.zip"
+    options = ("--author", "A", "B", "--licence", "MIT")
+    assert run("models", "export", model_file, "--output", output, *options) == cli.OK
+    (call,) = calls
+    assert call["model"].config.name == "tiny"
+    assert (call["path"], call["authors"], call["licence"]) == (output, ["A", "B"], "MIT")
+
+
+def test_models_export_replaces_nothing_unasked(run, tmp_path, model_file, capsys):
+    (tmp_path / "out.zip").write_bytes(b"mine")
+    assert run("models", "export", model_file, "--output", tmp_path / "out") == cli.FAILED
+    assert "exists already" in capsys.readouterr().err
+    assert (tmp_path / "out.zip").read_bytes() == b"mine"
+
+
+def test_segment_takes_a_network_with_its_declaration(run, tmp_path):
+    pytest.importorskip("onnx", reason="the extra onnx is not installed")
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    from tests.core.model.foreign import DECLARATION, drawn_image, network
+
+    labels, image = drawn_image()
+    np.save(tmp_path / "image.npy", image)
+    (tmp_path / "other.toml").write_text(DECLARATION, encoding="utf-8")
+    path = network(tmp_path / "net.onnx")
+    command = ("segment", tmp_path / "image.npy", "--model", path)
+    assert run(*command) == cli.FAILED
+    assert run(*command, "--declaration", tmp_path / "other.toml") == cli.OK
+    assert same_objects(read_labels(tmp_path / "image_labels.tif").data, labels)

@@ -47,7 +47,7 @@ def test_a_model_that_is_named_must_be_the_recipe_s(run, image, recipe, tmp_path
     arguments = ("segment", image, "--recipe", recipe, "--output", tmp_path / "out")
     assert run(*arguments, "--model", "generic") == cli.FAILED
     said = capsys.readouterr().err
-    assert "'generic' is not the one that the recipe was made with" in said
+    assert "'generic' is not the one of the recipe" in said
     assert "--allow-other-model" in said and not (tmp_path / "out" / "a_labels.tif").exists()
     assert run(*arguments, "--model", "generic", "--allow-other-model") == cli.OK
     assert "The model 'generic' is not the one" in capsys.readouterr().err

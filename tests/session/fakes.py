@@ -44,6 +44,12 @@ class FakeConfig:
     def ndim(self):
         return len(self.axes)
 
+    @property
+    def scaling(self):
+        return self.percentiles
+
+    untrainable = ""
+
     def cluster_params(self):
         return FakeParams()
 

@@ -10,6 +10,7 @@ from napari_pixel_embedding import __version__
 from napari_pixel_embedding.cli.console import FAILED, INTERRUPTED, OK, print_error, print_line
 from napari_pixel_embedding.cli.datasets import import_cvppp, synthesise
 from napari_pixel_embedding.cli.models import demo, evaluate, finetune, info, segment, train
+from napari_pixel_embedding.cli.packages import export_model
 from napari_pixel_embedding.cli.results import export, measure
 from napari_pixel_embedding.core.io.binary_masks import UnseparatedObjects
 
@@ -67,6 +68,10 @@ for _command in (
     *(synthesise, import_cvppp, demo, info),
 ):
     app.command(cls=_Command)(_command)
+
+models = typer.Typer(help="Model files: write a model as a BioImage.IO package.")
+models.command("export", cls=_Command)(export_model)
+app.add_typer(models, name="models")
 
 
 def _print_version(wanted: bool) -> None:

@@ -10,6 +10,7 @@ from typer import Argument, Context, Exit, Option
 import napari_pixel_embedding as npe
 from napari_pixel_embedding.cli import console, options, recipes
 from napari_pixel_embedding.core.clustering.params import ClusterParams
+from napari_pixel_embedding.core.embedding.embedding_map import Space
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL
 from napari_pixel_embedding.core.model.presets import NetworkSize, Preset
@@ -26,6 +27,26 @@ def segment(
     axes: options.Axes = None,
     channel: options.Channel = None,
     model: options.Model = DEFAULT_MODEL,
+    declaration: options.Declaration = None,
+    features: Annotated[
+        bool,
+        Option(
+            "--features",
+            help="The channels of the images are features, such as those of a vision transformer: "
+            "cluster them, without a model.",
+        ),
+    ] = False,
+    compare: Annotated[
+        Space, Option(help="With --features: compare vectors by distance, or by angle alone.")
+    ] = "euclidean",
+    objects: Annotated[
+        str,
+        Option(
+            metavar="WHERE",
+            help="With --features: objects may be everywhere, where vectors have length, or as the "
+            "channel of this number says.",
+        ),
+    ] = "everywhere",
     diameter: options.Diameter = None,
     device: options.Device = "auto",
     augment: options.Augment = "1",
@@ -68,13 +89,13 @@ def segment(
         how = {**files, "model": model, "allow_other_model": allow_other_model}
         results = recipes.by_recipe(context, recipe, images, output, settings, cluster, **how)
     else:
-        loaded = npe.load_model(model)
+        loaded, config = options.model_or_features(model, declaration, features, compare, objects)
         results = segment_files(
             images,
             output,
             model=loaded,
             source=model,
-            params=options.changed_params(loaded.config, diameter, cluster, settings["spacing"]),
+            params=options.changed_params(config, diameter, cluster, settings["spacing"]),
             local_bandwidths=recipes.local_bandwidths(local_bandwidth),
             **settings,
             **files,
@@ -271,6 +292,7 @@ def evaluate(
     channel: options.Channel = None,
     split_masks: options.SplitMasks = None,
     model: options.Model = DEFAULT_MODEL,
+    declaration: options.Declaration = None,
     diameter: options.Diameter = None,
     device: options.Device = "auto",
     no_distance_seeds: Annotated[
@@ -290,7 +312,7 @@ def evaluate(
     """
     from napari_pixel_embedding.workflows.evaluate import evaluate_folder
 
-    loaded = npe.load_model(model)
+    loaded = npe.load_model(model, declaration=declaration)
     with console.percent_bar("evaluate") as progress:
         scores = evaluate_folder(
             folder,

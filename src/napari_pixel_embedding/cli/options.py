@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Argument, Option
 
+import napari_pixel_embedding as npe
 from napari_pixel_embedding.core.datasets.pairs import names_where
+from napari_pixel_embedding.core.features.source import (
+    NAME,
+    FeatureConfig,
+    FeatureSource,
+    features_named,
+)
 from napari_pixel_embedding.core.inference.channels import COLOR_CHANNELS
 from napari_pixel_embedding.core.model.config import list_models
 from napari_pixel_embedding.core.parameters import Parameter, parameters_of
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering.params import ClusterParams
+    from napari_pixel_embedding.core.embedding.embedding_map import Space
     from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
 DataFolder = Annotated[Path, Argument(help="Folder that holds images/ and masks/.")]
 ModelOutput = Annotated[Path, Option(help="Model file to write.")]
@@ -33,7 +42,19 @@ Channel = Annotated[
 ]
 Device = Annotated[str, Option(help="auto, cpu, cuda or mps.")]
 Model = Annotated[
-    str, Option(help=f"A bundled model ({', '.join(list_models())}) or a .safetensors file.")
+    str,
+    Option(
+        help=f"A bundled model ({', '.join(list_models())}), or a file: .safetensors, .zip of "
+        "BioImage.IO, or .onnx of another program."
+    ),
+]
+Declaration = Annotated[
+    Path | None,
+    Option(
+        metavar="FILE.toml",
+        help="What the channels of an .onnx file mean.",
+        show_default="NAME.toml beside it",
+    ),
 ]
 Diameter = Annotated[
     float | None,
@@ -109,6 +130,18 @@ def sizes(text: str | None) -> tuple[float, ...] | None:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise ValueError(f"--spacing expects numbers such as 0.5,0.5, found {text!r}.") from error
+
+
+def model_or_features(
+    model: str, declaration: Path | None, features: bool, compare: "Space", objects: str
+) -> "tuple[str | EmbeddingModel, ModelConfig]":
+    """Return the loaded model and its configuration, or the choice of features as text."""
+    if not features:
+        if features_named(model) is not None:
+            return model, FeatureConfig()
+        loaded = npe.load_model(model, declaration=declaration)
+        return loaded, loaded.config
+    return str(FeatureSource.parse(f"{NAME}:{compare}:{objects}")), FeatureConfig()
 
 
 def changed_params(

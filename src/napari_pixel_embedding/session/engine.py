@@ -67,6 +67,10 @@ class Engine:
     load_model: Callable[..., EmbeddingModel] = field(
         default=_core("model.model_file", "load_model")
     )
+    load_features: Callable[..., EmbeddingModel] = field(
+        default=_core("features.given", "load_features")
+    )
+    fit_model: Callable[..., EmbeddingModel] = field(default=_core("features.given", "fit_model"))
     save_model: Callable[..., Any] = field(default=_core("model.model_file", "save_model"))
     fingerprint: Callable[..., str] = field(default=_core("model.model_file", "fingerprint"))
     segment_folder: Callable[..., Generator[dict[str, Any], None, None]] = field(

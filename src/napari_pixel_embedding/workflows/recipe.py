@@ -72,7 +72,7 @@ def apply_recipe_to_files(
         made = segment_by_recipe(
             chosen, image.data, found, stored_axes=image.axes, name=image.name, progress=progress
         )
-        stored = scale_along(image, found.model.config.axes)
+        stored = scale_along(image, made.layout.spatial)
         return replace(made, notes=(*made.notes, *_other_spacing(chosen, stored)))
 
     return segment_each(

@@ -20,7 +20,6 @@ from napari_pixel_embedding.core.io.images import count_images, read_image, writ
 from napari_pixel_embedding.core.io.units import usable_scale
 from napari_pixel_embedding.core.model.model_file import (
     EmbeddingModel,
-    load_model,
 )
 from napari_pixel_embedding.core.progress import Cancelled
 from napari_pixel_embedding.core.recipe.apply import FoundModel, MadeByRecipe, layout_of
@@ -137,21 +136,23 @@ def segment_files(
     SegmentedFile
         One per image and position, in order, as soon as it is written.
     """
-    if isinstance(model, EmbeddingModel):
-        found = FoundModel.of(model, source)
-    else:
-        found = FoundModel.of(load_model(model), model)
+    found = (
+        FoundModel.of(model, source)
+        if isinstance(model, EmbeddingModel)
+        else FoundModel.load(model)
+    )
     read_channel(channel)
     options = PredictOptions(device, diameter, augment=augment, tile=tile)
 
     def segment_image(image: ImageData) -> MadeByRecipe:
-        size = spacing or scale_along(image, found.model.config.axes)
+        loaded, given = found.for_image(image.data.shape, axes or image.axes)
+        size = spacing or scale_along(image, loaded.config.axes)
         segmented = segment_and_record(
             image.data,
-            found.model,
+            loaded,
             params=params,
             method=method,
-            axes=axes or image.axes,
+            axes=given,
             channel=channel,
             spacing=size,
             diameter=diameter,

@@ -89,7 +89,7 @@ def test_only_the_user_s_models_are_removed_and_only_on_yes(chooser, tiny_model,
     chooser.manage()
     dialog = chooser._dialog
     names = [one.text() for one in dialog.cards["generic"].findChildren(QPushButton)]
-    assert names == ["Choose"]
+    assert names == ["Choose", "Export…"]
     answers = iter([QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes])
     monkeypatch.setattr(QMessageBox, "question", lambda *_: next(answers))
     press(dialog.cards[copy.name], "Remove")

@@ -238,10 +238,10 @@ def test_other_planes_are_told(tmp_path):
 def test_another_model_is_refused_unless_it_is_allowed(made):
     path, _ = made
     image = CASES["object"][0]
-    with pytest.raises(ValueError, match="not the one that the recipe was made with") as refused:
+    with pytest.raises(ValueError, match="not the one of the recipe") as refused:
         apply_recipe(path, image, model="nuclei-fluo")
     assert "--allow-other-model" in str(refused.value)
-    with pytest.warns(UserWarning, match="not the one that the recipe was made with"):
+    with pytest.warns(UserWarning, match="not the one of the recipe"):
         labels = apply_recipe(path, image, model="nuclei-fluo", allow_other_model=True)
     expected = segment(image, params=PARAMS, local_bandwidths=LOCAL, device="cpu")
     np.testing.assert_array_equal(labels, expected)

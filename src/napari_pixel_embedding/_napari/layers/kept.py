@@ -18,6 +18,7 @@ from napari_pixel_embedding._napari.layers.labels_editor import Shown
 from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, SAMPLE_KEY
 from napari_pixel_embedding.core.blockwise.roi import ROI
 from napari_pixel_embedding.core.clustering.params import LocalBandwidth
+from napari_pixel_embedding.core.features.source import features_named
 from napari_pixel_embedding.core.inference.layout import Layout
 from napari_pixel_embedding.core.model.config import ModelFileError, find_model
 from napari_pixel_embedding.core.recipe.recipe import KEY as RECIPE_KEY
@@ -226,8 +227,10 @@ def _count(layer: Labels, kept: dict[str, Any]) -> int:
 
 def _source(recipe: SegmentationRecipe) -> str:
     """Return from where the model can be loaded again; empty if it cannot."""
+    source = recipe.model.source
     with suppress(ModelFileError, OSError, ValueError):
-        if recipe.model.source:
-            find_model(recipe.model.source)
-            return recipe.model.source
+        if source:
+            if features_named(source) is None:
+                find_model(source)
+            return source
     return ""

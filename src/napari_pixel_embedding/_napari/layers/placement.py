@@ -26,7 +26,9 @@ SAMPLE_KEY = f"{METADATA_KEY} sample"
 """Key of a sample's name in the metadata of its label image."""
 
 
-def image_input(layer: Image, axes: str | None, channel: Channel | None = None) -> ImageInput:
+def image_input(
+    layer: Image, axes: str | None, channel: Channel | None = None, foreground: Any = None
+) -> ImageInput:
     """Make the session's image from an image layer, with all levels of a multiscale one."""
     return ImageInput(
         data=layer.data[0] if layer.multiscale else layer.data,
@@ -38,6 +40,7 @@ def image_input(layer: Image, axes: str | None, channel: Channel | None = None) 
         rgb=bool(layer.rgb),
         axes_hint=_joined(layer.axis_labels),
         path=layer.source.path,
+        foreground=foreground,
     )
 
 

@@ -109,7 +109,13 @@ class ResultLayers(QObject):
         """The layer that shows the embedding as colours, if there is one."""
         return self._colors
 
-    def use_image(self, layer: Image, axes: str | None, channel: Channel | None = None) -> bool:
+    def use_image(
+        self,
+        layer: Image,
+        axes: str | None,
+        channel: Channel | None = None,
+        foreground: Any = None,
+    ) -> bool:
         """Make ``layer`` the session's image, with the results and corrections it had before.
 
         Without results in memory, its objects layer is adopted: that layer's corrections and
@@ -121,7 +127,8 @@ class ResultLayers(QObject):
             Whether the session accepted the image.
         """
         self.finish_strokes()
-        image, labels = image_input(layer, axes, channel), kept.objects_of(layer, self._viewer)
+        image = image_input(layer, axes, channel, foreground)
+        labels = kept.objects_of(layer, self._viewer)
         before = self._results.get(layer)
         earlier = None if labels is None else kept.left_behind(labels)
         if earlier is None and layer is self.follower.image:

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_pixel_embedding._napari.layers.placement import image_input
 from napari_pixel_embedding._napari.segment.diameter_field import DiameterField
+from napari_pixel_embedding._napari.segment.feature_box import FeatureBox
 from napari_pixel_embedding._napari.segment.object_cuts import ObjectCuts
 from napari_pixel_embedding._napari.settings import read_tile
 from napari_pixel_embedding._napari.widgets.channel_chooser import ChannelChooser
@@ -33,7 +34,7 @@ from napari_pixel_embedding._napari.widgets.panel import (
 from napari_pixel_embedding._napari.widgets.plot_colors import follow_theme
 from napari_pixel_embedding.core.clustering.params import ClusterParams, bandwidth_range
 from napari_pixel_embedding.core.inference.object_scale import image_diameter
-from napari_pixel_embedding.session.segment.choice import Problem, check_choice
+from napari_pixel_embedding.session.segment.choice import Problem, check_choice, check_features
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -61,6 +62,7 @@ class SegmentPanel(Panel):
         self.images = ImageChooser(self.workspace.viewer)
         self.models = ModelChooser(self.workspace.settings.model_files())
         self.channels = ChannelChooser(self.images, self.models)
+        self.features = FeatureBox(self.workspace.viewer, self.images, self.models)
         self.devices = DeviceChooser(self.session.device)
         self.views = ViewsChooser()
         self.diameter = DiameterField(self.workspace, self.measure)
@@ -84,7 +86,7 @@ class SegmentPanel(Panel):
         self.curve: CountCurve | None = None
         self._lay_out()
         self._follow_session()
-        for chooser in (self.images, self.models):
+        for chooser in (self.images, self.models, self.features):
             chooser.changed.connect(self._show_choice)
         for box in (self.images.axes_choice, self.channels):
             box.currentIndexChanged.connect(self._show_choice)
@@ -110,16 +112,16 @@ class SegmentPanel(Panel):
 
     def _choose(self) -> bool:
         """Pass the choices to the session; return whether it accepted the image."""
-        layer, source = self.images.layer, self.models.source
+        layer, source, features = self.images.layer, self.models.source, self.features
         if layer is not None and not self.workspace.layers.use_image(
-            layer, self.images.axes, self.channels.channel
+            layer, self.images.axes, self.channels.channel, features.foreground
         ):
             return False
         self.controller.set_device(self.devices.device)
         self.controller.set_tile(read_tile())
         self.controller.set_augment(self.views.augment)
         if source is not None:
-            self.controller.set_model(source)
+            self.controller.set_model(str(features.source) if features.source else source)
         return True
 
     def _choose_method(self) -> None:
@@ -128,6 +130,7 @@ class SegmentPanel(Panel):
     def retire(self) -> None:
         """Disconnect from the viewer too, and close the plot: its menus outlive it."""
         self.images.close()
+        self.features.close_down()
         self.workspace.layers.clicked.disconnect(self.cuts.refresh)
         if self.curve is not None:
             self.curve.close()
@@ -144,6 +147,7 @@ class SegmentPanel(Panel):
                 ("Diameter", self.diameter),
             )
         )
+        column.addWidget(self.features)
         column.addWidget(self.marks)
         column.addWidget(self.diameter.hint)
         column.addWidget(self.images.hint)
@@ -205,7 +209,8 @@ class SegmentPanel(Panel):
         self._show_method(self.session.method)
         for signal in (events.model, events.embedding_maps, events.outdated):
             self.follow(signal, self._show_ranges)
-        self.follow(events.model_source, self.models.show_source)
+        for chooser in (self.models, self.features):
+            self.follow(events.model_source, chooser.show_source)
         self.follow(events.diameter, self._show_choice)
         self.follow(self.workspace.viewer.events.theme, self.marks.refresh)
         self.follow(self.workspace.present.changed, self._show_image)
@@ -241,7 +246,10 @@ class SegmentPanel(Panel):
         layer, refused = self.images.layer, self.models.refused
         image = None
         if layer is not None:
-            image = image_input(layer, self.images.axes, self.channels.channel)
+            chosen = self.channels.channel, self.features.foreground
+            image = image_input(layer, self.images.axes, *chosen)
+        if self.features.source is not None:
+            return check_features(image, self.features.source, self.session.diameter)
         found = check_choice(image, config_of(self.models.source), self.session.diameter)
         if refused is None:
             return found

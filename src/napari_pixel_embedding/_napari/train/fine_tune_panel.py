@@ -242,7 +242,14 @@ class FineTunePanel(Panel):
             _REVERT if revert else _DISCARD,
             busy if revert else tuned,
         )
-        set_enabled(self.save_model_button, _SAVE_MODEL, None if session.model else NO_RESULT)
+        missing = None if session.model else NO_RESULT
+        set_enabled(self.save_model_button, _SAVE_MODEL, missing or self._untrainable or None)
+
+    @property
+    def _untrainable(self) -> str:
+        """Why the model in use cannot be trained; empty if it can."""
+        model = self.session.model
+        return "" if model is None else model.config.untrainable
 
     def _disabled_reason(self) -> str | None:
         """Return why fine-tuning cannot start now; None if it can."""
@@ -252,6 +259,8 @@ class FineTunePanel(Panel):
             return NO_RESULT
         if session.tuning:
             return "Fine-tuning is under way."
+        if self._untrainable:
+            return self._untrainable
         if not here and not self.source.folder and not self.source.others():
             return "Correct at least one object first."
         return None

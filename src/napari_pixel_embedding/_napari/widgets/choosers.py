@@ -10,11 +10,13 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy
 
 from napari_pixel_embedding._napari.layers.kept import image_of, is_input, is_objects, is_ours, read
 from napari_pixel_embedding._napari.widgets.panel import text
-from napari_pixel_embedding.core.model.config import (
-    ModelFileError,
-    find_model,
-    read_config,
+from napari_pixel_embedding.core.features.source import (
+    MOST_FEATURES,
+    FeatureConfig,
+    features_named,
 )
+from napari_pixel_embedding.core.model.config import ModelFileError
+from napari_pixel_embedding.core.model.file_check import check_model_file
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 _AXES = {
     (2, False): ("YX",),
-    (3, False): ("TYX", "ZYX", "CYX"),
-    (4, False): ("TZYX", "ZTYX", "TCYX", "CTYX", "CZYX", "ZCYX"),
+    (3, False): ("TYX", "ZYX", "CYX", "YXC"),
+    (4, False): ("TZYX", "ZTYX", "TCYX", "CTYX", "CZYX", "ZCYX", "TYXC", "ZYXC"),
     (5, False): ("TZCYX", "TCZYX", "CTZYX", "CZTYX", "ZTCYX", "ZCTYX"),
     (2, True): ("YXC",),
     (3, True): ("TYXC", "ZYXC"),
@@ -275,7 +277,9 @@ def config_of(source: Any) -> ModelConfig | None:
     if not isinstance(source, str):
         config: ModelConfig | None = getattr(source, "config", None)
         return config
+    if features_named(source) is not None:
+        return FeatureConfig(in_channels=MOST_FEATURES)
     try:
-        return read_config(find_model(source))
+        return check_model_file(source)
     except (ModelFileError, OSError):
         return None

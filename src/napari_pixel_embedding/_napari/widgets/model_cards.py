@@ -20,11 +20,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_pixel_embedding._napari.widgets.controls import button, row, text
+from napari_pixel_embedding._napari.widgets.controls import button, row, set_enabled, text
+from napari_pixel_embedding._napari.widgets.declaration_dialog import MODEL_FILES, take_file
+from napari_pixel_embedding._napari.widgets.model_export import PackageExport
 from napari_pixel_embedding.core.model.card import config_card, read_card
 from napari_pixel_embedding.core.model.config import ModelFileError
 from napari_pixel_embedding.core.model.library import (
-    add_user_model,
     list_user_models,
     models_folder,
     remove_user_model,
@@ -41,7 +42,11 @@ if TYPE_CHECKING:
 _SHOWN_SCORES = ("AP@0.5", "AP@0.5:0.95", "SBD", "PQ")
 _SIDE = 112
 _SIZE = (600, 560)
-_ADD = "Copy a .safetensors file into the folder of your models, where every window offers it."
+_ADD = (
+    "Copy a model into the folder of your models, where every window offers it: .safetensors, a "
+    "BioImage.IO package of ours, or a network of another program as .onnx."
+)
+_EXPORT = "Write the model as a BioImage.IO package, which other programs of that collection take."
 _OPEN = "Open the folder of your models in the system's file browser."
 
 
@@ -108,6 +113,8 @@ class ModelsDialog(QDialog):
         self.resize(*_SIZE)
         self._sources = sources
         self.cards: dict[str, QFrame] = {}
+        self.export = PackageExport(self)
+        self.export.told.connect(self._say)
         self.message = text()
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
@@ -140,9 +147,9 @@ class ModelsDialog(QDialog):
 
     def add_file(self) -> None:
         """Ask for a file and copy it into the user's folder."""
-        path, _ = QFileDialog.getOpenFileName(self, "Add a model", "", "Models (*.safetensors)")
+        path, _ = QFileDialog.getOpenFileName(self, "Add a model", "", MODEL_FILES)
         if path:
-            self._change_folder(lambda: add_user_model(path))
+            self._change_folder(lambda: take_file(path, self))
 
     def remove(self, source: str) -> None:
         """Ask, and delete a file of the user's folder."""
@@ -199,6 +206,9 @@ class ModelsDialog(QDialog):
             column.addWidget(
                 button("Choose", f"Choose {title}, and close.", lambda: self._choose(source))
             )
+            export = button("Export…", _EXPORT, lambda: self.export.ask(card, source))
+            set_enabled(export, _EXPORT, card.config.untrainable or None)
+            column.addWidget(export)
         if removable and isinstance(source, str):
             path = source
             column.addWidget(

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pixel_embedding._napari.widgets.choosers import Choice
+from napari_pixel_embedding._napari.widgets.declaration_dialog import MODEL_FILES, take_file
 from napari_pixel_embedding._napari.widgets.model_cards import ModelsDialog, card_html, card_of
+from napari_pixel_embedding.core.features.source import NAME, features_named
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, ModelFileError, list_models
+from napari_pixel_embedding.core.model.declaration import SUFFIX
 from napari_pixel_embedding.core.model.file_check import check_model_file
 from napari_pixel_embedding.core.model.library import list_user_models
+from napari_pixel_embedding.core.model.package import is_package
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
     Source = str | EmbeddingModel
 
-_TOOLTIP = "The model to run: a bundled one, or a .safetensors file of yours."
+_TOOLTIP = (
+    "The model to run: a bundled one, or a file of yours: .safetensors, .zip of BioImage.IO, or "
+    ".onnx of another program."
+)
 _FILE = "Open file …"
 _MANAGE = "Manage models…"
+_FEATURES = "Channels as features"
+_FEATURES_TOOLTIP = (
+    "No network: the channels of the layer are the embedding, such as features of a vision "
+    "transformer, flows, or principal components. They are clustered as they are."
+)
 
 
 class ModelChooser(Choice):
@@ -93,7 +105,21 @@ class ModelChooser(Choice):
         self._take(source)
 
     def add_file(self, path: str) -> None:
-        """Offer a model file, and choose it; a file that cannot be used is refused."""
+        """Offer a model file, and choose it; a file that cannot be used is refused.
+
+        Of a package, and of a network without a declaration, a copy among the user's models is
+        offered.
+        """
+        if is_package(path) or _is_undeclared(path):
+            try:
+                taken = take_file(path, self)
+            except (ValueError, OSError) as error:
+                self._refuse(str(error))
+                return
+            if taken is None:
+                return
+            self.reload()
+            path = str(taken)
         reason = _reason(path)
         if reason is not None:
             self._refuse(reason)
@@ -104,7 +130,10 @@ class ModelChooser(Choice):
 
     def show_source(self, source: Source) -> None:
         """Show the session's chosen model."""
-        if isinstance(source, str):
+        if features_named(source) is not None:
+            if self._last != NAME or self.refused is not None:
+                self._take(NAME)
+        elif isinstance(source, str):
             if source and (source != self._last or self.refused is not None):
                 self.add_file(source)
         elif source is not self._last:
@@ -112,7 +141,9 @@ class ModelChooser(Choice):
 
     def choose(self, source: Source) -> None:
         """Choose a model that is offered."""
-        if isinstance(source, str):
+        if source == NAME:
+            self._take(NAME)
+        elif isinstance(source, str):
             self.add_file(source)
         else:
             self._take(source)
@@ -134,6 +165,8 @@ class ModelChooser(Choice):
         self.reload()
         for index, (title, source) in enumerate(self.sources):
             self.setItemData(index, _card_tooltip(title, source), Qt.ItemDataRole.ToolTipRole)
+        features = self.findData(NAME)
+        self.setItemData(features, _FEATURES_TOOLTIP, Qt.ItemDataRole.ToolTipRole)
         super().showPopup()
 
     def event(self, event: QEvent | None) -> bool:
@@ -155,11 +188,11 @@ class ModelChooser(Choice):
 
     def _fill(self) -> None:
         """Show the models, and the chosen one; the default where that is gone."""
-        offered = [source for _, source in self.sources]
+        offered = [*(source for _, source in self.sources), NAME]
         if not any(source is self._last or source == self._last for source in offered):
             self._last = DEFAULT_MODEL if DEFAULT_MODEL in offered else None
-        placeholder = [] if offered else [("no bundled model", None)]
-        entries = [(_FILE, _FILE), (_MANAGE, _MANAGE)]
+        placeholder = [] if self.sources else [("no bundled model", None)]
+        entries = [(_FEATURES, NAME), (_FILE, _FILE), (_MANAGE, _MANAGE)]
         self.refill([*self.sources, *placeholder, *entries], self._last)
 
     def _activated(self, index: int) -> None:
@@ -172,9 +205,15 @@ class ModelChooser(Choice):
         if source == _MANAGE:
             self.manage()
             return
-        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", "Models (*.safetensors)")
+        path, _ = QFileDialog.getOpenFileName(self, "Open a model", "", MODEL_FILES)
         if path:
             self.add_file(path)
+
+
+def _is_undeclared(path: str) -> bool:
+    """Whether a file is a network of another program, without a declaration beside it."""
+    file = Path(path)
+    return file.suffix == SUFFIX and file.is_file() and not file.with_suffix(".toml").is_file()
 
 
 def _reason(source: str) -> str | None:
@@ -187,6 +226,8 @@ def _reason(source: str) -> str | None:
 
 
 def _card_tooltip(title: str, source: Source) -> str:
+    if source == NAME:
+        return _FEATURES_TOOLTIP
     try:
         return card_html(card_of(title, source), with_picture=True)
     except ModelFileError as error:

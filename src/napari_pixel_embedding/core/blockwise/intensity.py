@@ -43,12 +43,14 @@ def intensity_ranges(config: ModelConfig, image: Any, axes: str) -> NDArray[np.f
     array of float64, shape (C, 2)
         Low and high value of each channel, for :func:`~.predict.predict_embedding`.
     """
+    if config.scaling == "none":
+        return np.tile([0.0, 1.0], (config.in_channels, 1))
     samples = []
     for frame, box in _places(axes, image.shape):
         part = read_box(image, axes, box, frame)
         (channels,) = ImageStack(part, axes, config.in_channels).frames()
         samples.append(channels)
-    return channel_ranges(np.stack(samples, axis=1), config.percentiles)
+    return channel_ranges(np.stack(samples, axis=1), config.scaling)
 
 
 def _places(axes: str, shape: Sequence[int]) -> Iterator[tuple[int | None, Box]]:

@@ -1,4 +1,4 @@
-"""Libraries that come with the extra ``exchange``."""
+"""Libraries that come with extras of the package."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import importlib
 from typing import Any
 
 
-def needed(module: str, purpose: str) -> Any:
-    """Import a library of the extra.
+def needed(module: str, purpose: str, extra: str = "exchange") -> Any:
+    """Import a library of an extra.
 
     Raises
     ------
@@ -19,5 +19,5 @@ def needed(module: str, purpose: str) -> Any:
     except ImportError as error:
         raise ValueError(
             f"{purpose} need the package {module.split('.')[0]}, found none: "
-            "pip install 'napari-pixel-embedding[exchange]'"
+            f"pip install 'napari-pixel-embedding[{extra}]'"
         ) from error

@@ -105,6 +105,8 @@ def fine_tune(
         When there is no corrected object, or images and corrections do not fit.
     """
     config = config or FineTuneConfig()
+    if model.config.untrainable:
+        raise ValueError(model.config.untrainable)
     frames = _corrected_frames(
         model.config, _as_list(images), _as_list(corrections), axes, channel, spacing, diameter
     )

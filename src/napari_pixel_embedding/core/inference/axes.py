@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.inference.channels import check_channel, luminance, read_channel
-from napari_pixel_embedding.core.inference.layout import Layout
-from napari_pixel_embedding.core.inference.normalisation import frame_ranges, has_signal, normalise
+from napari_pixel_embedding.core.inference.layout import ArrangedImage, Layout
+from napari_pixel_embedding.core.inference.normalisation import frame_ranges, has_signal, scale
 from napari_pixel_embedding.core.validation import as_numeric_image
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.io.images import ImageData
-    from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.model.config import ModelConfig, Scaling
 
 
 AXES = "TCZYX"
@@ -91,18 +91,20 @@ class ImageStack:
             one = self.frame(number)
             yield _channels_first(one.array, one.axes, self.in_channels)
 
-    def normalised(self, percentiles: tuple[float, float]) -> Iterator[NDArray[np.float32]]:
+    def normalised(self, scaling: Scaling) -> Iterator[NDArray[np.float32]]:
         """Yield each frame as :meth:`frames` does, with normalised intensities."""
         ranges = self.ranges
-        every = frame_ranges(self.frames(), percentiles) if ranges is None else _of_each(ranges)
+        if ranges is None and scaling != "none":
+            ranges = frame_ranges(self.frames(), scaling)
+        every: Iterable[Any] = repeat(None) if ranges is None else _of_each(ranges)
         for frame, own in zip(self.frames(), every, strict=False):
-            yield normalise(frame, percentiles, own)
+            yield scale(frame, scaling, own)
 
-    def measured(self, percentiles: tuple[float, float]) -> ImageStack:
+    def measured(self, scaling: Scaling) -> ImageStack:
         """Return the image with the intensity ranges of its frames, unless they are given."""
-        if self.ranges is not None:
+        if self.ranges is not None or scaling == "none":
             return self
-        ranges = frame_ranges(self.frames(), percentiles)
+        ranges = frame_ranges(self.frames(), scaling)
         return replace(self, ranges=ranges[0] if self.count is None else ranges)
 
     def label_image(self, frames: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -110,9 +112,9 @@ class ImageStack:
         labels = frames[0] if self.count is None else np.stack(frames)
         return labels if self.layout is None else np.ascontiguousarray(self.layout.lay(labels))
 
-    def has_signal(self, percentiles: tuple[float, float]) -> bool:
+    def has_signal(self, scaling: Scaling) -> bool:
         """Return whether anything in any frame stands clear of the noise."""
-        return has_signal(self.frames(), percentiles)
+        return has_signal(self.frames(), scaling)
 
 
 def _of_each(ranges: NDArray[np.floating[Any]]) -> Iterable[NDArray[np.floating[Any]]]:
@@ -138,6 +140,7 @@ def read_stack(
     channel: Channel | None = None,
     spacing: tuple[float, ...] | None = None,
     ranges: NDArray[np.floating[Any]] | None = None,
+    foreground: Any = None,
 ) -> ImageStack:
     """Read an array-like image and resolve its axes: the entry point for images.
 
@@ -151,6 +154,8 @@ def read_stack(
         As in :func:`~.predict.predict_embedding`.
     spacing, ranges
         As in :class:`ImageStack`.
+    foreground : array_like, optional
+        Read as one more channel, see :class:`~.layout.ArrangedImage`.
 
     Raises
     ------
@@ -159,8 +164,11 @@ def read_stack(
     """
     array = as_numeric_image(image)
     layout = image_layout(array.shape, axes, config, channel)
+    in_channels = config.in_channels + (foreground is not None)
     arranged = layout.arrange(array)
-    return ImageStack(arranged, layout.read_axes, config.in_channels, spacing, ranges, layout)
+    if foreground is not None:
+        arranged = ArrangedImage(array, layout, np.asanyarray(foreground))[()]
+    return ImageStack(arranged, layout.read_axes, in_channels, spacing, ranges, layout)
 
 
 def image_layout(

@@ -111,6 +111,11 @@ def measure_diameter(
             f"the model {model.name!r} does not say how large the objects it was trained on are, "
             "so a diameter means nothing to it: choose another model."
         )
+    if not model.config.has_distance:
+        raise ValueError(
+            f"the model {model.name!r} gives no distance to the border, by which sizes are "
+            "measured: give the diameter by hand, or draw a line across an object."
+        )
     image = image.frame(0)
     zooms = [z for z in _ZOOMS if _is_worth_it(image, z, known)] or [1.0]
     looks = []

@@ -237,16 +237,35 @@ class ArrangedImage:
         Anything with a shape that can be sliced.
     layout : Layout
         Of ``data``.
+    foreground : array_like, optional
+        Another image with the label image's axes, read as one more channel after those of
+        ``data``; truth values and whole numbers are 1 where they are above 0.
+
+    Raises
+    ------
+    ValueError
+        When the foreground has another shape, or ``data`` no channels.
     """
 
-    def __init__(self, data: Any, layout: Layout) -> None:
+    def __init__(self, data: Any, layout: Layout, foreground: Any = None) -> None:
         self.data = data
         self.layout = layout
+        self._foreground: ArrangedImage | None = None
+        if foreground is not None:
+            own = Layout(layout.label_axes, layout.label_shape, layout.spatial)
+            if tuple(foreground.shape) != own.shape or "C" not in layout.read_axes:
+                raise ValueError(
+                    f"the foreground must have the pixels of the image, {own.shape} along "
+                    f"{own.axes}, found {tuple(foreground.shape)}."
+                )
+            self._foreground = ArrangedImage(foreground, own)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape as it is read."""
-        return self.layout.read_shape
+        more = self._foreground is not None
+        parts = zip(self.layout.read_axes, self.layout.read_shape, strict=True)
+        return tuple(n + (more and letter == "C") for letter, n in parts)
 
     @property
     def ndim(self) -> int:
@@ -256,7 +275,8 @@ class ArrangedImage:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the pixels as they are read."""
-        return np.dtype(np.float32) if self._is_mixed else np.dtype(self.data.dtype)
+        mixed = self._is_mixed or self._foreground is not None
+        return np.dtype(np.float32) if mixed else np.dtype(self.data.dtype)
 
     @property
     def _is_mixed(self) -> bool:
@@ -289,6 +309,19 @@ class ArrangedImage:
         ]
 
     def _read(self, spans: dict[str, slice]) -> NDArray[Any]:
+        """Read a box of the image, and of the foreground as its last channel."""
+        if self._foreground is None:
+            return self._read_image(spans)
+        box = {letter: span for letter, span in spans.items() if letter != "C"}
+        at = self.layout.read_axes.index("C")
+        where = self._foreground._read_image(box)
+        if where.dtype.kind in "bui":
+            where = where > 0
+        parts = [self._read_image(box), np.expand_dims(where, at)]
+        joined = np.concatenate([part.astype(np.float32) for part in parts], axis=at)
+        return joined[(slice(None),) * at + (spans.get("C", slice(None)),)]
+
+    def _read_image(self, spans: dict[str, slice]) -> NDArray[Any]:
         """Read a box of the image; of its channels only what is needed."""
         layout, channel = self.layout, self.layout.channel
         if "C" in layout.axes and channel is not None:

@@ -55,10 +55,11 @@ class Maps:
         if config.space == "cosine":
             embedding /= np.maximum(np.linalg.norm(embedding, axis=0), 1e-6)
         foreground, distance = resample(np.stack([self.foreground, self.distance]), shape)
+        found = distance.clip(0, 1) if config.has_distance else None
         return EmbeddingMap(
             embedding=embedding,
             foreground=foreground.clip(0, 1),
-            distance=distance.clip(0, 1),
+            distance=found,
             space=config.space,
             delta_var=config.delta_var,
             delta_dist=config.delta_dist,
@@ -137,6 +138,8 @@ def _over_tiles(
     """Run the network over the tiles of an image (C, [Z,] Y, X) and blend them."""
     config, shape = model.config, image.shape[1:]
     tile_shape = options.tile_shape or _usual_tile(config.ndim, options.tile)
+    if config.tile_side is not None:
+        tile_shape = (config.tile_side,) * config.ndim
     plan = plan_tiles(shape, config.stride, tile_shape, options.halo)
     padded = _pad(image, plan.padded_shape)
     where = resolve_device(options.device)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari_pixel_embedding.core.features.given import features_of, fit_model
 from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import resample, zoom_for, zoomed_shape
 from napari_pixel_embedding.core.inference.options import PredictOptions
@@ -101,7 +102,7 @@ def predict_embedding(
         image, model.config, axes, channel=channel, spacing=spacing, ranges=ranges
     ).frame(frame)
     options = PredictOptions(device, diameter, tile_shape, halo, augment)
-    (pixels,) = stack.normalised(model.config.percentiles)
+    (pixels,) = stack.normalised(model.config.scaling)
     return replace(predict_resampled(model, pixels, options, spacing, progress), frame=frame)
 
 
@@ -138,7 +139,8 @@ def embed_frames(
     progress: Progress | None = None,
 ) -> Iterator[EmbeddingMap]:
     """Run a model on each frame of an image with known axes; see :func:`predict_frames`."""
-    for done, pixels in enumerate(stack.normalised(model.config.percentiles)):
+    model = fit_model(model, stack.array, stack.axes)
+    for done, pixels in enumerate(stack.normalised(model.config.scaling)):
         part = share(progress, done, stack.count or 1)
         emap = predict_resampled(model, pixels, options, stack.spacing, part)
         yield emap if stack.count is None else replace(emap, frame=done)
@@ -165,6 +167,9 @@ def predict_resampled(
     progress : callable, optional
         Called with the finished fraction.
     """
+    given = features_of(model, pixels, spacing)
+    if given is not None:
+        return given
     shape = pixels.shape[1:]
     zoom = zoom_for(model.config, options.diameter, spacing)
     seen = resample(pixels, zoomed_shape(shape, zoom))

@@ -7,24 +7,27 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from napari_pixel_embedding.core.clustering.build import build_cluster_index
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
+from napari_pixel_embedding.core.features.given import fit_model, load_features, load_source
+from napari_pixel_embedding.core.features.source import FeatureSource
 from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.core.inference.options import PredictOptions
-from napari_pixel_embedding.core.inference.predict import predict_resampled
+from napari_pixel_embedding.core.inference.predict import embed_frames, predict_resampled
 from napari_pixel_embedding.core.inference.signal import constant_notes, signal_notes
-from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model
 from napari_pixel_embedding.core.progress import share
+from napari_pixel_embedding.core.validation import as_numeric_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.clustering.params import ClusterParams, LocalBandwidth
-    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap, Space
     from napari_pixel_embedding.core.inference.axes import ImageStack
     from napari_pixel_embedding.core.inference.channels import Channel
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
 
 
@@ -52,7 +55,9 @@ def segment(
         As in :func:`predict_embedding`; frames along T are segmented one by one, and
         planes along Z too where the model is 2-D.
     model : str or EmbeddingModel
-        A bundled name, a path, or a loaded model.
+        A bundled name, a path, or a loaded model. "features" where the channels of the image are
+        the embedding, see :func:`segment_embedding`; "features:cosine:length" compares angles, and
+        finds objects where vectors are long.
     params : ClusterParams, optional
         By default the model's own, see :func:`~.object_scale.usual_params`.
     method : {"mean_shift", "mutex"}
@@ -140,20 +145,21 @@ def segment_and_record(
     progress: Progress | None = None,
 ) -> Segmented:
     """Segment an image as :func:`segment` does, and return what the labels were made with."""
-    if not isinstance(model, EmbeddingModel):
-        model = load_model(model)
+    array = as_numeric_image(image)
+    model, axes = load_source(model, array.shape, axes)
     params = params or usual_params(model.config, diameter, spacing)
-    stack = read_stack(image, model.config, axes, channel=channel, spacing=spacing)
-    stack = stack.measured(model.config.percentiles)
+    stack = read_stack(array, model.config, axes, channel=channel, spacing=spacing)
+    stack = stack.measured(model.config.scaling)
     options = PredictOptions(device, diameter, augment=augment, tile=tile)
+    model = fit_model(model, stack.array, stack.axes)
     local = _of_each_frame(local_bandwidths, stack.count or 1)
     labels = []
-    for done, pixels in enumerate(stack.normalised(model.config.percentiles)):
+    for done, pixels in enumerate(stack.normalised(model.config.scaling)):
         part = share(progress, done, stack.count or 1)
         emap = predict_resampled(model, pixels, options, spacing, part)
         labels.append(cluster(emap, params, method, local[done]))
     found = stack.label_image(labels)
-    notes = constant_notes(stack) if found.any() else signal_notes(stack, model.config.percentiles)
+    notes = constant_notes(stack) if found.any() else signal_notes(stack, model.config.scaling)
     return Segmented(found, notes, model, params, stack)
 
 
@@ -199,7 +205,7 @@ def segment_region(
         Label image of the region, 0 is background.
     """
     shown = tuple(slice(max(side.start - _MARGIN, 0), side.stop + _MARGIN) for side in field)
-    (whole,) = image.normalised(model.config.percentiles)
+    (whole,) = image.normalised(model.config.scaling)
     emap = predict_resampled(model, whole[(slice(None), *shown)], options, image.spacing)
     params = params or usual_params(model.config, options.diameter, image.spacing)
     labels = build_cluster_index(emap).cut(params)
@@ -248,3 +254,109 @@ def cluster(
     if method == "mutex":
         return mutex_watershed(emap, params)
     raise ValueError(f"method must be one of {', '.join(METHODS)}, found {method!r}.")
+
+
+_OTHERS = {2: "YX", 3: "ZYX", 4: "TZYX"}
+
+
+def segment_embedding(
+    features: Any,
+    channel_axis: int = 0,
+    *,
+    axes: str | None = None,
+    foreground: Any = "everywhere",
+    space: Space = "euclidean",
+    params: ClusterParams | None = None,
+    method: Method = "mean_shift",
+    progress: Progress | None = None,
+) -> NDArray[np.unsignedinteger[Any]]:
+    """Cluster the pixels of an array whose channels are features, without a network.
+
+    Bandwidths are relative: 1 is a start that is measured from the array (see
+    :func:`~.features.given.measure_features`), whatever the unit of the features.
+
+    Parameters
+    ----------
+    features : array_like
+        Any real dtype, one vector a pixel. Pixels with NaN or infinite values are background.
+    channel_axis : int
+        Axis of the features. The others are Y, X; Z, Y, X; or T, Z, Y, X.
+    axes : str, optional
+        In place of ``channel_axis``: a letter out of ``TCZYX`` for each axis, such as "TCYX".
+        Frames along T are segmented one by one, at one scale.
+    foreground : "everywhere", "length", int or array_like
+        Where objects may be: in all pixels; where vectors are long (Otsu, 1979); as the channel of
+        this number says; or as another array says, of the label image's shape. Numbers from 0 to 1
+        are probabilities, negative ones among them logits; others are divided by Otsu's threshold.
+        Of a separate array, truth values and whole numbers are a mask: above 0 is foreground.
+    space : {"euclidean", "cosine"}
+        Whether vectors are compared by their distance, or by their angle alone.
+    params : ClusterParams, optional
+        By default bandwidth 1, foreground 0.5, at least 20 pixels.
+    method : {"mean_shift", "mutex"}
+        As in :func:`segment`.
+    progress : callable, optional
+        Called with the finished fraction.
+
+    Returns
+    -------
+    array of uint16 or uint32
+        Label image, 0 is background, with the axes of ``features`` but channels.
+
+    Raises
+    ------
+    ValueError
+        When array, axes and foreground do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> features = np.zeros((3, 32, 32))
+    >>> features[0, :, :16], features[1, :, 16:] = 5, 5
+    >>> np.unique(segment_embedding(features)).tolist()
+    [1, 2]
+    """
+    model, stack = _read_features(features, channel_axis, axes, foreground, space)
+    params = params or model.config.cluster_params()
+    maps = embed_frames(model, stack, PredictOptions("cpu"), progress)
+    return stack.label_image([cluster(emap, params, method) for emap in maps])
+
+
+def embed_features(
+    features: Any,
+    channel_axis: int = 0,
+    *,
+    axes: str | None = None,
+    foreground: Any = "everywhere",
+    space: Space = "euclidean",
+) -> Iterator[EmbeddingMap]:
+    """Yield the embedding map of each frame of an array whose channels are features.
+
+    Parameters and errors are those of :func:`segment_embedding`. The maps are for
+    :func:`build_cluster_index`, colours, corrections and measurements, as those of a model are.
+    """
+    model, stack = _read_features(features, channel_axis, axes, foreground, space)
+    yield from embed_frames(model, stack, PredictOptions("cpu"))
+
+
+def _read_features(
+    features: Any, channel_axis: int, axes: str | None, foreground: Any, space: Space
+) -> tuple[EmbeddingModel, ImageStack]:
+    array = as_numeric_image(features, "features")
+    axes = axes or _axes(array.ndim, channel_axis)
+    plain = isinstance(foreground, str | int)
+    source = FeatureSource(space, foreground if plain else "image")
+    model = load_features(source, array.shape, axes)
+    mask = None if plain else as_numeric_image(foreground, "foreground")
+    return model, read_stack(array, model.config, axes, foreground=mask)
+
+
+def _axes(ndim: int, channel_axis: int) -> str:
+    others = _OTHERS.get(ndim - 1)
+    if others is None or not -ndim <= channel_axis < ndim:
+        raise ValueError(
+            f"features must have 3 to 5 axes, one of which is channel_axis, found {ndim} axes and "
+            f"channel_axis={channel_axis}."
+        )
+    at = channel_axis % ndim
+    return f"{others[:at]}C{others[at:]}"

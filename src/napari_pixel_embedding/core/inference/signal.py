@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.inference.axes import ImageStack
+    from napari_pixel_embedding.core.model.config import Scaling
 
 _MOST_NAMED = 5
 """Frames or channels that are named one by one at most."""
@@ -40,10 +41,10 @@ def constant_notes(stack: ImageStack) -> tuple[str, ...]:
     return tuple(_sentence(which, what) for which, what in kinds if which.any())
 
 
-def signal_notes(stack: ImageStack, percentiles: tuple[float, float]) -> tuple[str, ...]:
+def signal_notes(stack: ImageStack, scaling: Scaling) -> tuple[str, ...]:
     """Say what is constant, or that nothing stands clear of the noise; nothing of usual images."""
     notes = constant_notes(stack)
-    if notes or stack.has_signal(percentiles):
+    if notes or stack.has_signal(scaling):
         return notes
     return (f"There is {NO_SIGNAL}.",)
 

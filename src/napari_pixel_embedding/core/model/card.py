@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_pixel_embedding.core.model.config import ModelConfig, find_model, list_models
+from napari_pixel_embedding.core.model.config import (
+    ModelConfig,
+    find_model,
+    list_models,
+    read_config,
+)
 from napari_pixel_embedding.core.model.file_check import check_model_file
 
 if TYPE_CHECKING:
@@ -115,6 +120,21 @@ def config_card(config: ModelConfig, title: str) -> ModelCard:
         if isinstance(value, plain) and len(str(value)) <= _LONGEST
     )
     return ModelCard(title, config, purpose, origin=origin)
+
+
+def card_text(config: ModelConfig) -> str:
+    """Return the card of a model as Markdown: a bundled model's own, else one made of its facts."""
+    if config.name in list_models():
+        path = find_model(config.name)
+        if read_config(path) == config:
+            return path.with_suffix(".md").read_text(encoding="utf-8")
+    card = config_card(config, config.name)
+    facts = [("Input", card.dimensions), ("System", f"{config.architecture}, {config.space}")]
+    facts += [("Object diameter", card.diameter), ("Licence", config.licence), *card.origin]
+    lines = [f"- **{name}**: {value}" for name, value in facts if value]
+    validation = "Check its objects by eye before you count on them."
+    parts = [f"# {config.name}", config.description.strip(), "\n".join(lines)]
+    return "\n\n".join([part for part in parts if part] + ["## Validation", validation]) + "\n"
 
 
 def _first_paragraph(text: str) -> str:

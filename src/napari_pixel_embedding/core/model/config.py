@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 FORMAT = "napari-pixel-embedding/1"
 MAX_HEADER_BYTES = 2 * 2**20
 MAX_FILE_BYTES = 4 * 2**30
-_PICKLED = frozenset({".pt", ".pth", ".pkl"})
+_PICKLED = frozenset({".pt", ".pth", ".pkl", ".ts", ".torchscript", ".ckpt"})
+_PROGRAMS = frozenset({".py", ".ipynb"})
 DEFAULT_MODEL = "nuclei-fluo"
 """Name of the default bundled model."""
 _BUNDLED = Path(__file__).parents[2] / "models"
 
 Frozen = Literal["nothing", "encoder", "backbone"]
 """Stages of a network whose weights are not trained."""
+Scaling = tuple[float, float] | Literal["mean-std", "none"]
+"""How intensities are scaled: two percentiles to 0 and 1, to mean 0 and deviation 1, or not."""
 Line = Annotated[str, Field(max_length=1000)]
 Text = Annotated[str, Field(max_length=100_000)]
 _Diameter = Annotated[float | None, Field(ge=0.1, le=10_000)]
@@ -151,6 +154,26 @@ class ModelConfig:
         """Total stride in pixels; the sides of network inputs are multiples of it."""
         return int(self.stem_stride * 2**self.depth)
 
+    @property
+    def scaling(self) -> Scaling:
+        """How intensities are scaled before the network sees them."""
+        return self.percentiles
+
+    @property
+    def has_distance(self) -> bool:
+        """Whether there is a distance map."""
+        return True
+
+    @property
+    def tile_side(self) -> int | None:
+        """The one side that inputs may have; None where any multiple of the stride will do."""
+        return None
+
+    @property
+    def untrainable(self) -> str:
+        """Why it cannot be trained, in a sentence; empty if it can."""
+        return ""
+
     def cluster_params(self) -> ClusterParams:
         """Return the default cluster parameters of this model."""
         return replace(ClusterParams.for_space(self.space, self.delta_var), **self.cluster)
@@ -212,8 +235,8 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Path:
     if not path.is_file():
         raise ModelFileError(
             f"there is no model {str(name_or_path)!r}: expected one of "
-            f"{', '.join(list_models()) or 'no bundled models'}, or the path of a "
-            ".safetensors file."
+            f"{', '.join(list_models()) or 'no bundled models'}, or the path of a .safetensors, "
+            ".zip or .onnx file."
         )
     return path
 
@@ -226,7 +249,8 @@ def _read_metadata(path: Path) -> Mapping[str, str]:
     with path.open("rb") as file:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
-        if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8) or path.suffix in _PICKLED:
+        unsafe = path.suffix in _PICKLED | _PROGRAMS
+        if unsafe or not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
             _refuse_programs(path, start)
             raise damaged(path, f"a header of {length} bytes in a file of {size}")
         text = file.read(length)
@@ -239,11 +263,16 @@ def _read_metadata(path: Path) -> Mapping[str, str]:
 
 
 def _refuse_programs(path: Path, start: bytes) -> None:
+    if path.suffix in _PROGRAMS:
+        raise ModelFileError(
+            f"{path.name} is a program, which would be run to build its network: expected a model "
+            "file. Ask its author for the network as .onnx, and declare what its channels mean."
+        )
     if start.startswith((b"PK\x03\x04", b"\x80")) or path.suffix in _PICKLED:
         raise ModelFileError(
             f"{path.name} is a pickled file, which can run any program when it is opened: "
             "expected a .safetensors model saved by this plugin. Ask its author for the weights "
-            "as .safetensors, or train the model anew."
+            "as .safetensors, or for the network as .onnx, or train the model anew."
         )
 
 

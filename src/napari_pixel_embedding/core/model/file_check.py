@@ -14,6 +14,8 @@ from napari_pixel_embedding.core.model.config import (
     find_model,
     read_config,
 )
+from napari_pixel_embedding.core.model.declaration import SUFFIX as ONNX
+from napari_pixel_embedding.core.model.declaration import declared_config
 
 if TYPE_CHECKING:
     import os
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 def check_model_file(name_or_path: str | os.PathLike[str]) -> ModelConfig:
     """Check a bundled model or a model file, and return its configuration.
 
+    Of an ONNX file only its declaration is read: the rest is checked when it is loaded.
+
     Raises
     ------
     ModelFileError
@@ -34,6 +38,8 @@ def check_model_file(name_or_path: str | os.PathLike[str]) -> ModelConfig:
         program or version, or holds another network than it says.
     """
     path = find_model(name_or_path)
+    if path.suffix == ONNX:
+        return declared_config(path)
     try:
         config = read_config(path)
         stored = _stored_shapes(path)

@@ -6,7 +6,9 @@ checked weights into it.
 
 from __future__ import annotations
 
+import copy
 import hashlib
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +24,15 @@ from napari_pixel_embedding.core.model.config import (
     find_model,
     read_config,
 )
+from napari_pixel_embedding.core.model.declaration import SUFFIX as ONNX
+from napari_pixel_embedding.core.model.declaration import declared_config
 from napari_pixel_embedding.core.model.networks import build_network
+from napari_pixel_embedding.core.model.package import is_package, unpack_model
 
 if TYPE_CHECKING:
     import os
+
+    from napari_pixel_embedding.core.model.declaration import ForeignConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +112,12 @@ def save_model(model: EmbeddingModel, path: str | os.PathLike[str], *, half: boo
     Raises
     ------
     ValueError
-        When ``path`` has another suffix.
+        When ``path`` has another suffix, or the model has no weights of its own.
     """
     from safetensors.torch import save
 
+    if model.config.untrainable:
+        raise ValueError(f"{model.name} cannot be saved. {model.config.untrainable}")
     path = model_path(path)
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.network.state_dict().items()}
     if half:
@@ -128,16 +137,23 @@ def _rounded(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def load_model(
-    name_or_path: str | os.PathLike[str], device: str | torch.device = "cpu"
+    name_or_path: str | os.PathLike[str],
+    device: str | torch.device = "cpu",
+    *,
+    declaration: str | os.PathLike[str] | None = None,
 ) -> EmbeddingModel:
     """Load a bundled model by name, or a model file by path.
 
     Parameters
     ----------
     name_or_path : str or path
-        One of :func:`list_models`, or the path of a ``.safetensors`` file.
+        One of :func:`list_models`, or the path of a ``.safetensors`` file, of a BioImage.IO
+        package (``.zip``) that holds one, or of a network of another program (``.onnx``).
     device : str
         Device of the weights.
+    declaration : path, optional
+        What the channels of an ONNX network mean, see :mod:`~.model.declaration`; by default
+        ``NAME.toml`` beside it.
 
     Returns
     -------
@@ -156,8 +172,21 @@ def load_model(
     'euclidean'
     """
     path = find_model(name_or_path)
+    if path.suffix == ONNX:
+        foreign = declared_config(path, declaration)
+        return EmbeddingModel(_foreign_network(path, foreign), foreign)
+    if is_package(path):
+        with tempfile.TemporaryDirectory() as folder:
+            packed = load_model(unpack_model(path, folder), device)
+            return EmbeddingModel(copy.deepcopy(packed.network), packed.config)  # off the file
     config = read_config(path)
     return EmbeddingModel(_fill(config, path).to(device).eval(), config)
+
+
+def _foreign_network(path: Path, config: ForeignConfig) -> nn.Module:
+    from napari_pixel_embedding.core.model.onnx_network import read_network
+
+    return read_network(path, config)
 
 
 def _full(stored: torch.dtype) -> torch.dtype:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_pixel_embedding.core.features.given import load_source
+from napari_pixel_embedding.core.features.source import features_named
 from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.layout import Layout
 from napari_pixel_embedding.core.inference.options import PredictOptions
@@ -22,6 +24,7 @@ from napari_pixel_embedding.core.validation import as_numeric_image
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.segment import Segmented
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.recipe.recipe import BandwidthsByFrame, ModelReference
+
+_SUFFIXES = (".safetensors", ".onnx", ".zip")
+"""Of files that hold a model."""
 
 
 def apply_recipe(
@@ -98,9 +104,12 @@ def apply_recipe(
 
 @dataclass(frozen=True, eq=False)
 class FoundModel:
-    """The model of a recipe, where it was found, and what is to be said of it."""
+    """The model of a recipe, where it was found, and what is to be said of it.
 
-    model: EmbeddingModel
+    Of given features, ``source`` is their choice as text.
+    """
+
+    source: EmbeddingModel | str
     reference: ModelReference
     notes: tuple[str, ...] = ()
 
@@ -108,6 +117,19 @@ class FoundModel:
     def of(cls, model: EmbeddingModel, source: str | os.PathLike[str] | None) -> FoundModel:
         """Return a loaded model with its reference."""
         return cls(model, model_reference(model.name, source, fingerprint(model)))
+
+    @classmethod
+    def load(cls, source: str | os.PathLike[str]) -> FoundModel:
+        """Load a model, unless it is a choice of given features."""
+        if isinstance(source, str) and features_named(source) is not None:
+            return cls(source, model_reference("", source, ""))
+        return cls.of(load_model(source), source)
+
+    def for_image(
+        self, shape: Sequence[int], axes: str | None
+    ) -> tuple[EmbeddingModel, str | None]:
+        """Return the model for an image, and its axes; see :func:`~.given.load_source`."""
+        return load_source(self.source, shape, axes)
 
 
 def find_recipe_model(
@@ -128,7 +150,7 @@ def find_recipe_model(
         found = [FoundModel.of(model, None)]
     else:
         places = _places(wanted) if model is None else [str(model)]
-        found = [FoundModel.of(load_model(place), place) for place in places]
+        found = [FoundModel.load(place) for place in places]
     if not found:
         raise ModelFileError(_missing(wanted))
     same = [one for one in found if one.reference.fingerprint == wanted.fingerprint]
@@ -136,7 +158,7 @@ def find_recipe_model(
         return same[0]
     other = found[0]
     difference = (
-        f"the model {other.model.name!r} is not the one that the recipe was made with: expected "
+        f"the model {other.reference.name!r} is not the one of the recipe: expected "
         f"the fingerprint {wanted.fingerprint}, found {other.reference.fingerprint}"
     )
     if allow_other_model:
@@ -149,11 +171,13 @@ def find_recipe_model(
 
 def _places(wanted: ModelReference) -> list[str]:
     """Return where the model may be: as the recipe says, and in the user's folder."""
-    if wanted.source is None or wanted.source in list_models():
-        return [] if wanted.source is None else [wanted.source]
+    if wanted.source is None:
+        return []
+    if wanted.source in list_models() or features_named(wanted.source) is not None:
+        return [wanted.source]
     named = Path(wanted.source)
     paths = dict.fromkeys((named, models_folder() / named.name))
-    return [str(path) for path in paths if path.suffix == ".safetensors" and path.is_file()]
+    return [str(path) for path in paths if path.suffix in _SUFFIXES and path.is_file()]
 
 
 def _missing(wanted: ModelReference) -> str:
@@ -192,7 +216,7 @@ def segment_by_recipe(
     progress: Progress | None = None,
 ) -> MadeByRecipe:
     """Segment an image with a recipe and its model, from :func:`find_recipe_model`."""
-    model, axes = found.model, axes_for(recipe, image.ndim, stored_axes)
+    model, axes = found.for_image(image.shape, axes_for(recipe, image.ndim, stored_axes))
     device, notes = _device(recipe.device)
     local, left_out = _bandwidths_for(recipe, image, model, axes)
     options = PredictOptions(device, recipe.diameter, augment=recipe.augment, tile=recipe.tile)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.core.features.source import NAME, features_named
 from napari_pixel_embedding.core.recipe.recipe import (
     MOST_RANGES,
     ImageRecord,
@@ -80,7 +81,14 @@ def intensities_of(
 def model_reference(
     name: str, source: str | os.PathLike[str] | None, fingerprint: str
 ) -> ModelReference:
-    """Return the reference to a model; the path of a file is made absolute."""
+    """Return the reference to a model; the path of a file is made absolute.
+
+    Given features are their choice as text alone: what is measured for an image follows from it.
+    """
+    features = features_named(source) if isinstance(source, str) else None
+    if features is not None:
+        digest = hashlib.sha256(str(features).encode()).hexdigest()
+        return ModelReference(NAME, str(features), digest[:16])
     if source is not None and Path(source).expanduser().is_file():
         source = Path(source).expanduser().absolute()
     place = None if source is None else str(source)

@@ -193,6 +193,8 @@ def choose_pairs(
 def _renamed(start: str | EmbeddingModel, options: dict[str, Any]) -> EmbeddingModel:
     """Load the start model and give it the name, description and licence of the new one."""
     model = start if isinstance(start, EmbeddingModel) else load_model(start)
+    if model.config.untrainable:
+        raise ValueError(model.config.untrainable)
     words = {key: options[key] for key in ("name", "description", "licence") if key in options}
     parent = {"parent": model.name, "parent_provenance": model.config.provenance}
     return EmbeddingModel(model.network, replace(model.config, **words, provenance=parent))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_pixel_embedding.core.features.source import feature_axes
 from napari_pixel_embedding.core.inference.axes import AXES, guess_axes
 from napari_pixel_embedding.core.inference.channels import check_channel, read_channel
 from napari_pixel_embedding.core.inference.object_scale import (
@@ -16,6 +17,7 @@ from napari_pixel_embedding.core.inference.object_scale import (
 )
 
 if TYPE_CHECKING:
+    from napari_pixel_embedding.core.features.source import FeatureSource
     from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.core.model.config import ModelConfig
     from napari_pixel_embedding.session.state.image import ImageInput
@@ -84,7 +86,51 @@ def check_choice(
     return [problem for problem in problems if problem is not None]
 
 
+def check_features(
+    image: ImageInput | None, source: FeatureSource, diameter: float | None = None
+) -> list[Problem]:
+    """Check an image whose channels are features; as :func:`check_choice` for a model."""
+    wrong: list[Problem | None] = []
+    if diameter is not None:
+        wrong.append(Problem("diameter", "error", _NO_DIAMETER))
+    if image is not None:
+        wrong.append(_image_error(image) or _features_error(image, source))
+    return [problem for problem in wrong if problem is not None]
+
+
+_NO_DIAMETER = (
+    "Features are clustered at the image's own scale: set Diameter to the model's default."
+)
+
+
 # ------------------------------------------------------------------------------------ errors
+
+
+def _features_error(image: ImageInput, source: FeatureSource) -> Problem | None:
+    if image.channel is not None:
+        sentence = "Features are all channels together: set Channel (Advanced) to Automatic."
+        return Problem("channel", "error", sentence)
+    try:
+        axes = feature_axes(image.shape, chosen=image.axes, hint=image.axes_hint, rgb=image.rgb)
+    except ValueError:
+        return _axes_error(image, "do not say which one holds the features: choose")
+    if "C" not in axes:
+        return _axes_error(image, f"are {axes}, without features C: choose")
+    try:
+        layout = replace(image, axes=axes).layout_for(source.config_for(image.shape, axes))
+    except ValueError as refused:
+        return Problem("axes", "error", str(refused))
+    given = image.foreground
+    if source.foreground == "image" and given is None:
+        sentence = "No layer says where objects may be: choose another Foreground."
+        return Problem("model", "error", sentence)
+    if given is not None and tuple(given.shape) != layout.label_shape:
+        sentence = (
+            f"The foreground has {_sizes(tuple(given.shape))} pixels, and “{image.name}” has "
+            f"{_sizes(layout.label_shape)} beside its features: choose another Foreground."
+        )
+        return Problem("model", "error", sentence)
+    return None
 
 
 def _image_error(image: ImageInput) -> Problem | None:

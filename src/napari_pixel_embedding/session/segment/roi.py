@@ -93,7 +93,11 @@ def _embed(
     if spacing is not None:
         spacing = tuple(np.multiply(spacing, part.factor).tolist())
     stack = ImageStack(
-        as_numeric_image(data), source.axes, config.in_channels, spacing, source.ranges
+        as_numeric_image(data),
+        source.axes,
+        source.image.count_read(config),
+        spacing,
+        source.ranges,
     )
     diameter = diameter_at_level(config, options.diameter, part.factor)
     (whole,) = engine.embed_frames(

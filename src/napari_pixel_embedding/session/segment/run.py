@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.blockwise.roi import sees
+from napari_pixel_embedding.core.features.source import FeatureConfig, features_named
 from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.core.inference.signal import signal_notes
 from napari_pixel_embedding.session.recipe.record import record_part, record_run
@@ -49,15 +50,28 @@ def run_model(engine: Engine, request: RunRequest, report: Report) -> RunResult:
         If the model, the image and its axes do not fit together.
     """
     report(Stage("Loading the model …", 0.0))
-    model = request.model
-    if isinstance(model, str):
-        model = engine.load_model(model)
+    request, model = _loaded(engine, request)
     measured = _measured(engine, request, model, report)
     if measured is not None:
         options = replace(request.options, diameter=measured)
         request = replace(request, options=options, measure_diameter=False)
     layout = request.image.layout_for(model.config)
-    return replace(_run(engine, request.arranged(layout), model, layout, report), measured=measured)
+    request = request.arranged(layout)
+    if isinstance(model.config, FeatureConfig):
+        model = engine.fit_model(model, request.image.data, layout.read_axes)
+    return replace(_run(engine, request, model, layout, report), measured=measured)
+
+
+def _loaded(engine: Engine, request: RunRequest) -> tuple[RunRequest, EmbeddingModel]:
+    """Load the model; of features, choose the image's axes and add the foreground to it."""
+    source = request.model
+    if not isinstance(source, str):
+        return request, source
+    features = features_named(source)
+    if features is None:
+        return request, engine.load_model(source)
+    image = request.image.with_features(features)
+    return replace(request, image=image), engine.load_features(features, image.shape, image.axes)
 
 
 def _measured(
@@ -87,7 +101,7 @@ def _run(
     roi = first_roi(request, model, axes)
     if roi is not None:
         return _run_roi(engine, request, model, layout, roi, report)
-    stack = request.image.read(model.config, axes).measured(model.config.percentiles)
+    stack = request.image.read(model.config, axes).measured(model.config.scaling)
     progress = partial(_report_network, report)
     maps = tuple(engine.embed_frames(model, stack, request.options, progress))
     _await_kernels(engine, report)
@@ -96,7 +110,7 @@ def _run(
         done_share = (1 - _NETWORK_SHARE) * done / len(maps)
         report(Stage(f"Finding clusters{_of(done, maps)} …", _NETWORK_SHARE + done_share))
         indices.append(engine.build_cluster_index(emap))
-    notes = signal_notes(stack, model.config.percentiles)
+    notes = signal_notes(stack, model.config.scaling)
     record = record_run(engine, model, request.model, request.options, stack)
     return RunResult(request.image, model, layout, maps, tuple(indices), notes=notes, record=record)
 
@@ -114,9 +128,7 @@ def measure(engine: Engine, request: RunRequest, report: Report) -> float:
         If the model, the image and its axes do not fit together, or no object is found.
     """
     report(0.0)
-    model = request.model
-    if isinstance(model, str):
-        model = engine.load_model(model)
+    request, model = _loaded(engine, request)
     layout = request.image.layout_for(model.config)
     request, axes = request.arranged(layout), layout.read_axes
     stack = finest_part(request, model, axes).read(model.config, axes)

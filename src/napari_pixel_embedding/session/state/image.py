@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.blockwise.roi import ROI, Crop, image_region
+from napari_pixel_embedding.core.features.source import feature_axes
 from napari_pixel_embedding.core.inference.axes import ImageStack, guess_axes, image_layout
 from napari_pixel_embedding.core.inference.layout import ArrangedImage
 from napari_pixel_embedding.core.validation import as_numeric_image
@@ -13,6 +14,7 @@ from napari_pixel_embedding.core.validation import as_numeric_image
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding.core.features.source import FeatureSource
     from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.core.model.config import ModelConfig
@@ -44,6 +46,8 @@ class ImageInput:
         The same image at coarser levels, the finest of them first.
     channel : int or str, optional
         The one channel to read, see :func:`~.channels.read_channel`.
+    foreground : array_like, optional
+        Read as one more channel, for an image of features.
     """
 
     data: Any
@@ -55,6 +59,7 @@ class ImageInput:
     path: str | None = None
     coarser: tuple[Any, ...] = ()
     channel: Channel | None = None
+    foreground: Any = None
 
     @property
     def levels(self) -> tuple[Any, ...]:
@@ -85,10 +90,27 @@ class ImageInput:
         )
         return image_layout(self.shape, axes, config, self.channel)
 
+    def with_features(self, source: FeatureSource) -> ImageInput:
+        """Return the image as one of features, with its axes and, if chosen, the foreground.
+
+        Raises
+        ------
+        ValueError
+            When the axis of the features cannot be told, or no foreground was given.
+        """
+        axes = feature_axes(self.shape, chosen=self.axes, hint=self.axes_hint, rgb=self.rgb)
+        if source.foreground != "image":
+            return replace(self, axes=axes, foreground=None)
+        if self.foreground is None:
+            raise ValueError("choose the layer that says where objects may be.")
+        return replace(self, axes=axes)
+
     def arranged(self, layout: Layout) -> ImageInput:
         """Return the image with the axes with which it is read, ``layout.read_axes``."""
         levels = self.levels
-        if not layout.is_plain:
+        if self.foreground is not None:  # which has no coarser levels
+            levels = (ArrangedImage(self.data, layout, self.foreground),)
+        elif not layout.is_plain:
             levels = tuple(
                 ArrangedImage(level, replace(layout, shape=tuple(level.shape))) for level in levels
             )
@@ -111,7 +133,11 @@ class ImageInput:
     def read(self, config: ModelConfig, axes: str) -> ImageStack:
         """Read the pixels of an arranged image for a model."""
         spacing = self.spatial_spacing(len(config.axes))
-        return ImageStack(as_numeric_image(self.data), axes, config.in_channels, spacing)
+        return ImageStack(as_numeric_image(self.data), axes, self.count_read(config), spacing)
+
+    def count_read(self, config: ModelConfig) -> int:
+        """Return the number of channels that are read for a model."""
+        return config.in_channels + (self.foreground is not None)
 
     def spatial_spacing(self, ndim: int) -> tuple[float, ...] | None:
         """Size of a pixel along the last ``ndim`` axes, where it is known."""

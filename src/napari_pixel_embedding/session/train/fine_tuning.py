@@ -157,6 +157,8 @@ class FineTuning:
         session = self._session
         if session.worked_image is None or session.model is None or not session.embedding_maps:
             return "Nothing to learn from: expected a result, found none. Run a model first."
+        if session.model.config.untrainable:
+            return session.model.config.untrainable
         if not others and not folder and not self._is_corrected():
             return (
                 "Nothing to learn from: expected at least one corrected object, found none. "

@@ -1,0 +1,1 @@
+"""Images whose channels are features: clustered as they are, without a network."""
