@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 PLUGIN = "napari-pixel-embedding"
-TABS = ("Segment", "Explore", "Correct", "Fine-tune", "Train")
+TABS = ("Segment", "Explore", "Correct", "Fine-tune", "Measure", "Train")
 """Names of the tabs, which are those in the manifest, in the order of the work."""
 
 
