@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_pixel_embedding.session import TrainingRun
+    from napari_pixel_embedding.session.measure.measurement import Measurement
     from napari_pixel_embedding.session.state.results import Recovery
     from napari_pixel_embedding.session.train.training import TrainingState
 
@@ -47,9 +48,12 @@ class Workspace(QObject):
         Those of the preferences when the first panel opened.
     training_made : Signal
         There is a training on a folder now, see ``training_state``.
+    closing : Signal
+        The last panel leaves.
     """
 
     training_made = Signal()
+    closing = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -70,6 +74,7 @@ class Workspace(QObject):
         self._warming.timeout.connect(lambda: prepare(engine.warm_up))
         self._warming.start(_WARM_UP_MS)
         self._training: TrainingRun | None = None
+        self._measurement: Measurement | None = None
         self.layers = ResultLayers(viewer, self.controller)
         self.present = PresentImage(viewer, self.layers, self.session)
         self._panels: set[int] = set()
@@ -112,6 +117,16 @@ class Workspace(QObject):
         return None if self._training is None else self._training.state
 
     @property
+    def measurement(self) -> Measurement:
+        """The measurements of this viewer's objects, made when they are first asked for."""
+        if self._measurement is None:
+            from napari_pixel_embedding.session.measure.measurement import Measurement
+
+            edit = self.controller.edits.start
+            self._measurement = Measurement(self.session, self.executor, edit)
+        return self._measurement
+
+    @property
     def closed(self) -> bool:
         """Whether its last panel has left."""
         return self._closed
@@ -131,7 +146,8 @@ class Workspace(QObject):
         if self._closed:
             return
         self._closed = True
-        training = () if self._training is None else (self._training.close,)
+        self.closing.emit()
+        parts = [part.close for part in (self._training, self._measurement) if part is not None]
         close_all(
             self._stop_warming,
             partial(self.session.events.error.disconnect, self._notify),
@@ -139,7 +155,7 @@ class Workspace(QObject):
             self.present.close,
             self.layers.finish_strokes,  # one made in this turn of the event loop is saved too
             self.controller.close,
-            *training,
+            *parts,
             self.executor.close,
             self.layers.close,
         )

@@ -200,6 +200,7 @@ def test_deleting_the_selected_is_one_step_that_can_be_undone_and_is_measured_ag
     part.delete_selected()
     assert session.deleted_count == 3
     assert len(part.state.table) == 5
+    assert part.state.picture is None
     assert part.state.outdated == ""
     assert session.edit_status == "Deleted 3 objects."
     controller.corrections.undo()

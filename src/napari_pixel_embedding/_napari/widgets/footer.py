@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.task import Kind, Task
 
 TAB_OF: dict[Action, str] = {
-    "explore": "Explore",
     "correct": "Correct",
     "review": "Correct",
     "fine_tune": "Fine-tune",
+    "measure": "Measure",
 }
 """The tab that a next step opens."""
 _COUNT = "Objects in the labels layer, their median size, and how many of them you corrected."
@@ -89,6 +89,7 @@ class Footer(QFrame):
             "measuring": controller.diameter.cancel,
             "fine_tuning": controller.fine_tuning.stop,
             "training": self._stop_training,
+            "table": self._workspace.measurement.cancel,
         }
         stop[task.kind]()
 
@@ -138,6 +139,8 @@ class Footer(QFrame):
             events.mosaic_status,
             events.measuring,
             events.measured,
+            events.tabulating,
+            events.tabulated,
             events.tuning,
             events.tuning_status,
             events.training,

@@ -68,10 +68,12 @@ def follow_theme(panel: Panel, plot: Plot) -> None:
 
 
 def title_axes(plot: Any, bottom: str, left: str) -> None:
-    """Write titles at a plot's axes."""
+    """Write titles at a plot's axes, in the colour of their numbers."""
     for side, title in (("bottom", bottom), ("left", left)):
-        plot.getAxis(side).enableAutoSIPrefix(False)
-        plot.setLabel(side, title, **{"font-size": _LABEL})
+        axis = plot.getAxis(side)
+        axis.enableAutoSIPrefix(False)
+        color = axis.textPen().color().name()
+        plot.setLabel(side, title, **{"font-size": _LABEL, "color": color})
 
 
 def _rgb(color: Any) -> Color:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.measure.table import MeasureRequest, ObjectTable
     from napari_pixel_embedding.session.state.session import Session
 
-OUTDATED = "The labels have changed since: measure again."
+OUTDATED = "Outdated: the labels have changed. Measure again."
 NO_TABLE = "Measure first."
 _NO_ROWS = np.zeros(0, np.intp)
 
@@ -75,6 +75,7 @@ class Measurement:
         self._messages = Messages(session)
         self._edit = edit
         self._tables = JobQueue(executor)
+        self._files = JobQueue(executor, "first in, first out", most_waiting=4)
         self._pictures = JobQueue(executor, "newest waits")
         self._prepare: Callable[[], MeasureRequest | None] | None = None
         self._again = False
@@ -139,9 +140,10 @@ class Measurement:
         state.selected = _NO_ROWS
         state.outdated = ""
         state.table = table
+        state.selected = kept
+        self._update_picture()
         if request.live and self._session.labels is not request.labels:
             self.mark_outdated()  # they changed while they were measured
-        self._select(kept)
 
     def _failed(self, error: Exception) -> None:
         self._session.tabulating = False
@@ -165,6 +167,17 @@ class Measurement:
         self._pictures.cancel()
         self._select(_NO_ROWS)
         self.state.table, self.state.outdated = None, ""
+
+    def save(self, path: str) -> None:
+        """Write the table to a file, ``.csv`` or ``.parquet``, in a worker."""
+        table = self.state.table
+        if table is not None:
+            self._messages.clear()
+            self._files.start(
+                without_report(_save, path, table),
+                done=partial(setattr, self._session, "status"),
+                failed=partial(self._messages.fail, "saving the table"),
+            )
 
     # --------------------------------------------------------------------------- selecting
 
@@ -247,6 +260,13 @@ class Measurement:
         if self.disabled_reason is None and table is not None:
             self._again = True
             self._edit(made(table.keys(self.state.selected), self._session.has_frames))
+
+
+def _save(path: str, table: ObjectTable) -> str:
+    from napari_pixel_embedding.core.measurement.table_files import save_measurements
+
+    save_measurements(path, table.measurements)
+    return f"Saved the table as {path}."
 
 
 def _work(request: MeasureRequest, report: Report) -> ObjectTable:

@@ -186,7 +186,7 @@ def measure(request: MeasureRequest, progress: Progress | None = None) -> Object
     """
     from napari_pixel_embedding.core.measurement.measure import measure_objects
 
-    origin, known = request.origin, {}
+    origin, known = request.origin, dict[str, Any]()
     if origin is not None:
         known["corrected"] = origin.corrections
         if request.columns.embedding or request.columns.certainty:
