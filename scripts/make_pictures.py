@@ -20,6 +20,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_pixel_embedding import synthesise_folder
 from napari_pixel_embedding._napari.demo import Demo
+from napari_pixel_embedding._napari.tabs import open_tab
 from napari_pixel_embedding._napari.train.train_panel import TrainPanel
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.embedding.scatter import POSITION
@@ -64,6 +65,7 @@ def _take_pictures(folder: Path) -> None:
         _save_widget(demo.fine_tune_panel, folder / "fine_tune.png")
         _show_scatter(demo)
         _save_widget(demo.embedding_panel, folder / "embedding.png")
+        _save_measurements(demo, folder)
         _save_training(viewer, folder / "train.png")
         _save_large(viewer, demo.segment_panel, folder / "large.png")
     finally:
@@ -115,6 +117,26 @@ def _show_scatter(demo: Demo) -> None:
         time.sleep(0.01)
     panel.resize(panel.width(), 640)
     QApplication.processEvents()
+
+
+def _save_measurements(demo: Demo, folder: Path) -> None:
+    """Measure the objects, select the large ones in the scatter, and save the window and dock."""
+    viewer = demo.segment_panel.workspace.viewer
+    panel = open_tab(viewer, "Measure")
+    state = panel.measurement.state
+    panel.what.button.click()
+    _wait(lambda: state.table is not None)
+    panel.up.setCurrentIndex(panel.up.findData("uncertainty"))
+    panel.up.activated.emit(panel.up.currentIndex())
+    areas = state.table.values("area")
+    panel.measurement.select_between("area", np.percentile(areas, 80), areas.max())
+    _wait(lambda: panel.layers.selection is not None)
+    viewer.reset_view()
+    shown = time.monotonic() + 1
+    _wait(lambda: time.monotonic() > shown)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), folder / "measure_window.png")
+    _save_widget(panel, folder / "measure.png")
+    panel.measurement.select(())
 
 
 def _save_large(viewer: napari.Viewer, panel: SegmentPanel, path: Path) -> None:

@@ -119,6 +119,18 @@ def test_a_click_on_an_object_selects_its_row(viewer, panel, measured, qtbot):
     assert panel.count.text().startswith("<b>1</b>")
 
 
+def test_sorting_keeps_the_selected_objects_selected(panel, measured, qtbot):
+    table = measured(panel)
+    view = panel.table
+    panel.measurement.select([0, 2])
+    for order in (Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder):
+        view.sortByColumn(2, order)
+        assert view.selected_rows().tolist() == [0, 2]
+        assert panel.measurement.state.selected.tolist() == [0, 2]
+    column = [view.rows.data(view.rows.index(n, 2)) for n in range(len(table))]
+    assert [float(text) for text in column] == pytest.approx(sorted(table.values("area")), rel=1e-3)
+
+
 def drag(panel, corners, qtbot):
     """Draw in the plot along corners in units of the axes."""
     panel.window().show()

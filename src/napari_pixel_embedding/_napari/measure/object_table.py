@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ROW_HEIGHT = 20
 _SIZE = QSize(300, 110)
 _GREY = "QTableView { color: gray; }"
-_MOST_RANGES = 2000
+_MOST_RANGES = 200
 """Separate stretches of rows that are marked in the table; Qt is slow with more."""
 _TOOLTIP = (
     "A row for each object. A click goes to the object, Ctrl and Shift select several; a click on "
@@ -83,12 +83,12 @@ class TableModel(QAbstractTableModel):
         """Sort by a column; what is not known comes last."""
         if not 0 <= column < len(self._columns):
             return
-        self.layoutAboutToBeChanged.emit()
+        self.beginResetModel()
         values = np.asarray(self._columns[column][1], np.float64)
         if order == Qt.SortOrder.DescendingOrder:
             values = -values
         self._sort_by(np.argsort(values, kind="stable"))
-        self.layoutChanged.emit()
+        self.endResetModel()
 
     def _sort_by(self, order: NDArray[np.intp]) -> None:
         self.order, self.place = order, np.argsort(order)
@@ -109,7 +109,9 @@ class ObjectTableView(QTableView):
         super().__init__()
         self.rows = TableModel()
         self._following = False
+        self._marked = _NO_ORDER
         self.setModel(self.rows)
+        self.rows.modelReset.connect(self._mark)
         self.setToolTip(_TOOLTIP)
         self.setAccessibleName("Objects")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -132,7 +134,7 @@ class ObjectTableView(QTableView):
 
     def show_table(self, table: ObjectTable | None) -> None:
         """Show another table, as measured."""
-        self._following = True
+        self._following, self._marked = True, _NO_ORDER
         self.rows.show(table)
         self._unsort()
         self._following = False
@@ -148,16 +150,20 @@ class ObjectTableView(QTableView):
 
     def select_rows(self, rows: NDArray[np.intp]) -> None:
         """Mark rows, and scroll to the first of them."""
-        if np.array_equal(rows, self.selected_rows()):
-            return
-        places = np.sort(self.rows.place[rows])
+        if not np.array_equal(rows, self._marked):
+            self._marked = rows
+            self._mark()
+
+    def _mark(self) -> None:
+        """Mark the selected rows where they are now: sorting moves them."""
+        places = np.sort(self.rows.place[self._marked])
         marked, last = QItemSelection(), self.rows.columnCount() - 1
         for first, end in _ranges(places)[:_MOST_RANGES]:
             marked.select(self.rows.index(first, 0), self.rows.index(end, last))
-        self._following = True
+        before, self._following = self._following, True
         selection: Any = self.selectionModel()
         selection.select(marked, QItemSelectionModel.SelectionFlag.ClearAndSelect)
-        self._following = False
+        self._following = before
         if len(places):
             self.scrollTo(self.rows.index(int(places[0]), 0))
 
@@ -173,7 +179,8 @@ class ObjectTableView(QTableView):
 
     def _choose(self, *_: Any) -> None:
         if not self._following:
-            self.chosen.emit(self.selected_rows())
+            self._marked = self.selected_rows()
+            self.chosen.emit(self._marked)
 
     def _unsort(self) -> None:
         """Say that no column sorts."""
