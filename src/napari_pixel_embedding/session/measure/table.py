@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _FRAME_NAMES = {"T": "frame", "Z": "plane"}
 """Column of the index along each axis whose pixels are measured one by one."""
-_NO_LABELS = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ def measure(request: MeasureRequest, progress: Progress | None = None) -> Object
             known["local"] = origin.local
     found = measure_objects(
         request.labels,
-        request.images,
+        {name: _sliced(image) for name, image in request.images.items()},
         axes=request.axes,
         spacing=request.spacing,
         units=request.units,
@@ -205,6 +204,11 @@ def measure(request: MeasureRequest, progress: Progress | None = None) -> Object
         **known,
     )
     return _as_table(request, found)
+
+
+def _sliced(image: Any) -> Any:
+    """Return an image that can be read in parts; what can only be read whole is read."""
+    return image if hasattr(image, "__getitem__") else np.asarray(image)
 
 
 def _as_table(request: MeasureRequest, found: Measurements) -> ObjectTable:
