@@ -250,3 +250,11 @@ def test_the_dialogue_closes_with_the_last_panel(viewer, segment_panel, qtbot):
     viewer.window.remove_dock_widget(segment_panel)
     QApplication.processEvents()
     qtbot.waitUntil(lambda: gone == [1], timeout=WAIT)
+
+
+def test_the_labels_of_a_run_are_read_where_nothing_is_painted(panel, opened):
+    dialogue = opened(panel)
+    source = dialogue.labels.source()
+    assert np.array_equal(source.labels, panel.session.labels)
+    assert np.shares_memory(source.labels, panel.session.labels)
+    assert not np.shares_memory(source.labels, panel.workspace.layers.labels_layer.data)

@@ -85,9 +85,16 @@ class LabelsChooser(QObject):
         return self._workspace.session.labels is not None
 
     def source(self) -> LabelsSource | None:
-        """Return the chosen layer as it is measured and exported; raises as its ``of`` does."""
-        layer = self.layer
-        return None if layer is None else LabelsSource.of(layer, self.axes.currentData())
+        """Return the chosen layer as it is measured and exported; raises as its ``of`` does.
+
+        The session's labels are replaced at every change, so a worker may read them; the array of
+        their layer is written in place.
+        """
+        layer, labels = self.layer, self._workspace.session.labels
+        if layer is None:
+            return None
+        source = LabelsSource.of(layer, self.axes.currentData())
+        return source.holding(labels) if self.live and labels is not None else source
 
     def refill(self, *_: Any) -> None:
         """Offer the layers of the viewer; new objects of a run are chosen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari import Viewer
     from napari.layers import Labels
+    from numpy.typing import NDArray
 
 _PIXEL = "pixel"
 UNNAMED = {2: ("YX",), 3: ("ZYX", "TYX"), 4: ("TZYX", "ZTYX")}
@@ -119,6 +120,11 @@ class LabelsSource:
         labels, layout = np.asarray(self.labels), self.layout
         order = layout.label_axes
         return layout.lift(labels.transpose([self.axes.index(a) for a in order]))
+
+    def holding(self, labels: NDArray[Any]) -> LabelsSource:
+        """Return the same layer with other labels, ([T,] [Z,] Y, X)."""
+        laid, _ = rows_last(self.layout.lay(labels), self.layout.label_axes)
+        return replace(self, labels=laid)
 
     def pixel_size(self, axes: str | None = None) -> PixelSize:
         """Return the size of a pixel along spatial axes, by default its own; None for pixels."""
