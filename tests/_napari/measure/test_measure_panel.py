@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_pixel_embedding._napari.measure.panel import MeasurePanel
 from napari_pixel_embedding._napari.tabs import TABS, open_tab
@@ -403,3 +403,38 @@ def test_with_a_table_and_a_plot_no_scroll_bar_is_needed(shown, run, image, meas
     assert panel.plot.isVisible()
     assert not panel.area.verticalScrollBar().isVisible()
     panel.session.tabulating = False
+
+
+def test_a_name_without_an_ending_replaces_nothing_unasked(
+    panel, measured, monkeypatch, tmp_path, qtbot
+):
+    measured(panel)
+    path = tmp_path / "cells.v2"
+    there = tmp_path / "cells.v2.csv"
+    there.write_text("mine")
+    answer = (str(path), "CSV (*.csv)")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: answer)
+    no = QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: no)
+    panel.save_button.click()
+    qtbot.wait(50)
+    assert there.read_text() == "mine"
+    assert not path.exists()
+
+
+def test_objects_that_are_left_from_earlier_are_measured_and_clicked(
+    viewer, segment_panel, dock, run, image, measured, qtbot
+):
+    layer = viewer.add_image(image, name="field")
+    run(segment_panel)
+    viewer.window.remove_dock_widget(segment_panel)
+    viewer.layers.selection.active = layer
+    panel = dock(MeasurePanel)
+    assert panel.session.labels is None
+    labels = viewer.layers["field objects"]
+    assert panel.what.labels.layer is labels
+    table = measured(panel)
+    assert set(table.ids) == set(np.unique(labels.data)) - {0}
+    id = int(table.ids[2])
+    click_on(viewer, labels, middle_of(labels.data, id), qtbot)
+    qtbot.waitUntil(lambda: panel.measurement.state.selected.tolist() == [2], timeout=WAIT)

@@ -15,7 +15,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
-    QMessageBox,
     QProgressBar,
     QRadioButton,
     QVBoxLayout,
@@ -23,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_pixel_embedding._napari.export.choices import CHOICES, Choice
+from napari_pixel_embedding._napari.export.files import beside_image, may_replace
 from napari_pixel_embedding._napari.export.image_source import Plane, images_on, pixels_of
 from napari_pixel_embedding._napari.export.labels_chooser import LabelsChooser
 from napari_pixel_embedding._napari.widgets.choosers import Choice as DropDown
@@ -207,10 +207,8 @@ class ExportDialogue(QDialog):
         """Return a file beside the image, named after the layer; a typed one with its ending."""
         if self._typed:
             return _with_suffix(self.path.text(), self.choice.suffix)
-        image = self._workspace.session.image
-        beside = None if image is None or not image.path else Path(image.path).parent
-        name = "objects" if layer is None else layer.name.replace("/", "_")
-        return str((beside or Path.home()) / f"{name}{self.choice.suffix}")
+        name = "objects" if layer is None else layer.name
+        return str(beside_image(self._workspace, f"{name}{self.choice.suffix}"))
 
     # -------------------------------------------------------------------------- what is shown
 
@@ -286,7 +284,7 @@ class ExportDialogue(QDialog):
     def export(self) -> None:
         """Write the file, after asking about one that is there already."""
         path = Path(self.path.text()).expanduser()
-        if path.exists() and not self._may_replace(path):
+        if path.exists() and not may_replace(self, path):
             return
         try:
             request = self._request(path)
@@ -298,12 +296,6 @@ class ExportDialogue(QDialog):
     def cancel(self) -> None:
         """Stop the export."""
         self.exporting.cancel()
-
-    def _may_replace(self, path: Path) -> bool:
-        question = f"{path.name} is there already. Replace it?"
-        return bool(
-            QMessageBox.question(self, "Export objects", question) == QMessageBox.StandardButton.Yes
-        )
 
     def _request(self, path: Path) -> ExportRequest:
         choice, table = self.choice, self._measurement.state.table

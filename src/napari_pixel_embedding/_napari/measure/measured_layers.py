@@ -129,7 +129,7 @@ class MeasuredLayers(QObject):
             _connect(measured.layer, name, self._verify, connect=True)
         if measured.layer is not self._workspace.layers.labels_layer:
             self._picker = ObjectPicker(measured.layer, measured.source.alignment)
-            self._picker.clicked.connect(self._clicked_foreign)
+            self._picker.clicked.connect(self._choose_other)
 
     def _verify_now(self, *_: Any) -> None:
         """Look whether the layer still has the size and the pixels that were measured."""
@@ -181,17 +181,24 @@ class MeasuredLayers(QObject):
     # --------------------------------------------------------------------------------- clicks
 
     def _clicked(self, point: tuple[int, ...] | None) -> None:
+        """Take a click on the objects layer of the image, where it is the one that was measured."""
+        measured, ours = self._measured, self._workspace.layers.labels_layer
+        if point is not None and measured is not None and measured.layer is ours:
+            self._choose(point)
+
+    def _choose_other(self, point: tuple[int, ...] | None) -> None:
+        if point is not None:
+            self._choose(point)
+
+    def _choose(self, point: tuple[int, ...]) -> None:
+        """Select the object at a pixel ([t,] [z,] y, x)."""
         table, labels = self._state.table, self._workspace.session.labels
-        if point is not None and table is not None and table.request.live and labels is not None:
-            self._choose(table, int(labels[point]), point)
-
-    def _clicked_foreign(self, point: tuple[int, ...]) -> None:
-        table = self._state.table
-        if table is not None and not table.request.live:
-            self._choose(table, int(np.asarray(table.request.labels[point])), point)
-
-    def _choose(self, table: ObjectTable, id: int, point: tuple[int, ...]) -> None:
-        self._measurement.select_object(point[0] if "T" in table.request.axes else 0, id)
+        if table is None:
+            return
+        request = table.request
+        now: Any = labels if request.live and labels is not None else request.labels
+        frame = point[0] if "T" in request.axes else 0
+        self._measurement.select_object(frame, int(np.asarray(now[point])))
 
     # -------------------------------------------------------------------------- the selection
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QLabel, QSplitter
 
+from napari_pixel_embedding._napari.export.files import beside_image, may_replace
 from napari_pixel_embedding._napari.measure.choice_box import ChoiceBox
 from napari_pixel_embedding._napari.measure.measured_layers import MeasuredLayers
 from napari_pixel_embedding._napari.measure.object_table import ObjectTableView
@@ -41,6 +42,7 @@ _SAVE = "Write the table to a file: CSV, or Parquet, which keeps types and units
 _EXPORT = "Write labels for QuPath, Fiji, napari and other programs, or pictures, or the table."
 _FILES = "CSV (*.csv)"
 _PARQUET = "Parquet (*.parquet)"
+_ENDINGS = (".csv", ".parquet")
 _FIRST = ("area", "volume")
 """Column that is plotted at first."""
 
@@ -129,12 +131,17 @@ class MeasurePanel(Panel):
         table = self.measurement.state.table
         if table is None:
             return
-        name = f"{table.request.layer}.csv"
+        name = str(beside_image(self.workspace, f"{table.request.layer}.csv"))
         kinds = f"{_FILES};;{_PARQUET}"
-        path, kind = QFileDialog.getSaveFileName(self, "Save table", name, kinds)
-        if path:
-            suffix = "" if Path(path).suffix else (".parquet" if kind == _PARQUET else ".csv")
-            self.measurement.save(f"{path}{suffix}")
+        given, kind = QFileDialog.getSaveFileName(self, "Save table", name, kinds)
+        if not given:
+            return
+        path = Path(given)
+        if path.suffix.lower() not in _ENDINGS:
+            path = path.with_name(path.name + _ENDINGS[kind == _PARQUET])
+            if path.exists() and not may_replace(self, path):  # the dialogue asked of another name
+                return
+        self.measurement.save(str(path))
 
     def export(self) -> None:
         """Open the export dialogue."""
