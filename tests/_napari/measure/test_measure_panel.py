@@ -399,9 +399,10 @@ def test_with_a_table_and_a_plot_no_scroll_bar_is_needed(shown, run, image, meas
     panel.session.tabulating = True  # the footer is highest with progress below a status
     panel.window().resize(*SCREEN)
     qtbot.waitUntil(lambda: panel.window().height() <= SCREEN[1], timeout=WAIT)
-    qtbot.wait(50)
     assert panel.plot.isVisible()
-    assert not panel.area.verticalScrollBar().isVisible()
+    bar = panel.area.verticalScrollBar()
+    qtbot.waitUntil(lambda: not bar.isVisible(), timeout=WAIT)
+    assert panel.area.height() >= panel.widget().minimumSizeHint().height() + 40  # another font
     panel.session.tabulating = False
 
 
@@ -438,3 +439,15 @@ def test_objects_that_are_left_from_earlier_are_measured_and_clicked(
     id = int(table.ids[2])
     click_on(viewer, labels, middle_of(labels.data, id), qtbot)
     qtbot.waitUntil(lambda: panel.measurement.state.selected.tolist() == [2], timeout=WAIT)
+
+
+def test_the_selection_has_the_units_of_the_labels_from_the_first(panel, measured, qtbot):
+    measured(panel)
+    notified = []
+    from napari.utils.notifications import notification_manager
+
+    notification_manager.notification_ready.connect(lambda event: notified.append(event.message))
+    panel.measurement.select([0])
+    qtbot.waitUntil(lambda: panel.layers.selection is not None, timeout=WAIT)
+    assert [str(unit) for unit in panel.layers.selection.units] == ["micrometer"] * 2
+    assert notified == []

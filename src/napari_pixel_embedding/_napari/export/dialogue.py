@@ -116,6 +116,7 @@ class ExportDialogue(QDialog):
         self._connect()
         self.formats[0].setChecked(True)
         self._refresh()
+        self.resize(_WIDTH, self.minimumSizeHint().height())
 
     # ------------------------------------------------------------------------------- layout
 
@@ -142,6 +143,7 @@ class ExportDialogue(QDialog):
         column.addLayout(named_rows(("Image", self.image), ("File", where)))
         column.addWidget(self.note)
         column.addWidget(self.progress)
+        column.addStretch(1)
         buttons = QHBoxLayout()
         buttons.addStretch()
         for one in (self.export_button, self.cancel_button, self.close_button):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QVBoxLayout
 
 from napari_pixel_embedding._napari.export.labels_chooser import LabelsChooser
 from napari_pixel_embedding._napari.measure.images import Intensity, intensities
@@ -65,9 +64,7 @@ class ChoiceBox(Section):
         self._workspace = workspace
         self._session = workspace.session
         self.labels = LabelsChooser(workspace)
-        self.images = QToolButton()
-        self.images.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.images.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        self.images = QPushButton()
         self.images.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.menu = QMenu(self.images)
         self.images.setMenu(self.menu)

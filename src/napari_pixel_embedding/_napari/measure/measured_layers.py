@@ -13,7 +13,7 @@ from napari_pixel_embedding._napari.export.labels_source import LabelsSource
 from napari_pixel_embedding._napari.features import drop_features, put_features
 from napari_pixel_embedding._napari.flight import Flight
 from napari_pixel_embedding._napari.layers.object_picker import ObjectPicker
-from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Grid
+from napari_pixel_embedding._napari.layers.placement import METADATA_KEY, Grid, placement
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
@@ -226,6 +226,7 @@ class MeasuredLayers(QObject):
             contrast_limits=(0, 2),
             opacity=0.7,
             metadata={METADATA_KEY: {"colors": True}},
+            **placement(layer, data.ndim),
         )
         self._workspace.layers.follower.place(self.selection, Grid(), layer)
         layers.selection.clear()

@@ -43,6 +43,7 @@ _EXPORT = "Write labels for QuPath, Fiji, napari and other programs, or pictures
 _FILES = "CSV (*.csv)"
 _PARQUET = "Parquet (*.parquet)"
 _ENDINGS = (".csv", ".parquet")
+_EMPTY = "Makes a row for each object, and plots of the columns."
 _FIRST = ("area", "volume")
 """Column that is plotted at first."""
 
@@ -238,7 +239,7 @@ class MeasurePanel(Panel):
 
 def _note(table: ObjectTable | None, outdated: str) -> str:
     if table is None:
-        return ""
+        return _EMPTY
     if outdated:
         return outdated
     plural = "" if len(table) == 1 else "s"
