@@ -14,7 +14,7 @@ from qtpy.QtCore import (  # type: ignore[attr-defined]
     Qt,
     Signal,
 )
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from qtpy.QtWidgets import QAbstractButton, QAbstractItemView, QHeaderView, QTableView
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,6 +120,8 @@ class ObjectTableView(QTableView):
         self.setMinimumSize(10, 3 * _ROW_HEIGHT + 8)
         self.setSortingEnabled(True)
         self.setCornerButtonEnabled(False)
+        for corner in self.findChildren(QAbstractButton):
+            corner.setToolTip(_TOOLTIP)
         vertical: Any = self.verticalHeader()
         vertical.setVisible(False)
         vertical.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
