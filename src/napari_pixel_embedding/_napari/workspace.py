@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.results import Recovery
     from napari_pixel_embedding.session.train.training import TrainingState
 
+T = TypeVar("T")
 _WARM_UP_MS = 500
 """Delay after the first dock opens: the window is drawn before kernels are compiled."""
 
@@ -75,6 +76,7 @@ class Workspace(QObject):
         self._warming.start(_WARM_UP_MS)
         self._training: TrainingRun | None = None
         self._measurement: Measurement | None = None
+        self._parts: dict[type[Any], Any] = {}
         self.layers = ResultLayers(viewer, self.controller)
         self.present = PresentImage(viewer, self.layers, self.session)
         self._panels: set[int] = set()
@@ -126,6 +128,19 @@ class Workspace(QObject):
             self._measurement = Measurement(self.session, self.executor, edit)
         return self._measurement
 
+    def part(self, kind: type[T]) -> T:
+        """Return what a panel has made for this viewer and what outlives the panel.
+
+        Parameters
+        ----------
+        kind : type
+            Made with the workspace when it is first asked for, and closed with it.
+        """
+        if kind not in self._parts:
+            self._parts[kind] = kind(self)  # type: ignore[call-arg]
+        found: T = self._parts[kind]
+        return found
+
     @property
     def closed(self) -> bool:
         """Whether its last panel has left."""
@@ -147,7 +162,8 @@ class Workspace(QObject):
             return
         self._closed = True
         self.closing.emit()
-        parts = [part.close for part in (self._training, self._measurement) if part is not None]
+        made = (*self._parts.values(), self._training, self._measurement)
+        parts = [part.close for part in made if part is not None]
         close_all(
             self._stop_warming,
             partial(self.session.events.error.disconnect, self._notify),

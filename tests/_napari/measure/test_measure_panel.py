@@ -428,7 +428,11 @@ def test_objects_that_are_left_from_earlier_are_measured_and_clicked(
 ):
     layer = viewer.add_image(image, name="field")
     run(segment_panel)
-    viewer.window.remove_dock_widget(segment_panel)
+    before = dock(MeasurePanel)
+    measured(before)
+    for one in (before, segment_panel):
+        viewer.window.remove_dock_widget(one)
+    assert "area (px²)" in viewer.layers["field objects"].features
     viewer.layers.selection.active = layer
     panel = dock(MeasurePanel)
     assert panel.session.labels is None
@@ -451,3 +455,21 @@ def test_the_selection_has_the_units_of_the_labels_from_the_first(panel, measure
     qtbot.waitUntil(lambda: panel.layers.selection is not None, timeout=WAIT)
     assert [str(unit) for unit in panel.layers.selection.units] == ["micrometer"] * 2
     assert notified == []
+
+
+def test_a_table_outlives_its_tab_and_is_outdated_without_it(
+    viewer, panel, dock, measured, run, qtbot
+):
+    table = measured(panel)
+    layer = panel.workspace.layers.labels_layer
+    viewer.window.remove_dock_widget(panel)
+    assert "area (µm²)" in layer.features
+    again = dock(MeasurePanel)
+    assert again.table.rows.rowCount() == len(table)
+    again._choose_rows(np.array([3]))
+    assert layer.selected_label == table.ids[3]
+    click_on(viewer, layer, middle_of(layer.data, int(table.ids[2])), qtbot)
+    qtbot.waitUntil(lambda: again.measurement.state.selected.tolist() == [2], timeout=WAIT)
+    viewer.window.remove_dock_widget(again)
+    again.controller.clustering.set_params(bandwidth=2.0)
+    qtbot.waitUntil(lambda: "area (µm²)" not in layer.features, timeout=WAIT)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.workspace import Workspace
-    from napari_pixel_embedding.session.measure.measurement import Measurement
     from napari_pixel_embedding.session.measure.table import ObjectTable
 
 _SETTLE_MS = 200
@@ -40,20 +39,21 @@ class Measured:
 class MeasuredLayers(QObject):
     """Shows a measurement in the viewer, and passes clicks on objects to it.
 
+    It outlives the dock: as long as the workspace is open, features that no longer hold are taken
+    out of the layer.
+
     Parameters
     ----------
     workspace : Workspace
-        Of the viewer.
-    measurement : Measurement
-        Observed; told of clicks and of changes of the layer.
+        Of the viewer; its measurement is observed, and told of clicks and of changes of the layer.
     """
 
-    def __init__(self, workspace: Workspace, measurement: Measurement) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self._workspace = workspace
         self._viewer = workspace.viewer
-        self._measurement = measurement
-        self._state = measurement.state
+        self._measurement = workspace.measurement
+        self._state = self._measurement.state
         self._pending: Measured | None = None
         self._measured: Measured | None = None
         self._picker: ObjectPicker | None = None
@@ -83,6 +83,7 @@ class MeasuredLayers(QObject):
         self._verify.cancel()
         self._arrange.cancel()
         self._flight.stop()
+        self._written = ()  # they stay
         self._watch(None)
         self._remove_selection()
 

@@ -57,7 +57,7 @@ class MeasurePanel(Panel):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
         self.measurement = self.workspace.measurement
-        self.layers = MeasuredLayers(self.workspace, self.measurement)
+        self.layers = self.workspace.part(MeasuredLayers)
         self.what = ChoiceBox(self.workspace, self.GUIDE, self.measure)
         self.across, self.up = Choice(_ACROSS), Choice(_UP)
         self.plot: Any = None
@@ -75,7 +75,7 @@ class MeasurePanel(Panel):
 
     def retire(self) -> None:
         """Remove the selection and close the plot: pyqtgraph's menus outlive an unclosed one."""
-        self.layers.close()
+        self.measurement.select(())
         self.what.close_choices()
         if self.plot is not None:
             self.plot.close()
