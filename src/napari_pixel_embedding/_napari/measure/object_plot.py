@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QSize, Qt, Signal  # type: ignore[attr-defined]
+from qtpy.QtCore import QRectF, QSize, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_pixel_embedding._napari.widgets.lasso import LASSO, LassoBox
@@ -26,6 +26,10 @@ _POINTS = ((120, 165, 220, 170), (40, 90, 160, 150))
 _CHOSEN = ((64, 224, 255, 255), (0, 110, 200, 255))
 """Colours on a dark and on a light background."""
 _BINS = (5, 60)
+_MANY = 20_000
+"""More points than this are drawn as a picture of their density."""
+_CELLS = 512
+"""Cells along each side of that picture."""
 _HISTOGRAM = (
     "Drag over a range to select its objects, click to clear the selection. The wheel zooms, "
     "Shift + drag moves, a double click shows all."
@@ -81,16 +85,21 @@ class ObjectPlot(QWidget):
         self._plot.getAxis("bottom").setHeight(_BOTTOM)
         self._points = pg.ScatterPlotItem(size=5, pen=None)
         self._chosen = pg.ScatterPlotItem(size=7, pen=None)
+        self._density, self._chosen_density = _picture(), _picture()
         self._bars, self._chosen_bars = _steps(), _steps()
         self._lasso = pg.PlotCurveItem()
-        for item in (self._bars, self._chosen_bars, self._points, self._chosen, self._lasso):
-            self._plot.addItem(item, ignoreBounds=item is self._lasso)
+        pictures = (self._density, self._chosen_density)
+        for item in (self._bars, self._chosen_bars, *pictures, self._points, self._chosen):
+            self._plot.addItem(item)
+        self._plot.addItem(self._lasso, ignoreBounds=True)
         self.box.drawn.connect(self._draw)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
         self._shown: Shown | None = None
         self._edges: NDArray[np.float64] = np.zeros(0)
+        self._many = False
+        self._area = QRectF()
 
     def sizeHint(self) -> QSize:
         """Return a size that leaves room for the table on a laptop's screen."""
@@ -104,6 +113,8 @@ class ObjectPlot(QWidget):
         self._chosen.setBrush(pg.mkBrush(chosen))
         for bars, color in ((self._bars, plain), (self._chosen_bars, chosen)):
             bars.setBrush(pg.mkBrush(color))
+        for picture, color in ((self._density, plain), (self._chosen_density, chosen)):
+            picture.setLookupTable(_fading(color))
         dashes = Qt.PenStyle.DashLine
         self._lasso.setPen(pg.mkPen(colors.pick(*LASSO), width=1.5, style=dashes))
 
@@ -113,6 +124,8 @@ class ObjectPlot(QWidget):
         self._lasso.setData([], [])
         for item in (self._points, self._chosen, self._bars, self._chosen_bars):
             item.setData([], [])
+        for picture in (self._density, self._chosen_density):
+            picture.setVisible(False)
         if shown is None:
             return
         self.setToolTip(_HISTOGRAM if shown.y is None else _SCATTER)
@@ -122,8 +135,10 @@ class ObjectPlot(QWidget):
             self._edges = _bin_edges(values)
             self._fill(self._bars, values)
         else:
-            known = np.isfinite(shown.x) & np.isfinite(shown.y)
-            self._points.setData(shown.x[known], shown.y[known])
+            known = np.flatnonzero(np.isfinite(shown.x) & np.isfinite(shown.y))
+            self._many = len(known) > _MANY
+            self._area = _area_of(shown.x[known], shown.y[known])
+            self._spread(shown.x[known], shown.y[known], self._points, self._density)
         self.box.setLimits(yMin=0 if shown.y is None else None)
         self.box.enableAutoRange()
         self.box.autoRange()
@@ -138,7 +153,7 @@ class ObjectPlot(QWidget):
             self._fill(self._chosen_bars, values[np.isfinite(values)])
         else:
             known = rows[np.isfinite(shown.x[rows]) & np.isfinite(shown.y[rows])]
-            self._chosen.setData(shown.x[known], shown.y[known])
+            self._spread(shown.x[known], shown.y[known], self._chosen, self._chosen_density)
         if not len(rows):
             self._lasso.setData([], [])
 
@@ -147,6 +162,20 @@ class ObjectPlot(QWidget):
         self._plot.close()
         self._plot.deleteLater()  # closing took it out of this widget
         super().closeEvent(a0)
+
+    def _spread(
+        self, x: NDArray[np.float64], y: NDArray[np.float64], points: Any, picture: Any
+    ) -> None:
+        """Draw points one by one, or many as a picture."""
+        picture.setVisible(self._many and len(x) > 0)
+        if not self._many:
+            points.setData(x, y)
+        elif len(x):
+            area = self._area
+            sides = [[area.top(), area.bottom()], [area.left(), area.right()]]
+            counts, _, _ = np.histogram2d(y, x, _CELLS, sides)
+            picture.setImage(np.log1p(counts), autoLevels=False, levels=(0, np.log1p(8)))
+            picture.setRect(area)
 
     def _fill(self, bars: Any, values: NDArray[np.float64]) -> None:
         if len(self._edges) < 2 or not len(values):
@@ -175,6 +204,27 @@ class ObjectPlot(QWidget):
         low, high = min(across), max(across)
         bottom, top = self.box.viewRange()[1]
         return [(low, bottom), (high, bottom), (high, top), (low, top)]
+
+
+def _area_of(x: NDArray[np.float64], y: NDArray[np.float64]) -> QRectF:
+    """Return the rectangle around points; never without width or height."""
+    if not len(x):
+        return QRectF(0, 0, 1, 1)
+    width, height = float(np.ptp(x)) or 1.0, float(np.ptp(y)) or 1.0
+    return QRectF(float(x.min()), float(y.min()), width, height)
+
+
+def _picture() -> Any:
+    item = pg.ImageItem(axisOrder="row-major")
+    item.setVisible(False)
+    return item
+
+
+def _fading(color: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    """Return a colour table from nothing to one colour; the least that is there can be seen."""
+    alpha = np.linspace(70, 255, 256)
+    alpha[0] = 0
+    return np.array([(*color[:3], a) for a in alpha], np.uint8)
 
 
 def _bin_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
