@@ -74,6 +74,7 @@ def _take_pictures(folder: Path) -> None:
         _save_widget(demo.fine_tune_panel, folder / "fine_tune.png")
         _show_scatter(demo)
         _save_widget(demo.embedding_panel, folder / "embedding.png")
+        _save_measurements(demo, folder)
         _save_training(viewer, folder / "train.png")
     finally:
         viewer.close()
@@ -153,6 +154,25 @@ def _show_scatter(demo: Demo) -> None:
     panel.tab.to_front()
     panel.plotted.setChecked(True)
     _let_pass(5)
+
+
+def _save_measurements(demo: Demo, folder: Path) -> None:
+    """Measure the objects, select the large ones in the scatter, and save the window and dock."""
+    viewer = demo.segment_panel.workspace.viewer
+    panel = open_tab(viewer, "Measure")
+    state = panel.measurement.state
+    panel.what.button.click()
+    _wait(lambda: state.table is not None)
+    panel.up.setCurrentIndex(panel.up.findData("uncertainty"))
+    panel.up.activated.emit(panel.up.currentIndex())
+    areas = state.table.values("area")
+    panel.measurement.select_between("area", np.percentile(areas, 80), areas.max())
+    _wait(lambda: panel.layers.selection is not None)
+    viewer.reset_view()
+    _let_pass(1)
+    _save(viewer.window.screenshot(canvas_only=False, flash=False), folder / "measure_window.png")
+    _save_widget(panel, folder / "measure.png")
+    panel.measurement.select(())
 
 
 def _save_large(path: Path) -> None:

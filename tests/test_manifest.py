@@ -35,6 +35,7 @@ def test_every_command_can_be_imported(manifest: PluginManifest) -> None:
 def test_every_command_is_offered_somewhere(manifest: PluginManifest) -> None:
     offered = {item.command for item in manifest.contributions.widgets or []}
     offered |= {item.command for item in manifest.contributions.sample_data or []}
+    offered |= {item.command for item in manifest.contributions.writers or []}
     assert {command.id for command in manifest.contributions.commands or []} == offered
 
 
@@ -47,6 +48,7 @@ def test_widgets_are_in_the_layers_menus(manifest: PluginManifest) -> None:
         "napari/layers/segment": ["segment"],
         "napari/layers/visualize": ["embedding"],
         "napari/layers/annotate": ["correct", "fine_tune", "train"],
+        "napari/layers/measure": ["measure"],
     }
 
 

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 from npe2 import PluginManifest
 from qtpy.QtCore import QCoreApplication, QEvent
 
+import napari_pixel_embedding
 from napari_pixel_embedding._napari.correct.panel import CorrectPanel
 from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel
 from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
 
 PLUGIN = "napari-pixel-embedding"
+MANIFEST = Path(napari_pixel_embedding.__file__).parent / "napari.yaml"
 WAIT = 20_000
 """How long the window may take, in milliseconds, on a busy machine."""
 SCREEN = (1366, 768)
@@ -21,11 +24,22 @@ SCREEN = (1366, 768)
 
 @pytest.fixture(scope="session", autouse=True)
 def plugins_are_looked_for_once():
-    """Keep what is installed: each new viewer reads the metadata of every package again."""
-    found = list(PluginManifest.discover())
+    """Keep what is installed: each new viewer reads the metadata of every package again.
+
+    Our own manifest is the one beside the code that is tested, whatever is installed.
+    """
+    found = [_with_our_manifest(result) for result in PluginManifest.discover()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PluginManifest, "discover", lambda paths=(): iter(found))
         yield
+
+
+def _with_our_manifest(result):
+    if result.manifest is None or result.manifest.name != PLUGIN:
+        return result
+    ours = PluginManifest.from_file(MANIFEST)
+    ours.package_metadata = result.manifest.package_metadata
+    return result._replace(manifest=ours)
 
 
 @pytest.fixture(scope="session")

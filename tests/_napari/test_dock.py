@@ -10,6 +10,7 @@ from qtpy.QtCore import QCoreApplication, QEvent
 
 from napari_pixel_embedding._napari.correct.panel import CorrectPanel
 from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel
+from napari_pixel_embedding._napari.measure.panel import MeasurePanel
 from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 from napari_pixel_embedding._napari.tabs import TABS
 from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
@@ -30,7 +31,14 @@ def workers():
 
 def test_the_menu_opens_all_panels_with_one_workspace(viewer):
     panels = [viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in NAMES]
-    kinds = [SegmentPanel, EmbeddingPanel, CorrectPanel, FineTunePanel, TrainPanel]
+    kinds = [
+        SegmentPanel,
+        EmbeddingPanel,
+        CorrectPanel,
+        FineTunePanel,
+        MeasurePanel,
+        TrainPanel,
+    ]
     assert [type(panel) for panel in panels] == kinds
     assert len({id(panel.workspace) for panel in panels}) == 1
     panels[0].workspace.close()

@@ -66,3 +66,12 @@ def test_what_goes_wrong_is_said_in_one_line(
 def test_an_unknown_format_is_wrong_use(run, mask, capsys):
     assert run("export", mask, "--output", "a.tif", "--format", "svg") == cli.WRONG_USE
     assert "geojson" in capsys.readouterr().err
+
+
+def test_measure_and_export_take_ome_zarr(run, mask, tmp_path):
+    zarr, table, again = tmp_path / "a.ome.zarr", tmp_path / "t.csv", tmp_path / "a.geojson"
+    assert run("export", mask, "--output", zarr) == cli.OK
+    assert run("measure", zarr, "--output", table) == cli.OK
+    assert run("export", zarr, "--output", again) == cli.OK
+    with table.open(encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == len(json.loads(again.read_text())["features"])

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from napari_pixel_embedding import export_file, measure_files, measure_objects
-from napari_pixel_embedding.core.io.images import write_image, write_labels
+from napari_pixel_embedding.core.io.images import read_labels, write_image, write_labels
 
 
 @pytest.fixture
@@ -91,3 +91,22 @@ def test_a_table_is_not_overwritten_unasked(files):
         measure_files(files / "a_labels.tif", files / "t.csv")
     measure_files(files / "a_labels.tif", files / "t.csv", overwrite=True)
     assert (files / "t.csv").read_text("utf-8").startswith("label,")
+
+
+@pytest.mark.parametrize("format", ["ome-zarr", "ome-zarr-0.4"])
+def test_ome_zarr_is_measured_and_exported_like_the_file(files, format):
+    path = files / "a.ome.zarr"
+    export_file(files / "a_labels.tif", path, format)
+    options = {"images": [files / "a.tif"]}
+    expected, found = (
+        measure_files(files / "a_labels.tif", **options),
+        measure_files(path, **options),
+    )
+    assert found.headings() == expected.headings()
+    for name in expected.columns:
+        assert np.array_equal(found[name], expected[name])
+    export_file(path, files / "again.tif")
+    again, labels = (tifffile.imread(files / n) for n in ("again.tif", "a_labels.tif"))
+    assert np.array_equal(again, labels)
+    read = read_labels(files / "again.tif")
+    assert (read.axes, read.scale, read.units) == ("YX", (0.5, 0.5), "µm")

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.session import Job
 
-_WORKERS = 12
+_WORKERS = 15
 """One each for a run, the labels, the colours, fine-tuning, what is explored (similarity, plot and
-selection), a training (its folder, itself and its worst images), and the blocks of a large image
-and their labels. None waits for another."""
+selection), a training (its folder, itself and its worst images), the blocks of a large image and
+their labels, the table of measurements, what is selected in it, and an export. None waits for
+another."""
 
 
 _logger = logging.getLogger(__name__)

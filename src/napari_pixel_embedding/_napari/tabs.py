@@ -6,16 +6,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import npe2
-from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar
 
 if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtWidgets import QWidget
 
 PLUGIN = "napari-pixel-embedding"
-TABS = ("Segment", "Explore", "Correct", "Fine-tune", "Train")
+TABS = ("Segment", "Explore", "Correct", "Fine-tune", "Measure", "Train")
 """Names of the tabs, which are those in the manifest, in the order of the work."""
+_NARROW = "QTabBar::tab { padding: 3px 4px; font-size: 11px; }"
+"""Lets all names stand side by side in a dock of the usual width."""
 
 
 def open_tab(viewer: Viewer, name: str) -> QWidget:
@@ -160,3 +162,13 @@ def _put_together(tab: Tab, others: list[Tab]) -> None:
     window.tabifyDockWidget(anchor, tab.dock)
     for other in group[1:]:  # each goes to the end
         window.tabifyDockWidget(group[0].dock, other.dock)
+    _fit_names(window)
+
+
+def _fit_names(window: QMainWindow) -> None:
+    """Show the names of our tabs in full."""
+    for bar in window.findChildren(QTabBar):
+        names = {bar.tabText(number) for number in range(bar.count())}
+        if names <= {*TABS} and bar.styleSheet() != _NARROW:
+            bar.setStyleSheet(_NARROW)
+            bar.setElideMode(Qt.TextElideMode.ElideNone)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal  # type: ignore[attr-defined]
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_pixel_embedding.session import TrainingRun
+    from napari_pixel_embedding.session.measure.measurement import Measurement
     from napari_pixel_embedding.session.recipe.recipes import FolderResult
     from napari_pixel_embedding.session.state.results import Recovery
     from napari_pixel_embedding.session.train.training import TrainingState
 
+T = TypeVar("T")
 _WARM_UP_MS = 500
 """Delay after the first dock opens: the window is drawn before kernels are compiled."""
 
@@ -49,9 +51,12 @@ class Workspace(QObject):
         Those of the preferences when the first panel opened.
     training_made : Signal
         There is a training on a folder now, see ``training_state``.
+    closing : Signal
+        The last panel leaves.
     """
 
     training_made = Signal()
+    closing = Signal()
 
     def __init__(self, viewer: Viewer) -> None:
         super().__init__()
@@ -73,6 +78,8 @@ class Workspace(QObject):
         self._warming.start(_WARM_UP_MS)
         self._training: TrainingRun | None = None
         self.recipes = Recipes(self.session, self.executor, engine, _tell_folder)
+        self._measurement: Measurement | None = None
+        self._parts: dict[type[Any], Any] = {}
         self.layers = ResultLayers(viewer, self.controller)
         self.present = PresentImage(viewer, self.layers, self.session)
         self._panels: set[int] = set()
@@ -115,6 +122,29 @@ class Workspace(QObject):
         return None if self._training is None else self._training.state
 
     @property
+    def measurement(self) -> Measurement:
+        """The measurements of this viewer's objects, made when they are first asked for."""
+        if self._measurement is None:
+            from napari_pixel_embedding.session.measure.measurement import Measurement
+
+            edit = self.controller.edits.start
+            self._measurement = Measurement(self.session, self.executor, edit)
+        return self._measurement
+
+    def part(self, kind: type[T]) -> T:
+        """Return what a panel has made for this viewer and what outlives the panel.
+
+        Parameters
+        ----------
+        kind : type
+            Made with the workspace when it is first asked for, and closed with it.
+        """
+        if kind not in self._parts:
+            self._parts[kind] = kind(self)  # type: ignore[call-arg]
+        found: T = self._parts[kind]
+        return found
+
+    @property
     def closed(self) -> bool:
         """Whether its last panel has left."""
         return self._closed
@@ -134,7 +164,9 @@ class Workspace(QObject):
         if self._closed:
             return
         self._closed = True
-        training = () if self._training is None else (self._training.close,)
+        self.closing.emit()
+        made = (*self._parts.values(), self._training, self._measurement)
+        parts = [part.close for part in made if part is not None]
         close_all(
             self._stop_warming,
             partial(self.session.events.error.disconnect, self._notify),
@@ -143,7 +175,7 @@ class Workspace(QObject):
             self.layers.finish_strokes,  # one made in this turn of the event loop is saved too
             self.controller.close,
             self.recipes.close,
-            *training,
+            *parts,
             self.executor.close,
             self.layers.close,
         )

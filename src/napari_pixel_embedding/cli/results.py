@@ -13,7 +13,7 @@ Overwrite = Annotated[bool, Option("--overwrite", help="Replace an existing file
 
 
 def measure(
-    labels: Annotated[list[Path], Argument(help="Label images.")],
+    labels: Annotated[list[Path], Argument(help="Label images, also OME-Zarr.")],
     output: Annotated[Path, Option(help="Table to write: .csv or .parquet.")],
     image: Annotated[
         list[Path] | None,
@@ -57,7 +57,7 @@ def measure(
 
 
 def export(
-    labels: Annotated[Path, Argument(help="Label image.")],
+    labels: Annotated[Path, Argument(help="Label image, also OME-Zarr.")],
     output: Annotated[Path, Option(help="File to write, or folder for OME-Zarr.")],
     format: Annotated[
         Format | None,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.session import Session
     from napari_pixel_embedding.session.train.training import TrainingState
 
-Kind = Literal["run", "measuring", "blocks", "fine_tuning", "training", "folder"]
+Kind = Literal["run", "measuring", "blocks", "fine_tuning", "training", "table", "folder"]
 
 _SETTLED_S = 2.0
 _SETTLED = 0.05
@@ -48,6 +48,8 @@ def current_task(session: Session, training: TrainingState | None = None) -> Tas
         return Task("run", session.status, session.progress)
     if session.measuring:
         return Task("measuring", "Measuring the objects …", session.measured)
+    if session.tabulating:
+        return Task("table", "Making the table of objects …", session.tabulated)
     if session.filling:
         return Task("blocks", session.mosaic_status, session.mosaic_progress)
     if session.tuning:

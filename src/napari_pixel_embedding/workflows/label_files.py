@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_pixel_embedding.core.exchange.ome_zarr_reader import is_zarr, read_ome_zarr_labels
 from napari_pixel_embedding.core.inference.axes import scale_along
-from napari_pixel_embedding.core.io.images import read_labels
+from napari_pixel_embedding.core.io.images import ImageData, read_labels
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from napari_pixel_embedding.core.io.images import ImageData
 
     PathLike = str | os.PathLike[str]
 
@@ -27,7 +24,8 @@ class LabelFile:
     Parameters
     ----------
     path : Path
-    labels : array of int, shape ([T,] [Z,] Y, X)
+    labels : array_like, shape ([T,] [Z,] Y, X)
+        In memory, or of OME-Zarr read part by part.
     axes : str
     spacing : tuple of float, optional
         Size of a pixel along ([Z,] Y, X).
@@ -35,7 +33,7 @@ class LabelFile:
     """
 
     path: Path
-    labels: NDArray[Any]
+    labels: Any
     axes: str
     spacing: tuple[float, ...] | None
     units: str | None
@@ -50,12 +48,14 @@ def read_label_file(
 ) -> LabelFile:
     """Read a label image; what is given counts before what is stored in it or in its image.
 
+    Of OME-Zarr, only what is stored beside the pixels is read.
+
     Raises
     ------
     ValueError
         When the file is no label image or its axes are unknown.
     """
-    found = read_labels(path)
+    found = _read(Path(path))
     named = (axes or found.axes or "").upper() or _axes_of(found.data, Path(path))
     if spacing is None and found.scale is None and image is not None:
         found = replace(found, scale=image.scale, units=image.units)
@@ -65,7 +65,14 @@ def read_label_file(
     return LabelFile(Path(path), found.data, named, size, units)
 
 
-def _axes_of(labels: NDArray[Any], path: Path) -> str:
+def _read(path: Path) -> ImageData:
+    if not is_zarr(path):
+        return read_labels(path)
+    stored = read_ome_zarr_labels(path)
+    return ImageData(stored.labels, stored.axes, stored.size.scale, stored.size.units, path.stem)
+
+
+def _axes_of(labels: Any, path: Path) -> str:
     if labels.ndim == 2:
         return "YX"
     raise ValueError(

@@ -10,6 +10,7 @@ from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel
 from napari_pixel_embedding._napari.help.guide import guide_text
 from napari_pixel_embedding._napari.help.keys import _REVIEW, cheat_sheet
 from napari_pixel_embedding._napari.layers.shortcuts import ESCAPE, KEYS, REDO, UNDO, key_text
+from napari_pixel_embedding._napari.measure.panel import MeasurePanel
 from napari_pixel_embedding._napari.segment.panel import SegmentPanel
 from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
 from napari_pixel_embedding._napari.train.train_panel import TrainPanel
@@ -17,7 +18,7 @@ from napari_pixel_embedding._napari.widgets.names import fields_in, order_tabs
 from napari_pixel_embedding.core.diagnostics import diagnostics
 from napari_pixel_embedding.session.correct.tools import BY_NAME
 
-PANELS = [SegmentPanel, EmbeddingPanel, CorrectPanel, FineTunePanel, TrainPanel]
+PANELS = [SegmentPanel, EmbeddingPanel, CorrectPanel, FineTunePanel, MeasurePanel, TrainPanel]
 
 
 def headings():
@@ -103,7 +104,7 @@ def test_every_field_of_every_panel_has_a_name(panels):
 
 
 def test_fields_are_named_after_their_labels(panels):
-    segment, correct, train = panels[0], panels[2], panels[4]
+    segment, correct, train = panels[0], panels[2], panels[-1]
     assert segment.images.layers.accessibleName() == "Image"
     assert segment.diameter.number.accessibleName() == "Diameter"
     assert segment.devices.accessibleName() == "Device"

@@ -19,6 +19,7 @@ from napari_pixel_embedding import (
     recipe_of,
     synthetic_image,
 )
+from napari_pixel_embedding._napari.export.dialogue import ExportDialogue
 from napari_pixel_embedding._napari.layers.placement import METADATA_KEY
 from napari_pixel_embedding._napari.save.folder_dialog import FolderDialog
 from napari_pixel_embedding.core.blockwise.roi import pixel_bytes
@@ -204,6 +205,19 @@ def test_entries_say_why_they_rest(viewer, segment_panel, run, image, tiny_model
     segment_panel.session.applying = True
     assert [entry.isEnabled() for entry in entries(segment_panel).values()] == [True] * 3 + [False]
     segment_panel.session.applying = False
+
+
+def test_export_opens_its_dialogue(viewer, segment_panel, run, image):
+    viewer.add_image(image, name="field")
+    menu = segment_panel.footer.save
+    menu.refresh()
+    assert not menu.export.isEnabled()
+    run(segment_panel)
+    menu.refresh()
+    menu.export.trigger()
+    dialogue = segment_panel.window().findChild(ExportDialogue)
+    assert dialogue.isVisible()
+    dialogue.close()
 
 
 def test_a_model_without_a_file_is_told(viewer, segment_panel, image, tiny_model, qtbot):

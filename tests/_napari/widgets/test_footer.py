@@ -55,6 +55,7 @@ KINDS = {
     "filling": ("controller", "cancel"),
     "measuring": ("controller.diameter", "cancel"),
     "tuning": ("controller.fine_tuning", "stop"),
+    "tabulating": ("measurement", "cancel"),
 }
 
 

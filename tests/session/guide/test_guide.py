@@ -40,7 +40,7 @@ def test_the_step_follows_the_work(image, queue):
     queue.settle()
     assert seen[0] == "Press Run to segment “two objects”."
     assert seen[1] == "The image “two objects” is being segmented."
-    assert session.next_step == NextStep("2 objects.", "See how far apart they lie", "explore")
+    assert session.next_step == NextStep("2 objects.", "Measure them", "measure")
     controller.corrections.record_edit(session.labels, np.where(session.labels == 1, 9, 0))
     queue.settle()
     assert session.next_step.link.startswith("Fine-tune on")
@@ -94,7 +94,7 @@ def test_a_new_result_is_not_judged_by_the_look_at_the_old_one(image, queue):
     queue.deliver()
     assert controller.session.next_step == NextStep("2 objects.")
     queue.settle()
-    assert controller.session.next_step.link == "See how far apart they lie"
+    assert controller.session.next_step.link == "Measure them"
 
 
 # ------------------------------------------------------------------------------------ trials
@@ -153,11 +153,11 @@ def test_what_was_run_is_not_offered_again(image):
     [
         ("zyx", None, 0.9, "run"),
         ("", None, 0.9, "run"),  # nobody knows: the trial decides
-        ("", None, 0.2, "explore"),
-        ("zyx", None, 0.2, "explore"),
-        ("tyx", None, 0.9, "explore"),
-        ("", "TYX", 0.9, "explore"),  # the user said so
-        ("zyx", "TYX", 0.9, "explore"),
+        ("", None, 0.2, "measure"),
+        ("zyx", None, 0.2, "measure"),
+        ("tyx", None, 0.9, "measure"),
+        ("", "TYX", 0.9, "measure"),  # the user said so
+        ("zyx", "TYX", 0.9, "measure"),
     ],
 )
 def test_a_stack_that_was_taken_plane_by_plane(hint, axes, confidence, action):
@@ -206,7 +206,7 @@ def test_taking_a_step_may_measure_first(image):
     assert "The diameter was measured: 4.1 px." in controller.session.status
 
 
-@pytest.mark.parametrize("action", ["none", "explore", "correct", "review", "fine_tune"])
+@pytest.mark.parametrize("action", ["none", "measure", "correct", "review", "fine_tune"])
 def test_taking_any_other_step_changes_nothing(image, action):
     controller = made(image)
     maps = controller.session.embedding_maps

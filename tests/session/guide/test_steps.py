@@ -34,7 +34,7 @@ def test_before_a_run():
     ("look", "changes", "step"),
     [
         (None, {}, NextStep("122 objects.")),
-        (ResultLook(), {}, NextStep("122 objects.", "See how far apart they lie", "explore")),
+        (ResultLook(), {}, NextStep("122 objects.", "Measure them", "measure")),
         (
             ResultLook(doubtful=14),
             {},
@@ -119,9 +119,9 @@ def test_after_a_run(look, changes, step):
     assert next_step(session(**changes), look) == step
 
 
-def test_with_the_tuned_model_in_use_the_objects_are_explored():
+def test_with_the_tuned_model_in_use_the_objects_are_measured():
     tuned = object()
     using = session(parent_model=object(), model=tuned, model_source=tuned, corrected_count=3)
-    assert next_step(using, ResultLook()).action == "explore"
+    assert next_step(using, ResultLook()).action == "measure"
     using.model_source = "generic"  # another one was chosen since
     assert next_step(using, ResultLook()).action == "fine_tune"

@@ -5,32 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QEasingCurve, QObject, QVariantAnimation
+from qtpy.QtCore import QObject
 from superqt.utils import qdebounced
 
+from napari_pixel_embedding._napari.features import put_features
+from napari_pixel_embedding._napari.flight import Flight
 from napari_pixel_embedding._napari.layers.overlay import Overlay
 from napari_pixel_embedding._napari.layers.placement import Alignment
 from napari_pixel_embedding._napari.layers.pointer import Pointer
 from napari_pixel_embedding.core.label_regions import outline
 
 if TYPE_CHECKING:
-    from napari import Viewer
     from napari.layers import Labels
-    from numpy.typing import NDArray
 
     from napari_pixel_embedding._napari.workspace import Workspace
     from napari_pixel_embedding.session.correct.review import Review, Target
 
-_FLIGHT_MS = 250
 _SETTLE_MS = 150
-_SHARE = 5
-"""Side of the view, in sides of the object."""
-
-_NEAREST = 8
-"""Largest zoom, in canvas pixels per image pixel."""
-
 _MARGIN = 3
-_USUAL_CANVAS = 600.0
 
 
 class ReviewLayer(QObject):
@@ -50,7 +42,7 @@ class ReviewLayer(QObject):
         self._viewer = workspace.viewer
         self._session = workspace.session
         self._review = review
-        self._flight = _Flight(self._viewer, self)
+        self._flight = Flight(self._viewer, self)
         self._place: tuple[int, tuple[slice, ...]] | None = None
         self._at: tuple[int, int] | None = None
         self._settle = qdebounced(self._settled, timeout=_SETTLE_MS, parent=self)
@@ -114,28 +106,8 @@ class ReviewLayer(QObject):
 
     def _fly(self, layer: Labels, target: Target) -> None:
         """Centre the view on the object, at a zoom suited to judging it."""
-        frame = (target.key[0],) if self._session.has_frames else ()
-        low, high = ((*frame, *end.tolist()) for end in target.box)
-        middle = (np.array(low) + np.maximum(np.array(high) - 1, low)) / 2
-        laid = self._laid(layer, middle)
-        world = np.asarray(layer.data_to_world(laid))
-        before = self._viewer.dims.ndim - len(world)
-        shown = [axis - before for axis in self._viewer.dims.displayed if axis >= before]
-        for axis in set(range(len(world))) - set(shown):
-            self._viewer.dims.set_point(axis + before, world[axis])
-        # World vectors of one pixel along Y and X: the layer may be turned, sheared and scaled.
-        pixel = np.array(
-            [layer.data_to_world(laid + one) - world for one in np.eye(len(laid))[-2:]]
-        )
-        extent = float((np.diff(target.box, axis=0)[0][-2:] @ np.abs(pixel))[-2:].max())
-        nearest = _NEAREST / float(np.linalg.norm(pixel, axis=1).min())
-        zoom = min(_canvas(self._viewer) / (_SHARE * extent), nearest)
-        center = tuple(world[axis] for axis in shown)
-        self._flight.start((0.0,) * (3 - len(center)) + center, zoom)
-
-    def _laid(self, layer: Labels, index: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Convert an index into label images to one into the layer."""
-        return np.asarray(Alignment.of(self._session).lay_index(index.tolist()), float)
+        frame = target.key[0] if self._session.has_frames else None
+        self._flight.to_box(layer, Alignment.of(self._session), frame, target.box)
 
     # ------------------------------------------------------------------------------ features
 
@@ -164,58 +136,4 @@ class ReviewLayer(QObject):
         }
         if frames:
             table["frame"] = [t.key[0] for t in rows]
-        layer.features = table
-
-
-class _Flight(QObject):
-    """Moves the camera smoothly.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    parent : QObject
-        Qt parent.
-    """
-
-    def __init__(self, viewer: Viewer, parent: QObject) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
-        self._from = self._to = np.zeros(4)
-        self._animation = QVariantAnimation(self)
-        self._animation.setDuration(_FLIGHT_MS)
-        self._animation.setStartValue(0.0)
-        self._animation.setEndValue(1.0)
-        self._animation.setEasingCurve(QEasingCurve.Type.InOutQuad)
-        self._animation.valueChanged.connect(self._move)
-
-    def start(self, center: tuple[float, ...], zoom: float) -> None:
-        """Move the camera smoothly to a center and zoom."""
-        self._animation.stop()
-        camera = _camera(self._viewer)
-        self._from = np.array([*_three(camera.center), np.log(camera.zoom)])
-        self._to = np.array([*center, np.log(zoom)])
-        self._animation.start()
-
-    def stop(self) -> None:
-        """Stop moving."""
-        self._animation.stop()
-
-    def _move(self, share: float) -> None:
-        camera = _camera(self._viewer)
-        now = self._from + share * (self._to - self._from)
-        camera.center, camera.zoom = tuple(now[:3]), float(np.exp(now[3]))
-
-
-def _camera(viewer: Viewer) -> Any:
-    """Return the camera, which newer versions of napari keep in a scene."""
-    return getattr(viewer, "scene", viewer).camera
-
-
-def _canvas(viewer: Viewer) -> float:
-    """Return the shorter side of the canvas, in pixels; a default where napari does not tell it."""
-    canvas = getattr(viewer, "canvas", None)
-    return float(min(canvas.size)) if canvas is not None else _USUAL_CANVAS
-
-
-def _three(center: tuple[float, ...]) -> tuple[float, ...]:
-    return (0.0,) * (3 - len(center)) + tuple(center)
+        put_features(layer, table)

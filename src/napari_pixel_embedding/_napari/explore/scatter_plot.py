@@ -9,6 +9,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import QRectF, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_pixel_embedding._napari.widgets.lasso import LASSO, LassoBox
 from napari_pixel_embedding._napari.widgets.plot_colors import title_axes
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _LEFT, _BOTTOM = 44, 38
 """Pixels that numbers and titles of the axes take."""
 _MARKS = ((64, 224, 255), (0, 110, 200))
 _CIRCLE = ("#ffffff", "#000000")
-_LASSO = ("#ffd84d", "#b36b00")
 """Colours on a dark and on a light background."""
 _COMPONENT = "Colour {} (distance in the embedding)"
 _POSITION = "Position {} (distance in the embedding)"
@@ -31,47 +31,6 @@ _HELP = (
     "their pixels and objects, click to clear the selection. The wheel zooms, Shift + drag moves, "
     "a double click shows all."
 )
-
-
-class LassoBox(pg.ViewBox):  # type: ignore[misc]
-    """Draws a lasso on drags; with Shift, a drag moves the plot as usual in pyqtgraph.
-
-    Attributes
-    ----------
-    drawn : Signal of list
-        Corners of the lasso so far, and whether it is finished.
-    """
-
-    drawn = Signal(object, bool)
-
-    def __init__(self) -> None:
-        super().__init__(lockAspect=True, enableMenu=False)
-        self._corners: list[tuple[float, float]] = []
-
-    def mouseDragEvent(self, ev: Any, axis: Any = None) -> None:
-        """Add a corner to the lasso."""
-        shift = ev.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        if ev.button() != Qt.MouseButton.LeftButton or shift:
-            super().mouseDragEvent(ev, axis)
-            return
-        ev.accept()
-        if ev.isStart():
-            self._corners = [self._at(ev.buttonDownPos())]
-        self._corners.append(self._at(ev.pos()))
-        self.drawn.emit(list(self._corners), bool(ev.isFinish()))
-
-    def mouseClickEvent(self, ev: Any) -> None:
-        """Clear the lasso; a double click shows all points."""
-        if ev.button() == Qt.MouseButton.LeftButton:
-            ev.accept()
-            if ev.double():
-                self.autoRange(padding=0)
-            else:
-                self.drawn.emit([], True)
-
-    def _at(self, position: Any) -> tuple[float, float]:
-        point = self.mapToView(position)
-        return float(point.x()), float(point.y())
 
 
 class ScatterPlot(QWidget):
@@ -117,7 +76,7 @@ class ScatterPlot(QWidget):
         self._marks.setLookupTable(np.array([(*mark, 0), (*mark, 255)], np.uint8))
         self._circle.setPen(pg.mkPen(circle, width=1.5))
         self._center.setPen(pg.mkPen(circle))
-        self._lasso.setPen(pg.mkPen(colors.pick(*_LASSO), width=1.5, style=dashes))
+        self._lasso.setPen(pg.mkPen(colors.pick(*LASSO), width=1.5, style=dashes))
 
     def show_scatter(self, scatter: Scatter | None) -> None:
         """Draw a scatter; the visible range stays while the plane is the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +53,7 @@ class SaveMenu(QToolButton):
         add = partial(_add, menu)
         self.reason = add("", "", lambda: None)
         self.reason.setEnabled(False)
-        # Export… of the labels belongs here: add("Export…", tooltip, open_export).
-        # A dialogue that uses widgets/ is loaded by name, for widgets/ holds the footer, and that
-        # this menu.
+        self.export = add("Export…", "Files for QuPath, Fiji and other programs.", self.open_export)
         self.python = add("Copy as Python", "Code that makes these labels again.", self.copy_python)
         self.command = add(
             "Copy as command", "The command line that makes these labels again.", self.copy_command
@@ -84,6 +83,7 @@ class SaveMenu(QToolButton):
         reason = missing if recipe is None else ""
         unsaved = _UNSAVED if recipe is not None and recipe.model.source is None else ""
         busy = _BUSY if self._workspace.session.applying else ""
+        _enable(self.export, "" if self._workspace.layers.labels_layer is not None else _NOTHING)
         _enable(self.recipe, reason)
         for entry in (self.python, self.command):
             _enable(entry, reason or unsaved)
@@ -93,6 +93,12 @@ class SaveMenu(QToolButton):
         self.reason.setVisible(bool(shown))
 
     # ---------------------------------------------------------------------------- entries
+
+    def open_export(self) -> None:
+        """Open the dialogue that writes labels to files."""
+        # by name: the dialogue uses widgets/, which holds the footer, and that this menu
+        dialogue = import_module("napari_pixel_embedding._napari.export.dialogue")
+        dialogue.open_export(self._workspace)
 
     def copy_python(self) -> None:
         """Copy Python code that makes the labels again."""

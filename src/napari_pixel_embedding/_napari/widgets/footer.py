@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.task import Kind, Task
 
 TAB_OF: dict[Action, str] = {
-    "explore": "Explore",
     "correct": "Correct",
     "review": "Correct",
     "fine_tune": "Fine-tune",
+    "measure": "Measure",
 }
 """The tab that a next step opens."""
 _COUNT = "Objects in the labels layer, their median size, and how many of them you corrected."
@@ -92,6 +92,7 @@ class Footer(QFrame):
             "fine_tuning": controller.fine_tuning.stop,
             "training": self._stop_training,
             "folder": self._workspace.recipes.stop,
+            "table": self._workspace.measurement.cancel,
         }
         stop[task.kind]()
 
@@ -141,6 +142,8 @@ class Footer(QFrame):
             events.mosaic_status,
             events.measuring,
             events.measured,
+            events.tabulating,
+            events.tabulated,
             events.tuning,
             events.tuning_status,
             events.training,

@@ -68,7 +68,7 @@ def follow_theme(panel: Panel, plot: Plot) -> None:
 
 
 def title_axes(plot: Any, bottom: str, left: str) -> None:
-    """Write titles at a plot's axes."""
+    """Write titles at a plot's axes, in the colour of their numbers."""
     for side, title in (("bottom", bottom), ("left", left)):
         axis = plot.getAxis(side)
         axis.enableAutoSIPrefix(False)

@@ -287,7 +287,7 @@ def points_in_lasso(cloud: PointCloud, lasso: Sequence[Sequence[float]]) -> NDAr
     cell = row * np.int32(_CELLS) + column
     inside[near] = _whole_cells(cloud, corners).ravel()[cell]
     crossed = np.flatnonzero(_crossed_cells(cloud, corners).ravel()[cell])
-    inside[near[crossed]] = _even_odd(points[:, crossed].astype(np.float64), corners)
+    inside[near[crossed]] = inside_polygon(points[:, crossed].astype(np.float64), corners)
     return inside
 
 
@@ -302,7 +302,7 @@ def _whole_cells(cloud: PointCloud, corners: NDArray[np.float64]) -> NDArray[np.
     """Return the cells whose centre lies in the polygon; uncrossed ones lie in it entirely."""
     middles = (np.arange(_CELLS) + 0.5) * cloud.side / _CELLS
     x, y = np.meshgrid(cloud.origin[0] + middles, cloud.origin[1] + middles)
-    return _even_odd(np.stack([x.ravel(), y.ravel()]), corners).reshape(_CELLS, _CELLS)
+    return inside_polygon(np.stack([x.ravel(), y.ravel()]), corners).reshape(_CELLS, _CELLS)
 
 
 def _crossed_cells(cloud: PointCloud, corners: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -337,7 +337,7 @@ def _within_grid(
     return np.maximum(low, 0.0), np.minimum(high, 1.0)
 
 
-def _even_odd(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.bool_]:
+def inside_polygon(points: NDArray[np.float64], corners: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which points (2, N) are inside: those with an odd number of sides to their right."""
     x, y = points
     order = np.argsort(y, kind="stable")

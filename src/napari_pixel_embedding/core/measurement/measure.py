@@ -45,7 +45,7 @@ def measure_objects(
     embedding: EmbeddingMap | Sequence[EmbeddingMap] | None = None,
     index: ClusterIndex | Sequence[ClusterIndex] | None = None,
     params: ClusterParams | None = None,
-    local: LocalBandwidths = (),
+    local: LocalBandwidths | Sequence[LocalBandwidths] = (),
     corrected: Any = None,
     shape: bool = True,
     properties: Sequence[str] = (),
@@ -77,8 +77,8 @@ def measure_objects(
         and splits, and its uncertainty. Needs ``embedding``; reads a whole frame at once.
     params : ClusterParams, optional
         Parameters of that cut. With these and no ``index``, one is built from the embedding.
-    local : tuple of LocalBandwidth
-        Local bandwidths of that cut.
+    local : tuple of LocalBandwidth, or a sequence of such tuples
+        Local bandwidths of that cut, for all frames or for each of them.
     corrected : array_like, optional
         Corrections of the shape of the labels, where −1 is not corrected; or a mask.
     shape : bool
@@ -113,8 +113,8 @@ def measure_objects(
     frames = label_frames(labels, axes)
     scale, unit = _settled(frames[0].spatial_axes, spacing, units)
     maps = _each("embedding", embedding, frames)
-    cut = Cut(params, local)
-    indices = _indices(_each("index", index, frames), maps, cut)
+    cuts = [Cut(params, one) for one in _local_of_frames(local, frames)]
+    indices = _indices(_each("index", index, frames), maps, params)
     named = _named(images)
     tables = []
     for number, frame in enumerate(frames):
@@ -131,7 +131,8 @@ def measure_objects(
         )
         columns = _columns(found, frame, scale, channels)
         if indices and emap is not None:
-            columns |= certainty_columns(columns["label"], frame, emap, indices[number], cut)
+            ids, cut = columns["label"], cuts[number]
+            columns |= certainty_columns(ids, frame, emap, indices[number], cut)
         if properties:
             columns |= further_columns(frame, properties, scale)
         tables.append(_with_frame(columns, number if "T" in frame.axes else None))
@@ -188,11 +189,25 @@ def _each(name: str, given: Any, frames: Sequence[Frame]) -> list[Any]:
     return values
 
 
-def _indices(indices: list[ClusterIndex], maps: list[EmbeddingMap], cut: Cut) -> list[ClusterIndex]:
+def _local_of_frames(
+    local: LocalBandwidths | Sequence[LocalBandwidths], frames: Sequence[Frame]
+) -> list[LocalBandwidths]:
+    """Return the local bandwidths of each frame."""
+    from napari_pixel_embedding.core.clustering.params import LocalBandwidth
+
+    same = [one for one in local if isinstance(one, LocalBandwidth)]
+    if same or not local:
+        return [tuple(same)] * len(frames)
+    return _each("local", local, frames)
+
+
+def _indices(
+    indices: list[ClusterIndex], maps: list[EmbeddingMap], params: ClusterParams | None
+) -> list[ClusterIndex]:
     """Return an index for each frame: those given, or built where there are parameters."""
-    if (indices or cut.params is not None) and not maps:
+    if (indices or params is not None) and not maps:
         raise ValueError("index and params need embedding, the map that the labels were cut from.")
-    if indices or cut.params is None:
+    if indices or params is None:
         return indices
     from napari_pixel_embedding.core.clustering import build_cluster_index
 

@@ -98,11 +98,11 @@ class EditQueue:
             self._put(edit, first=True)  # painted meanwhile: repeat on the new labels
             return
         session.edit_status = result.message
-        accepted = session.accepted
-        if result.accepted is not None:
+        accepted = session.accepted | edit.accepts_all
+        if result.accepted is not None and edit.frame is not None:
             accepted = accepted | {(edit.frame, result.accepted)}
-        deleted = session.deleted
-        if edit.deletes is not None:
+        deleted = session.deleted | result.deleted
+        if edit.deletes is not None and edit.frame is not None:
             deleted = deleted | {(edit.frame, *map(int, edit.deletes))}
         self._corrections.change(edit.title, result.corrections, accepted, deleted=deleted)
 

@@ -15,6 +15,7 @@ from napari_pixel_embedding.core.corrections import corrections as fixing
 from napari_pixel_embedding.core.corrections import embedding_edits, object_edits
 from napari_pixel_embedding.core.embedding.similarity import vector_at
 from napari_pixel_embedding.core.label_regions import check_present
+from napari_pixel_embedding.session.correct.record import erased_objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.session.state.history import Accepted, Deleted
 
 Pixel = tuple[int, ...]
 """Index ([z,] y, x) within a frame."""
@@ -30,7 +32,7 @@ Pixel = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One frame when an edit starts: corrections, labels and embedding map."""
+    """One frame when an edit starts, or all of them: corrections, labels and embedding map."""
 
     corrections: NDArray[np.int32]
     labels: NDArray[Any]
@@ -58,8 +60,8 @@ class Edit:
     ----------
     title : str
         Name shown in "Undo …".
-    frame : int
-        Index of the frame that it changes.
+    frame : int, optional
+        Index of the frame that it changes; None for all of them at once.
     change : callable
         Maps a :class:`Frame` to its new corrections and a status line. Raises ValueError, worded
         for the user, if the edit is impossible.
@@ -67,13 +69,16 @@ class Edit:
         A pixel of the object that becomes accepted.
     deletes : tuple of int, optional
         A pixel of the object that is deleted.
+    accepts_all : frozenset of (int, int)
+        Frame and id of objects that become accepted.
     """
 
     title: str
-    frame: int
+    frame: int | None
     change: Callable[[Frame], tuple[NDArray[np.int32], str]]
     accepts: Pixel | None = None
     deletes: Pixel | None = None
+    accepts_all: Accepted = frozenset()
 
 
 def merge(frame: int, pixels: Sequence[Pixel]) -> Edit:
@@ -190,6 +195,35 @@ def unlock(frame: int, pixel: Pixel) -> Edit:
     return Edit("unlock", frame, change)
 
 
+def lock_all(keys: Sequence[tuple[int, int]], frames: bool) -> Edit:
+    """Accept several objects as they are, each by its frame and id, in one step."""
+    change = _on_objects(keys, frames, object_edits.lock, "Accepted {} objects.")
+    return Edit("accept", None, change, accepts_all=frozenset(keys))
+
+
+def delete_all(keys: Sequence[tuple[int, int]], frames: bool) -> Edit:
+    """Replace several objects, each by its frame and id, by fixed background, in one step."""
+    change = _on_objects(keys, frames, object_edits.delete, "Deleted {} objects.")
+    return Edit("delete", None, change)
+
+
+def _on_objects(
+    keys: Sequence[tuple[int, int]],
+    frames: bool,
+    function: Callable[..., NDArray[np.int32]],
+    message: str,
+) -> Callable[[Frame], tuple[NDArray[np.int32], str]]:
+    def change(there: Frame) -> tuple[NDArray[np.int32], str]:
+        result = there.corrections.copy()
+        for frame in {frame for frame, _ in keys}:
+            at: Any = frame if frames else ...
+            ids = [id for f, id in keys if f == frame]
+            result[at] = function(result[at], there.labels[at], ids)
+        return result, message.format(f"{len(keys):,}").replace("1 objects", "1 object")
+
+    return change
+
+
 _MESSAGES = {
     "delete": "Deleted object {}.",
     "fill": "Filled the holes of object {}.",
@@ -233,11 +267,12 @@ class EditRequest:
 
 @dataclass(frozen=True, eq=False)
 class EditResult:
-    """New corrections of all frames, the accepted object, and a status line."""
+    """New corrections of all frames, the accepted object, a status line, and deleted objects."""
 
     corrections: NDArray[np.int32]
     accepted: int | None
     message: str
+    deleted: Deleted = frozenset()
 
 
 def perform(request: EditRequest) -> EditResult:
@@ -252,6 +287,10 @@ def perform(request: EditRequest) -> EditResult:
     old = request.corrections
     if old is None:
         old = fixing.no_corrections(labels.shape)
+    if edit.frame is None:
+        after, message = edit.change(Frame(old, labels, request.maps[0]))
+        erased = erased_objects(labels, np.where(after >= 0, after, labels), request.frames)
+        return EditResult(after, None, message, erased)
     at: Any = edit.frame if request.frames else ...
     after, message = edit.change(Frame(old[at], labels[at], request.maps[edit.frame]))
     result = after

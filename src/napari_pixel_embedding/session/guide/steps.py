@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.state.results import EarlierRun
     from napari_pixel_embedding.session.state.session import Session
 
-_EXPLORE = "See how far apart they lie"
+_MEASURE = "Measure them"
 _WRONG = {
     "fragments": "They look fragmented.",
     "blobs": "They look merged.",
@@ -66,7 +66,7 @@ def _of_tuning(session: Session) -> NextStep | None:
         return NextStep(verdict, "See the comparison", "fine_tune")
     if session.parent_model is not None and session.model is session.model_source:
         count = _objects(session.object_count)
-        return NextStep(f"{count} with the tuned model.", _EXPLORE, "explore")
+        return NextStep(f"{count} with the tuned model.", _MEASURE, "measure")
     return None
 
 
@@ -87,7 +87,7 @@ def _review(session: Session, sentence: str, look: ResultLook) -> NextStep:
         return NextStep(sentence)
     number = min(look.doubtful, session.object_count)
     if number == 0:
-        return NextStep(sentence, _EXPLORE, "explore")
+        return NextStep(sentence, _MEASURE, "measure")
     link = "Review the doubtful one" if number == 1 else f"Review {number:,} doubtful ones"
     return NextStep(sentence, link, "review")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.segment import Method
 
-Action = Literal["none", "run", "explore", "correct", "review", "fine_tune"]
+Action = Literal["none", "run", "correct", "review", "fine_tune", "measure"]
 """What a click does: nothing, run again with the changes, or open a tab."""
 
 

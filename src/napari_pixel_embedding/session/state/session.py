@@ -165,6 +165,10 @@ class Session:
         Finished fraction of measuring, 0 to 1.
     progress : float
         Finished fraction of the run, 0 to 1.
+    tabulating : bool
+        Whether the table of measurements is being made.
+    tabulated : float
+        Finished fraction of it, 0 to 1.
     mosaic : Mosaic, optional
         Finished blocks of a large image.
     mosaic_labels : MosaicLabels, optional
@@ -262,6 +266,8 @@ class Session:
     measuring: bool = False
     measured: float = 0.0
     progress: float = 0.0
+    tabulating: bool = False
+    tabulated: float = 0.0
     status: str = ""
     cut_status: str = ""
     edit_status: str = ""

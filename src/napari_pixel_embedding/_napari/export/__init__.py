@@ -1,0 +1,1 @@
+"""Labels layers in the formats of other programs: dialogue and writers."""

@@ -1,0 +1,161 @@
+"""Label images in OME-Zarr, read part by part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.exchange.extras import needed
+from napari_pixel_embedding.core.io.units import PixelSize, pixel_size
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+_MARKS = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
+_OLD_AXES = "TCZYX"
+"""Axes of OME-Zarr 0.1 and 0.2, which does not name them."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLabels:
+    """A label image that is read when a part is asked for.
+
+    Parameters
+    ----------
+    labels : array_like, shape ([T,] [Z,] Y, X)
+    axes : str, optional
+        A letter for each axis; None for a plain array.
+    size : PixelSize
+    """
+
+    labels: Any
+    axes: str | None
+    size: PixelSize
+
+
+def is_zarr(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a zarr group or array, or looks like one that is missing."""
+    path = Path(path)
+    return path.suffix.lower() == ".zarr" or any((path / mark).is_file() for mark in _MARKS)
+
+
+def read_ome_zarr_labels(path: str | os.PathLike[str]) -> StoredLabels:
+    """Open a label image of OME-Zarr 0.1 to 0.5, or a plain zarr array, at its finest level.
+
+    Parameters
+    ----------
+    path : path
+        The label image; or an image with one label image beside it, which is taken.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is nothing.
+    ValueError
+        When it holds no label image, or several, or zarr is not installed.
+    """
+    zarr = needed("zarr", "OME-Zarr files")
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no {path}. Check the path.")
+    if not any((path / mark).is_file() for mark in _MARKS):
+        raise ValueError(f"Expected a zarr group or array, found none in {path}.")
+    found = zarr.open(path, mode="r")
+    if isinstance(found, zarr.Array):
+        return StoredLabels(_checked(found, path), None, PixelSize())
+    attributes = _attributes(found)
+    if "image-label" not in attributes:
+        found = found[_only_labels(found, attributes, path)]
+        attributes = _attributes(found)
+    return _finest(found, attributes, path)
+
+
+def _attributes(group: Any) -> Mapping[str, Any]:
+    stored = dict(group.attrs)
+    attributes: Mapping[str, Any] = stored.get("ome", stored)  # since 0.5 under "ome"
+    return attributes
+
+
+def _only_labels(group: Any, attributes: Mapping[str, Any], path: Path) -> str:
+    """Return where in a group its only label image is."""
+    prefix, names = "", attributes.get("labels")
+    if names is None and "labels" in group:
+        prefix, names = "labels/", _attributes(group["labels"]).get("labels", ())
+    if not names:
+        raise ValueError(
+            f"Expected a label image, found none in {path}. Give the path of the label image, such "
+            f"as {path / 'labels' / 'objects'}."
+        )
+    if len(names) > 1:
+        raise ValueError(
+            f"Expected one label image in {path}, found {', '.join(sorted(names))}. Give the path "
+            f"of one, such as {path / (prefix + min(names))}."
+        )
+    return f"{prefix}{names[0]}"
+
+
+def _finest(group: Any, attributes: Mapping[str, Any], path: Path) -> StoredLabels:
+    multiscales = attributes.get("multiscales") or ()
+    if not multiscales:
+        raise ValueError(f"Expected a pyramid of labels in {path}, found no multiscales.")
+    pyramid = multiscales[0]
+    level = pyramid["datasets"][0]
+    array = _checked(group[level["path"]], path)
+    axes = pyramid.get("axes") or list(_OLD_AXES[-array.ndim :])
+    named = [a if isinstance(a, str) else a["name"] for a in axes]
+    letters = "".join(name[0].upper() for name in named)
+    units = {x: _unit(a) for x, a in zip(letters, axes, strict=True)}
+    steps = [*level.get("coordinateTransformations", ()), *_of_all_levels(pyramid)]
+    sizes = np.ones(array.ndim)
+    for step in steps:
+        if step.get("type") == "scale":
+            sizes = sizes * np.asarray(step["scale"], float)
+    kept = "".join(a for a, n in zip(letters, array.shape, strict=True) if a in "YX" or n > 1)
+    lazy = array if kept == letters else _Squeezed(array, [a in kept for a in letters])
+    known = dict(zip(letters, sizes.tolist(), strict=True)) if steps else {}
+    size = pixel_size(kept, known, units)
+    plain = size.units is None and all(n == 1 for n in size.scale or ())
+    return StoredLabels(lazy, kept, PixelSize() if plain else size)
+
+
+def _unit(axis: Any) -> str:
+    return "pixel" if isinstance(axis, str) else axis.get("unit") or "pixel"
+
+
+def _of_all_levels(pyramid: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return pyramid.get("coordinateTransformations") or ()
+
+
+def _checked(array: Any, path: Path) -> Any:
+    if array.dtype.kind not in "iub":
+        raise ValueError(f"A label image holds whole numbers, found {array.dtype} in {path}.")
+    return array
+
+
+class _Squeezed:
+    """A stored array without its axes of length one; parts are read when they are asked for."""
+
+    def __init__(self, array: Any, kept: Sequence[bool]) -> None:
+        self._array, self._kept = array, tuple(kept)
+        self.dtype = array.dtype
+        self.shape = self._of(array.shape)
+        self.chunks = self._of(array.chunks)
+        self.ndim = len(self.shape)
+
+    def _of(self, values: Sequence[int]) -> tuple[int, ...]:
+        return tuple(value for value, kept in zip(values, self._kept, strict=True) if kept)
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        keys = iter(key if isinstance(key, tuple) else (key,))
+        return np.asarray(
+            self._array[tuple(next(keys, slice(None)) if kept else 0 for kept in self._kept)]
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.asarray(self[()], dtype=dtype)
