@@ -156,7 +156,6 @@ def segmented(size: int) -> Iterator[SegmentPanel]:
     _, panel = viewer.window.add_plugin_dock_widget("napari-pixel-embedding", "Segment")
     viewer.add_image(emap.foreground, name="synthetic")
     panel.controller._engine = panel.controller.clustering._engine = engine
-    panel.models.add_file("synthetic")
     panel.run_button.click()
     _until(lambda: panel.session.stability is not None and panel.curve is not None)
     _idle(1.0)
@@ -195,20 +194,23 @@ def tick(panel: SegmentPanel, size: int) -> Figure:
     canvas = panel.workspace.viewer.window._qt_viewer.canvas._scene_canvas
     places = iter(np.tile([1.1, 2.6], 1000))
     changed, drawn = Counter(), Counter()
+    pictures: list[int] = []  # drawn at each change
+
+    def note(event: Any) -> None:
+        pictures.append(drawn.count)
 
     def move() -> None:
         before = changed.count
         slider.value = float(next(places))
-        _until(lambda: changed.count > before)
-        before = drawn.count
-        _until(lambda: drawn.count > before)
+        _until(lambda: changed.count > before and drawn.count > pictures[-1])
 
     def redraw() -> None:
         before = drawn.count
         canvas.update()
         _until(lambda: drawn.count > before)
 
-    with changed.of(layer.events.set_data), drawn.of(canvas.events.draw):
+    layer.events.labels_update.connect(note)
+    with changed.of(layer.events.labels_update), drawn.of(canvas.events.draw):
         bare = float(np.median([_thread_ms(redraw) for _ in range(_TICKS)]))
         whole = float(np.median([_thread_ms(move) for _ in range(_TICKS)]))
     return Figure(
@@ -281,7 +283,7 @@ def drag(panel: SegmentPanel, size: int) -> Iterator[Figure]:
         pictures.add(changed.count)  # several redraws of the same labels are one picture
 
     canvas.events.draw.connect(drawn, position="last")
-    with changed.of(layer.events.set_data):
+    with changed.of(layer.events.labels_update):
         heart, started, moved = Heart(), time.perf_counter(), 0
         while (elapsed := time.perf_counter() - started) < _SECONDS:
             while moved < _MOVES and moved <= elapsed / _SECONDS * _MOVES:

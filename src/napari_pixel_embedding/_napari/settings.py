@@ -33,12 +33,15 @@ class Settings:
         Largest side of a tile along Y and X, in the network's pixels; None for the usual one.
     autosave : bool
         Whether corrections are saved after every change.
+    remember : bool
+        Whether model, device, views, method and effort are chosen as they were last.
     """
 
     device: str = "auto"
     model_folder: Path | None = None
     tile: int | None = None
     autosave: bool = True
+    remember: bool = True
 
     def model_files(self) -> list[Path]:
         """Return the model files in the folder, in the order of their names."""
@@ -53,6 +56,7 @@ def read_settings() -> Settings:
         model_folder=_folder(getattr(found, "model_folder", "")),
         tile=read_tile(),
         autosave=bool(getattr(found, "autosave", True)),
+        remember=bool(getattr(found, "remember", True)),
     )
 
 
@@ -62,12 +66,24 @@ def read_tile() -> int | None:
 
 
 def _page() -> Any:
-    """Return the page's values; None in a napari without settings of plugins."""
+    """Return the page's values; None for the defaults, or in a napari without such pages."""
     read: Any = getattr(napari_settings, "get_plugin_settings", None)
+    if read is None or _unchanged():
+        return None
     try:
-        return None if read is None else read(PLUGIN).general
+        return read(PLUGIN).general
     except (KeyError, AttributeError):  # the plugin is not registered, or an older one is
         return None
+
+
+def _unchanged() -> bool:
+    """Whether the user has never changed the page: napari writes a file with the first change.
+
+    To read the page, napari first looks through the manifests of all plugins again, some 10 ms of
+    each, while the window waits.
+    """
+    file: Any = napari_settings.NapariSettings.model_fields["config_path"].default
+    return file is not None and not (Path(file).parent / f"{PLUGIN}.yaml").exists()
 
 
 def _device(value: str) -> str:

@@ -12,6 +12,7 @@ from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal  # type: ignor
 from napari_pixel_embedding._napari.layers.present_image import PresentImage
 from napari_pixel_embedding._napari.layers.results import ResultLayers
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
+from napari_pixel_embedding._napari.remembered import Choices, read_choices, remember
 from napari_pixel_embedding._napari.settings import read_settings
 from napari_pixel_embedding.core.corrections.journal import FOLDER
 from napari_pixel_embedding.core.io.user_folder import user_folder
@@ -49,6 +50,8 @@ class Workspace(QObject):
     ----------
     settings : Settings
         Those of the preferences when the first panel opened.
+    choices : Choices
+        What was chosen last in an earlier start; nothing where that is turned off.
     training_made : Signal
         There is a training on a folder now, see ``training_state``.
     closing : Signal
@@ -65,13 +68,15 @@ class Workspace(QObject):
         self.executor = ThreadExecutor(self)
         self._engine = engine = Engine()
         self.settings = settings = read_settings()
+        self.choices = read_choices() if settings.remember else Choices()
         self.controller = SessionController(
             self.session,
             self.executor,
             engine,
             autosave_folder=user_folder() / FOLDER if settings.autosave else None,
         )
-        self.controller.set_device(settings.device)
+        of_settings = settings.device if settings.device != "auto" else None
+        self.controller.set_device(of_settings or self.choices.device or "auto")
         self._warming = QTimer(self)
         self._warming.setSingleShot(True)
         self._warming.timeout.connect(lambda: prepare(engine.warm_up))
@@ -120,6 +125,11 @@ class Workspace(QObject):
     def training_state(self) -> TrainingState | None:
         """State of the training on a folder, if there is one."""
         return None if self._training is None else self._training.state
+
+    def remember(self, **chosen: Any) -> None:
+        """Keep choices for the next start, unless the preferences say otherwise."""
+        if self.settings.remember:
+            remember(**chosen)
 
     @property
     def measurement(self) -> Measurement:

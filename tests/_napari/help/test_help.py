@@ -129,3 +129,23 @@ def test_tab_goes_from_top_to_bottom(segment_panel):
         seen += [at] * (at in wanted)
         at = at.nextInFocusChain()
     assert seen == wanted
+
+
+def test_tab_goes_through_what_was_unfolded(shown, qtbot):
+    panel = SegmentPanel(shown)
+    shown.window.add_dock_widget(panel)
+    qtbot.waitUntil(panel.isVisible, timeout=20_000)
+    folded = [panel.methods, panel.devices, panel.views]
+    assert not any(field.isVisible() for field in folded)
+    panel.advanced.toggleButton().click()
+    qtbot.waitUntil(lambda: all(field.isVisible() for field in folded), timeout=20_000)
+    wanted = [panel.run_button, panel.advanced.toggleButton(), *folded]
+
+    def seen():
+        found, at = [], wanted[0]
+        for _ in range(200):
+            found += [at] * (at in wanted and at not in found)
+            at = at.nextInFocusChain()
+        return found
+
+    qtbot.waitUntil(lambda: seen() == wanted, timeout=20_000)

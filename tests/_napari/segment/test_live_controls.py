@@ -54,7 +54,7 @@ def test_auto_picks_the_plateau(ran, qtbot):
     ran.auto_button.click()
     wanted = ran.session.stability.auto_bandwidth
     assert ran.session.cluster_params.bandwidth == wanted
-    assert ran.curve.bandwidth == pytest.approx(wanted)
+    qtbot.waitUntil(lambda: ran.curve.bandwidth == pytest.approx(wanted), timeout=20_000)
     low, high = ran.curve._plateau.getRegion()
     assert low <= wanted <= high
 

@@ -71,7 +71,7 @@ def test_the_folder_s_content_is_told(planned):
     text = planned.data.summary.text()
     assert "<b>5</b> images to learn from, 1 channel:" in text
     assert "20 objects, median diameter 14 px." in text
-    assert "<b>1</b> to validate on: c0.tif." in text
+    assert "<b>1</b> to test on: c0.tif." in text
     assert planned.data.folder_button.text() == "cells"
     assert "1 file cannot be used:\nalone.tif: there is no mask of this name" in (
         planned.data.bad.text()
@@ -103,7 +103,7 @@ def test_what_is_missing_for_a_start_is_in_the_tooltip(panel, folder, tmp_path, 
 
 def test_widgets_change_the_recipe(planned, qtbot):
     model, state = planned.model, planned.training.state
-    choose(model.presets, "W-Net")
+    choose(model.presets, "Direction, two networks")
     choose(model.sizes, "small (0.5 M weights)")
     model.dim.setValue(5)
     model.dim.editingFinished.emit()
@@ -131,7 +131,7 @@ def test_the_model_to_start_from_decides_about_its_network(planned, qtbot):
     assert planned.training.state.recipe.start == "nuclei-fluo"
     assert not planned.model.presets.isEnabled()
     assert "Set by the model" in planned.model.sizes.toolTip()
-    choose(planned.model.starts, "random weights")
+    choose(planned.model.starts, "nothing learnt yet")
     assert planned.training.state.recipe.start is None
     assert planned.model.presets.isEnabled()
 
@@ -160,7 +160,7 @@ def test_another_folder_can_validate(planned, folder, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: planned.training.state.plan is not None, timeout=30_000)
     assert len(planned.training.state.plan.split.validation) == 6
     assert planned.data.validation.currentText() == "cells"
-    choose(planned.data.validation, "held-back pairs")
+    choose(planned.data.validation, "pairs held back")
     qtbot.waitUntil(lambda: planned.training.state.plan is not None, timeout=30_000)
     assert len(planned.training.state.plan.split.validation) == 1
 

@@ -142,3 +142,13 @@ def test_the_count_has_one_height(viewer, segment_panel, run, image):
     run(segment_panel)
     count = segment_panel.footer.count
     assert count.minimumHeight() == count.maximumHeight() >= count.fontMetrics().height()
+
+
+def test_the_number_of_objects_is_said_once(viewer, image, segment_panel, run, qtbot):
+    viewer.add_image(image)
+    session = run(segment_panel)
+    footer = segment_panel.footer
+    qtbot.waitUntil(lambda: session.next_step.action != "none", timeout=WAIT)
+    count = f"{session.object_count:,} object"
+    assert count in footer.count.text()
+    assert count not in footer.next_step.text()

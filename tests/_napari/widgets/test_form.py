@@ -4,6 +4,8 @@ from typing import Literal
 
 import pytest
 from pydantic import Field
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDoubleSpinBox, QSlider
 
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
 from napari_pixel_embedding.core.parameters import configuration
@@ -71,3 +73,67 @@ def test_named_fields_only(qtbot):
     form = ParamsForm(Params(), ["size"])
     qtbot.addWidget(form)
     assert form.values() == {"size": 3}
+
+
+@pytest.fixture
+def slider(qtbot):
+    made = ParamsForm(Params(), ["width", "size"], sliders=True)
+    qtbot.addWidget(made)
+    made.show()
+    return made.widget("width")
+
+
+def handle(field):
+    return field.native.findChild(QSlider)
+
+
+def test_the_handle_moves_in_steps(slider, qtbot):
+    heard = []
+    slider.changed.connect(heard.append)
+    qtbot.keyClick(handle(slider), Qt.Key.Key_Right)
+    qtbot.keyClick(handle(slider), Qt.Key.Key_Right)
+    qtbot.keyClick(handle(slider), Qt.Key.Key_PageUp)
+    assert heard == [1.01, 1.02, 1.42]
+    qtbot.keyClick(handle(slider), Qt.Key.Key_End)
+    assert slider.value == 4.0
+
+
+def test_a_number_that_is_typed_moves_the_handle(slider, qtbot):
+    box = slider.native.findChild(QDoubleSpinBox)
+    box.selectAll()
+    heard = []
+    slider.changed.connect(heard.append)
+    qtbot.keyClicks(box, "2.5")
+    assert heard == []  # neither at "2" nor at "2."
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert heard == [2.5]
+    assert handle(slider).value() == 250
+
+
+def test_a_value_between_two_steps_stays_exact(slider):
+    slider.value = 1.2345
+    slider.range = (0.123, 2.0)
+    assert slider.value == 1.2345
+    assert handle(slider).value() == 123
+
+
+def test_ends_that_are_no_whole_steps_are_reached(slider, qtbot):
+    slider.range = (0.123, 2.0)
+    qtbot.keyClick(handle(slider), Qt.Key.Key_Home)
+    assert slider.value == 0.123
+
+
+def test_a_huge_range_gets_coarser_steps(qtbot):
+    form = ParamsForm(Params(), ["size"], sliders=True)
+    qtbot.addWidget(form)
+    field = form.widget("size")
+    field.range = (0, 10**12)
+    qtbot.keyClick(handle(field), Qt.Key.Key_End)
+    assert field.value == 10**12
+    assert isinstance(field.value, int)
+
+
+def test_a_value_outside_the_range_is_refused(slider):
+    with pytest.raises(ValueError, match="Width must be from 0 to 4, found 5"):
+        slider.value = 5.0
+    assert slider.value == 1.0

@@ -33,28 +33,28 @@ def test_before_a_run():
 @pytest.mark.parametrize(
     ("look", "changes", "step"),
     [
-        (None, {}, NextStep("122 objects.")),
-        (ResultLook(), {}, NextStep("122 objects.", "Measure them", "measure")),
+        (None, {}, NextStep("")),
+        (ResultLook(), {}, NextStep("", "Measure them", "measure")),
         (
             ResultLook(doubtful=14),
             {},
-            NextStep("122 objects.", "Review 14 doubtful ones", "review"),
+            NextStep("", "Review 14 doubtful ones", "review"),
         ),
         (
             ResultLook(doubtful=1),
             {},
-            NextStep("122 objects.", "Review the doubtful one", "review"),
+            NextStep("", "Review the doubtful one", "review"),
         ),
         (
             ResultLook(doubtful=14),
             {"object_count": 9},  # another bandwidth since
-            NextStep("9 objects.", "Review 9 doubtful ones", "review"),
+            NextStep("", "Review 9 doubtful ones", "review"),
         ),
         (
             ResultLook("fragments", 128, PHASE),
             {},
             NextStep(
-                "122 objects. They look fragmented.",
+                "They look fragmented.",
                 "Try cells-phase at 60 px",
                 "run",
                 "cells-phase",
@@ -64,14 +64,14 @@ def test_before_a_run():
         (
             ResultLook("blobs", 3),
             {},
-            NextStep("122 objects. They look merged.", "Correct a few, then fine-tune", "correct"),
+            NextStep("They look merged.", "Correct a few, then fine-tune", "correct"),
         ),
-        (ResultLook("nothing"), {"object_count": 0}, NextStep("0 objects.")),
+        (ResultLook("nothing"), {"object_count": 0}, NextStep("")),
         (
             ResultLook("planes", 3, Candidate("volume", 16.0)),
             {},
             NextStep(
-                "122 objects. The stack was taken plane by plane.",
+                "The stack was taken plane by plane.",
                 "Run the model volume with the diameter measured",
                 "run",
                 "volume",
@@ -82,7 +82,7 @@ def test_before_a_run():
             ResultLook("planes", 3),
             {},
             NextStep(
-                "122 objects. The stack was taken plane by plane.",
+                "The stack was taken plane by plane.",
                 "Review 3 doubtful ones",
                 "review",
             ),
@@ -90,12 +90,12 @@ def test_before_a_run():
         (
             ResultLook("fragments", 3, PHASE),  # who corrects has decided to stay
             {"corrected_count": 7},
-            NextStep("122 objects.", "Fine-tune on 7 corrected objects", "fine_tune"),
+            NextStep("", "Fine-tune on 7 corrected objects", "fine_tune"),
         ),
         (
             ResultLook(),
             {"corrected_count": 1},
-            NextStep("122 objects.", "Fine-tune on 1 corrected object", "fine_tune"),
+            NextStep("", "Fine-tune on 1 corrected object", "fine_tune"),
         ),
         (
             ResultLook(),

@@ -8,8 +8,6 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QApplication, QMenu, QToolButton
 
 from napari_pixel_embedding._napari.help.guide import open_guide
-from napari_pixel_embedding._napari.help.keys import show_keys
-from napari_pixel_embedding.core.diagnostics import diagnostics
 from napari_pixel_embedding.session.jobs import JobQueue
 
 if TYPE_CHECKING:
@@ -40,12 +38,20 @@ class HelpMenu(QToolButton):
         self._jobs = JobQueue(executor)
         menu = QMenu(self)
         self.guide = menu.addAction("User guide", lambda: open_guide(self, heading))
-        self.keys = menu.addAction("Keys", lambda: show_keys(self))
+        self.keys = menu.addAction("Keys", self.show_keys)
         self.copy = menu.addAction("Copy diagnostics", self.copy_diagnostics)
         self.setMenu(menu)
 
+    def show_keys(self) -> None:
+        """Show the table of keys."""
+        from napari_pixel_embedding._napari.help.keys import show_keys  # late: few look at it
+
+        show_keys(self)
+
     def copy_diagnostics(self) -> None:
         """Copy versions, devices, memory and models to the clipboard; there are no paths in it."""
+        from napari_pixel_embedding.core.diagnostics import diagnostics
+
         self._jobs.start(lambda _: diagnostics(), done=_copy, failed=_fail)
 
 

@@ -93,6 +93,11 @@ class ImageFollower(QObject):
         self._watch(image)
         place(layer, image, grid)
 
+    def has_placed(self, layer: Layer, grid: Grid) -> bool:
+        """Whether a layer was placed so on the session's image, and has followed it since."""
+        image, known = self._placed.get(layer, (None, None))
+        return image is not None and image() is self._image and known == grid
+
     def close(self) -> None:
         """Disconnect; layers stay where they are."""
         self._viewer.layers.events.removed.disconnect(self._layer_removed)

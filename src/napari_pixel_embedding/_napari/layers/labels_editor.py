@@ -78,6 +78,8 @@ class LabelsEditor(QObject):
     quietly : callable, optional
         Returns a context manager around each update of pixels. Without it, napari redraws its layer
         list at every update.
+    flat : callable, optional
+        Whether the viewer shows a 2-D layer as it is: in two dimensions, with its axes in order.
     """
 
     def __init__(
@@ -85,9 +87,11 @@ class LabelsEditor(QObject):
         layer: Labels,
         controller: SessionController,
         quietly: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        flat: Callable[[], bool] = lambda: False,
     ) -> None:
         super().__init__()
         self._quietly = quietly
+        self._flat = flat
         self.layer = layer
         self._controller = controller
         self._session = controller.session
@@ -191,9 +195,20 @@ class LabelsEditor(QObject):
         else:
             np.copyto(shown.buffer, labels)
             with self._quietly():
-                self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+                self._redraw()
         self._drop_history()
         return replace(shown, labels=labels)
+
+    def _redraw(self) -> None:
+        """Show what was written into the layer's array.
+
+        Where the array is all that the layer shows, and its texture too, the event of napari's own
+        brush is enough: ``refresh`` would slice it again, and set transforms that are the same.
+        """
+        if self._flat() and _is_texture(self.layer):
+            self.layer.events.labels_update(data=self.layer.data, offset=(0, 0))
+        else:
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
 
     def _fits(self, shown: Shown, labels: NDArray[Any]) -> bool:
         same_kind = (shown.buffer.shape, shown.buffer.dtype) == (labels.shape, labels.dtype)
@@ -242,3 +257,10 @@ class LabelsEditor(QObject):
             self._controller.corrections.record_edit(shown.labels, after)
         elif self._wanted is not None and self._wanted is not shown.labels:
             self._push(self._wanted)
+
+
+def _is_texture(layer: Labels) -> bool:
+    """Whether a layer's array is drawn as it is: whole, without contours, in at most 16 bits."""
+    plain = layer.visible and layer.contour == 0 and layer.ndim == 2 and not layer.multiscale
+    known = hasattr(layer.events, "labels_update")
+    return bool(known and plain and layer.data.dtype in (np.uint8, np.uint16))

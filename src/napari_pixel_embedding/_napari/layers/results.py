@@ -236,12 +236,18 @@ class ResultLayers(QObject):
         editor.show(labels)
         if is_new:
             editor.offer_free_id()
-        self._place(editor.layer)
+        if not self.follower.has_placed(editor.layer, Grid.of(self._session, editor.layer.ndim)):
+            self._place(editor.layer)
         self._write_metadata(editor.layer)
+
+    def _shows_flat(self) -> bool:
+        """Whether the viewer shows 2-D layers as they are: no volume, and no axes swapped."""
+        dims = self._viewer.dims
+        return dims.ndisplay == 2 and tuple(dims.order) == tuple(range(dims.ndim))
 
     def _edit(self, layer: Labels) -> LabelsEditor:
         self._editor = editor = LabelsEditor(
-            layer, self._controller, self._viewer.layers.events.blocker
+            layer, self._controller, self._viewer.layers.events.blocker, self._shows_flat
         )
         self._picker = picker = ObjectPicker(layer, Alignment.of(self._session))
         picker.clicked.connect(self._click)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_pixel_embedding._napari.layers.placement import image_input
@@ -38,9 +39,9 @@ from napari_pixel_embedding.session.segment.choice import Problem, check_choice,
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from superqt import QCollapsible
 
     from napari_pixel_embedding._napari.segment.count_curve import CountCurve
+    from napari_pixel_embedding._napari.widgets.controls import Fold
     from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.session import ImageInput
 
@@ -49,6 +50,8 @@ _ADVANCED = "Show or hide what rarely needs a change: axes, method, device and v
 _CARDS = "All models as cards: what each is for, its input, usual diameter, licence and scores."
 _AUTO = "Set the bandwidth to the middle of the widest range in which the count hardly changes."
 _SLIDERS = "The labels layer follows while you drag."
+_LINE_MS = 100
+"""The curve's line waits so long for the labels: one repaint of the window for both."""
 
 
 class SegmentPanel(Panel):
@@ -84,6 +87,10 @@ class SegmentPanel(Panel):
         self.auto_button = button("Auto", _AUTO, self.controller.clustering.choose_bandwidth)
         self.cuts = ObjectCuts(self.workspace)
         self.curve: CountCurve | None = None
+        self._line_moves = QTimer(self)
+        self._line_moves.setSingleShot(True)
+        self._line_moves.setInterval(_LINE_MS)
+        self._line_moves.timeout.connect(self._move_line)
         self._lay_out()
         self._follow_session()
         for chooser in (self.images, self.models, self.features):
@@ -91,6 +98,7 @@ class SegmentPanel(Panel):
         for box in (self.images.axes_choice, self.channels):
             box.currentIndexChanged.connect(self._show_choice)
         self._show_image()
+        self._choose_as_last()
         self.models.show_source(self.session.model_source)
         self.methods.activated.connect(self._choose_method)
         self.form.changed.connect(lambda changes: self.controller.clustering.set_params(**changes))
@@ -103,12 +111,32 @@ class SegmentPanel(Panel):
     def run(self) -> None:
         """Run the chosen model on the chosen image."""
         if self._choose():
+            self._remember()
             self.controller.run()
 
     def measure(self) -> None:
         """Measure the diameter of the objects of the chosen image with the chosen model."""
         if self._choose():
             self.controller.diameter.measure()
+
+    def _choose_as_last(self) -> None:
+        """Choose what was chosen last, where this window has no choice yet."""
+        last = self.workspace.choices
+        if last.views is not None:
+            self.views.setCurrentIndex(self.views.findData(last.views))
+        if self.session.model_source == "" and last.model is not None:
+            self.models.recall(last.model)
+        if not self.session.embedding_maps and last.method is not None:
+            self.controller.clustering.set_method(last.method)
+
+    def _remember(self) -> None:
+        source = self.models.source
+        self.workspace.remember(
+            **({"model": source} if isinstance(source, str) else {}),
+            device=self.devices.device,
+            views=self.views.augment,
+            method=self.session.method,
+        )
 
     def _choose(self) -> bool:
         """Pass the choices to the session; return whether it accepted the image."""
@@ -157,7 +185,7 @@ class SegmentPanel(Panel):
         self._lay_out_sliders()
         self.column.addStretch()
 
-    def _fold_rare_choices(self) -> QCollapsible:
+    def _fold_rare_choices(self) -> Fold:
         rows = QWidget()
         grid = named_rows(
             ("Axes", self.images.axes_choice),
@@ -204,6 +232,7 @@ class SegmentPanel(Panel):
         self.follow(events.stability, self._show_curve)
         for signal in (events.labels, events.cut_status, events.local_past):
             self.follow(signal, self.cuts.refresh)
+        self.follow(events.labels, self._move_line)
         self.follow(events.cluster_params, self._show_params)
         self.follow(events.method, self._show_method)
         self._show_method(self.session.method)
@@ -278,6 +307,7 @@ class SegmentPanel(Panel):
             self.curve.show_curve(curve)
             self.curve.setVisible(True)
             self._show_params()
+            self._move_line()
         elif self.curve is not None:
             self.curve.setVisible(False)
 
@@ -297,8 +327,12 @@ class SegmentPanel(Panel):
         params = self.session.cluster_params
         if params is not None:
             self.form.show_params(params)
-            if self.curve is not None:
-                self.curve.show_bandwidth(params.bandwidth)
+            self._line_moves.start()
+
+    def _move_line(self, *_: Any) -> None:
+        self._line_moves.stop()
+        if self.curve is not None and self.session.cluster_params is not None:
+            self.curve.show_bandwidth(self.session.cluster_params.bandwidth)
 
 
 def _beside(wide: QWidget, narrow: QWidget) -> QWidget:

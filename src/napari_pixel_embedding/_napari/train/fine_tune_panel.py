@@ -28,7 +28,7 @@ from napari_pixel_embedding._napari.widgets.panel import (
     text,
 )
 from napari_pixel_embedding._napari.widgets.plot_colors import follow_theme
-from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
+from napari_pixel_embedding.core.fine_tuning.config import EFFORTS, FineTuneConfig
 from napari_pixel_embedding.session.task import duration_text
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ class FineTunePanel(Panel):
         self._settling.setSingleShot(True)
         self._settling.setInterval(_SETTLED_MS)
         self._settling.timeout.connect(self.measure_time)
+        if self.workspace.choices.effort is not None:
+            self.choose_steps(EFFORTS[self.workspace.choices.effort])
         self._lay_out()
         self._follow_session()
         self._refresh()
@@ -133,6 +135,9 @@ class FineTunePanel(Panel):
 
     def start(self) -> None:
         """Start fine-tuning with the settings of the form."""
+        steps = self.forms[0].widget("steps").value
+        for effort in (name for name, wanted in EFFORTS.items() if wanted == steps):
+            self.workspace.remember(effort=effort)
         self.comparison.look()
         self.controller.fine_tuning.start(*self._wanted())
 

@@ -34,26 +34,37 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session import TrainingRun
 
 _FOLDER = "A folder that holds images/ and masks/, label images of the same names."
-_VALIDATION = "Images that the best step is chosen on; they are not used for training."
+_VALIDATION = "Images that are not learnt from; the best step is chosen on them (validation)."
 _SYSTEM = (
-    "Preset of network and loss. Euclidean: objects are separated by distance; trains fastest "
-    "with a position scale. Cosine: only neighbouring objects are separated, by direction. W-Net: "
-    "as Cosine, after a first network that predicts distance features."
+    "What the model learns to tell objects apart by. Distance: all objects come to lie far from "
+    "each other (Euclidean embedding); learns fastest with Position. Direction: only neighbours "
+    "point in different directions (cosine embedding, local constraints). Two networks: as "
+    "Direction, after a first network that finds the distance to the border (W-Net)."
 )
 _SIZE = "Number of weights: larger networks learn more and take longer."
-_START = "Random weights, or a model to train further, which needs fewer images and steps."
+_START = (
+    "Nothing learnt yet (random weights), or a model to train further, which needs fewer images "
+    "and steps."
+)
 _POSITION = (
     "Add a pixel's position, divided by this many pixels, to its vector, so that only neighbours "
     "have to be told apart. About a quarter of an object's diameter."
 )
-_DIM = "Dimensions of the embedding: more separate more neighbours, and take longer to cluster."
+_DIM = (
+    "Numbers that the model finds for every pixel (dimensions of the embedding): more tell more "
+    "neighbours apart, and take longer to cluster."
+)
 _OUTPUT = "The model file to write. Choose the file of an interrupted training to resume it."
 _LOAD = "Read all of these settings from a file."
 _SAVE = "Write all of these settings to a file, for the window or the command line."
 _FIXED = "Set by the model to start from."
 _OTHER = "…"
 _LISTED = 4
-_TITLES = {"euclidean": "Euclidean", "cosine": "Cosine, local constraints", "wnet": "W-Net"}
+_TITLES = {
+    "euclidean": "Distance (all objects)",
+    "cosine": "Direction (neighbours)",
+    "wnet": "Direction, two networks",
+}
 _WEIGHTS = {"tiny": "0.1 M", "small": "0.5 M", "base": "2 M", "large": "4 M"}
 _RECIPES = "Recipes (*.toml)"
 _MODELS = "Models (*.safetensors)"
@@ -78,9 +89,7 @@ class DataBox(QWidget):
         for shown in (self.bad, self.question):
             shown.setStyleSheet("color: #e0a03a;")
         box, column = group("Learn from", "What masks must be")
-        column.addLayout(
-            named_rows(("Folder", self.folder_button), ("Validate on", self.validation))
-        )
+        column.addLayout(named_rows(("Folder", self.folder_button), ("Test on", self.validation)))
         column.addWidget(self.summary)
         column.addWidget(self.bad)
         column.addWidget(self.question)
@@ -99,7 +108,7 @@ class DataBox(QWidget):
     def _choose_validation(self, index: int) -> None:
         chosen = self.validation.itemData(index)
         if chosen == _OTHER:
-            chosen = QFileDialog.getExistingDirectory(self, "Images to validate on")
+            chosen = QFileDialog.getExistingDirectory(self, "Images to test on")
         if chosen or chosen == self.validation.itemData(0):
             self._training.choose_validation(chosen)
         self.refresh()
@@ -113,7 +122,7 @@ class DataBox(QWidget):
         state = self._training.state
         _show_path(self.folder_button, state.folder, _FOLDER, "Choose folder …")
         data = state.recipe.data
-        held = "held-back pairs" if data.hold_back else "nothing"
+        held = "pairs held back" if data.hold_back else "nothing"
         items = [
             (held, ""),
             *([(_short(data.validation), data.validation)] * bool(data.validation)),
@@ -171,9 +180,9 @@ class ModelBox(QWidget):
         column.addLayout(
             named_rows(
                 ("Start from", self.starts),
-                ("Preset", self.presets),
+                ("Objects by", self.presets),
                 ("Size", self.sizes),
-                ("Embedding", self.dim),
+                ("Numbers a pixel", self.dim),
             )
         )
         column.addLayout(row(self.position, self.scale))
@@ -271,7 +280,7 @@ class ModelBox(QWidget):
 
 
 def _starts(chosen: str | None) -> list[tuple[str, str | None]]:
-    known: list[tuple[str, str | None]] = [("random weights", None)]
+    known: list[tuple[str, str | None]] = [("nothing learnt yet", None)]
     known += [(name, name) for name in list_models()]
     if chosen is not None and chosen not in list_models():
         known.append((Path(chosen).name, chosen))
@@ -313,11 +322,11 @@ def _plan_text(plan: TrainingPlan) -> str:
         f"{plan.objects:,} objects{size}.",
     ]
     if not held:
-        lines.append("Nothing to validate on: the last step is kept.")
+        lines.append("Nothing to test on: the last step is kept.")
         return "<br>".join(lines)
     names = [pair.image.name for pair in held[:_LISTED]]
     more = f" and {len(held) - len(names)} more" if len(held) > len(names) else ""
-    lines.append(f"<b>{len(held):,}</b> to validate on: {', '.join(names)}{more}.")
+    lines.append(f"<b>{len(held):,}</b> to test on: {', '.join(names)}{more}.")
     if not plan.validation_objects:
         lines.append("None of these has an object, so there is no AP: the last step is kept.")
     return "<br>".join(lines)

@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 _START = "Train in the background, in a separate process; the window stays responsive."
 _ANEW = "Delete the interrupted training and start from the first step."
 _STOP = "Stop; the best model so far is kept, and the training can be resumed."
-_LOOK = "Segment the validation images with the best model so far, and list the worst."
+_LOOK = "Segment the test images with the best model so far, and list the worst."
 _USE = "Choose this model in the tab Segment."
 _WORST = (
     "A click shows the image alone, its mask as white outlines, and what the model found; your "
     "layers are hidden meanwhile."
 )
 _BACK = "Remove the image, and show the layers and the view that were there before."
-_SCORE = "AP of the model on the validation images, averaged over IoU 0.5 to 0.95"
+_SCORE = "AP of the model on the test images (validation), averaged over IoU 0.5 to 0.95"
 _BASIC = ("steps", "learning_rate")
 _MORE = ("batch_size", "crop", "warmup", "validate_every", "seed")
 _LINE, _LISTED = 20, 6
@@ -192,7 +192,7 @@ class TrainPanel(Panel):
         set_enabled(self.anew_button, _ANEW, busy or _missing(state))
         set_enabled(self.stop_button, _STOP, None if state.running else "No training is running.")
         trained = None if state.trained else "Train a model first."
-        unheld = None if state.plan and state.plan.split.validation else "Nothing to validate on."
+        unheld = None if state.plan and state.plan.split.validation else "Nothing to test on."
         looking = "The search is running." if state.judging else None
         set_enabled(self.look_button, _LOOK, trained or unheld or looking)
         set_enabled(self.use_button, _USE, trained)

@@ -49,9 +49,26 @@ def group(title: str, heading: str = "") -> tuple[Section, QVBoxLayout]:
     return box, column
 
 
-def folded(title: str, tooltip: str, content: QWidget) -> QCollapsible:
+class Fold(QCollapsible):
+    """A section that shows its content once its title is clicked.
+
+    Until then the content is hidden, not only without height: its fields take no part in opening
+    the dock and cannot be reached by Tab.
+    """
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title, expandedIcon="▾", collapsedIcon="▸")
+        self.content().hide()
+
+    def expand(self, animate: bool = True) -> None:
+        """Show the content."""
+        self.content().show()
+        super().expand(animate)
+
+
+def folded(title: str, tooltip: str, content: QWidget) -> Fold:
     """Make a section that shows its content once its title is clicked."""
-    section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
+    section = Fold(title)
     section.toggleButton().setToolTip(tooltip)
     for layout in (section.layout(), section.content().layout()):
         if layout is not None:

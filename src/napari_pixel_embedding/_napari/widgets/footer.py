@@ -221,9 +221,9 @@ class Footer(QFrame):
 
     def _show_step(self, *_: Any) -> None:
         step = self._session.next_step
-        color = _LINK[self._theme_type()]
-        self.next_step.setText("" if step is None else _step_text(step, color))
-        self.next_step.setVisible(step is not None)
+        shown = "" if step is None else _step_text(step, _LINK[self._theme_type()])
+        self.next_step.setText(shown)
+        self.next_step.setVisible(bool(shown))
 
     def _theme_type(self) -> str:
         return str(get_theme(self._workspace.viewer.theme).type)
@@ -251,4 +251,5 @@ def _status(session: Any) -> str:
 
 def _step_text(step: NextStep, color: str) -> str:
     sentence, link = html.escape(step.sentence), html.escape(step.link)
-    return f'{sentence} <a href="next" style="color: {color}">{link} →</a>' if link else sentence
+    linked = f'<a href="next" style="color: {color}">{link} →</a>' if link else ""
+    return " ".join(filter(None, [sentence, linked]))

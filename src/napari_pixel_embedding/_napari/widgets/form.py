@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import create_widget
 from qtpy.QtCore import Signal  # type: ignore[attr-defined]
-from qtpy.QtWidgets import QAbstractSpinBox, QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 from superqt.utils import qthrottled
 
+from napari_pixel_embedding._napari.widgets.slider_field import SliderField
 from napari_pixel_embedding.core.parameters import Parameter, parameters_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 TICK_MS = 30
 """Shortest time between two reports of a slider that moves."""
-_READOUT_WIDTH = 44
 _MINIMUM_WIDTH = 54
 
 
@@ -66,14 +65,13 @@ class ParamsForm(QWidget):
             grid.addWidget(widget.native, row, 1)
             widget.native.setMinimumWidth(_MINIMUM_WIDTH)
             widget.native.setAccessibleName(widget.label)
-            _narrow(widget)
 
     def values(self) -> dict[str, Any]:
         """Return what the form shows, by field name."""
         return {name: widget.value for name, widget in self._widgets.items()}
 
     def widget(self, name: str) -> Any:
-        """Return the magicgui widget of one field."""
+        """Return the widget of one field: a :class:`SliderField`, or one of magicgui."""
         return self._widgets[name]
 
     def show_params(self, params: Any) -> None:
@@ -82,8 +80,7 @@ class ParamsForm(QWidget):
             value = getattr(params, name)
             if name not in self._pending and widget.value != value:
                 with widget.changed.blocked():
-                    widget.max = max(widget.max, value)
-                    widget.min = min(widget.min, value)
+                    widget.range = (min(widget.min, value), max(widget.max, value))
                     widget.value = value
 
     def set_range(self, name: str, low: float, high: float) -> None:
@@ -103,22 +100,17 @@ class ParamsForm(QWidget):
             self.changed.emit(changes)
 
 
-def _narrow(widget: Any) -> None:
-    """Shrink a slider's readout, which napari's style makes too wide."""
-    if isinstance(widget.native, QAbstractSpinBox):
-        return
-    for readout in widget.native.findChildren(QAbstractSpinBox):
-        readout.setStyleSheet(f"min-width: {_READOUT_WIDTH}px; padding: 0px;")
-        readout.setFixedWidth(_READOUT_WIDTH)
-
-
 def _widget(parameter: Parameter, value: Any, sliders: bool) -> Any:
     """Make the widget of one field by the type of its value."""
+    if sliders and not parameter.choices:
+        return SliderField(parameter, value)
+    from magicgui.widgets import create_widget  # late: the first dock has sliders alone
+
     options: dict[str, Any] = {"tooltip": parameter.description}
     if parameter.choices:
         kind, options["choices"] = "ComboBox", parameter.choices
     else:
-        kind = f"{'Float' if isinstance(value, float) else ''}{'Slider' if sliders else 'SpinBox'}"
+        kind = f"{'Float' if isinstance(value, float) else ''}SpinBox"
         options |= {"min": parameter.low, "max": parameter.high}
         if parameter.step is not None:
             options["step"] = parameter.step

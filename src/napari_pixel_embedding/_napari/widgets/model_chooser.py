@@ -10,7 +10,6 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_pixel_embedding._napari.widgets.choosers import Choice
 from napari_pixel_embedding._napari.widgets.declaration_dialog import MODEL_FILES, take_file
-from napari_pixel_embedding._napari.widgets.model_cards import ModelsDialog, card_html, card_of
 from napari_pixel_embedding.core.features.source import NAME, features_named
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, ModelFileError, list_models
 from napari_pixel_embedding.core.model.declaration import SUFFIX
@@ -21,6 +20,7 @@ from napari_pixel_embedding.core.model.package import is_package
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_pixel_embedding._napari.widgets.model_cards import ModelsDialog
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
     Source = str | EmbeddingModel
@@ -139,6 +139,11 @@ class ModelChooser(Choice):
         elif source is not self._last:
             self.add(source.config.name, source)
 
+    def recall(self, source: str) -> None:
+        """Choose a model that was chosen in an earlier start, if it can still be used."""
+        if _reason(source) is None:
+            self.add_file(source)
+
     def choose(self, source: Source) -> None:
         """Choose a model that is offered."""
         if source == NAME:
@@ -150,6 +155,8 @@ class ModelChooser(Choice):
 
     def manage(self) -> None:
         """Show all models as cards, to choose one, and to add or remove files."""
+        from napari_pixel_embedding._napari.widgets.model_cards import ModelsDialog
+
         self.reload()
         if self._dialog is None:
             self._dialog = ModelsDialog(lambda: self.sources, self)
@@ -228,6 +235,8 @@ def _reason(source: str) -> str | None:
 def _card_tooltip(title: str, source: Source) -> str:
     if source == NAME:
         return _FEATURES_TOOLTIP
+    from napari_pixel_embedding._napari.widgets.model_cards import card_html, card_of
+
     try:
         return card_html(card_of(title, source), with_picture=True)
     except ModelFileError as error:

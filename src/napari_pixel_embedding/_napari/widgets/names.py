@@ -60,8 +60,9 @@ def order_tabs(body: QWidget) -> None:
 
 
 def _is_field(widget: QWidget) -> bool:
-    inner = any(isinstance(one, _INNER) for one in _around(widget))
-    return isinstance(widget, _FIELDS) and not isinstance(widget, QScrollBar) and not inner
+    if not isinstance(widget, _FIELDS) or isinstance(widget, QScrollBar):
+        return False
+    return not any(isinstance(one, _INNER) for one in _around(widget))
 
 
 def _name_of(field: QWidget, body: QWidget) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QScrollArea, QVBoxLayout, QWidget
 
 from napari_pixel_embedding._napari.tabs import Tab
 from napari_pixel_embedding._napari.widgets.controls import (
     NO_RESULT,
+    Fold,
     Section,
     button,
     folded,
@@ -87,6 +88,9 @@ class Panel(QWidget):
         self.column.setSpacing(8)
         self.area.setWidget(body)
         self._guard = WheelGuard(self.area)
+        self._ordering = QTimer(self)  # once the fields lie where they are shown
+        self._ordering.setSingleShot(True)
+        self._ordering.timeout.connect(partial(order_tabs, self))
         self.footer = Footer(self.workspace, self.follow, self.GUIDE)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -118,7 +122,7 @@ class Panel(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:
         """Come to the front when the dock is shown again."""
         super().showEvent(event)
-        order_tabs(self)
+        self._ordering.start()
         self.tab.shown()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
@@ -133,6 +137,8 @@ class Panel(QWidget):
             if isinstance(dock, QDockWidget):
                 self.tab.enter(dock)
                 name_fields(self)
+                for fold in self.findChildren(Fold):
+                    fold.toggled.connect(lambda _: self._ordering.start())
             elif self.tab.dock is not None:
                 leave = partial(Panel.retire, self)  # also when a part that retires before raises
                 close_all(self.tab.leave, self.retire, leave, self.deleteLater)

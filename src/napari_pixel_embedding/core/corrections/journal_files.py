@@ -12,12 +12,12 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from napari_pixel_embedding.core.corrections.journal import SUFFIX
 
 if TYPE_CHECKING:
     import os
+
+    from filelock import FileLock
 
 Stamp = tuple[int, int]
 """Time of the last change in nanoseconds, and size: a journal that was changed has another."""
@@ -54,6 +54,8 @@ def lock_journal(path: Path) -> FileLock | None:
     JournalInUseError
         When another viewer holds the lock.
     """
+    from filelock import FileLock, Timeout  # late: a window opens before it saves
+
     lock = FileLock(_lock_path(path), timeout=0, thread_local=False)
     try:
         lock.acquire()

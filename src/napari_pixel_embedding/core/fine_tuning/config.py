@@ -39,47 +39,48 @@ class FineTuneConfig:
         default=1e-3,
         ge=1e-6,
         le=1e-2,
-        title="Learning rate",
-        description="Higher learns faster and forgets more of what the model knew.",
+        title="Learning speed",
+        description="Higher learns faster and forgets more of what the model knew (learning rate).",
         json_schema_extra={"step": 1e-4},
     )
     replay: float = Field(
         default=0.5,
         ge=0,
         le=0.9,
-        title="Replay",
-        description="Share of the crops that come from images like those the model was first "
-        "trained on, so that it does not forget them. 0 learns from the corrections alone.",
+        title="Earlier images",
+        description="Share of the image pieces that are like those the model was first trained "
+        "on, so that it does not forget them (replay). 0 learns from the corrections alone.",
         json_schema_extra={"step": 0.05},
     )
     held_back: float = Field(
         default=0.1,
         ge=0,
         le=0.5,
-        title="Held back",
-        description="Share of the corrected objects that are not used for training but score the "
-        "result. With fewer than five corrected objects, none are.",
+        title="Kept for the test",
+        description="Share of the corrected objects that are not learnt from but score the result "
+        "(held-out set). With fewer than five corrected objects, none are.",
         json_schema_extra={"step": 0.05},
     )
     frozen: Frozen = Field(
         default="nothing",
-        title="Frozen",
-        description="Parts of the network that are not trained: the encoder, or the whole "
-        "backbone, so that only the heads are. Freezing forgets less and learns less.",
+        title="Left unchanged",
+        description="Parts of the network that do not learn (frozen): its first half, the encoder, "
+        "or all but the last layers, the backbone. The more, the less is learnt and forgotten.",
     )
     batch_size: int = Field(
         default=4,
         ge=1,
         le=32,
-        title="Batch size",
-        description="Crops per training step.",
+        title="Pieces a step",
+        description="Image pieces that are learnt from together in a step (batch size).",
     )
     crop: int = Field(
         default=192,
         ge=32,
         le=1024,
-        title="Crop (pixels)",
-        description="Side of the square that is cropped for training; several objects must fit in.",
+        title="Piece size (pixels)",
+        description="Side of the image pieces that are learnt from (crop); several objects must "
+        "fit in.",
         json_schema_extra={"step": 16},
     )
     border: float = Field(
@@ -105,18 +106,18 @@ class FineTuneConfig:
         default=0.1,
         ge=0,
         le=1,
-        title="Unlabelled weight",
-        description="Weight in the loss of unlabelled pixels, which count as background, relative "
-        "to corrected pixels: most of an image is background. 0 ignores them.",
+        title="Weight of the rest",
+        description="How much an uncorrected pixel, taken as background, counts beside a corrected "
+        "one: most of an image is background (unlabelled weight in the loss). 0 ignores them.",
         json_schema_extra={"step": 0.05},
     )
     self_training: float = Field(
         default=0.5,
         ge=0,
         le=1,
-        title="Self-training",
-        description="Share of the steps after which confident predictions of the model are used "
-        "as labels where nothing was corrected (pseudo-labels). 1 turns it off.",
+        title="Learns from itself after",
+        description="Share of the steps after which objects that the model is sure of are learnt "
+        "too, where nothing was corrected (self-training on pseudo-labels). 1 turns it off.",
         json_schema_extra={"step": 0.05},
     )
     seed: Seed = 0

@@ -19,8 +19,8 @@ Seed = Annotated[
     Field(
         ge=0,
         le=2**31 - 1,
-        title="Seed",
-        description="Seed of all random choices: the same seed draws the same crops.",
+        title="Random seed",
+        description="Start of all random choices: the same one draws the same image pieces.",
     ),
 ]
 _Factor = Annotated[float, Field(ge=0.05, le=20)]
@@ -108,39 +108,40 @@ class TrainConfig:
         default=4,
         ge=1,
         le=64,
-        title="Batch size",
-        description="Crops per training step.",
+        title="Pieces a step",
+        description="Image pieces that are learnt from together in a step (batch size).",
     )
     crop: int = Field(
         default=256,
         ge=32,
         le=1024,
-        title="Crop (pixels)",
-        description="Side of the square cropped from an image; several objects must fit in.",
+        title="Piece size (pixels)",
+        description="Side of the image pieces that are learnt from (crop); several objects must "
+        "fit in.",
         json_schema_extra={"step": 16},
     )
     learning_rate: float = Field(
         default=1e-3,
         ge=1e-6,
         le=1e-1,
-        title="Learning rate",
-        description="Initial learning rate; it decays to a hundredth along a cosine.",
+        title="Learning speed",
+        description="At the start (learning rate); it falls to a hundredth along a cosine.",
         json_schema_extra={"step": 1e-4},
     )
     warmup: float = Field(
         default=0.05,
         ge=0,
         le=0.9,
-        title="Warm-up",
-        description="Share of the steps that train foreground and distance alone.",
+        title="Foreground first",
+        description="Share of the steps that learn foreground and distance alone (warm-up).",
         json_schema_extra={"step": 0.05},
     )
     validate_every: int = Field(
         default=250,
         ge=1,
         le=1_000_000,
-        title="Validate every",
-        description="Steps between two scores on validation images.",
+        title="Test every (steps)",
+        description="Steps between two scores on the test images (validation).",
     )
     seed: Seed = 0
     ema_decay: Annotated[float, Field(ge=0, le=0.99999)] = 0.998

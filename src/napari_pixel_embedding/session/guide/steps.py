@@ -1,4 +1,7 @@
-"""The next step: a pure function of what the session holds and what the look has found."""
+"""The next step: a pure function of what the session holds and what the look has found.
+
+It does not say how many objects there are: the window does, in the line above.
+"""
 
 from __future__ import annotations
 
@@ -49,12 +52,12 @@ def next_step(session: Session, look: ResultLook | None) -> NextStep:
 
 
 def _of_earlier_run(image: str, run: EarlierRun) -> NextStep:
-    renamed = f", made when “{image}” was called “{run.image}”" if image != run.image else ""
-    sentence = f"{_objects(run.object_count)} in “{run.layer}”{renamed}."
+    sentence = f"They were made when “{image}” was called “{run.image}”." * (image != run.image)
     if run.model_source:
         return NextStep(sentence, "Run to make the sliders live", "run")
     what = f"The model “{run.model}” is gone" if run.model else "Their model is not known"
-    return NextStep(f"{sentence} {what}: choose one, then press Run to make the sliders live.")
+    choose = f"{what}: choose one, then press Run to make the sliders live."
+    return NextStep(f"{sentence} {choose}".strip())
 
 
 def _of_tuning(session: Session) -> NextStep | None:
@@ -65,21 +68,20 @@ def _of_tuning(session: Session) -> NextStep | None:
         verdict = "The tuned model is ready." if report is None else report.verdict()
         return NextStep(verdict, "See the comparison", "fine_tune")
     if session.parent_model is not None and session.model is session.model_source:
-        count = _objects(session.object_count)
-        return NextStep(f"{count} with the tuned model.", _MEASURE, "measure")
+        return NextStep("They are the tuned model's.", _MEASURE, "measure")
     return None
 
 
 def _of_result(session: Session, look: ResultLook | None) -> NextStep:
-    count = _objects(session.object_count)
     if session.locked_count:
-        link = f"Fine-tune on {_objects(session.locked_count, 'corrected ')}"
-        return NextStep(f"{count}.", link, "fine_tune")
+        several = "s" * (session.locked_count > 1)
+        link = f"Fine-tune on {session.locked_count:,} corrected object{several}"
+        return NextStep("", link, "fine_tune")
     if look is None:
-        return NextStep(f"{count}.")
+        return NextStep("")
     if look.finding is not None:
-        return _of_finding(session, f"{count}. {_WRONG[look.finding]}".strip(), look)
-    return _review(session, f"{count}.", look)
+        return _of_finding(session, _WRONG[look.finding], look)
+    return _review(session, "", look)
 
 
 def _review(session: Session, sentence: str, look: ResultLook) -> NextStep:
@@ -106,7 +108,3 @@ def _better(sentence: str, better: Candidate, *, volume: bool) -> NextStep:
         link = f"Run the model {model} with the diameter measured"
         return NextStep(sentence, link, "run", model, measure_diameter=True)
     return NextStep(sentence, f"Try {model} at {diameter:.0f} px", "run", model, diameter)
-
-
-def _objects(count: int, kind: str = "") -> str:
-    return f"{count:,} {kind}object{'' if count == 1 else 's'}"

@@ -19,7 +19,7 @@ class NextStep:
     Parameters
     ----------
     sentence : str
-        What is the case, such as "122 objects." or "The cells look fragmented."
+        What is the case, such as "They look fragmented."; may be empty.
     link : str
         Words of the link behind it, such as "Review 14 doubtful ones"; empty for none.
     action : str

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_pixel_embedding.core.fine_tuning.pace import trial_of
 from napari_pixel_embedding.session.jobs import JobQueue
 from napari_pixel_embedding.session.train.fine_tuning_jobs import TuneRequest, measure_pace
 
@@ -59,6 +58,8 @@ class TuningTimes:
         if sum(one.corrections.size for one in request.corrected_images) > _MOST_PIXELS:
             self.cancel()
             return
+        from napari_pixel_embedding.core.fine_tuning.pace import trial_of  # late: few need it
+
         self._wanted, self._session.timing = wanted, True
         trial = replace(request, config=trial_of(request.config))
         self._trials.start(
