@@ -166,7 +166,7 @@ def test_wrong_files_are_red_at_once_and_do_not_stay_in_the_list(
     items = [models.itemText(n) for n in range(models.count())]
     for path, words in bad_files(tmp_path, tiny_model):
         monkeypatch.setattr(
-            "napari_pixel_embedding._napari.widgets.model_chooser.QFileDialog.getOpenFileName",
+            "napari_pixel_embedding._napari.models.chooser.QFileDialog.getOpenFileName",
             lambda *_, path=path: (str(path), ""),
         )
         models.setCurrentIndex(models.findText("Open file …"))

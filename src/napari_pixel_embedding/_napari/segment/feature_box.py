@@ -18,7 +18,7 @@ from napari_pixel_embedding.core.features.source import FeatureSource, feature_a
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_pixel_embedding._napari.widgets.model_chooser import ModelChooser
+    from napari_pixel_embedding._napari.models.chooser import ModelChooser
 
 _COMPARE = (
     "How two vectors are compared: by their distance, or by their angle alone, as for features of "

@@ -8,11 +8,12 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_pixel_embedding._napari.layers.placement import image_input
+from napari_pixel_embedding._napari.models.channel_chooser import ChannelChooser
+from napari_pixel_embedding._napari.models.chooser import ModelChooser
 from napari_pixel_embedding._napari.segment.diameter_field import DiameterField
 from napari_pixel_embedding._napari.segment.feature_box import FeatureBox
 from napari_pixel_embedding._napari.segment.object_cuts import ObjectCuts
 from napari_pixel_embedding._napari.settings import read_tile
-from napari_pixel_embedding._napari.widgets.channel_chooser import ChannelChooser
 from napari_pixel_embedding._napari.widgets.choosers import (
     DeviceChooser,
     ImageChooser,
@@ -22,7 +23,6 @@ from napari_pixel_embedding._napari.widgets.choosers import (
 )
 from napari_pixel_embedding._napari.widgets.field_marks import FieldMarks
 from napari_pixel_embedding._napari.widgets.form import ParamsForm
-from napari_pixel_embedding._napari.widgets.model_chooser import ModelChooser
 from napari_pixel_embedding._napari.widgets.panel import (
     Panel,
     button,

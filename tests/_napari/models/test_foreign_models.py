@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from qtpy.QtWidgets import QDialogButtonBox, QFileDialog, QInputDialog, QPushButton
 
+from napari_pixel_embedding._napari.models.chooser import ModelChooser
+from napari_pixel_embedding._napari.models.declaration_dialog import DeclarationDialog
 from napari_pixel_embedding._napari.train.fine_tune_panel import FineTunePanel
-from napari_pixel_embedding._napari.widgets.declaration_dialog import DeclarationDialog
-from napari_pixel_embedding._napari.widgets.model_chooser import ModelChooser
 from napari_pixel_embedding.core.model.library import list_user_models
 from tests.core.features.scenes import same_objects
 

@@ -9,8 +9,8 @@ from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QHelpEvent
 from qtpy.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
 
-from napari_pixel_embedding._napari.widgets import model_cards
-from napari_pixel_embedding._napari.widgets.model_chooser import ModelChooser
+from napari_pixel_embedding._napari.models import cards
+from napari_pixel_embedding._napari.models.chooser import ModelChooser
 from napari_pixel_embedding.core.model.config import list_models
 from napari_pixel_embedding.core.model.library import add_user_model, models_folder
 from napari_pixel_embedding.core.model.model_file import load_model
@@ -72,7 +72,7 @@ def test_the_list_s_entry_opens_the_cards(chooser):
 
 
 def test_models_of_the_user_s_folder_are_offered(chooser, dialog, tiny_model, monkeypatch):
-    monkeypatch.setattr(model_cards.QFileDialog, "getOpenFileName", lambda *_: (tiny_model, ""))
+    monkeypatch.setattr(cards.QFileDialog, "getOpenFileName", lambda *_: (tiny_model, ""))
     dialog.add_button.click()
     copy = models_folder() / "tiny.safetensors"
     assert copy.is_file()
@@ -104,7 +104,7 @@ def test_only_the_user_s_models_are_removed_and_only_on_yes(chooser, tiny_model,
 def test_a_wrong_file_is_not_added_and_one_in_the_folder_says_why(chooser, tmp_path, monkeypatch):
     wrong = tmp_path / "wrong.safetensors"
     wrong.write_bytes(b"hello")
-    monkeypatch.setattr(model_cards.QFileDialog, "getOpenFileName", lambda *_: (str(wrong), ""))
+    monkeypatch.setattr(cards.QFileDialog, "getOpenFileName", lambda *_: (str(wrong), ""))
     chooser.manage()
     dialog = chooser._dialog
     dialog.add_button.click()
@@ -121,7 +121,7 @@ def test_a_wrong_file_is_not_added_and_one_in_the_folder_says_why(chooser, tmp_p
 
 def test_the_folder_is_made_and_opened(dialog, monkeypatch):
     opened = []
-    monkeypatch.setattr(model_cards.QDesktopServices, "openUrl", opened.append)
+    monkeypatch.setattr(cards.QDesktopServices, "openUrl", opened.append)
     dialog.folder_button.click()
     assert models_folder().is_dir()
     assert Path(opened[0].toLocalFile()) == models_folder()

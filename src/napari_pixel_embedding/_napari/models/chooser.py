@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, Qt, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QFileDialog
 
+from napari_pixel_embedding._napari.models.declaration_dialog import MODEL_FILES, take_file
 from napari_pixel_embedding._napari.widgets.choosers import Choice
-from napari_pixel_embedding._napari.widgets.declaration_dialog import MODEL_FILES, take_file
 from napari_pixel_embedding.core.features.source import NAME, features_named
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, ModelFileError, list_models
 from napari_pixel_embedding.core.model.declaration import SUFFIX
@@ -20,7 +20,7 @@ from napari_pixel_embedding.core.model.package import is_package
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_pixel_embedding._napari.widgets.model_cards import ModelsDialog
+    from napari_pixel_embedding._napari.models.cards import ModelsDialog
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 
     Source = str | EmbeddingModel
@@ -155,7 +155,7 @@ class ModelChooser(Choice):
 
     def manage(self) -> None:
         """Show all models as cards, to choose one, and to add or remove files."""
-        from napari_pixel_embedding._napari.widgets.model_cards import ModelsDialog
+        from napari_pixel_embedding._napari.models.cards import ModelsDialog
 
         self.reload()
         if self._dialog is None:
@@ -235,7 +235,7 @@ def _reason(source: str) -> str | None:
 def _card_tooltip(title: str, source: Source) -> str:
     if source == NAME:
         return _FEATURES_TOOLTIP
-    from napari_pixel_embedding._napari.widgets.model_cards import card_html, card_of
+    from napari_pixel_embedding._napari.models.cards import card_html, card_of
 
     try:
         return card_html(card_of(title, source), with_picture=True)

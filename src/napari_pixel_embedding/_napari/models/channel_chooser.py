@@ -18,7 +18,7 @@ from napari_pixel_embedding.core.model.config import ModelConfig
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_pixel_embedding._napari.widgets.model_chooser import ModelChooser
+    from napari_pixel_embedding._napari.models.chooser import ModelChooser
     from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.session import ImageInput
 

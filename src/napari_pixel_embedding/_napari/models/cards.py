@@ -20,9 +20,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_pixel_embedding._napari.models.declaration_dialog import MODEL_FILES, take_file
+from napari_pixel_embedding._napari.models.export import PackageExport
 from napari_pixel_embedding._napari.widgets.controls import button, row, set_enabled, text
-from napari_pixel_embedding._napari.widgets.declaration_dialog import MODEL_FILES, take_file
-from napari_pixel_embedding._napari.widgets.model_export import PackageExport
 from napari_pixel_embedding.core.model.card import config_card, read_card
 from napari_pixel_embedding.core.model.config import ModelFileError
 from napari_pixel_embedding.core.model.library import (

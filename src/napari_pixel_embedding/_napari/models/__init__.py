@@ -1,0 +1,1 @@
+"""Choosing models: list, cards, files, and declarations of networks of other programs."""
