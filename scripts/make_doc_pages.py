@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 CARDS = ROOT / "src" / "napari_pixel_embedding" / "models"
 COMMANDS = (
     *("segment", "measure", "export", "finetune", "train", "evaluate", "synthesise"),
-    *("import-cvppp", "info", "demo"),
+    *("import-cvppp", "models export", "info", "demo"),
 )
 _WIDTH = "100"
 
@@ -61,7 +61,7 @@ def _help_of(command: str) -> str:
     printed = io.StringIO()
     environment = {"COLUMNS": _WIDTH, "TERMINAL_WIDTH": _WIDTH, "NO_COLOR": "1"}
     with mock.patch.dict(os.environ, environment), contextlib.redirect_stdout(printed):
-        run_command([command, "--help"])
+        run_command([*command.split(), "--help"])
     return printed.getvalue()
 
 
