@@ -36,6 +36,7 @@ def test_every_command_is_offered_somewhere(manifest: PluginManifest) -> None:
     offered = {item.command for item in manifest.contributions.widgets or []}
     offered |= {item.command for item in manifest.contributions.sample_data or []}
     offered |= {item.command for item in manifest.contributions.writers or []}
+    offered |= {"napari-pixel-embedding.copy_diagnostics"}  # in the command palette alone
     assert {command.id for command in manifest.contributions.commands or []} == offered
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from npe2 import PluginManifest
+from npe2.manifest.utils import import_python_name
 from qtpy.QtWidgets import QApplication, QGroupBox, QWidget
 
+import napari_pixel_embedding
 from napari_pixel_embedding._napari.correct.panel import CorrectPanel
 from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel
 from napari_pixel_embedding._napari.help.guide import guide_text
@@ -82,15 +87,30 @@ def test_keys_are_shown_in_a_window_beside_the_work(segment_panel):
     dialog.close()
 
 
+def lasting(report):
+    """Lines that are the same in another thread and a moment later."""
+    lines = report.splitlines()
+    assert any(line.startswith("Threads") for line in lines)
+    return [line for line in lines if not line.startswith(("Memory", "Threads"))]
+
+
 def test_diagnostics_are_copied_to_the_clipboard(segment_panel, qtbot):
     clipboard = QApplication.clipboard()
     clipboard.setText("before")
     segment_panel.footer.help.copy.trigger()
     assert clipboard.text() == "before"  # collected in a worker
     qtbot.waitUntil(lambda: clipboard.text() != "before", timeout=60_000)
-    fixed = [line for line in diagnostics().splitlines() if not line.startswith("Memory")]
-    copied = clipboard.text().splitlines()
-    assert [line for line in copied if not line.startswith("Memory")] == fixed
+    assert lasting(clipboard.text()) == lasting(diagnostics())
+
+
+def test_diagnostics_are_a_command_that_needs_no_tab(viewer, qtbot):
+    inside = Path(napari_pixel_embedding.__file__).parent / "napari.yaml"
+    commands = PluginManifest.from_file(inside).contributions.commands
+    name = next(one.python_name for one in commands if one.id.endswith("copy_diagnostics"))
+    clipboard = QApplication.clipboard()
+    clipboard.setText("before")
+    assert import_python_name(name)() is None
+    qtbot.waitUntil(lambda: "napari-pixel-embedding" in clipboard.text(), timeout=60_000)
 
 
 def test_every_field_of_every_panel_has_a_name(panels):

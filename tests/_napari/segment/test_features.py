@@ -5,6 +5,7 @@ import pytest
 
 from napari_pixel_embedding._napari.correct.panel import CorrectPanel
 from napari_pixel_embedding.core.features.source import NAME
+from napari_pixel_embedding.core.recipe.recipe import recipe_in
 from tests.core.features.scenes import COUNT, drawn_features, same_objects
 
 
@@ -63,8 +64,8 @@ def test_what_is_missing_is_told(segment_panel, viewer):
 def test_the_choice_comes_back_with_the_objects(segment_panel, features, viewer, run, qtbot):
     choose(segment_panel, compare="cosine")
     run(segment_panel, NAME)
-    kept = segment_panel.workspace.layers.labels_layer.metadata["napari-pixel-embedding"]
-    assert kept["model_source"] == "features:cosine:length"
+    kept = recipe_in(segment_panel.workspace.layers.labels_layer.metadata)
+    assert kept.model.source == "features:cosine:length"
     segment_panel.models.choose("nuclei-fluo")
     viewer.add_image(np.zeros((32, 32), np.float32), name="other")
     segment_panel.controller.set_model("nuclei-fluo")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QApplication, QMenu, QToolButton
 
@@ -53,6 +54,13 @@ class HelpMenu(QToolButton):
         from napari_pixel_embedding.core.diagnostics import diagnostics
 
         self._jobs.start(lambda _: diagnostics(), done=_copy, failed=_fail)
+
+
+def copy_diagnostics() -> None:
+    """Copy the diagnostics without a tab, as a command of napari's palette."""
+    from napari_pixel_embedding.core.diagnostics import diagnostics
+
+    create_worker(diagnostics, _connect={"returned": _copy, "errored": _fail})
 
 
 def _copy(found: str) -> None:
