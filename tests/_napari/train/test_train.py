@@ -103,8 +103,8 @@ def test_what_is_missing_for_a_start_is_in_the_tooltip(panel, folder, tmp_path, 
 
 def test_widgets_change_the_recipe(planned, qtbot):
     model, state = planned.model, planned.training.state
-    choose(model.presets, "Direction, two networks")
-    choose(model.sizes, "small (0.5 M weights)")
+    choose(model.presets, "Direction, 2 networks")
+    choose(model.sizes, "small, 0.5 M weights")
     model.dim.setValue(5)
     model.dim.editingFinished.emit()
     model.position.click()

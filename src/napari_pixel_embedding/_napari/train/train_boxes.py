@@ -61,9 +61,9 @@ _FIXED = "Set by the model to start from."
 _OTHER = "…"
 _LISTED = 4
 _TITLES = {
-    "euclidean": "Distance (all objects)",
-    "cosine": "Direction (neighbours)",
-    "wnet": "Direction, two networks",
+    "euclidean": "Distance",
+    "cosine": "Direction",
+    "wnet": "Direction, 2 networks",
 }
 _WEIGHTS = {"tiny": "0.1 M", "small": "0.5 M", "base": "2 M", "large": "4 M"}
 _RECIPES = "Recipes (*.toml)"
@@ -166,7 +166,7 @@ class ModelBox(QWidget):
 
     def _fill_choices(self) -> None:
         self.presets.refill([(_TITLES[name], name) for name in PRESETS], None)
-        sizes = [(f"{name} ({_WEIGHTS[name]} weights)", name) for name in NETWORK_SIZES]
+        sizes = [(f"{name}, {_WEIGHTS[name]} weights", name) for name in NETWORK_SIZES]
         self.sizes.refill(sizes, None)
         self.scale.setRange(0.5, 500)
         self.scale.setDecimals(1)
@@ -182,7 +182,7 @@ class ModelBox(QWidget):
                 ("Start from", self.starts),
                 ("Objects by", self.presets),
                 ("Size", self.sizes),
-                ("Numbers a pixel", self.dim),
+                ("Vector length", self.dim),
             )
         )
         column.addLayout(row(self.position, self.scale))
