@@ -13,9 +13,11 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("NAPARI_CONFIG", "")
@@ -89,17 +91,18 @@ def start_up() -> Iterator[Figure]:
         "viewer = napari.Viewer()\n"
         "QApplication.processEvents()\n"
         "def opened(add):\n"
-        "    started = time.perf_counter(); add(); QApplication.processEvents()\n"
-        "    return 1e3 * (time.perf_counter() - started)\n"
+        "    started = time.thread_time(); add(); QApplication.processEvents()\n"
+        "    return 1e3 * (time.thread_time() - started)\n"
         "label = opened(lambda: viewer.window.add_dock_widget(QLabel('peer')))\n"
         "dock = opened(lambda: viewer.window.add_plugin_dock_widget(\n"
         "    'napari-pixel-embedding', 'Segment'))\n"
         "assert 'torch' not in sys.modules\n"
         "print(label, dock); viewer.close()\n"
     )
-    times = [tuple(map(float, _python(code).split()[-2:])) for _ in range(3)]
-    label, dock = np.median(times, axis=0)
-    yield Figure("dock opens, before torch", float(dock), "ms", 300, "an empty dock", float(label))
+    times = [tuple(map(float, _python(code).split()[-2:])) for _ in range(4)]
+    label, dock = np.median(times[1:], axis=0)  # the first may have compiled the package
+    what = "first dock opens, own CPU of the window"
+    yield Figure(what, float(dock), "ms", 150, "an empty dock", float(label))
 
 
 def _wall(code: str) -> float:
@@ -112,7 +115,16 @@ def _wall(code: str) -> float:
 
 
 def _python(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    """Run code as a user's interpreter would: with compiled files, and with a settings file."""
+    with tempfile.TemporaryDirectory() as folder:
+        own = {"PYTHONDONTWRITEBYTECODE": "", "NAPARI_CONFIG": str(Path(folder) / "settings.yaml")}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, **own},
+        )
     return done.stdout
 
 
@@ -217,7 +229,7 @@ def tick(panel: SegmentPanel, size: int) -> Figure:
         f"tick at {size}², main-thread CPU above a redraw",
         whole - bare,
         "ms",
-        10,
+        2 * bare,
         "a bare redraw",
         bare,
     )
@@ -251,18 +263,21 @@ def _thread_ms(action: Callable[[], object]) -> float:
 
 
 class Heart(QObject):
-    """Beats in the GUI thread; its longest pause is the longest time the window was deaf."""
+    """Beats in the GUI thread; the longest pause is the longest time the window was deaf.
+
+    Pauses are counted in the thread's own CPU time, which other programs cannot prolong.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._beat)
-        self._last = time.perf_counter()
+        self._last = time.thread_time()
         self.worst = 0.0
         self._timer.start(_BEAT_MS)
 
     def _beat(self) -> None:
-        now = time.perf_counter()
+        now = time.thread_time()
         self.worst = max(self.worst, now - self._last)
         self._last = now
 
@@ -298,12 +313,12 @@ def drag(panel: SegmentPanel, size: int) -> Iterator[Figure]:
         f"frames at {size}², {_MOVES} moves in 4 s",
         len(pictures) / _SECONDS,
         "/s",
-        15,
+        20,
         "moves that the slider reports",
         1000 / TICK_MS,
         more_is_better=True,
     )
-    yield Figure(f"worst gap of the GUI thread at {size}²", gap, "ms", 100, "heartbeat", _BEAT_MS)
+    yield Figure(f"worst own gap of a drag at {size}²", gap, "ms", 30, "heartbeat", _BEAT_MS)
 
 
 if __name__ == "__main__":
