@@ -100,7 +100,9 @@ def dock(viewer, qtbot):
 
     yield open_panel
     for panel in opened:
-        with suppress(AttributeError, LookupError):  # a test may close the dock or the viewer
+        with suppress(
+            AttributeError, LookupError, RuntimeError
+        ):  # a test may close the dock or the viewer
             viewer.window.remove_dock_widget(panel)
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert all(panel.workspace.closed for panel in opened)
