@@ -102,7 +102,7 @@ def dock(viewer, qtbot):
     for panel in opened:
         with suppress(
             AttributeError, LookupError, RuntimeError
-        ):  # a test may close the dock or the viewer
+        ):  # closed already
             viewer.window.remove_dock_widget(panel)
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert all(panel.workspace.closed for panel in opened)
