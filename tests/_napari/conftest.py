@@ -100,9 +100,7 @@ def dock(viewer, qtbot):
 
     yield open_panel
     for panel in opened:
-        with suppress(
-            AttributeError, LookupError, RuntimeError
-        ):  # closed already
+        with suppress(AttributeError, LookupError, RuntimeError):  # closed already
             viewer.window.remove_dock_widget(panel)
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     assert all(panel.workspace.closed for panel in opened)
