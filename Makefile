@@ -2,17 +2,22 @@
 ## make demo   set up .venv and open napari on a sample, segmented (without a screen: write demo.png)
 ## make lint types manifest   the other checks;  make install   only the set-up
 ## make docs   build the documentation into site/
+## QT_API=pyside6 does the same with PySide6, in a .venv-pyside6 of its own.
 ## ARGS="..." is passed on to pytest and to the demo.
 
 PYTHON ?= python3
-VENV   := .venv
+QT_API ?= pyqt6
+VENV   := .venv$(if $(filter pyside6,$(QT_API)),-pyside6)
+# The newest PySide6 that the window tests pass on.
+QT     := $(if $(filter pyside6,$(QT_API)),'pyside6<6.11')
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest -n auto
 SCREEN := $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname))
 
 export PYTHON
-export QT_API = pyqt6
+export QT_API
+export PYTEST_QT_API = $(QT_API)
 
 .PHONY: help install system test demo lint types manifest docs
 
@@ -28,7 +33,7 @@ system:
 $(READY): pyproject.toml constraints.txt | system
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, found " + sys.version.split()[0] + "; choose one with make PYTHON=python3.12")'
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[gui,test,dev]' -c constraints.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[gui,test,dev]' $(QT) -c constraints.txt
 	@touch $@
 
 # pytest-xvfb starts a virtual screen by itself; tests/conftest.py shares the tests out to workers.

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QLineEdit,
     QProgressBar,
     QScrollBar,
@@ -82,8 +83,10 @@ def _name_of(field: QWidget, body: QWidget) -> str:
 def _label_before(widget: QWidget) -> str:
     """Return the label left of a widget in its layout."""
     parent = widget.parentWidget()
-    layouts = parent.findChildren((QGridLayout, QHBoxLayout)) if parent is not None else []
+    layouts = parent.findChildren(QLayout) if parent is not None else []  # PySide takes one kind
     for layout in layouts:
+        if not isinstance(layout, QGridLayout | QHBoxLayout):
+            continue
         place = layout.indexOf(widget)
         if place < 0:
             continue
