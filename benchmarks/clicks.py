@@ -2,8 +2,8 @@
 
     xvfb-run -a -s "-screen 0 1366x768x24" python benchmarks/clicks.py
 
-The dock Segment is open, with the model that it chooses by itself. Whatever the window offers as the
-next step is clicked while it says that something is wrong. The peer is the same image after the
+The dock Segment is open, with the model that it chooses by itself. Whatever the window offers as
+the next step is clicked while it says that something is wrong. The peer is the same image after the
 first click, as a program leaves it that does not look at its result.
 """
 
