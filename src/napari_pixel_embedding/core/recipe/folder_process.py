@@ -7,42 +7,24 @@ are written whole or not at all, so nothing is half done.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 
+from napari_pixel_embedding.core.child_process import end_child, lines_of, start_child
 from napari_pixel_embedding.core.recipe.recipe_file import save_segmentation_recipe
-from napari_pixel_embedding.core.training.worker_process import (
-    CREATION_FLAGS,
-    IMPORT,
-    child_environment,
-)
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Generator, Iterator
 
     from napari_pixel_embedding.core.recipe.recipe import SegmentationRecipe
 
-_POLL_S = 0.1
-_START = f"""{IMPORT}
-import os
-from threading import Thread
-
+_START = """
 from napari_pixel_embedding.cli import main
-from napari_pixel_embedding.core.training.worker_process import end_with_parent
 
-Thread(target=end_with_parent, daemon=True).start()
-if hasattr(os, "nice"):
-    os.nice(5)
 sys.exit(main(sys.argv[3:]))
 """
-"""Code of the child, which ends with this process."""
 
 
 def segment_folder(
@@ -78,7 +60,7 @@ def segment_folder(
     with tempfile.TemporaryDirectory() as place:
         path = save_segmentation_recipe(recipe, Path(place) / "folder")
         with (Path(place) / "log.txt").open("w+b") as log:
-            child = _start(["segment", str(folder), *_options(path, output)], log)
+            child = start_child(_START, ["segment", str(folder), *_options(path, output)], log)
             seen = False
             try:
                 for result in _results(child, heartbeat):
@@ -90,39 +72,17 @@ def segment_folder(
                 if code == 1 and not seen:
                     raise ValueError(_last_line(log))
             finally:
-                _end(child)
+                end_child(child)
 
 
 def _options(recipe: Path, output: Path) -> list[str]:
     return ["--recipe", str(recipe), "--output", str(output), "--json"]
 
 
-def _start(arguments: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    package = Path(__file__).parents[2]
-    return subprocess.Popen(
-        [sys.executable, "-c", _START, str(package.parent), package.name, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        creationflags=CREATION_FLAGS,
-        env=child_environment(os.environ),
-    )
-
-
 def _results(
     child: subprocess.Popen[bytes], heartbeat: Callable[[], None] | None
 ) -> Iterator[dict[str, Any]]:
-    lines: Queue[bytes | None] = Queue()
-    Thread(target=_read_lines, args=(child.stdout, lines), daemon=True).start()
-    while True:
-        try:
-            line = lines.get(timeout=_POLL_S)
-        except Empty:
-            if heartbeat is not None:
-                heartbeat()
-            continue
-        if line is None:
-            return
+    for line in lines_of(child, heartbeat):
         result = _result(line)
         if result is not None:
             yield result
@@ -135,13 +95,6 @@ def _result(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and "done" in found else None
-
-
-def _read_lines(stream: IO[bytes], lines: Queue[bytes | None]) -> None:
-    for line in stream:
-        if line.endswith(b"\n"):
-            lines.put(line)
-    lines.put(None)
 
 
 def _ending(code: int, log: IO[bytes]) -> str:
@@ -158,12 +111,3 @@ def _last_line(log: IO[bytes]) -> str:
     log.seek(0)
     lines = log.read().decode(errors="replace").strip().splitlines()
     return lines[-1].removeprefix("pixel-embedding: error: ") if lines else ""
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    child.kill()
-    child.wait()
-    for stream in (child.stdin, child.stdout):
-        if stream is not None:
-            with suppress(OSError):
-                stream.close()
