@@ -134,6 +134,7 @@ def test_sorting_keeps_the_selected_objects_selected(panel, measured, qtbot):
 def drag(panel, corners, qtbot):
     """Draw in the plot along corners in units of the axes."""
     panel.window().show()
+    qtbot.wait(100)  # the plot has its place
     box, viewport = panel.plot.box, panel.plot._plot.viewport()
     from qtpy.QtCore import QPointF
 
@@ -141,8 +142,9 @@ def drag(panel, corners, qtbot):
     points = [panel.plot._plot.mapFromScene(box.mapToScene(point)) for point in points]
     QTest.mousePress(viewport, Qt.MouseButton.LeftButton, pos=points[0])
     for point in points[1:]:
-        QTest.mouseMove(viewport, point)
-        qtbot.wait(20)  # pyqtgraph takes no more moves than its rate limit lets through
+        for _ in range(2):  # the first may be too soon after the one before for pyqtgraph
+            QTest.mouseMove(viewport, point)
+            qtbot.wait(30)
     QTest.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=points[-1])
 
 
