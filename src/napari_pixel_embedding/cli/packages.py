@@ -7,7 +7,6 @@ from typer import Argument, Option
 
 import napari_pixel_embedding as npe
 from napari_pixel_embedding.cli import console
-from napari_pixel_embedding.core.exchange.bioimageio import DEVELOPERS
 from napari_pixel_embedding.core.model.config import list_models
 
 
@@ -33,10 +32,12 @@ def export_model(
 
     Example: pixel-embedding models export nuclei-fluo --output nuclei-fluo.zip
     """
+    from napari_pixel_embedding.core.exchange.bioimageio import DEVELOPERS, export_bioimageio
+
     target = output.with_suffix(".zip") if output.suffix == "" else output
     if target.exists() and not overwrite:
         raise ValueError(f"{target} exists already: give --overwrite to replace it.")
-    written = npe.export_bioimageio(
+    written = export_bioimageio(
         npe.load_model(model), output, authors=author or (DEVELOPERS,), licence=licence
     )
     console.print_line(f"{written}: written.")
