@@ -339,7 +339,10 @@ def test_demo_hands_on_its_options_and_its_code(run, fake, tmp_path, code):
 
 def test_info_prints_the_report_to_be_piped_on(run, capsys):
     assert run("info") == cli.OK
-    assert capsys.readouterr().out == f"{diagnostics()}\n"
+    printed, known = capsys.readouterr().out.splitlines(), diagnostics().splitlines()
+    assert len(printed) == len(known)
+    for line, other in zip(printed, known, strict=True):
+        assert line == other or line.startswith("Memory")  # what is free changes
 
 
 @pytest.fixture
