@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _SHOWN_SCORES = ("AP@0.5", "AP@0.5:0.95", "SBD", "PQ")
 _SIDE = 112
-_SIZE = (600, 560)
+_SIZE = (720, 600)
 _ADD = (
     "Copy a model into the folder of your models, where every window offers it: .safetensors, a "
     "BioImage.IO package of ours, or a network of another program as .onnx."
