@@ -29,7 +29,7 @@ from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.model.devices import autocast
 from napari_pixel_embedding.core.model.presets import PRESETS
 from napari_pixel_embedding.core.training.batches import draw_batch
-from napari_pixel_embedding.core.training.train import _Trainer
+from napari_pixel_embedding.core.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,14 +61,14 @@ def _compare(
     model: EmbeddingModel, samples: list[Sample], config: TrainConfig, steps: int
 ) -> tuple[float, float]:
     """Median CPU seconds of the whole and of the bare step, measured in turns."""
-    trainer = _Trainer(model, config, _CPU)
-    bare = _bare_step(_Trainer(model, config, _CPU), samples)
+    trainer = Trainer(model, config, _CPU)
+    bare = _bare_step(Trainer(model, config, _CPU), samples)
     times = [(_seconds(lambda: trainer.train_step(samples)), _seconds(bare)) for _ in range(steps)]
     whole, alone = np.median(times[2:], axis=0)
     return float(whole), float(alone)
 
 
-def _bare_step(trainer: _Trainer, samples: list[Sample]) -> Callable[[], None]:
+def _bare_step(trainer: Trainer, samples: list[Sample]) -> Callable[[], None]:
     config, rng = trainer.config, np.random.default_rng(0)
     image = draw_batch(samples, config.batch_size, config.crop, rng).image
     image = image.contiguous(memory_format=torch.channels_last)

@@ -11,7 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from napari_pixel_embedding.core.model.model_file import load_model, save_model
 from napari_pixel_embedding.core.training import checkpoint as checkpoint_module
-from napari_pixel_embedding.core.training import train as train_module
+from napari_pixel_embedding.core.training import trainer as trainer_module
 from napari_pixel_embedding.core.training.config import LossConfig, TrainConfig
 from napari_pixel_embedding.core.training.targets import prepare_samples
 from napari_pixel_embedding.core.training.train import train
@@ -167,8 +167,8 @@ def test_closing_stops_at_once(samples, tiny_model, monkeypatch):
         drawn.append(arguments)
         return original(*arguments)
 
-    original = train_module.draw_batch
-    monkeypatch.setattr(train_module, "draw_batch", counting)
+    original = trainer_module.draw_batch
+    monkeypatch.setattr(trainer_module, "draw_batch", counting)
     run = train(tiny_model(), samples, QUICK, device="cpu")
     next(run)
     next(run)
@@ -214,7 +214,7 @@ def test_the_best_is_still_known_after_resuming(tmp_path, samples, tiny_model):
 def test_a_loss_that_is_no_number_ends_training_and_the_last_model_is_sound(
     samples, tiny_model, monkeypatch, spoil
 ):
-    real = train_module.weighted_sum
+    real = trainer_module.weighted_sum
 
     def spoilt(terms, *arguments, **options):
         total = real(terms, *arguments, **options)
@@ -226,7 +226,7 @@ def test_a_loss_that_is_no_number_ends_training_and_the_last_model_is_sound(
         return total + (total - total.detach()).sqrt()  # 0, with an infinite slope
 
     calls = []
-    monkeypatch.setattr(train_module, "weighted_sum", spoilt)
+    monkeypatch.setattr(trainer_module, "weighted_sum", spoilt)
     states = []
     with pytest.raises(FloatingPointError, match="after 2 steps: lower the learning rate"):
         states.extend(collected(train(tiny_model(), samples, QUICK, device="cpu"), states))
@@ -309,7 +309,7 @@ def test_a_crop_that_does_not_fit_the_network_is_rounded_up(samples, tiny_model)
 
 def test_learning_rate_rises_and_falls():
     config = TrainConfig(steps=1000, learning_rate=0.1)
-    rates = [train_module._cosine_rate(config, step) for step in range(1000)]
+    rates = [trainer_module._cosine_rate(config, step) for step in range(1000)]
     assert rates[0] == pytest.approx(0.1 / 50)
     assert 0.098 < max(rates) <= 0.1
     assert rates[-1] == pytest.approx(0.001, rel=0.01)
@@ -333,8 +333,8 @@ def test_after_a_revision_the_best_is_looked_for_anew(samples, tiny_model):
 def test_large_gradients_are_clipped_and_small_ones_are_not(
     samples, tiny_model, monkeypatch, scale, norm
 ):
-    real, norms = train_module.weighted_sum, []
-    monkeypatch.setattr(train_module, "weighted_sum", lambda *a, **k: scale * real(*a, **k))
+    real, norms = trainer_module.weighted_sum, []
+    monkeypatch.setattr(trainer_module, "weighted_sum", lambda *a, **k: scale * real(*a, **k))
 
     def measure(optimiser, arguments, options):
         learning = [p for group in optimiser.param_groups for p in group["params"]]

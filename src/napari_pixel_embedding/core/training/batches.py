@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from napari_pixel_embedding.core.training.losses import IGNORE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -34,9 +34,15 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """Move the pixel arrays to ``device``; the label pairs stay on the CPU."""
-        return Batch(
-            self.image.to(device), self.labels.to(device), self.distance.to(device), self.neighbours
-        )
+        return self._each(lambda array: array.to(device, non_blocking=array.is_pinned()))
+
+    def pinned(self) -> Batch:
+        """Copy the pixel arrays to memory that a GPU can read from while it computes."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        image, labels, distance = map(change, (self.image, self.labels, self.distance))
+        return Batch(image, labels, distance, self.neighbours)
 
 
 def draw_batch(

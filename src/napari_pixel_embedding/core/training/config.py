@@ -75,6 +75,8 @@ class LossConfig:
         Weight of :func:`~.losses.instance_dice_loss`; 0 leaves it out.
     instance_dice_from : float
         Share of the steps after which that term is added, once object means are separated.
+    teacher : float
+        Weight of :func:`~.losses.imitation_loss`, where there is a teacher.
     """
 
     foreground: _Weight = 1.0
@@ -88,6 +90,7 @@ class LossConfig:
     unlabelled_weight: _Weight = 0.0
     instance_dice: _Weight = 0.0
     instance_dice_from: _Share = 0.3
+    teacher: _Weight = 1.0
 
 
 @configuration

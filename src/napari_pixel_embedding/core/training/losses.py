@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from napari_pixel_embedding.core.model.networks import NetworkOutput
 
 IGNORE = -1
 """Label of unknown pixels."""
@@ -108,17 +111,14 @@ class Objects:
 
     def neighbour_pairs(self, neighbours: list[Tensor]) -> Tensor:
         """Ordered pairs of objects (P, 2), from pairs of labels (P_b, 2) for each image."""
-        index = {
-            key: k
-            for k, key in enumerate(zip(self.image.tolist(), self.label.tolist(), strict=True))
-        }
-        found = [
-            (index[b, first], index[b, second])
-            for b, pairs in enumerate(neighbours)
-            for first, second in pairs.tolist()
-            if (b, first) in index and (b, second) in index
-        ]
-        one_way = torch.tensor(found, dtype=torch.int64, device=self.image.device).reshape(-1, 2)
+        counts = torch.tensor([len(pairs) for pairs in neighbours])
+        image = torch.repeat_interleave(torch.arange(len(neighbours)), counts)
+        wanted = _key(image[:, None], torch.cat(neighbours)).to(self.image.device)
+        if len(self) == 0:
+            return wanted[:0]
+        keys = _key(self.image, self.label)  # they rise: objects are sorted by image and label
+        place = torch.searchsorted(keys, wanted).clamp(max=len(keys) - 1)
+        one_way = place[(keys[place] == wanted).all(1)]
         return torch.cat([one_way, one_way.flip(1)])
 
 
@@ -259,10 +259,33 @@ def distance_loss(predicted: Tensor, distance: Tensor, labels: Tensor) -> Tensor
     return F.smooth_l1_loss(predicted[known], distance[known], beta=0.1)
 
 
+def imitation_loss(output: NetworkOutput, taught: NetworkOutput) -> Tensor:
+    """Difference of a network's outputs for a batch from its teacher's, a scalar.
+
+    Cross-entropy to the teacher's foreground probability, and smooth L1 of distance and embedding;
+    the embedding counts as much as the teacher sees foreground. The outputs of two networks of one
+    system that add position to the embedding are comparable vector by vector, because position
+    fixes the frame of the vectors.
+    """
+    probability = torch.sigmoid(taught.foreground.float())
+    foreground = F.binary_cross_entropy_with_logits(output.foreground.float(), probability)
+    distance = F.smooth_l1_loss(output.distance.float(), taught.distance.float(), beta=0.1)
+    apart = F.smooth_l1_loss(
+        output.embedding.float(), taught.embedding.float(), reduction="none"
+    ).sum(1)
+    embedding = (probability * apart).sum() / (probability.sum() + 1)
+    return foreground + 4 * distance + embedding
+
+
 def object_vectors(embedding: Tensor, objects: Objects) -> Tensor:
     """Vectors (N, E) of the objects' pixels, from an embedding (B, E, [Z,] Y, X)."""
     channels_last = embedding.movedim(1, -1).reshape(-1, embedding.shape[1])
     return channels_last[objects.pixels]
+
+
+def _key(image: Tensor, label: Tensor) -> Tensor:
+    """One number for an object, by which objects are sorted by image and label."""
+    return image * 2**32 + label
 
 
 def _safe_norm(x: Tensor) -> Tensor:

@@ -83,5 +83,24 @@ def weighted_sum(
     terms: dict[str, Tensor], config: LossConfig, with_embedding: bool = True
 ) -> Tensor:
     """Return the weighted sum of the terms; without those of the embedding during warm-up."""
-    names = [n for n in terms if with_embedding or n in ("foreground", "distance")]
+    early = ("foreground", "distance", "teacher")
+    names = [n for n in terms if with_embedding or n in early]
     return torch.stack([getattr(config, name) * terms[name] for name in names]).sum()
+
+
+def check_teacher(teacher: ModelConfig, learner: ModelConfig) -> None:
+    """Check that two models' outputs can be compared.
+
+    Raises
+    ------
+    ValueError
+        When they differ in channels, axes, system or embedding.
+    """
+    fields = ("axes", "in_channels", "space", "embedding_dim", "coordinate_scale")
+    for name in fields:
+        taught, own = getattr(teacher, name), getattr(learner, name)
+        if taught != own:
+            raise ValueError(
+                f"the teacher {teacher.name!r} must have the {name} of the model that learns: "
+                f"expected {own!r}, found {taught!r}."
+            )
