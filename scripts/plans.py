@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sources import DrawnVolumes, Pairs, Volume
 
 from napari_pixel_embedding import TrainConfig
-from napari_pixel_embedding.core.training.config import Augmentation
+from napari_pixel_embedding.core.training.config import Augmentation, LossConfig
 
 if TYPE_CHECKING:
     from sources import Source
@@ -64,6 +64,8 @@ class Plan:
         Fields of an untrained model's configuration.
     preset : {"euclidean", "cosine", "wnet"}
         Which of the three systems it is.
+    teacher : str, optional
+        The model whose outputs are learnt from as well.
     """
 
     sources: tuple[Source, ...]
@@ -77,6 +79,7 @@ class Plan:
     start: Start | None = None
     network: dict[str, Any] = field(default_factory=dict)
     preset: Preset = "euclidean"
+    teacher: str | None = None
 
 
 _DEV = """\
@@ -87,6 +90,7 @@ training images, of phase contrast other images of the set, perhaps of the same 
 
 _STAINS = Augmentation(color=0.12)
 _NOISY = Augmentation(noise=0.3, gamma=0.4)
+_SHARP = LossConfig(instance_dice=1.0, instance_dice_from=0.0)
 _BBBC038 = (
     "BBBC038v1 (2018 Data Science Bowl; Caicedo et\n"
     "  al., Nature Methods 16, 1247–1253, 2019) with masks corrected by the community; CC0"
@@ -114,6 +118,7 @@ PLANS = {
             TrainConfig(steps=5000),
             TrainConfig(steps=4500, warmup=0.0),
             TrainConfig(steps=2500, warmup=0.0, learning_rate=7e-4, seed=1),
+            TrainConfig(steps=6000, batch_size=8, warmup=0.0, seed=2, loss=_SHARP),
         ),
         config={
             "object_diameter": 20.0,
@@ -127,6 +132,32 @@ PLANS = {
 
 {_SYSTEM}
 - **Trained on**: fluorescence images of {_BBBC038}.
+
+Intended for counting, measuring and correcting by hand, not for diagnosis. It has not seen bright
+field, phase contrast, stained tissue or stacks: fine-tune it for those, and check by eye.
+""",
+    ),
+    "nuclei-fast": Plan(
+        sources=(FLUO,),
+        network={"stem_stride": 2},
+        teacher="nuclei-fluo",
+        stages=(TrainConfig(steps=9000, batch_size=16),),
+        config={
+            "object_diameter": 20.0,
+            "description": "Nuclei in 2-D fluorescence images, in a third of the time.",
+            "licence": "CC0-1.0",
+        },
+        scored={"fluorescence": (FLUO,)},
+        chosen_on=(FLUO,),
+        scores_on=_DEV,
+        card=f"""Nuclei in two-dimensional fluorescence images of one channel, touching or not, in
+about a third of the time of `nuclei-fluo`.
+
+- **System**: Euclidean discriminative embedding (De Brabandere et al., 2017), 8 components,
+  hinged between neighbours only; position is added to two of the components.
+- **Network**: U-Net that works at half resolution (stem of stride 2), 1.95 M parameters.
+- **Trained on**: fluorescence images of {_BBBC038}.
+  It has learnt from the outputs of `nuclei-fluo` as well (distillation).
 
 Intended for counting, measuring and correcting by hand, not for diagnosis. It has not seen bright
 field, phase contrast, stained tissue or stacks: fine-tune it for those, and check by eye.

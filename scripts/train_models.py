@@ -108,7 +108,7 @@ def _trained(name: str, options: Options, stages: int | None = None) -> tuple[Em
     ]
     for number, stage in enumerate(plan.stages[:stages], start=1):
         checkpoint = options.output / f"{name}-{number}.training"
-        model = _train(model, samples, stage, checkpoint)
+        model = _train(model, samples, stage, checkpoint, _teacher(plan, options))
     return model, len(set(map(id, samples)))
 
 
@@ -133,13 +133,22 @@ def _with_features_of(parent: EmbeddingModel, config: ModelConfig) -> EmbeddingM
     return model
 
 
+def _teacher(plan: Plan, options: Options) -> EmbeddingModel | None:
+    """Load the model whose outputs are learnt from, that of the output folder or the bundled."""
+    return None if plan.teacher is None else _finished(plan.teacher, options)
+
+
+def _finished(name: str, options: Options) -> EmbeddingModel:
+    own = options.output / f"{name}.safetensors"
+    return load_model(own if own.exists() else name)
+
+
 def _parent(plan: Plan, options: Options) -> EmbeddingModel:
     """Load the model that a plan goes on from, or train its first stages."""
     name, stages = plan.start
     if stages is not None:
         return _trained(name, options, stages)[0]
-    own = options.output / f"{name}.safetensors"
-    return load_model(own if own.exists() else name)
+    return _finished(name, options)
 
 
 def _widened(parent: EmbeddingModel, config: ModelConfig) -> EmbeddingModel:
@@ -154,10 +163,14 @@ def _widened(parent: EmbeddingModel, config: ModelConfig) -> EmbeddingModel:
 
 
 def _train(
-    model: EmbeddingModel, samples: list[Sample], config: TrainConfig, checkpoint: Path
+    model: EmbeddingModel,
+    samples: list[Sample],
+    config: TrainConfig,
+    checkpoint: Path,
+    teacher: EmbeddingModel | None,
 ) -> EmbeddingModel:
     bar = tqdm(total=config.steps, unit="step", mininterval=5)
-    for state in train(model, samples, config, checkpoint=checkpoint):
+    for state in train(model, samples, config, checkpoint=checkpoint, teacher=teacher):
         bar.update(state.step - bar.n)
         bar.set_postfix_str(" ".join(f"{k} {v:.3f}" for k, v in state.losses.items()), False)
     return state.model

@@ -8,12 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_pixel_embedding.core.model.networks import NetworkOutput
 from napari_pixel_embedding.core.training.losses import (
     DiscriminativeLoss,
     NeighbourCosineLoss,
     Objects,
     distance_loss,
     foreground_loss,
+    imitation_loss,
     instance_dice_loss,
     object_vectors,
 )
@@ -384,3 +386,46 @@ def test_unknown_pixels_count_as_background_as_much_as_they_are_told_to():
     as_background = foreground_loss(logits, labels.clamp(min=0))
     assert torch.isclose(foreground_loss(logits, labels, unlabelled_weight=1.0), as_background)
     assert left_out < foreground_loss(logits, labels, unlabelled_weight=0.1) < as_background
+
+
+def output_of(embedding, foreground, distance):
+    return NetworkOutput(*(torch.as_tensor(x)[None] for x in (embedding, foreground, distance)))
+
+
+def test_imitation_is_least_where_the_outputs_agree():
+    torch.manual_seed(0)
+    taught = output_of(torch.randn(3, 4, 5), torch.randn(4, 5), torch.rand(4, 5))
+    own = NetworkOutput(*(t.clone().requires_grad_() for t in taught))
+    loss = imitation_loss(own, taught)
+    loss.backward()
+    assert all(t.grad.abs().max() < 1e-6 for t in own)
+    for name in taught._fields:
+        changed = taught._replace(**{name: getattr(taught, name) + 0.5})
+        assert imitation_loss(changed, taught) > loss + 1e-3
+
+
+def test_vectors_of_the_background_are_not_imitated():
+    sure = torch.tensor([[30.0, -30.0]])  # foreground, background
+    taught = output_of(torch.zeros(2, 1, 2), sure, torch.zeros(1, 2))
+    apart = taught.embedding.clone()
+    apart[..., 1] = 100.0
+    same = imitation_loss(taught, taught)
+    assert imitation_loss(taught._replace(embedding=apart), taught) < 1e-6 + same
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_neighbour_pairs_are_those_that_are_looked_up_one_by_one(seed):
+    rng = np.random.default_rng(seed)
+    labels = torch.from_numpy(rng.integers(-2, 9, (3, 6, 7)))
+    objects = Objects.from_labels(labels, min_pixels=3)
+    neighbours = [torch.from_numpy(rng.integers(1, 12, (n, 2))) for n in (20, 0, 9)]
+    known = list(zip(objects.image.tolist(), objects.label.tolist(), strict=True))
+    expected = [
+        (known.index((b, i)), known.index((b, j)))
+        for b, pairs in enumerate(neighbours)
+        for i, j in pairs.tolist()
+        if (b, i) in known and (b, j) in known
+    ]
+    assert expected
+    found = objects.neighbour_pairs(neighbours).tolist()
+    assert [tuple(pair) for pair in found] == expected + [(j, i) for i, j in expected]

@@ -7,7 +7,7 @@ from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.networks import NetworkOutput
 from napari_pixel_embedding.core.training.batches import Batch
 from napari_pixel_embedding.core.training.config import LossConfig
-from napari_pixel_embedding.core.training.objective import loss_terms, weighted_sum
+from napari_pixel_embedding.core.training.objective import check_teacher, loss_terms, weighted_sum
 
 TERMS = {"foreground": 2.0, "distance": 3.0, "intra": 5.0, "inter": 7.0, "reg": 11.0}
 
@@ -131,3 +131,16 @@ def test_instance_dice_compares_directions_in_cosine_space():
         for e in (far, unit)
     ]
     assert found[0]["instance_dice"].item() == pytest.approx(found[1]["instance_dice"].item())
+
+
+def test_a_teacher_of_another_system_is_refused():
+    own = ModelConfig(coordinate_scale=5.0)
+    check_teacher(ModelConfig(coordinate_scale=5.0, base_width=32, stem_stride=2), own)
+    with pytest.raises(ValueError, match=r"must have the coordinate_scale .* expected 5.0, found"):
+        check_teacher(ModelConfig(name="other"), own)
+
+
+def test_a_teacher_counts_during_warm_up():
+    terms = {name: torch.tensor(1.0) for name in [*TERMS, "teacher"]}
+    config = LossConfig(foreground=1, distance=1, teacher=5)
+    assert weighted_sum(terms, config, with_embedding=False).item() == 1 + 1 + 5

@@ -440,3 +440,15 @@ def test_after_resuming_the_best_of_before_comes_at_once(
     )
     assert (again.step, again.best_step, again.early) == (6, 4, True)
     assert different(weights_of(again.model), weights_of(states[3].model)) == []
+
+
+def test_a_small_network_comes_closer_to_its_teacher(samples, tiny_model):
+    teacher = tiny_model(coordinate_scale=4.0)
+    *_, last = train(teacher, samples, replace(QUICK, steps=40), device="cpu")
+    learner = tiny_model(coordinate_scale=4.0, base_width=2)
+    config = replace(QUICK, steps=40, learning_rate=0.02)
+    states = list(train(learner, samples, config, device="cpu", teacher=last.model))
+    assert states[-1].losses["teacher"] < 0.8 * states[0].losses["teacher"]
+    assert "teacher" not in next(train(learner, samples, config, device="cpu")).losses
+    with pytest.raises(ValueError, match=r"the teacher .* must have the embedding_dim"):
+        next(train(tiny_model(embedding_dim=3), samples, config, teacher=last.model))

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     Draw = Callable[[Sequence[Sample], int], Batch]
 
 
-class DrawingAhead:
-    """Draws the batch of each step, and that of the next one in a thread.
+AHEAD = 2
+"""Batches that are drawn at the same time, each in a thread of its own."""
 
-    A step on a GPU keeps the CPU waiting, for about as long as it takes to draw a batch. What is
-    drawn depends on samples and step alone, so the batches are those that would be drawn in turn.
+
+class DrawingAhead:
+    """Draws the batch of each step, and those of the next two in threads.
+
+    A step on a GPU keeps the CPU waiting, and drawing a batch takes about as long as a step. What
+    is drawn depends on samples and step alone, so the batches are those that would be drawn in turn.
 
     Parameters
     ----------
@@ -32,17 +36,16 @@ class DrawingAhead:
     def __init__(self, draw: Draw, last: int) -> None:
         self._draw = draw
         self._last = last
-        self._thread = ThreadPoolExecutor(1, "draws batches")
-        self._next: tuple[Sequence[Sample], int, Future[Batch]] | None = None
+        self._threads = ThreadPoolExecutor(AHEAD, "draws batches")
+        self._samples: Sequence[Sample] | None = None
+        self._ready: dict[int, Future[Batch]] = {}
 
     def take(self, samples: Sequence[Sample], step: int) -> Batch:
-        """Return the batch of a step, and begin with the next one."""
-        ready, self._next = self._next, None
-        if ready is not None and ready[0] is samples and ready[1] == step:
-            batch = ready[2].result()
-        else:
-            batch = self._draw(samples, step)
-        if step + 1 < self._last:
-            future = self._thread.submit(self._draw, samples, step + 1)
-            self._next = (samples, step + 1, future)
-        return batch
+        """Return the batch of a step, and begin with the next ones."""
+        if samples is not self._samples:
+            self._samples, self._ready = samples, {}
+        ready = self._ready.pop(step, None)
+        for later in range(step + 1, min(step + 1 + AHEAD, self._last)):
+            if later not in self._ready:
+                self._ready[later] = self._threads.submit(self._draw, samples, later)
+        return self._draw(samples, step) if ready is None else ready.result()
