@@ -1,7 +1,7 @@
 ## make test   set up .venv and run the whole test suite
 ## make demo   set up .venv and open napari on a sample, segmented (without a screen: write demo.png)
 ## make lint types manifest   the other checks;  make install   only the set-up
-## make docs   build the documentation into site/
+## make gpu-check   what a GPU of this machine does, as a table;  make docs   build the documentation into site/
 ## QT_API=pyside6 does the same with PySide6, in a .venv-pyside6 of its own.
 ## ARGS="..." is passed on to pytest and to the demo.
 
@@ -19,7 +19,7 @@ export PYTHON
 export QT_API
 export PYTEST_QT_API = $(QT_API)
 
-.PHONY: help install system test demo lint types manifest docs
+.PHONY: help install system test demo lint types manifest docs gpu-check
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -64,6 +64,11 @@ types: $(READY)
 
 manifest: $(READY)
 	$(BIN)/npe2 validate --imports src/napari_pixel_embedding/napari.yaml
+
+# Where torch sees a GPU: the tests marked gpu, then correctness, speed and little memory in a table.
+gpu-check: $(READY)
+	$(PYTEST) -n 0 -m gpu $(ARGS)
+	$(BIN)/python scripts/gpu_check.py
 
 # A broken link or a name that is not there ends it.
 docs: $(READY)

@@ -33,7 +33,7 @@ from napari_pixel_embedding import (
     predict_embedding,
 )
 from napari_pixel_embedding.core.inference.options import PredictOptions
-from napari_pixel_embedding.core.inference.passes import plan_tiles
+from napari_pixel_embedding.core.inference.tiles.plan import plan_tiles
 from napari_pixel_embedding.session import Engine, ImageInput
 from napari_pixel_embedding.session.segment.requests import RunRequest
 from napari_pixel_embedding.session.segment.roi import read_source

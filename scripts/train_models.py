@@ -79,7 +79,7 @@ def main() -> int:
     }
     card = _card(options, plan, choice, scores)
     path.with_suffix(".md").write_text(card, encoding="utf-8")
-    print(f"{path}\n{_chosen(options, plan, choice)}\n{_table(scores)}")
+    print(f"{path}\n{_chosen(options, plan, choice)}\n{_table(scores, choice)}")
     return 0
 
 

@@ -15,6 +15,7 @@ from napari_pixel_embedding.core.inference.predict import (
     predict_frames,
 )
 from napari_pixel_embedding.core.inference.segment import segment
+from napari_pixel_embedding.core.inference.tiles import runner as runner_module
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.progress import Cancelled
 
@@ -241,9 +242,9 @@ def test_progress_of_frames_is_one_rise(tiny_model):
 @pytest.mark.parametrize("call", [predict_embedding, segment], ids=lambda call: call.__name__)
 def test_cancelling_ends_the_work_between_two_tiles(tiny_model, monkeypatch, call):
     run = []
-    real = passes_module._run
+    real = runner_module._Runner._outputs
     monkeypatch.setattr(passes_module, "_TILE", {2: (64, 64)})
-    monkeypatch.setattr(passes_module, "_run", lambda *a: run.append(a) or real(*a))
+    monkeypatch.setattr(runner_module._Runner, "_outputs", lambda *a: run.append(a) or real(*a))
 
     def stop(fraction):
         if fraction > 0.2:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -38,6 +40,8 @@ class EmbeddingMap:
         Index along T of the frame this map belongs to; None without a time axis.
     position_channels : int
         Number of leading components that are a pixel position plus a learnt offset.
+    notes : tuple of str
+        What is to be said of how it was made, such as that memory ran out; a sentence each.
 
     Raises
     ------
@@ -54,6 +58,7 @@ class EmbeddingMap:
     spacing: tuple[float, ...] | None = None
     frame: int | None = None
     position_channels: int = 0
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.embedding.ndim not in (3, 4):
@@ -115,3 +120,8 @@ class EmbeddingMap:
     def embedding_dim(self) -> int:
         """Number of components of a pixel's vector."""
         return int(self.embedding.shape[0])
+
+
+def notes_of(maps: Iterable[EmbeddingMap]) -> tuple[str, ...]:
+    """Return what is to be said of maps, each sentence once."""
+    return tuple(dict.fromkeys(note for emap in maps for note in emap.notes))

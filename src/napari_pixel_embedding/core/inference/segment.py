@@ -153,13 +153,15 @@ def segment_and_record(
     options = PredictOptions(device, diameter, augment=augment, tile=tile)
     model = fit_model(model, stack.array, stack.axes)
     local = _of_each_frame(local_bandwidths, stack.count or 1)
-    labels = []
+    labels, told = [], list[str]()
     for done, pixels in enumerate(stack.normalised(model.config.scaling)):
         part = share(progress, done, stack.count or 1)
         emap = predict_resampled(model, pixels, options, spacing, part)
         labels.append(cluster(emap, params, method, local[done]))
+        told += emap.notes
     found = stack.label_image(labels)
     notes = constant_notes(stack) if found.any() else signal_notes(stack, model.config.scaling)
+    notes = (*notes, *dict.fromkeys(told))
     return Segmented(found, notes, model, params, stack)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_pixel_embedding.core.training.losses import IGNORE
+from napari_pixel_embedding.core.training.stains import vary_stains
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -184,7 +185,11 @@ def _flip(crop: _Crop, rng: np.random.Generator) -> _Crop:
 
 
 def _vary_intensity(image: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Augment gamma, brightness, contrast and noise of a normalised image."""
+    """Augment stains, gamma, brightness, contrast and noise of a normalised image."""
+    if len(image) == 3 and image.ndim == 3 and _happens(augmentation.stains, rng):
+        image = vary_stains(image, rng)
+    if _happens(augmentation.inverted, rng):
+        image = 1 - image
     gamma = float(np.exp(rng.uniform(-augmentation.gamma, augmentation.gamma)))
     image = image.sign() * image.abs().pow(gamma)
     image = image * float(1 + rng.uniform(-augmentation.brightness, augmentation.brightness))
@@ -193,6 +198,11 @@ def _vary_intensity(image: Tensor, augmentation: Augmentation, rng: np.random.Ge
         image = _vary_color(image, augmentation.color, rng)
     noise = rng.standard_normal(tuple(image.shape), np.float32)
     return image + float(rng.uniform(0, augmentation.noise)) * torch.from_numpy(noise)
+
+
+def _happens(share: float, rng: np.random.Generator) -> bool:
+    """Whether this is one of that share of the crops; nothing is drawn where there are none."""
+    return share > 0 and bool(rng.random() < share)
 
 
 def _vary_color(image: Tensor, strength: float, rng: np.random.Generator) -> Tensor:

@@ -41,6 +41,11 @@ class Augmentation:
         Strength of the changes shared by all channels.
     color : float
         Strength of independent changes of gain and offset per channel, for varying stains.
+    stains : float
+        Share of the crops in three channels whose stains are varied: in their amounts and colours,
+        or down to haematoxylin alone.
+    inverted : float
+        Share of the crops whose brightness is inverted.
     """
 
     scale: tuple[_Factor, _Factor] = (0.7, 1.4)
@@ -48,6 +53,8 @@ class Augmentation:
     noise: _Strength = 0.05
     brightness: _Strength = 0.15
     color: _Strength = 0.0
+    stains: _Share = 0.0
+    inverted: _Share = 0.0
 
     def __post_init__(self) -> None:
         if self.scale[0] > self.scale[1]:

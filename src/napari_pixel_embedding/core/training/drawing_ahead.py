@@ -22,8 +22,8 @@ AHEAD = 2
 class DrawingAhead:
     """Draws the batch of each step, and those of the next two in threads.
 
-    A step on a GPU keeps the CPU waiting, and drawing a batch takes about as long as a step. What
-    is drawn depends on samples and step alone, so the batches are those that would be drawn in turn.
+    A step on a GPU keeps the CPU waiting, and drawing a batch takes about as long. What is drawn
+    depends on samples and step alone, so the batches are those that would be drawn in turn.
 
     Parameters
     ----------

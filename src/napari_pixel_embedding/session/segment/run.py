@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.blockwise.roi import sees
+from napari_pixel_embedding.core.embedding.embedding_map import notes_of
 from napari_pixel_embedding.core.features.source import FeatureConfig, features_named
 from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.core.inference.signal import signal_notes
@@ -110,7 +111,7 @@ def _run(
         done_share = (1 - _NETWORK_SHARE) * done / len(maps)
         report(Stage(f"Finding clusters{_of(done, maps)} …", _NETWORK_SHARE + done_share))
         indices.append(engine.build_cluster_index(emap))
-    notes = signal_notes(stack, model.config.scaling)
+    notes = (*signal_notes(stack, model.config.scaling), *notes_of(maps))
     record = record_run(engine, model, request.model, request.options, stack)
     return RunResult(request.image, model, layout, maps, tuple(indices), notes=notes, record=record)
 

@@ -56,17 +56,17 @@ class Scene:
 def ellipses(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
     """Yield ellipses on a jittered lattice, in groups."""
     ndim = len(frame.shape)
-    for centre in _grouped(_lattice(frame, 0.92, 0.25, rng), frame, rng):
+    for centre in grouped(lattice(frame, 0.92, 0.25, rng), frame, rng):
         stretch = np.exp(rng.normal(0, 0.18, ndim))
         size = frame.diameter / 2 * np.exp(rng.normal(0.06, 0.15))
         half_axes = size * stretch / np.prod(stretch) ** (1 / ndim)
-        yield Ellipse(centre, half_axes, _rotation(ndim, rng))
+        yield Ellipse(centre, half_axes, rotation(ndim, rng))
 
 
 def bacteria(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
     """Yield rods that are aligned with their neighbours, in colonies."""
     direction = _directions(frame, 4 * frame.diameter, rng)
-    for centre in _grouped(_scattered(frame, 12, rng), frame, rng):
+    for centre in grouped(scattered(frame, 12, rng), frame, rng):
         heading = direction(centre) + rng.normal(0, 0.12, len(frame.shape))
         aspect = rng.uniform(1.2, 3.6)
         yield _tube(centre, heading, aspect, 3, 0.12, frame, rng)
@@ -75,7 +75,7 @@ def bacteria(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
 def filaments(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
     """Yield long, curved filaments that touch and seldom cross."""
     direction = _directions(frame, 3 * frame.diameter, rng)
-    for centre in _scattered(frame, 5 * frame.density, rng):
+    for centre in scattered(frame, 5 * frame.density, rng):
         heading = direction(centre) + rng.normal(0, 0.4, len(frame.shape))
         yield _tube(centre, heading, rng.uniform(9, 18), 12, 0.22, frame, rng)
 
@@ -103,7 +103,7 @@ SCENES: dict[Kind, Scene] = {
 }
 
 
-def _lattice(frame: Frame, step: float, shake: float, rng: np.random.Generator) -> Vectors:
+def lattice(frame: Frame, step: float, shake: float, rng: np.random.Generator) -> Vectors:
     """Return points (N, D) about ``step`` diameters apart, over the frame and a margin."""
     step *= frame.diameter
     axes = [np.arange(-step * rng.uniform(0.1, 0.9), n + step, step) for n in frame.shape]
@@ -113,7 +113,7 @@ def _lattice(frame: Frame, step: float, shake: float, rng: np.random.Generator) 
     return rng.permutation(points)
 
 
-def _scattered(frame: Frame, per_object: float, rng: np.random.Generator) -> Vectors:
+def scattered(frame: Frame, per_object: float, rng: np.random.Generator) -> Vectors:
     """Return random points (N, D), ``per_object`` of them for each object that would fit."""
     margin = frame.diameter / 2
     sizes = np.array(frame.shape) + 2 * margin
@@ -121,7 +121,7 @@ def _scattered(frame: Frame, per_object: float, rng: np.random.Generator) -> Vec
     return rng.uniform(size=(max(int(per_object * room), 1), len(sizes))) * sizes - margin
 
 
-def _grouped(points: Vectors, frame: Frame, rng: np.random.Generator) -> Vectors:
+def grouped(points: Vectors, frame: Frame, rng: np.random.Generator) -> Vectors:
     """Return the points within smooth patches that cover about ``density`` of the frame."""
     field = smooth_field(frame.shape, 3.5 * frame.diameter, rng)
     limit = np.quantile(field, 1 - frame.density)
@@ -198,7 +198,8 @@ def _leaf_frame(ndim: int, angle: float, lift: float) -> NDArray[np.float64]:
     return np.array(columns).T
 
 
-def _rotation(ndim: int, rng: np.random.Generator) -> Vectors:
+def rotation(ndim: int, rng: np.random.Generator) -> Vectors:
+    """Return a random orthogonal matrix."""
     return np.linalg.qr(rng.standard_normal((ndim, ndim)))[0]
 
 

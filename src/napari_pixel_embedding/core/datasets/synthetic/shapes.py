@@ -59,10 +59,15 @@ class Ellipse:
 
 @dataclass(frozen=True, eq=False)
 class Tube:
-    """A rod or filament with round ends: all points within ``thickness`` of a line (N, D)."""
+    """A rod or filament with round ends: all points within ``thickness`` of a line (N, D).
+
+    ``thicknesses`` gives each of the line's N − 1 pieces its own, the largest of them
+    ``thickness``.
+    """
 
     line: Vectors
     thickness: float
+    thicknesses: tuple[float, ...] = ()
 
     @property
     def core(self) -> Vectors:
@@ -78,13 +83,14 @@ class Tube:
         """Return the distance from the line divided by the thickness; 2 for far pixels."""
         nearest = np.full(points.shape[:-1], 2.0, points.dtype)
         corner = points[(0,) * points.shape[-1]]
-        for start, end in pairwise(self.line):
-            low = np.minimum(start, end) - self.thickness - corner
-            high = np.maximum(start, end) + self.thickness - corner
+        each = self.thicknesses or (self.thickness,) * (len(self.line) - 1)
+        for (start, end), thickness in zip(pairwise(self.line), each, strict=True):
+            low = np.minimum(start, end) - thickness - corner
+            high = np.maximum(start, end) + thickness - corner
             near = tuple(
                 slice(max(int(a), 0), max(int(b) + 2, 0)) for a, b in zip(low, high, strict=True)
             )
-            distance = _to_segment(points[near], start, end) / self.thickness
+            distance = _to_segment(points[near], start, end) / thickness
             np.minimum(nearest[near], distance, out=nearest[near])
         return nearest
 
