@@ -206,13 +206,16 @@ def _chosen(options: Options, plan: Plan, choice: Choice) -> str:
 
 def _card(options: Options, plan: Plan, choice: Choice, scores: dict[str, Scores]) -> str:
     facts, limits = plan.card.rsplit("\n\n", 1)
-    training = ", then ".join(str(stage.steps) for stage in plan.stages)
-    batch, power = plan.stages[0].batch_size, "³" if "axes" in plan.network else "²"
-    crop = f"{plan.stages[0].crop}{power}"
+    power = "³" if "axes" in plan.network else "²"
+    training = ", then ".join(
+        f"{stage.steps} steps of {stage.batch_size} crops of {stage.crop}{power} pixels"
+        for stage in plan.stages
+    )
     return f"""# {options.name}
 
 {facts}
-- **Training**: {training} steps of {batch} crops of {crop} pixels, AdamW, averaged weights.
+- **Training**: {training};
+  AdamW, averaged weights.
 - **Object size**: the network sees a diameter of {plan.config["object_diameter"]:.0f} pixels.
 {_chosen(options, plan, choice)}
 - **Licence**: {plan.config["licence"]}.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,11 +164,12 @@ def segment_files(
         )
         recipe = recipe_of_run(
             segmented,
-            options,
+            replace(options, diameter=segmented.diameter),
             found.reference,
             method=method,
             local_bandwidths=local_bandwidths,
             name=image.name,
+            diameter_source="measured" if segmented.measured else None,
         )
         return MadeByRecipe(segmented.labels, recipe, layout_of(segmented), segmented.notes)
 

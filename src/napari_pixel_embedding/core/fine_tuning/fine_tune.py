@@ -292,4 +292,10 @@ def _tuned_config(
     name = parent.name if parent.name.endswith("-tuned") else f"{parent.name}-tuned"
     known = [size for size in _for_each(diameter, [parent]) if size is not None]
     size = float(np.median(known)) if known else parent.image_diameter
-    return replace(parent, name=name, image_diameter=size, provenance=provenance)
+    return replace(
+        parent,
+        name=name,
+        image_diameter=size,
+        measures_diameter=parent.measures_diameter and not known,
+        provenance=provenance,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from napari_pixel_embedding.core.clustering.build import build_cluster_index
@@ -10,6 +11,7 @@ from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watersh
 from napari_pixel_embedding.core.features.given import fit_model, load_features, load_source
 from napari_pixel_embedding.core.features.source import FeatureSource
 from napari_pixel_embedding.core.inference.axes import read_stack
+from napari_pixel_embedding.core.inference.diameter import measure_diameter
 from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import embed_frames, predict_resampled
@@ -62,8 +64,12 @@ def segment(
         By default the model's own, see :func:`~.object_scale.usual_params`.
     method : {"mean_shift", "mutex"}
         Clustering: connected mean shift, or mutex watershed, which needs the extra ``mutex``.
-    axes, channel, spacing, diameter, augment, device, progress
+    axes, channel, spacing, augment, device, progress
         As in :func:`predict_embedding`.
+    diameter : float, optional
+        Typical diameter of the image's objects, in its pixels. Where it is not named, models of
+        objects of any size, such as "generic" and "volume", measure it first; others take the
+        objects to be as large as those they have learnt from.
     tile : int, optional
         Largest side of a tile along Y and X, in the network's pixels.
     local_bandwidths : sequence of sequence of LocalBandwidth
@@ -78,8 +84,9 @@ def segment(
     Warns
     -----
     UserWarning
-        When the image, a frame or a channel has only one value or no finite one, or when nothing
-        was found and nothing stands clear of the noise.
+        When the image, a frame or a channel has only one value or no finite one, when nothing was
+        found and nothing stands clear of the noise, when the diameter was measured, or when memory
+        ran out and the image was read in smaller tiles.
 
     Examples
     --------
@@ -111,7 +118,8 @@ def segment(
 class Segmented(NamedTuple):
     """Labels, what is to be said of them, and what they were made with.
 
-    The ``stack`` has the intensity ranges that were measured.
+    The ``stack`` has the intensity ranges that were measured; ``diameter`` is the one that was
+    named, or ``measured``.
     """
 
     labels: NDArray[np.unsignedinteger[Any]]
@@ -119,6 +127,8 @@ class Segmented(NamedTuple):
     model: EmbeddingModel
     params: ClusterParams
     stack: ImageStack
+    diameter: float | None = None
+    measured: bool = False
 
 
 def segment_and_tell(
@@ -143,14 +153,22 @@ def segment_and_record(
     tile: int | None = None,
     local_bandwidths: Sequence[Sequence[LocalBandwidth]] = (),
     progress: Progress | None = None,
+    may_measure: bool = True,
 ) -> Segmented:
-    """Segment an image as :func:`segment` does, and return what the labels were made with."""
+    """Segment an image as :func:`segment` does, and return what the labels were made with.
+
+    With ``may_measure`` False the model's own diameter is taken where none is named.
+    """
     array = as_numeric_image(image)
     model, axes = load_source(model, array.shape, axes)
-    params = params or usual_params(model.config, diameter, spacing)
     stack = read_stack(array, model.config, axes, channel=channel, spacing=spacing)
     stack = stack.measured(model.config.scaling)
     options = PredictOptions(device, diameter, augment=augment, tile=tile)
+    found_size = None
+    if may_measure and diameter is None and model.config.measures_diameter:
+        found_size = _size_by_itself(model, stack, options)
+        options = replace(options, diameter=found_size)
+    params = params or usual_params(model.config, options.diameter, spacing)
     model = fit_model(model, stack.array, stack.axes)
     local = _of_each_frame(local_bandwidths, stack.count or 1)
     labels, told = [], list[str]()
@@ -162,7 +180,28 @@ def segment_and_record(
     found = stack.label_image(labels)
     notes = constant_notes(stack) if found.any() else signal_notes(stack, model.config.scaling)
     notes = (*notes, *dict.fromkeys(told))
-    return Segmented(found, notes, model, params, stack)
+    if found_size is not None:
+        notes = (*notes, measured_note(found_size))
+    measured = found_size is not None
+    return Segmented(found, notes, model, params, stack, options.diameter, measured)
+
+
+def measured_note(diameter: float) -> str:
+    """Say which diameter was measured, and how to name another."""
+    return (
+        f"The objects' diameter was measured: {diameter:g} pixels. Give another where this is "
+        "wrong (diameter=, --diameter)."
+    )
+
+
+def _size_by_itself(
+    model: EmbeddingModel, stack: ImageStack, options: PredictOptions
+) -> float | None:
+    """Measure the diameter of a model of objects of any size; None where nothing is found."""
+    try:
+        return round(measure_diameter(model, stack.frame(0), options), 1)
+    except ValueError:
+        return None  # no objects at any scale: the run shows the same
 
 
 def _of_each_frame(

@@ -83,6 +83,9 @@ class ModelConfig:
         Size of a training pixel along each spatial axis, in micrometres.
     object_diameter : float, optional
         Median diameter of the training objects, in pixels as the network saw them.
+    measures_diameter : bool
+        Whether the diameter is measured on every image where none is named: for models of objects
+        of any size.
     image_diameter : float, optional
         Default object diameter of input images, in their own pixels, where it differs from
         ``object_diameter``: images are resampled accordingly unless a diameter is given.
@@ -109,6 +112,7 @@ class ModelConfig:
     pixel_size: Annotated[tuple[_PixelSize, ...] | None, Field(min_length=2, max_length=3)] = None
     object_diameter: _Diameter = None
     image_diameter: _Diameter = None
+    measures_diameter: bool = False
     description: Text = ""
     licence: Line = ""
     provenance: dict[str, Any] = field(default_factory=dict)

@@ -234,6 +234,7 @@ def segment_by_recipe(
         tile=recipe.tile,
         local_bandwidths=local,
         progress=progress,
+        may_measure=False,  # a recipe without a diameter was made at the model's own
     )
     made = recipe_of_run(
         segmented,

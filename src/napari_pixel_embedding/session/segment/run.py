@@ -79,7 +79,8 @@ def _measured(
     engine: Engine, request: RunRequest, model: EmbeddingModel, report: Report
 ) -> float | None:
     """Measure the diameter if the run needs it; None where it does not, or nothing is found."""
-    unknown = model.config.ndim == 3 and request.options.diameter is None
+    by_itself = model.config.ndim == 3 or model.config.measures_diameter
+    unknown = by_itself and request.options.diameter is None
     if model.config.object_diameter is None or not (unknown or request.measure_diameter):
         return None
 
