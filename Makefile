@@ -19,7 +19,7 @@ export PYTHON
 export QT_API
 export PYTEST_QT_API = $(QT_API)
 
-.PHONY: help install system test demo lint types manifest docs gpu-check
+.PHONY: help install system test demo lint types manifest docs gpu-check audit
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -69,6 +69,11 @@ manifest: $(READY)
 gpu-check: $(READY)
 	$(PYTEST) -n 0 -m gpu $(ARGS)
 	$(BIN)/python scripts/gpu_check.py
+
+# Known holes in what is installed; needs the network, and an environment of its own for the tool.
+audit: $(READY)
+	@test -x $(VENV)-audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)-audit && $(VENV)-audit/bin/python -m pip install --quiet pip-audit; }
+	$(BIN)/python -m pip freeze --exclude-editable | $(VENV)-audit/bin/pip-audit --no-deps -r /dev/stdin
 
 # A broken link or a name that is not there ends it.
 docs: $(READY)

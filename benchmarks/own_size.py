@@ -3,7 +3,8 @@
     python benchmarks/own_size.py DATA [--every 6] [--models FOLDER]
 
 Each line is a model on a kind of images; "named" is the median diameter of an image's own annotated
-objects. ``took`` is the time that measuring adds, in runs of the network over the same image.
+objects. ``ratio`` is the measured diameter to the named one, ``took`` the time that measuring adds,
+in runs of the network over the same image.
 """
 
 from __future__ import annotations
@@ -46,9 +47,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=6, help="take every n-th image of a kind")
     parser.add_argument("--models", type=Path, help="folder with model files; default: bundled")
     options = parser.parse_args()
-    print(
-        "| model, images | images | AP@0.5 named | measured | difference | measured / named | took |"
-    )
+    print("| AP@0.5 of model, images | images | named | measured | difference | ratio | took |")
     print("|---|---|---|---|---|---|---|")
     for name, kind in CASES:
         own = None if options.models is None else options.models / f"{name}.safetensors"

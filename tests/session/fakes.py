@@ -39,6 +39,7 @@ class FakeConfig:
     object_diameter: float | None = 2.0
     image_diameter: float | None = None
     pixel_size: tuple[float, ...] | None = None
+    measures_diameter: bool = False
 
     @property
     def ndim(self):

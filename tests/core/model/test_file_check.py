@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from napari_pixel_embedding.core.model import config as config_module
 from napari_pixel_embedding.core.model.config import (
     FORMAT,
     ModelConfig,
@@ -105,6 +106,6 @@ def test_a_file_that_may_not_be_read_is_refused_in_words(tmp_path, tiny_model, m
     def forbidden(*_, **__):
         raise PermissionError(13, os.strerror(13), str(path))
 
-    monkeypatch.setattr("pathlib.Path.open", forbidden)
+    monkeypatch.setattr(config_module, "open_regular", forbidden)
     with pytest.raises(ModelFileError, match=r"m\.safetensors cannot be read: Permission denied"):
         check_model_file(path)

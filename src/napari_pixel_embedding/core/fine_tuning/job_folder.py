@@ -20,7 +20,8 @@ from filelock import FileLock
 from pydantic import Field, TypeAdapter
 
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
-from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.io.files import open_atomically, read_whole
+from napari_pixel_embedding.core.io.pictures import read_npy
 from napari_pixel_embedding.core.io.user_folder import user_folder
 from napari_pixel_embedding.core.parameters import configuration, read_configuration
 from napari_pixel_embedding.core.training.checkpoint import checkpoint_path, interrupted_at
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 ENTRY = f"{__name__}:tune_request"
 """Entry point that :func:`~.worker_process.run_in_process` runs on a job folder."""
 
+_MOST_BYTES = 64 * 2**20
 _REQUEST, _PARENT, _OUTPUT, _LOCK = "request.json", "parent.safetensors", "run", "lock"
 _STALE_S = 24 * 3600
 """Age in seconds after which incomplete folders are removed."""
@@ -178,8 +180,8 @@ def tune_request(folder: Path) -> Generator[TrainProgress, None, None]:
         count = len(request.axes)
         yield from fine_tune(
             load_model(folder / _PARENT),
-            [np.load(folder / f"image{n}.npy") for n in range(count)],
-            [np.load(folder / f"corrections{n}.npy") for n in range(count)],
+            [read_npy(folder / f"image{n}.npy") for n in range(count)],
+            [read_npy(folder / f"corrections{n}.npy") for n in range(count)],
             request.config,
             axes=request.axes,
             spacing=request.spacing,
@@ -217,7 +219,7 @@ def _write_request(
 
 
 def _read_request(folder: Path) -> _Request:
-    return read_configuration(_Request, (folder / _REQUEST).read_bytes())
+    return read_configuration(_Request, read_whole(folder / _REQUEST, _MOST_BYTES))
 
 
 def _corrected_only(

@@ -128,6 +128,24 @@ def measure_diameter(
     return _settle(looks)
 
 
+def measured_note(diameter: float) -> str:
+    """Say which diameter was measured, and how to name another."""
+    return (
+        f"The objects' diameter was measured: {diameter:g} pixels. Give another where this is "
+        "wrong (diameter=, --diameter)."
+    )
+
+
+def size_by_itself(
+    model: EmbeddingModel, stack: ImageStack, options: PredictOptions
+) -> float | None:
+    """Measure the diameter of a model of objects of any size; None where nothing is found."""
+    try:
+        return round(measure_diameter(model, stack.frame(0), options), 1)
+    except ValueError:
+        return None  # no objects at any scale: the run shows the same
+
+
 def _is_confirmed(look: Look, diameter: float) -> bool:
     """Whether the objects have the diameter that was looked for, beyond doubt."""
     agrees = 1 / _AGREES < look.diameter / diameter < _AGREES

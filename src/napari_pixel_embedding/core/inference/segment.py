@@ -11,7 +11,7 @@ from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watersh
 from napari_pixel_embedding.core.features.given import fit_model, load_features, load_source
 from napari_pixel_embedding.core.features.source import FeatureSource
 from napari_pixel_embedding.core.inference.axes import read_stack
-from napari_pixel_embedding.core.inference.diameter import measure_diameter
+from napari_pixel_embedding.core.inference.diameter import measured_note, size_by_itself
 from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import embed_frames, predict_resampled
@@ -166,7 +166,7 @@ def segment_and_record(
     options = PredictOptions(device, diameter, augment=augment, tile=tile)
     found_size = None
     if may_measure and diameter is None and model.config.measures_diameter:
-        found_size = _size_by_itself(model, stack, options)
+        found_size = size_by_itself(model, stack, options)
         options = replace(options, diameter=found_size)
     params = params or usual_params(model.config, options.diameter, spacing)
     model = fit_model(model, stack.array, stack.axes)
@@ -184,24 +184,6 @@ def segment_and_record(
         notes = (*notes, measured_note(found_size))
     measured = found_size is not None
     return Segmented(found, notes, model, params, stack, options.diameter, measured)
-
-
-def measured_note(diameter: float) -> str:
-    """Say which diameter was measured, and how to name another."""
-    return (
-        f"The objects' diameter was measured: {diameter:g} pixels. Give another where this is "
-        "wrong (diameter=, --diameter)."
-    )
-
-
-def _size_by_itself(
-    model: EmbeddingModel, stack: ImageStack, options: PredictOptions
-) -> float | None:
-    """Measure the diameter of a model of objects of any size; None where nothing is found."""
-    try:
-        return round(measure_diameter(model, stack.frame(0), options), 1)
-    except ValueError:
-        return None  # no objects at any scale: the run shows the same
 
 
 def _of_each_frame(

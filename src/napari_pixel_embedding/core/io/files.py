@@ -154,6 +154,27 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         raise
 
 
+def read_whole(path: str | os.PathLike[str], most: int) -> bytes:
+    """Read a small regular file: a recipe, a request, a declaration.
+
+    Raises
+    ------
+    OSError
+        When there is no such file, or it must not be read.
+    ValueError
+        When it is no regular file, or has more than ``most`` bytes, so that nobody's memory is
+        filled by a file that is something else.
+    """
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(
+            f"Expected a file of at most {most:,} bytes, found more in {os.fspath(path)}: it is "
+            "something else."
+        )
+    return content
+
+
 def _check_regular(mode: int, path: str | os.PathLike[str]) -> None:
     if not stat.S_ISREG(mode):
         raise ValueError(f"Expected a file, found the {_kind(mode)} {os.fspath(path)}.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.io.failures import UnreadableFileError, check_size
+from napari_pixel_embedding.core.io.files import open_regular
 from napari_pixel_embedding.core.io.tiff import StoredImage
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def read_npy(path: Path) -> NDArray[Any]:
     ValueError
         Also when the header claims more numbers than the file holds.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         _check_header(path, file)
         file.seek(0)
         data = np.load(file, allow_pickle=False)

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from napari_pixel_embedding.core.clustering.params import ClusterParams
 from napari_pixel_embedding.core.embedding.embedding_map import Space
+from napari_pixel_embedding.core.io.files import open_regular
 from napari_pixel_embedding.core.parameters import configuration, read_configuration
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ def _read_metadata(path: Path) -> Mapping[str, str]:
     size = path.stat().st_size
     if size > MAX_FILE_BYTES:
         raise ModelFileError(f"{path.name} has {size} bytes; at most {MAX_FILE_BYTES} are read.")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         unsafe = path.suffix in _PICKLED | _PROGRAMS

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.io.files import open_atomically, read_whole
 from napari_pixel_embedding.core.model.config import ModelConfig, ModelFileError, Scaling
 from napari_pixel_embedding.core.parameters import configuration
 
@@ -209,9 +209,8 @@ def read_declaration(path: str | os.PathLike[str], name: str) -> ForeignConfig:
     """Read a declaration from a TOML file; raises ModelFileError where it cannot be used."""
     path = Path(path)
     try:
-        if path.stat().st_size > _MAX_DECLARATION_BYTES:
-            raise ValueError("it is too long for a declaration.")
-        return declare(tomllib.loads(path.read_text(encoding="utf-8")), name)
+        content = read_whole(path, _MAX_DECLARATION_BYTES)
+        return declare(tomllib.loads(content.decode("utf-8")), name)
     except OSError as error:
         raise ModelFileError(f"{path.name} cannot be read: {error.strerror or error}.") from error
     except (ValueError, TypeError) as error:

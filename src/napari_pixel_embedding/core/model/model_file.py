@@ -10,16 +10,19 @@ import copy
 import hashlib
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.io.files import open_atomically, open_regular
+from napari_pixel_embedding.core.model.checksums import SHA256
 from napari_pixel_embedding.core.model.config import (
     FORMAT,
     ModelConfig,
+    ModelFileError,
     damaged,
     find_model,
     read_config,
@@ -179,8 +182,22 @@ def load_model(
         with tempfile.TemporaryDirectory() as folder:
             packed = load_model(unpack_model(path, folder), device)
             return EmbeddingModel(copy.deepcopy(packed.network), packed.config)  # off the file
+    if isinstance(name_or_path, str) and name_or_path in SHA256:
+        _check_bundled(name_or_path, path)
     config = read_config(path)
     return EmbeddingModel(_fill(config, path).to(device).eval(), config)
+
+
+@cache
+def _check_bundled(name: str, path: Path) -> None:
+    """Refuse a bundled model's file that is not the one which came with the program."""
+    with open_regular(path) as file:
+        digest = hashlib.sha256(file.read()).hexdigest()
+    if digest != SHA256[name]:
+        raise ModelFileError(
+            f"the bundled model {name!r} is not the one that came with the program: its file "
+            f"{path} was changed or is damaged. Install napari-pixel-embedding again."
+        )
 
 
 def _foreign_network(path: Path, config: ForeignConfig) -> nn.Module:

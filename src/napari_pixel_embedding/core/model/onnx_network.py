@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from napari_pixel_embedding.core.io.files import read_whole
 from napari_pixel_embedding.core.model.config import ModelFileError
 from napari_pixel_embedding.core.model.declaration import MAX_NETWORK_BYTES, ForeignConfig
 from napari_pixel_embedding.core.model.networks import NetworkOutput
@@ -132,9 +133,10 @@ def read_network(path: Path, config: ForeignConfig) -> OnnxNetwork:
 
 
 def _read(path: Path) -> bytes:
-    if path.stat().st_size > MAX_NETWORK_BYTES:
-        raise ModelFileError(f"{path.name} is larger than {MAX_NETWORK_BYTES} bytes.")
-    return path.read_bytes()
+    try:
+        return read_whole(path, MAX_NETWORK_BYTES)
+    except ValueError as error:
+        raise ModelFileError(f"{path.name} cannot be used: {error}") from error
 
 
 def _needed(module: str) -> Any:

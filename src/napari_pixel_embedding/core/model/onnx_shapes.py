@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from napari_pixel_embedding.core.io.files import read_whole
 from napari_pixel_embedding.core.model.declaration import MAX_NETWORK_BYTES
 
 if TYPE_CHECKING:
@@ -35,10 +36,8 @@ def read_shapes(path: str | os.PathLike[str]) -> NetworkShapes | None:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > MAX_NETWORK_BYTES:
-            return None
         model = importlib.import_module("onnx").ModelProto()
-        model.ParseFromString(path.read_bytes())
+        model.ParseFromString(read_whole(path, MAX_NETWORK_BYTES))
         image = _sizes(model.graph.input[0])
         outputs = [_sizes(one) for one in model.graph.output]
     except Exception:  # loading tells what is wrong with it

@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from napari_pixel_embedding.core.io.files import open_regular
 from napari_pixel_embedding.core.model.config import ModelFileError
 
 if TYPE_CHECKING:
@@ -44,12 +45,18 @@ def unpack_model(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -
     source = Path(path)
     target = Path(folder) / f"{source.stem}.safetensors"
     try:
-        with zipfile.ZipFile(source) as archive, target.open("xb") as out:
+        with (
+            open_regular(source) as file,
+            zipfile.ZipFile(file) as archive,
+            target.open("xb") as out,
+        ):
             entry = _model_entry(source, archive.infolist())
             with archive.open(entry) as packed:
                 _copy(source, packed, out, entry.file_size)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise _refused(source, f"is damaged or no zip file: {error}") from error
+    except ValueError as error:  # a pipe, a device, a folder
+        raise _refused(source, f"is no zip file: {error}") from error
     except OSError as error:
         raise _refused(source, f"cannot be read: {error.strerror or error}") from error
     return target

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from napari_pixel_embedding.core.datasets.pairs import names_where
-from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.io.files import open_atomically, read_whole
 from napari_pixel_embedding.core.model.config import Line, ModelConfig, Text
 from napari_pixel_embedding.core.model.presets import NetworkSize, Preset, model_config_for
 from napari_pixel_embedding.core.parameters import configuration, read_configuration
@@ -38,6 +38,8 @@ from napari_pixel_embedding.core.training.config import TrainConfig
 if TYPE_CHECKING:
     import os
 
+MAX_BYTES = 2**20
+"""Most bytes of a recipe file."""
 _NOT_OF_A_MODEL = set("preset size architecture space name description licence provenance".split())
 """Model fields that are set outside of a recipe's model table, or cannot be set in a recipe."""
 
@@ -181,7 +183,7 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
     if not path.is_file():
         raise FileNotFoundError(f"There is no recipe {path}. Check its name and folder.")
     try:
-        return parse_recipe(path.read_text(encoding="utf-8"))
+        return parse_recipe(read_whole(path, MAX_BYTES).decode("utf-8"))
     except ValueError as error:  # includes TOMLDecodeError and UnicodeDecodeError
         raise ValueError(f"the recipe {path.name} cannot be used: {error}") from error
 

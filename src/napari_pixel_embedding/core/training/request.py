@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 from napari_pixel_embedding.core.datasets.annotated import TrainingPairs
+from napari_pixel_embedding.core.io.files import read_whole
 from napari_pixel_embedding.core.parameters import configuration, read_configuration
 from napari_pixel_embedding.core.training.recipe import Recipe
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 ENTRY = f"{__name__}:train_request"
 """Entry point that :func:`~.worker_process.run_in_process` runs on a request's folder."""
 _FILE = "request.json"
+_MOST_BYTES = 64 * 2**20  # names of a million images
 
 
 @configuration
@@ -50,7 +52,7 @@ class TrainingRequest:
     @classmethod
     def load(cls, folder: Path) -> TrainingRequest:
         """Read back what :meth:`save` wrote; raises ValueError when it does not fit."""
-        return read_configuration(cls, (folder / _FILE).read_bytes())
+        return read_configuration(cls, read_whole(folder / _FILE, _MOST_BYTES))
 
 
 def train_request(folder: Path) -> Generator[TrainProgress, None, None]:

@@ -1,0 +1,12 @@
+"""Checksums of the bundled models; written by ``scripts/make_model_checksums.py``."""
+
+from __future__ import annotations
+
+SHA256 = {
+    "cells-phase": "872f7f113b8b854914e796c764d4a35a959c29cd8bb2277a165d2509a39254a6",
+    "generic": "e9f28b98ea8d886d72fd31ba0b5a3b0fccc7b54b90cf1128947db3474cc1f6b7",
+    "nuclei-cosine": "40c20503f05349c55470acd10b9c39adeee51a6be9876b01130d5a3141af0418",
+    "nuclei-fluo": "8983999267af0e9b21fadfefcafece264080d1be4f7508df9ab7fb8dd36460fa",
+    "volume": "7c4e7b533d853d3f555ee01693e209c766145244937509c2a48dc1d52cabfd8e",
+}
+"""SHA-256 of each file, by the name of its model."""
