@@ -70,20 +70,21 @@ def plan_tiles(
         Total stride of the network: only tiles on this grid are pooled on the same grid as the
         whole image.
     tile_shape, halo : sequence of int
-        Largest tile, and its overlap on each side (default two strides). Tiles are shrunk as far
+        Largest tile, and its overlap on each side, rounded up to half strides (default half a
+        stride in 2-D, two strides in 3-D, see ``benchmarks/tiles.py``). Tiles are shrunk as far
         as the same number still covers the image, which reduces the overlap.
     """
-    halo = (2 * stride,) * len(shape) if halo is None else halo
+    halo = (stride // 2 if len(shape) == 2 else 2 * stride,) * len(shape) if halo is None else halo
     if len(tile_shape) != len(shape) or len(halo) != len(shape):
         raise ValueError(
             f"tile_shape and halo must name the {len(shape)} spatial axes, "
             f"found {tuple(tile_shape)} and {tuple(halo)}."
         )
+    half = max(stride // 2, 1)  # twice the overlap is a multiple of the stride
     padded = tuple(_round_up(n, stride) for n in shape)
     tile = tuple(min(_round_up(t, stride), p) for t, p in zip(tile_shape, padded, strict=True))
     overlap = tuple(
-        min(_round_up(h, stride), (t // stride - 1) // 2 * stride)
-        for h, t in zip(halo, tile, strict=True)
+        min(_round_up(h, half), (t // stride - 1) * half) for h, t in zip(halo, tile, strict=True)
     )
     tile = tuple(_even(*each, stride) for each in zip(padded, tile, overlap, strict=True))
     starts = [_starts(p, t, h) for p, t, h in zip(padded, tile, overlap, strict=True)]
