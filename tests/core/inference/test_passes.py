@@ -55,7 +55,7 @@ def test_by_hand():
     plan = plan_tiles((20, 7), 4, (16, 16), (4, 4))
     assert plan.padded_shape == (20, 8)
     assert plan.tile_shape == (16, 8)
-    assert plan.halo == (4, 0)
+    assert plan.halo == (4, 2)  # half strides, no more than a quarter of the tile
     assert plan.origins == ((0, 0), (4, 0))
     # Only the overlap, rows 4 to 16, is shared; over a halo of 4 the shares meet in its middle.
     upper, lower = plan.weight((0, 0))[:, 0], plan.weight((4, 0))[:, 0]
@@ -71,6 +71,13 @@ def test_a_tile_counts_for_nothing_at_its_rim():
     share = plan.weight(inner)[:, 0]
     assert share[:8].max() < 1e-5 and share[-8:].max() < 1e-5
     np.testing.assert_allclose(share[24:40], 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("side", "most"), [(128, 1.6), (256, 1.25), (1024, 1.1)])
+def test_tiles_compute_few_pixels_twice(side, most):
+    shape = (1552, 2080)
+    plan = plan_tiles(shape, 16, (side, side))
+    assert len(plan.origins) * np.prod(plan.tile_shape) / np.prod(shape) <= most
 
 
 def test_an_image_smaller_than_a_tile_is_one_tile():

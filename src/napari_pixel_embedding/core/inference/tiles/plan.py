@@ -84,7 +84,7 @@ def plan_tiles(
     padded = tuple(_round_up(n, stride) for n in shape)
     tile = tuple(min(_round_up(t, stride), p) for t, p in zip(tile_shape, padded, strict=True))
     overlap = tuple(
-        min(_round_up(h, half), (t // stride - 1) * half) for h, t in zip(halo, tile, strict=True)
+        min(_round_up(h, half), t // (4 * half) * half) for h, t in zip(halo, tile, strict=True)
     )
     tile = tuple(_even(*each, stride) for each in zip(padded, tile, overlap, strict=True))
     starts = [_starts(p, t, h) for p, t, h in zip(padded, tile, overlap, strict=True)]
