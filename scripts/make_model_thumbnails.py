@@ -41,6 +41,8 @@ class Part:
 PARTS = {
     "nuclei-fluo": (Part("nuclei-field", (200, 250), 150),),
     "nuclei-cosine": (Part("nuclei-field", (60, 430), 150),),
+    "nuclei-fast": (Part("nuclei-field", (300, 60), 150),),
+    "nuclei-wnet": (Part("nuclei-field", (330, 90), 150),),
     "cells-phase": (Part("phase-contrast", (150, 150), 260),),
     "generic": (
         Part("nuclei-large", (20, 20), 200, 40.0),

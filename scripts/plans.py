@@ -240,6 +240,7 @@ field, phase contrast, stained tissue or stacks: fine-tune it for those, and che
         ),
         config={
             "object_diameter": 20.0,
+            "measures_diameter": True,
             "description": "Nuclei and cells of many kinds, grey or RGB; to be tuned on anything.",
             "licence": "CC0-1.0 AND MIT",
         },
@@ -261,7 +262,7 @@ contrast, grey or RGB.
   resampled to a third. It goes on from the first 5000 steps of `nuclei-fluo`.
 
 Intended as the start for fine-tuning on anything with dense, roundish objects, and for a first
-look. Name the diameter of the objects (or measure it) where it is far from 20 pixels. It is weakest
+look. It measures the diameter of the objects where none is named. It is weakest
 on stained tissue, has not seen stacks or electron micrographs, and is not for diagnosis.
 """,
     ),
@@ -272,6 +273,7 @@ on stained tissue, has not seen stacks or electron micrographs, and is not for d
         config={
             "object_diameter": 20.0,
             "image_diameter": PHASE_DIAMETER,
+            "measures_diameter": False,
             "description": "Cells in phase contrast, of irregular shape, touching.",
             "licence": "CC0-1.0 AND MIT",
         },
@@ -341,9 +343,13 @@ CVPPP sets for those who have them.
     "volume": Plan(
         sources=(PLANT, EMBRYO, SYNTHETIC, ELLIPSOIDS, NUCLEI_3D),
         network={"axes": "ZYX", "stem_stride": 2, "depth": 3, "pixel_size": (1.0, 1.0, 1.0)},
-        stages=(TrainConfig(steps=4000, crop=64, batch_size=4, augmentation=_NOISY),),
+        stages=(
+            TrainConfig(steps=4000, crop=48, augmentation=_NOISY),
+            TrainConfig(steps=2050, crop=64, augmentation=_NOISY),
+        ),
         config={
             "object_diameter": 16.0,
+            "measures_diameter": True,
             "description": "Nuclei in 3-D fluorescence images of one channel; a start for tuning.",
             "licence": "CC0-1.0 AND MIT AND BSD-3-Clause",
         },

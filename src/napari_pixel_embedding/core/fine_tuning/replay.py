@@ -1,7 +1,8 @@
 """Replay samples of the bundled models' training data, against forgetting during fine-tuning.
 
 They are crops of training images in ``sample_data/replay``, as ``images/KIND-NN.tif`` and
-``masks/KIND-NN.tif``, chosen by ``scripts/make_replay_data.py``. Volumes are synthetic.
+``masks/KIND-NN.tif``, chosen by ``scripts/make_replay_data.py``. Volumes, bacteria and leaves are
+drawn, as those that their models have learnt from.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_pixel_embedding.core.datasets.samples import samples_folder
 from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig, synthetic_image
+from napari_pixel_embedding.core.datasets.synthetic.bacteria import bacteria_image
+from napari_pixel_embedding.core.datasets.synthetic.rosettes import rosette_image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,14 +22,15 @@ if TYPE_CHECKING:
 _KINDS = {
     "nuclei-fluo": ("fluo",),
     "nuclei-cosine": ("fluo",),
+    "nuclei-fast": ("fluo",),
     "nuclei-wnet": ("fluo",),
     "generic": ("fluo", "bright", "stained", "phase"),
     "cells-phase": ("phase",),
 }
 """Kinds of training images of each bundled model."""
 
-_VOLUMES = "volume"
-_DRAWN = 6
+_NUMBER = 6
+"""Images that are drawn."""
 
 
 class Annotation(NamedTuple):
@@ -39,7 +43,7 @@ class Annotation(NamedTuple):
 def origin(config: ModelConfig) -> str:
     """Name of the bundled model that a model is or descends from, else of its first ancestor."""
     name, provenance = config.name, config.provenance
-    while name not in {*_KINDS, _VOLUMES} and "parent" in provenance:
+    while name not in {*_KINDS, *_DRAWN} and "parent" in provenance:
         name, provenance = provenance["parent"], provenance.get("parent_provenance", {})
     return str(name)
 
@@ -56,8 +60,8 @@ def bundled_replay(config: ModelConfig) -> list[Annotation]:
     from napari_pixel_embedding.core.io.images import read_image, read_labels
 
     first = origin(config)
-    if first == _VOLUMES:
-        return [_drawn_volume(seed) for seed in range(_DRAWN)]
+    if first in _DRAWN:
+        return [_DRAWN[first](seed) for seed in range(_NUMBER)]
     kinds = _KINDS.get(first, ())
     if not kinds:
         return []
@@ -72,3 +76,17 @@ def _drawn_volume(seed: int) -> Annotation:
     """Draw touching ellipsoids, noisier with each seed, of the object size of ``volume``."""
     config = SyntheticConfig(diameter=16.0, noise=0.05 + 0.06 * seed)
     return Annotation(*synthetic_image("ellipses", (48, 64, 64), seed=seed, config=config))
+
+
+def _drawn_bacteria(seed: int) -> Annotation:
+    """Draw bacteria of six kinds and microscopes."""
+    return Annotation(*bacteria_image((256, 256), seed))
+
+
+def _drawn_leaves(seed: int) -> Annotation:
+    """Draw a plant."""
+    return Annotation(*rosette_image((240, 240), seed))
+
+
+_DRAWN = {"bacteria": _drawn_bacteria, "leaves": _drawn_leaves, "volume": _drawn_volume}
+"""What is drawn for the bundled models that have learnt from drawings, by the name of the model."""

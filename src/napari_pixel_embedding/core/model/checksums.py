@@ -4,9 +4,10 @@ from __future__ import annotations
 
 SHA256 = {
     "cells-phase": "872f7f113b8b854914e796c764d4a35a959c29cd8bb2277a165d2509a39254a6",
-    "generic": "e9f28b98ea8d886d72fd31ba0b5a3b0fccc7b54b90cf1128947db3474cc1f6b7",
+    "generic": "b70ad03d70930dd04edf01d7187606357e3b20b74d8c42bc75a06fa7cd92e0e3",
     "nuclei-cosine": "40c20503f05349c55470acd10b9c39adeee51a6be9876b01130d5a3141af0418",
     "nuclei-fluo": "8983999267af0e9b21fadfefcafece264080d1be4f7508df9ab7fb8dd36460fa",
+    "nuclei-wnet": "1d6c9ee7f16403d8f061ef68589eff7e4c6276380ca373e4de4f70f560743cda",
     "volume": "7c4e7b533d853d3f555ee01693e209c766145244937509c2a48dc1d52cabfd8e",
 }
 """SHA-256 of each file, by the name of its model."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.state.image import ImageInput
 
-_OTHER_SYSTEMS = ("nuclei-cosine", "nuclei-wnet")
+_OTHER_SYSTEMS = ("nuclei-cosine", "nuclei-fast", "nuclei-wnet")
 """Bundled models that have learnt from the images of another: a trial would tell nothing new."""
 _DOUBTFUL = 0.75
 """Uncertainty from which an object is offered for review."""
