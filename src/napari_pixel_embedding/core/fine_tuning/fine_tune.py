@@ -23,7 +23,11 @@ from napari_pixel_embedding.core.fine_tuning.targets import (
     sampling_weights,
 )
 from napari_pixel_embedding.core.inference.axes import read_stack
-from napari_pixel_embedding.core.inference.object_scale import spacing_of_each, zoom_for
+from napari_pixel_embedding.core.inference.object_scale import (
+    spacing_of_each,
+    usual_params,
+    zoom_for,
+)
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.training.targets import annotated_frames
 from napari_pixel_embedding.core.training.train import TrainProgress, train
@@ -94,7 +98,7 @@ def fine_tune(
     Yields
     ------
     TrainProgress
-        Step 0 scores the parent; its losses are NaN. Every 25 steps, and on the last one, the
+        Step 0 scores the parent; its losses are NaN. Every 50 steps, and on the last one, the
         best tuned model comes with a report; before the first of these a model comes with step 1
         and every ten seconds, without a report. Scores are AP, averaged over IoU 0.5 to 0.95, on
         the held-out objects. ``close()`` stops at once.
@@ -131,7 +135,7 @@ def fine_tune(
     )
     calibrate = partial(
         tune_cluster_params,
-        frames=[source.learnt for source in fine_tuning_set.corrected],
+        frames=fine_tuning_set.labelled_frames,
         replayed=replayed.chosen_by,
         device=device,
     )
@@ -292,4 +296,13 @@ def _tuned_config(
     name = parent.name if parent.name.endswith("-tuned") else f"{parent.name}-tuned"
     known = [size for size in _for_each(diameter, [parent]) if size is not None]
     size = float(np.median(known)) if known else parent.image_diameter
-    return replace(parent, name=name, image_diameter=size, provenance=provenance)
+    sized = replace(parent, image_diameter=size)
+    return replace(sized, name=name, cluster=_cluster_for(parent, sized), provenance=provenance)
+
+
+def _cluster_for(parent: ModelConfig, sized: ModelConfig) -> dict[str, Any]:
+    """Return the parent's cluster parameters in the pixels of images with other diameters."""
+    params = usual_params(parent, sized.image_diameter)
+    if params.min_size == parent.cluster_params().min_size:
+        return parent.cluster
+    return {**parent.cluster, "min_size": params.min_size}
