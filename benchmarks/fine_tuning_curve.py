@@ -31,6 +31,7 @@ import time
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,18 +93,32 @@ def main() -> None:
     done = _read_results(options.out)
     wanted = [run for run in _runs(options) if _key(run) not in done]
     print(f"{len(wanted)} runs to do, {len(done)} done before", flush=True)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
-        waiting = [
-            pool.submit(_measure, run, options.data, options.models, options.device)
-            for run in wanted
-        ]
-        for finished in as_completed(waiting):
-            _append(options.out, finished.result() | {"jobs": options.jobs})
+    _measure_all(wanted, options)
     results = list(_read_results(options.out).values())
     print(_table(results))
     if options.picture:
         _draw(results, options.picture)
+
+
+def _measure_all(wanted: list[Run], options: argparse.Namespace) -> None:
+    """Measure runs side by side, until all are done or the time is up; one that fails is told."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(options.jobs, mp_context=context)
+    task = partial(_measure, data=options.data, models=options.models, device=options.device)
+    waiting = {pool.submit(task, run): run for run in wanted}
+    try:
+        for finished in as_completed(waiting, 60 * options.minutes if options.minutes else None):
+            if error := finished.exception():
+                print(f"{waiting[finished]} failed: {error!r}", flush=True)
+            else:
+                _append(options.out, finished.result() | {"jobs": options.jobs})
+    except TimeoutError:
+        print("the time is up", flush=True)
+    finally:
+        working = list((pool._processes or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in working:
+            process.kill()
 
 
 def _options() -> argparse.Namespace:
@@ -112,6 +127,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("fine-tuning-curve.jsonl"))
     parser.add_argument("--only", nargs="+", default=[], help="phase, dense, 60, seed0 …")
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
+    parser.add_argument("--minutes", type=float, help="ends then; what is not done can follow")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--models", type=Path, help="a folder with model files to tune")
     parser.add_argument("--steps", type=int, help="other than usual, for a trial")
