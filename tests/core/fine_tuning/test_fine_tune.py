@@ -11,6 +11,7 @@ from napari_pixel_embedding.core.fine_tuning import fine_tune as fine_tune_modul
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
 from napari_pixel_embedding.core.fine_tuning.replay import bundled_replay, origin
+from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.training import checkpoint
@@ -226,16 +227,16 @@ def test_an_interrupted_tuning_goes_on_from_its_checkpoint(
 ):
     monkeypatch.setattr(checkpoint, "MOST_LOST_S", 1e9)  # by validation alone
     image, labels = discs()
-    config = replace(QUICK, steps=30)
+    config = replace(QUICK, steps=55)
     arguments = (tiny_model(), image, labels, config)
     whole = list(fine_tune(*arguments, device="cpu"))
     run = fine_tune(*arguments, device="cpu", checkpoint=tmp_path / "run.training")
     for state in run:
-        if state.step == 27:
+        if state.step == 52:
             break
     run.close()
     rest = list(fine_tune(*arguments, device="cpu", checkpoint=tmp_path / "run.training"))
-    assert [state.step for state in rest] == [0, *range(26, 31)]
+    assert [state.step for state in rest] == [0, *range(51, 56)]
     assert rest[-1].report == whole[-1].report
     for name, value in whole[-1].model.network.state_dict().items():
         assert torch.equal(value, rest[-1].model.network.state_dict()[name])
@@ -278,3 +279,17 @@ def test_bundled_models_replay_their_own_kind_and_their_children_too(tiny_model)
     )
     volumes = bundled_replay(ModelConfig(name="volume", axes="ZYX", provenance={}))
     assert {(v.image.ndim, v.image.shape == v.labels.shape) for v in volumes} == {(3, True)}
+
+
+def test_the_least_size_follows_the_diameter_of_the_images(discs, tiny_model):
+    image, labels = discs()
+    model = tiny_model(object_diameter=20.0)
+    usual = model.config.cluster_params().min_size
+    tuned = result(model, image, corrected(labels), QUICK, diameter=40.0)
+    assert tuned.config.cluster_params().min_size == 4 * usual
+    assert usual_params(tuned.config, 20.0).min_size == usual, "for images like the parent's"
+    assert usual_params(tuned.config).min_size == usual_params(model.config, 40.0).min_size
+    again = result(tuned, image, corrected(labels), QUICK, diameter=40.0)
+    assert again.config.cluster == tuned.config.cluster
+    same = result(model, image, corrected(labels), QUICK)
+    assert same.config.cluster == model.config.cluster

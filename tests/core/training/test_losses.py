@@ -384,3 +384,14 @@ def test_unknown_pixels_count_as_background_as_much_as_they_are_told_to():
     as_background = foreground_loss(logits, labels.clamp(min=0))
     assert torch.isclose(foreground_loss(logits, labels, unlabelled_weight=1.0), as_background)
     assert left_out < foreground_loss(logits, labels, unlabelled_weight=0.1) < as_background
+
+
+def test_pixels_of_no_known_object_count_as_foreground_and_for_nothing_else():
+    labels = torch.tensor([[[1, 1, -3, -3, 0]]])
+    logits, distance = torch.zeros(1, 1, 5), torch.zeros(1, 1, 5)
+    as_object = torch.where(labels == -3, 2, labels)
+    for weight in (0.0, 0.1):
+        assert foreground_loss(logits, labels, weight) == foreground_loss(logits, as_object, weight)
+    spoilt = torch.where(labels == -3, 1e6, distance)
+    assert distance_loss(spoilt, distance, labels) == distance_loss(distance, distance, labels)
+    assert Objects.from_labels(labels).label.tolist() == [1]
