@@ -96,7 +96,7 @@ def _found_again(found: NDArray[np.integer], again: NDArray[np.integer]) -> NDAr
     pairs, common = np.unique([found[both], again[both]], axis=1, return_counts=True)
     sizes = np.bincount(found.ravel()), np.bincount(again.ravel())
     union = sizes[0][pairs[0]] + sizes[1][pairs[1]] - common
-    return pairs[0][common >= _AGREE * union].astype(np.intp)
+    return np.asarray(pairs[0][common >= _AGREE * union], np.intp)
 
 
 def _plausible_sizes(corrections: NDArray[np.int32]) -> tuple[float, float]:
