@@ -44,12 +44,21 @@ class FineTuneConfig:
         json_schema_extra={"step": 1e-4},
     )
     replay: float = Field(
-        default=0.5,
+        default=0.3,
         ge=0,
         le=0.9,
         title="Earlier images",
         description="Share of the image pieces that are like those the model was first trained "
         "on, so that it does not forget them (replay). 0 learns from the corrections alone.",
+        json_schema_extra={"step": 0.05},
+    )
+    parent_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=0.9,
+        title="Share of the former model",
+        description="How much of the model's former weights is mixed into the tuned ones, so that "
+        "it keeps what it knew (weight averaging). 0 takes the tuned ones alone.",
         json_schema_extra={"step": 0.05},
     )
     held_back: float = Field(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import math
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, TuningReport
 from napari_pixel_embedding.core.fine_tuning.calibration import tune_cluster_params
@@ -139,7 +142,9 @@ def fine_tune(
         replayed=replayed.chosen_by,
         device=device,
     )
-    yield from _with_reports(steps, held_out_sets, before, calibrate)
+    mixed = (_mixed(state, model, config.parent_share) for state in steps)
+    with closing(steps):
+        yield from _with_reports(mixed, held_out_sets, before, calibrate)
 
 
 def _as_list(arrays: NDArray[Any] | Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -209,6 +214,23 @@ class _SelfTraining:
         self._is_due = False
         samples = samples_with_pseudo_labels(self._fine_tuning_set.corrected, model, self._device)
         return [*samples, *self._replayed.samples]
+
+
+def _mixed(state: TrainProgress, parent: EmbeddingModel, share: float) -> TrainProgress:
+    """Average the weights of a model that comes with a step with its parent's (WiSE-FT).
+
+    Wortsman et al., CVPR 2022: the average keeps most of what either knows.
+    """
+    if state.model is None or share == 0:
+        return state
+    own, old = state.model.network.state_dict(), parent.network.state_dict()
+    weights = {
+        name: torch.lerp(value, old[name].to(value), share) if value.is_floating_point() else value
+        for name, value in own.items()
+    }
+    network = copy.deepcopy(state.model.network)
+    network.load_state_dict(weights)
+    return replace(state, model=EmbeddingModel(network, state.model.config))
 
 
 # ------------------------------------------------------------------------------------ reports
