@@ -245,7 +245,7 @@ def test_the_time_of_an_effort_is_measured_or_not_said(ran, fine_tune_panel):
     assert efforts["normal"].text() == "Normal\n–"
     session.timing = True
     assert efforts["normal"].text() == "Normal\nmeasuring …"
-    session.timing, session.tuning_pace = False, Pace(preparing=10.0, step=0.5, comparison=2.0)
+    session.timing, session.tuning_pace = False, Pace(preparing=10.0, step=0.25, comparison=2.0)
     assert [made.text().partition("\n")[2] for made in efforts.values()] == [
         "about 58 s",
         "about 3 min",

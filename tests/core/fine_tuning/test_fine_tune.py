@@ -293,3 +293,27 @@ def test_the_least_size_follows_the_diameter_of_the_images(discs, tiny_model):
     assert again.config.cluster == tuned.config.cluster
     same = result(model, image, corrected(labels), QUICK)
     assert same.config.cluster == model.config.cluster
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.9])
+def test_a_share_of_the_parents_weights_stays_in_every_model(discs, tiny_model, share):
+    image, labels = discs()
+    parent = tiny_model()
+    old = {k: v.clone() for k, v in parent.network.state_dict().items()}
+    learnt = [name for name, value in old.items() if value.is_floating_point()]
+    arguments = (parent, image, corrected(labels))
+
+    def models(share):
+        config = replace(QUICK, learning_rate=1e-2, parent_share=share)
+        states = fine_tune(*arguments, config, device="cpu")
+        return [state.model.network.state_dict() for state in states if state.model is not None]
+
+    alone, mixed = models(0.0), models(share)
+    assert len(alone) == len(mixed) == 2
+    for own, both in zip(alone, mixed, strict=True):
+        for name in learnt:
+            expected = own[name] + share * (old[name] - own[name])
+            torch.testing.assert_close(both[name], expected)
+    assert any((alone[-1][name] - old[name]).abs().max() > 1e-4 for name in learnt)
+    for name, weights in parent.network.state_dict().items():
+        assert torch.equal(weights, old[name])
