@@ -72,20 +72,20 @@ def main() -> None:
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="other settings")
     parser.add_argument("--only", nargs="+", default=list(_EXPERIMENTS))
     options = parser.parse_args()
-    model = _with_diameter(load_model(options.model))
+    model = with_diameter(load_model(options.model))
     phase = options.data / "usiigaci_phase"
-    train, dev = _read(phase / "train"), _read(phase / "dev")
-    nuclei = _read_nuclei(options.data / "dsb2018")
-    config = _config(options.set)
-    before = _errors(model, dev).ap50, _errors(model, nuclei, scaled=False).ap50
+    train, dev = read_pairs(phase / "train"), read_pairs(phase / "dev")
+    nuclei = read_nuclei(options.data / "dsb2018")
+    config = changed(FineTuneConfig(), options.set)
+    before = errors(model, dev).ap50, errors(model, nuclei, scaled=False).ap50
     print(f"{model.name} before: phase contrast {before[0]:.3f}, nuclei {before[1]:.3f}")
     for name in options.only:
         count, most, every = _EXPERIMENTS[name]
         chosen = train[:count]
-        corrections = [_annotate(model, one, most, every) for one in chosen]
+        corrections = [annotate(model, one, _chosen(one, most, every)) for one in chosen]
         tuned, cpu, wall = _tune(model, chosen, corrections, config)
         objects = sum(len(np.unique(c[c > 0])) for c in corrections)
-        phase, nuclei_ap = _errors(tuned, dev), _errors(tuned, nuclei, scaled=False).ap50
+        phase, nuclei_ap = errors(tuned, dev), errors(tuned, nuclei, scaled=False).ap50
         print(
             f"{name:7} {objects:4} objects, {len(chosen):2} images: "
             f"phase contrast {phase.ap50:.3f} ({phase.splits} splits, {phase.merges} merges, "
@@ -96,28 +96,27 @@ def main() -> None:
         )
 
 
-def _config(changes: list[str]) -> FineTuneConfig:
+def changed(config: FineTuneConfig, changes: list[str]) -> FineTuneConfig:
     """Change settings, such as ``border=5``."""
-    default = FineTuneConfig()
     pairs = [change.split("=", 1) for change in changes]
-    return replace(default, **{name: type(getattr(default, name))(v) for name, v in pairs})
+    return replace(config, **{name: type(getattr(config, name))(v) for name, v in pairs})
 
 
-def _with_diameter(model: EmbeddingModel) -> EmbeddingModel:
+def with_diameter(model: EmbeddingModel) -> EmbeddingModel:
     diameter = model.config.object_diameter or _DIAMETER
     return replace(model, config=replace(model.config, object_diameter=diameter))
 
 
-def _read(folder: Path, names: set[str] | None = None) -> list[Annotated]:
+def read_pairs(folder: Path, names: set[str] | None = None) -> list[Annotated]:
     pairs = [p for p in find_pairs(folder) if names is None or p.image.stem in names]
     found = [(read_image(p.image).data, read_labels(p.mask).data) for p in pairs]
     return [Annotated(image, truth, _diameter(truth)) for image, truth in found]
 
 
-def _read_nuclei(folder: Path) -> list[Annotated]:
+def read_nuclei(folder: Path) -> list[Annotated]:
     with (folder / "index.csv").open(encoding="utf-8", newline="") as file:
         rows = [r for r in csv.DictReader(file) if (r["type"], r["split"]) == ("fluo", "dev")]
-    return _read(folder / "dev", {row["name"] for row in rows[::_FORGETTING]})
+    return read_pairs(folder / "dev", {row["name"] for row in rows[::_FORGETTING]})
 
 
 def _diameter(truth: np.ndarray) -> float:
@@ -125,14 +124,27 @@ def _diameter(truth: np.ndarray) -> float:
     return equivalent_diameter(sizes[sizes > 0])
 
 
-def _annotate(model: EmbeddingModel, one: Annotated, most: int, every: int) -> np.ndarray:
+def centres(truth: np.ndarray) -> dict[int, tuple[float, float]]:
+    """Centre of mass of each object by its id."""
+    ids = np.unique(truth[truth > 0])
+    middles = ndimage.center_of_mass(truth > 0, truth, ids)
+    return dict(zip(ids.tolist(), middles, strict=True))
+
+
+def _chosen(one: Annotated, most: int, every: int) -> list[int]:
+    """Choose every so many-th of the objects nearest to the middle."""
+    middles = centres(one.truth)
+    away = ((np.array(list(middles.values())) - np.array(one.truth.shape) / 2) ** 2).sum(axis=1)
+    return [list(middles)[n] for n in np.argsort(away)[:most][::every]]
+
+
+def annotate(
+    model: EmbeddingModel, one: Annotated, ids: list[int], device: str = "auto"
+) -> np.ndarray:
     """Take corrections from the truth: some objects, and background where false ones were."""
     truth = one.truth.astype(int)
-    ids = np.unique(truth[truth > 0])
-    middles = np.array(ndimage.center_of_mass(truth > 0, truth, ids))
-    nearest = np.argsort(((middles - np.array(truth.shape) / 2) ** 2).sum(axis=1))[:most]
-    repaired = np.isin(truth, ids[nearest[::every]])
-    found = segment(one.image, model, diameter=one.diameter)
+    repaired = np.isin(truth, ids)
+    found = segment(one.image, model, diameter=one.diameter, device=device)
     near = ndimage.distance_transform_edt(~repaired) <= _REACH * one.diameter
     corrections = np.where(repaired, truth, -1)
     corrections[(found > 0) & (truth == 0) & near] = 0
@@ -152,13 +164,15 @@ def _tune(
     return last.model, time.process_time() - cpu, time.perf_counter() - wall
 
 
-def _errors(model: EmbeddingModel, images: list[Annotated], scaled: bool = True) -> ErrorCounts:
+def errors(
+    model: EmbeddingModel, images: list[Annotated], scaled: bool = True, device: str = "auto"
+) -> ErrorCounts:
     """Errors on images whose objects are brought to the model's size, or left as they are."""
     own = float(model.config.object_diameter or _DIAMETER)
     found = ErrorCounts()
     for one in images:
         diameter = one.diameter if scaled else own
-        labels = segment(one.image, model, diameter=diameter)
+        labels = segment(one.image, model, diameter=diameter, device=device)
         found += count_errors(one.truth, labels)
     return found
 

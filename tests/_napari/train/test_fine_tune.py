@@ -231,9 +231,9 @@ def test_a_comparison_without_objects_has_a_dash(ran, fine_tune_panel):
 
 def test_an_effort_sets_the_steps_and_a_number_of_ones_own_is_none_of_them(fine_tune_panel, qtbot):
     efforts, steps = fine_tune_panel.effort.efforts, fine_tune_panel.forms[0].widget("steps")
-    assert efforts["thorough"].isChecked() and steps.value == 800
+    assert efforts["thorough"].isChecked() and steps.value == 1600
     qtbot.mouseClick(efforts["quick"], Qt.MouseButton.LeftButton)
-    assert steps.value == 80
+    assert steps.value == 160
     assert [name for name, made in efforts.items() if made.isChecked()] == ["quick"]
     steps.value = 123
     qtbot.waitUntil(lambda: not efforts["quick"].isChecked())
@@ -245,7 +245,7 @@ def test_the_time_of_an_effort_is_measured_or_not_said(ran, fine_tune_panel):
     assert efforts["normal"].text() == "Normal\n–"
     session.timing = True
     assert efforts["normal"].text() == "Normal\nmeasuring …"
-    session.timing, session.tuning_pace = False, Pace(preparing=10.0, step=0.5, comparison=2.0)
+    session.timing, session.tuning_pace = False, Pace(preparing=10.0, step=0.25, comparison=2.0)
     assert [made.text().partition("\n")[2] for made in efforts.values()] == [
         "about 58 s",
         "about 3 min",

@@ -7,6 +7,7 @@ import pytest
 
 from napari_pixel_embedding import load_model
 from napari_pixel_embedding.core.datasets.samples import load_sample
+from napari_pixel_embedding.core.fine_tuning import calibration
 from napari_pixel_embedding.core.fine_tuning.calibration import FEWEST, tune_cluster_params
 from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import zoom_for
@@ -78,3 +79,17 @@ def test_sizes_are_those_of_the_image_as_it_comes(model, field):
     once = tune_cluster_params(model, frames_of(model, field), device="cpu")
     twice = tune_cluster_params(doubled, frames_of(doubled, large), device="cpu")
     assert twice["min_size"] == pytest.approx(4 * once["min_size"], rel=0.1)
+
+
+def test_corrected_frames_weigh_twice_as_much_as_replayed_ones(monkeypatch, model):
+    class Search(calibration.ParameterSearch):
+        def _precision(self, answers, params):
+            return {"new": params.bandwidth, "old": 1 - 1.9 * params.bandwidth}[answers[0][1]]
+
+    monkeypatch.setattr(calibration, "predict_at_own_scale", lambda *_: None)
+    monkeypatch.setattr(calibration, "build_cluster_index", lambda _: None)
+    search = Search(model, [[(None, "new")], [(None, "old")]], "cpu", calibration._WEIGHTS)
+    params = model.config.cluster_params()
+    assert search.best(params, "bandwidth", [0.4, 0.8]).bandwidth == 0.8
+    alone = Search(model, [[], [(None, "old")]], "cpu", calibration._WEIGHTS)
+    assert alone.best(params, "bandwidth", [0.4, 0.8]).bandwidth == 0.4

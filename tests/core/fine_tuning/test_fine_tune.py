@@ -11,6 +11,7 @@ from napari_pixel_embedding.core.fine_tuning import fine_tune as fine_tune_modul
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.fine_tuning.fine_tune import fine_tune
 from napari_pixel_embedding.core.fine_tuning.replay import bundled_replay, origin
+from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.core.inference.predict import predict_embedding
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.training import checkpoint
@@ -106,7 +107,7 @@ def test_a_child_trains_itself_once(discs, tiny_model, monkeypatch, share, passe
         return seen[-1]
 
     monkeypatch.setattr(fine_tune_module, "samples_with_pseudo_labels", remember)
-    config = replace(QUICK, steps=100, self_training=share)  # validated at 25, 50, 75 and 100
+    config = replace(QUICK, steps=100, self_training=share)  # validated at 50 and 100
     result(tiny_model(), image, corrected(labels, 6), config)
     assert len(seen) == passes
     for (sample,) in seen:
@@ -226,16 +227,16 @@ def test_an_interrupted_tuning_goes_on_from_its_checkpoint(
 ):
     monkeypatch.setattr(checkpoint, "MOST_LOST_S", 1e9)  # by validation alone
     image, labels = discs()
-    config = replace(QUICK, steps=30)
+    config = replace(QUICK, steps=55)
     arguments = (tiny_model(), image, labels, config)
     whole = list(fine_tune(*arguments, device="cpu"))
     run = fine_tune(*arguments, device="cpu", checkpoint=tmp_path / "run.training")
     for state in run:
-        if state.step == 27:
+        if state.step == 52:
             break
     run.close()
     rest = list(fine_tune(*arguments, device="cpu", checkpoint=tmp_path / "run.training"))
-    assert [state.step for state in rest] == [0, *range(26, 31)]
+    assert [state.step for state in rest] == [0, *range(51, 56)]
     assert rest[-1].report == whole[-1].report
     for name, value in whole[-1].model.network.state_dict().items():
         assert torch.equal(value, rest[-1].model.network.state_dict()[name])
@@ -278,3 +279,41 @@ def test_bundled_models_replay_their_own_kind_and_their_children_too(tiny_model)
     )
     volumes = bundled_replay(ModelConfig(name="volume", axes="ZYX", provenance={}))
     assert {(v.image.ndim, v.image.shape == v.labels.shape) for v in volumes} == {(3, True)}
+
+
+def test_the_least_size_follows_the_diameter_of_the_images(discs, tiny_model):
+    image, labels = discs()
+    model = tiny_model(object_diameter=20.0)
+    usual = model.config.cluster_params().min_size
+    tuned = result(model, image, corrected(labels), QUICK, diameter=40.0)
+    assert tuned.config.cluster_params().min_size == 4 * usual
+    assert usual_params(tuned.config, 20.0).min_size == usual, "for images like the parent's"
+    assert usual_params(tuned.config).min_size == usual_params(model.config, 40.0).min_size
+    again = result(tuned, image, corrected(labels), QUICK, diameter=40.0)
+    assert again.config.cluster == tuned.config.cluster
+    same = result(model, image, corrected(labels), QUICK)
+    assert same.config.cluster == model.config.cluster
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.9])
+def test_a_share_of_the_parents_weights_stays_in_every_model(discs, tiny_model, share):
+    image, labels = discs()
+    parent = tiny_model()
+    old = {k: v.clone() for k, v in parent.network.state_dict().items()}
+    learnt = [name for name, value in old.items() if value.is_floating_point()]
+    arguments = (parent, image, corrected(labels))
+
+    def models(share):
+        config = replace(QUICK, learning_rate=1e-2, parent_share=share)
+        states = fine_tune(*arguments, config, device="cpu")
+        return [state.model.network.state_dict() for state in states if state.model is not None]
+
+    alone, mixed = models(0.0), models(share)
+    assert len(alone) == len(mixed) == 2
+    for own, both in zip(alone, mixed, strict=True):
+        for name in learnt:
+            expected = own[name] + share * (old[name] - own[name])
+            torch.testing.assert_close(both[name], expected)
+    assert any((alone[-1][name] - old[name]).abs().max() > 1e-4 for name in learnt)
+    for name, weights in parent.network.state_dict().items():
+        assert torch.equal(weights, old[name])

@@ -15,8 +15,8 @@ def test_a_trial_tells_preparing_steps_and_comparisons_apart():
     trial = (TrainProgress(n, steps, {}) for n in range(steps + 1))
     pace = measure_pace(trial, lambda: next(times))
     assert pace == Pace(preparing=10.0, step=2.0, comparison=5.0)
-    assert pace.seconds(25) == 10 + 24 * 2 + 5
-    assert pace.seconds(26) == 10 + 25 * 2 + 2 * 5
+    assert pace.seconds(50) == 10 + 49 * 2 + 5
+    assert pace.seconds(51) == 10 + 50 * 2 + 2 * 5
 
 
 def test_a_trial_has_the_settings_of_what_it_measures():

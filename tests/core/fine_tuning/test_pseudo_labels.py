@@ -31,7 +31,7 @@ def squares():
 
 def test_objects_and_background_are_filled_in(squares):
     corrections = np.where(squares == 1, 7, -1)
-    target = with_pseudo_labels(corrections, answer(squares), PARAMS)
+    target = with_pseudo_labels(corrections, answer(squares), squares, PARAMS)
     assert_array_equal(target == 0, squares == 0)
     assert_array_equal(target == 7, squares == 1)
     for k in (2, 3, 4):
@@ -44,16 +44,16 @@ def test_what_is_corrected_stays(squares):
     corrections = np.full(squares.shape, -1)
     corrections[2:10, 2:7] = 3  # half of what the model takes for one object
     corrections[14:22, 14:22] = 0  # what the model takes for an object
-    target = with_pseudo_labels(corrections, answer(squares), PARAMS)
+    target = with_pseudo_labels(corrections, answer(squares), squares, PARAMS)
     assert_array_equal(target[corrections >= 0], corrections[corrections >= 0])
-    assert (target[2:10, 7:10] == -2).all(), "the rest of a claimed object is left out"
+    assert (target[2:10, 7:10] == -3).all(), "the rest of a claimed object is of no known one"
 
 
 def test_a_found_object_that_reaches_over_a_corrected_one_is_left_out(squares):
     corrections = np.full(squares.shape, -1)
     corrections[2:10, 2:9] = 3  # the model's object has one column more, and a usual size
-    target = with_pseudo_labels(corrections, answer(squares), PARAMS)
-    assert (target[2:10, 9] == -2).all()
+    target = with_pseudo_labels(corrections, answer(squares), squares, PARAMS)
+    assert (target[2:10, 9] == -3).all()
     assert (target[squares > 1] > 3).all(), "what touches no correction is filled in"
 
 
@@ -63,7 +63,9 @@ def test_a_found_object_that_reaches_over_a_corrected_one_is_left_out(squares):
 )
 def test_only_what_is_sure_counts(squares, foreground, background, expected):
     corrections = np.where(squares == 1, 1, -1)
-    target = with_pseudo_labels(corrections, answer(squares, foreground, background), PARAMS)
+    target = with_pseudo_labels(
+        corrections, answer(squares, foreground, background), squares, PARAMS
+    )
     filled = target[corrections == -1]
     assert {int(k > 0) for k in filled if k >= 0} == expected
 
@@ -72,9 +74,21 @@ def test_objects_of_an_unusual_size_are_not_believed():
     labels = np.zeros((40, 40), np.int32)
     labels[2:10, 2:10], labels[2:10, 20:28] = 1, 2
     labels[20:38, 20:38], labels[30:33, 2:5] = 3, 4
-    target = with_pseudo_labels(np.where(labels == 1, 1, -1), answer(labels), PARAMS)
+    target = with_pseudo_labels(np.where(labels == 1, 1, -1), answer(labels), labels, PARAMS)
     assert (target[labels == 2] > 1).all()
-    assert (target[labels >= 3] == -2).all()
+    assert (target[labels == 3] == -3).all(), "large: perhaps several"
+    assert (target[labels == 4] == 0).all(), "smaller than any object: background"
+
+
+def test_objects_count_only_where_both_views_find_them(squares):
+    again = np.where(squares == 2, 0, squares)
+    again[14:22, 10:14] = 3  # half as large again: an IoU of 2/3
+    again[14:15, 14:22] = 0  # a row short: an IoU of 7/8
+    target = with_pseudo_labels(np.where(squares == 1, 1, -1), answer(squares), again, PARAMS)
+    for k in (2, 3):
+        assert (target[squares == k] == -3).all(), "foreground, but of no known object"
+    (found,) = np.unique(target[squares == 4])
+    assert found > 1
 
 
 @settings(max_examples=25)
@@ -84,7 +98,7 @@ def test_corrections_are_never_changed(seed):
     labels = np.kron(rng.integers(0, 9, (5, 5)), np.ones((4, 4), int)).astype(np.int32)
     corrections = rng.integers(-1, 3, labels.shape).astype(np.int32)
     corrections[0, 0] = 1
-    target = with_pseudo_labels(corrections, answer(labels), PARAMS)
+    target = with_pseudo_labels(corrections, answer(labels), labels, PARAMS)
     assert target.dtype == np.int32
     assert_array_equal(target[corrections >= 0], corrections[corrections >= 0])
-    assert set(np.unique(target[corrections < 0])) <= {-2, 0, *range(3, 99)}
+    assert set(np.unique(target[corrections < 0])) <= {-3, -2, 0, *range(3, 99)}

@@ -4,11 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from scipy import ndimage
 
+from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.fine_tuning import targets as targets_module
 from napari_pixel_embedding.core.fine_tuning.config import FineTuneConfig
 from napari_pixel_embedding.core.fine_tuning.held_out import HeldOutSet, crop_of_all, crops_around
 from napari_pixel_embedding.core.fine_tuning.targets import (
+    CorrectedFrame,
     build_fine_tuning_set,
     learning_target,
     replay_set,
@@ -16,6 +22,7 @@ from napari_pixel_embedding.core.fine_tuning.targets import (
     sampling_weights,
 )
 from napari_pixel_embedding.core.model.model_file import load_model
+from napari_pixel_embedding.core.training.targets import prepare_sample
 
 CONFIG = FineTuneConfig(border=0, trust_background=0)
 
@@ -163,3 +170,61 @@ def test_marks_are_those_of_the_answers(monkeypatch, tiny_model):
     scores = HeldOutSet((crop_of_all(frame, truth), crop_of_all(frame, truth))).score(tiny_model())
     assert scores.ap == pytest.approx(0.5)
     assert (scores.errors.objects, scores.errors.matched, scores.errors.missed) == (4, 2, 2)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 2**31 - 1))
+def test_far_from_corrections_only_what_the_parent_takes_for_background_is(seed):
+    rng = np.random.default_rng(seed)
+    corrections = np.full((24, 24), -1, np.int32)
+    corrections[tuple(rng.integers(2, 22, 2))] = 1
+    foreground = rng.random(corrections.shape).astype(np.float32)
+    config = FineTuneConfig(border=3.0, trust_background=0.1)
+    found = learning_target(corrections, foreground, [], config)
+    far = ndimage.distance_transform_edt(corrections != 1) > 3.0
+    assert not (found == 0)[far & (foreground >= 0.1)].any()
+    assert ((found == -1) | (found == 0))[corrections == -1].all()
+    assert_array_equal(found == 1, corrections == 1)
+
+
+def test_scattered_objects_get_neighbours_when_the_model_is_sure_of_those_between(monkeypatch):
+    labels = np.zeros((24, 40), np.int32)
+    for k in range(4):
+        labels[8:16, 10 * k + 1 : 10 * k + 9] = k + 1  # 2 px apart
+    corrections = np.where(labels % 2, labels, -1)
+    frame = np.zeros((1, *labels.shape), np.float32)
+    assert len(prepare_sample(frame, corrections).neighbours) == 0
+    emap = EmbeddingMap(
+        5 * np.stack([labels, labels]).astype(np.float32),
+        np.where(labels, 0.9, 0.05).astype(np.float32),
+        None,
+        "euclidean",
+        0.5,
+        1.5,
+    )
+    views = iter([emap, _mirrored(emap)])
+    monkeypatch.setattr(targets_module, "predict_at_own_scale", lambda *_: next(views))
+    source = CorrectedFrame(frame, corrections, [])
+    (sample,) = samples_with_pseudo_labels([source], load_model("nuclei-fluo"), "cpu")
+    assert len(sample.neighbours) == 3
+    assert (sample.labels[corrections > 0] == corrections[corrections > 0]).all()
+
+
+def _mirrored(emap):
+    turned = np.ascontiguousarray(emap.embedding[:, ::-1]), emap.foreground[::-1].copy()
+    return replace(emap, embedding=turned[0], foreground=turned[1])
+
+
+def test_held_out_objects_do_not_choose_cluster_parameters(tiny_model):
+    corrections = np.full((16, 160), -1, np.int32)
+    for k in range(10):
+        corrections[4:12, 16 * k + 4 : 16 * k + 12] = k + 1
+    frame = np.zeros((1, *corrections.shape), np.float32)
+    config = replace(CONFIG, held_back=0.2, border=2.0)
+    found = build_fine_tuning_set(tiny_model(), [(frame, corrections)], config, "cpu")
+    ((_, labels),) = found.labelled_frames
+    held_back = np.isin(corrections, found.corrected[0].held_back)
+    assert held_back.sum() == 2 * 64 and (labels[held_back] < 0).all()
+    assert_array_equal(
+        labels[~held_back & (corrections > 0)], corrections[~held_back & (corrections > 0)]
+    )

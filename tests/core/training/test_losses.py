@@ -429,3 +429,14 @@ def test_neighbour_pairs_are_those_that_are_looked_up_one_by_one(seed):
     assert expected
     found = objects.neighbour_pairs(neighbours).tolist()
     assert [tuple(pair) for pair in found] == expected + [(j, i) for i, j in expected]
+
+
+def test_pixels_of_no_known_object_count_as_foreground_and_for_nothing_else():
+    labels = torch.tensor([[[1, 1, -3, -3, 0]]])
+    logits, distance = torch.zeros(1, 1, 5), torch.zeros(1, 1, 5)
+    as_object = torch.where(labels == -3, 2, labels)
+    for weight in (0.0, 0.1):
+        assert foreground_loss(logits, labels, weight) == foreground_loss(logits, as_object, weight)
+    spoilt = torch.where(labels == -3, 1e6, distance)
+    assert distance_loss(spoilt, distance, labels) == distance_loss(distance, distance, labels)
+    assert Objects.from_labels(labels).label.tolist() == [1]

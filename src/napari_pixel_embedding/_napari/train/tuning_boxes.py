@@ -60,7 +60,7 @@ _TABLE = (
     "pieces and grown together are splits and merges."
 )
 _EARLY = (
-    "Not compared yet: the first comparison comes at step 25, or at the end. Judge by eye, before "
+    "Not compared yet: the first comparison comes at step 50, or at the end. Judge by eye, before "
     "and after."
 )
 _MODES = {

@@ -33,6 +33,9 @@ _BANDWIDTHS = 7
 _LOWER = (0.2, 0.1)
 """Offsets below the default foreground threshold that are tried."""
 
+_WEIGHTS = (2.0, 1.0)
+"""Weights of corrected and of replayed frames."""
+
 _SMALL = 5.0
 """Percentile of the corrected objects' sizes that defines a small object."""
 
@@ -47,16 +50,17 @@ def tune_cluster_params(
 
     Coordinate-wise grid search: first seven bandwidths, then three foreground thresholds, then
     two minimum sizes (the default, and half the size of a small corrected object). Each time the
-    value with the best AP, averaged over IoU 0.5 to 0.95, is kept. Corrected and replayed frames
-    weigh the same.
+    value with the best AP, averaged over IoU 0.5 to 0.95, is kept. Corrected frames weigh twice as
+    much as replayed ones: their kind of image is what the model is tuned for.
 
     Parameters
     ----------
     model : EmbeddingModel
         The tuned model.
     frames : sequence of (image, corrections)
-        From :func:`~.targets.annotated_frames`, resampled as the network sees them. With fewer
-        than ten objects the parent's parameters are kept.
+        From :func:`~.targets.annotated_frames`, resampled as the network sees them, or with what
+        is learnt of them as :func:`~.targets.learning_target` gives it. With fewer than ten
+        objects the parent's parameters are kept.
     replayed : sequence of (image, labels)
         Annotated images of the kind the parent was trained on, in the same form.
     device : str
@@ -72,7 +76,7 @@ def tune_cluster_params(
     if len(sizes) < FEWEST:
         return config.cluster
     usual = config.cluster_params()
-    judge = ParameterSearch(model, [_few(frames), _few(replayed)], device)
+    judge = ParameterSearch(model, [_few(frames), _few(replayed)], device, _WEIGHTS)
     small = float(np.percentile(sizes, _SMALL)) / 2 / pixels_as_seen(config)
     low, high = bandwidth_range(config.space, config.delta_var)
     bandwidths = np.geomspace(max(low, usual.bandwidth / 2), high, _BANDWIDTHS).round(2).tolist()
@@ -97,10 +101,14 @@ def _few(frames: Sequence[Frame]) -> Sequence[Frame]:
 
 
 class ParameterSearch:
-    """Grid search over cluster parameters, scored by mean AP over groups of annotated frames."""
+    """Grid search over cluster parameters by the weighted mean AP over groups of frames."""
 
     def __init__(
-        self, model: EmbeddingModel, groups: Sequence[Sequence[Frame]], device: str
+        self,
+        model: EmbeddingModel,
+        groups: Sequence[Sequence[Frame]],
+        device: str,
+        weights: Sequence[float],
     ) -> None:
         self._config = model.config
         self._groups = [
@@ -108,6 +116,7 @@ class ParameterSearch:
             for frames in groups
             if frames
         ]
+        self._weights = [one for one, frames in zip(weights, groups, strict=True) if frames]
 
     def best(self, params: ClusterParams, name: str, values: Sequence[float]) -> ClusterParams:
         """Return ``params`` with the best value of one parameter; ties go to the first."""
@@ -116,7 +125,8 @@ class ParameterSearch:
 
     def _score(self, params: ClusterParams) -> float:
         seen = params_as_seen(params, self._config)
-        return float(np.mean([self._precision(answers, seen) for answers in self._groups]))
+        scores = [self._precision(answers, seen) for answers in self._groups]
+        return float(np.average(scores, weights=self._weights))
 
     def _precision(
         self, answers: Sequence[tuple[ClusterIndex, NDArray[np.int32]]], params: ClusterParams

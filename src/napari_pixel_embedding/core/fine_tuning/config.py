@@ -16,9 +16,9 @@ from napari_pixel_embedding.core.training.config import (
 )
 
 Effort = Literal["quick", "normal", "thorough"]
-EFFORTS: dict[Effort, int] = {"quick": 80, "normal": 300, "thorough": 800}
+EFFORTS: dict[Effort, int] = {"quick": 160, "normal": 600, "thorough": 1600}
 """Steps of a fine-tuning: for a first look, as a rule, and for the best result."""
-VALIDATE_EVERY = 25
+VALIDATE_EVERY = 50
 """Steps between two comparisons with the parent."""
 _GENTLE = Augmentation(scale=(0.85, 1.2), gamma=0.2, noise=0.03, brightness=0.1)
 
@@ -32,11 +32,11 @@ class FineTuneConfig:
         ge=1,
         le=100_000,
         title="Steps",
-        description="Number of training batches: 80 for a first look, 300 as a rule, 800 for the "
+        description="Number of training batches: 160 for a first look, 600 as a rule, 1600 for the "
         "best result.",
     )
     learning_rate: float = Field(
-        default=1e-3,
+        default=2e-3,
         ge=1e-6,
         le=1e-2,
         title="Learning speed",
@@ -44,12 +44,21 @@ class FineTuneConfig:
         json_schema_extra={"step": 1e-4},
     )
     replay: float = Field(
-        default=0.5,
+        default=0.3,
         ge=0,
         le=0.9,
         title="Earlier images",
         description="Share of the image pieces that are like those the model was first trained "
         "on, so that it does not forget them (replay). 0 learns from the corrections alone.",
+        json_schema_extra={"step": 0.05},
+    )
+    parent_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=0.9,
+        title="Share of the former model",
+        description="How much of the model's former weights is mixed into the tuned ones, so that "
+        "it keeps what it knew (weight averaging). 0 takes the tuned ones alone.",
         json_schema_extra={"step": 0.05},
     )
     held_back: float = Field(
@@ -75,7 +84,7 @@ class FineTuneConfig:
         description="Image pieces that are learnt from together in a step (batch size).",
     )
     crop: int = Field(
-        default=192,
+        default=128,
         ge=32,
         le=1024,
         title="Piece size (pixels)",

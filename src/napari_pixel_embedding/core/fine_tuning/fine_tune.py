@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import math
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 
 from napari_pixel_embedding.core.evaluation.comparison import BeforeAfter, TuningReport
 from napari_pixel_embedding.core.fine_tuning.calibration import tune_cluster_params
@@ -23,7 +26,11 @@ from napari_pixel_embedding.core.fine_tuning.targets import (
     sampling_weights,
 )
 from napari_pixel_embedding.core.inference.axes import read_stack
-from napari_pixel_embedding.core.inference.object_scale import spacing_of_each, zoom_for
+from napari_pixel_embedding.core.inference.object_scale import (
+    spacing_of_each,
+    usual_params,
+    zoom_for,
+)
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
 from napari_pixel_embedding.core.training.targets import annotated_frames
 from napari_pixel_embedding.core.training.train import TrainProgress, train
@@ -94,7 +101,7 @@ def fine_tune(
     Yields
     ------
     TrainProgress
-        Step 0 scores the parent; its losses are NaN. Every 25 steps, and on the last one, the
+        Step 0 scores the parent; its losses are NaN. Every 50 steps, and on the last one, the
         best tuned model comes with a report; before the first of these a model comes with step 1
         and every ten seconds, without a report. Scores are AP, averaged over IoU 0.5 to 0.95, on
         the held-out objects. ``close()`` stops at once.
@@ -131,11 +138,13 @@ def fine_tune(
     )
     calibrate = partial(
         tune_cluster_params,
-        frames=[source.learnt for source in fine_tuning_set.corrected],
+        frames=fine_tuning_set.labelled_frames,
         replayed=replayed.chosen_by,
         device=device,
     )
-    yield from _with_reports(steps, held_out_sets, before, calibrate)
+    mixed = (_mixed(state, model, config.parent_share) for state in steps)
+    with closing(steps):
+        yield from _with_reports(mixed, held_out_sets, before, calibrate)
 
 
 def _as_list(arrays: NDArray[Any] | Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -205,6 +214,23 @@ class _SelfTraining:
         self._is_due = False
         samples = samples_with_pseudo_labels(self._fine_tuning_set.corrected, model, self._device)
         return [*samples, *self._replayed.samples]
+
+
+def _mixed(state: TrainProgress, parent: EmbeddingModel, share: float) -> TrainProgress:
+    """Average the weights of a model that comes with a step with its parent's (WiSE-FT).
+
+    Wortsman et al., CVPR 2022: the average keeps most of what either knows.
+    """
+    if state.model is None or share == 0:
+        return state
+    own, old = state.model.network.state_dict(), parent.network.state_dict()
+    weights = {
+        name: torch.lerp(value, old[name].to(value), share) if value.is_floating_point() else value
+        for name, value in own.items()
+    }
+    network = copy.deepcopy(state.model.network)
+    network.load_state_dict(weights)
+    return replace(state, model=EmbeddingModel(network, state.model.config))
 
 
 # ------------------------------------------------------------------------------------ reports
@@ -292,10 +318,14 @@ def _tuned_config(
     name = parent.name if parent.name.endswith("-tuned") else f"{parent.name}-tuned"
     known = [size for size in _for_each(diameter, [parent]) if size is not None]
     size = float(np.median(known)) if known else parent.image_diameter
-    return replace(
-        parent,
-        name=name,
-        image_diameter=size,
-        measures_diameter=parent.measures_diameter and not known,
-        provenance=provenance,
-    )
+    by_itself = parent.measures_diameter and not known
+    sized = replace(parent, image_diameter=size, measures_diameter=by_itself)
+    return replace(sized, name=name, cluster=_cluster_for(parent, sized), provenance=provenance)
+
+
+def _cluster_for(parent: ModelConfig, sized: ModelConfig) -> dict[str, Any]:
+    """Return the parent's cluster parameters in the pixels of images with other diameters."""
+    params = usual_params(parent, sized.image_diameter)
+    if params.min_size == parent.cluster_params().min_size:
+        return parent.cluster
+    return {**parent.cluster, "min_size": params.min_size}

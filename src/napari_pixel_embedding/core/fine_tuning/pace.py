@@ -27,7 +27,7 @@ class Pace:
     step : float
         One training step.
     comparison : float
-        One comparison with the parent, every 25 steps and at the end.
+        One comparison with the parent, every 50 steps and at the end.
     """
 
     preparing: float
@@ -40,7 +40,7 @@ class Pace:
         Examples
         --------
         >>> Pace(preparing=10, step=0.5, comparison=2).seconds(100)
-        67.5
+        63.5
         """
         comparisons = -(-steps // VALIDATE_EVERY)
         return self.preparing + (steps - 1) * self.step + comparisons * self.comparison

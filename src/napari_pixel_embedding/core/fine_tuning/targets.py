@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.fine_tuning.held_out import HeldOutSet, crop_of_all, crops_around
 from napari_pixel_embedding.core.fine_tuning.pseudo_labels import with_pseudo_labels
 from napari_pixel_embedding.core.inference.axes import read_stack
@@ -15,6 +16,7 @@ from napari_pixel_embedding.core.inference.object_scale import (
     spacing_of_each,
     zoom_of_planes,
 )
+from napari_pixel_embedding.core.inference.passes import Symmetry
 from napari_pixel_embedding.core.inference.predict import predict_at_own_scale, predict_foreground
 from napari_pixel_embedding.core.training.losses import EXCLUDED, IGNORE
 from napari_pixel_embedding.core.training.targets import Sample, annotated_frames, prepare_sample
@@ -39,6 +41,9 @@ _JUDGES, _CHOOSES = (2, 3), (3, 6)
 """First index and step of the replay images held out to measure forgetting, and of those held out
 to choose cluster parameters; neither is trained on."""
 
+_SECOND_VIEW = Symmetry(2, mirrored=True)
+"""How a frame is turned to be seen a second time, which tells the objects that are sure."""
+
 _SURE = 0.5
 """Foreground probability from which a pixel near a corrected object is not set to background."""
 
@@ -53,12 +58,6 @@ class CorrectedFrame(NamedTuple):
     corrections: NDArray[np.int32]
     held_back: list[int]
 
-    @property
-    def learnt(self) -> Frame:
-        """Frame and corrections without the held-out objects."""
-        known = np.where(np.isin(self.corrections, self.held_back), IGNORE, self.corrections)
-        return self.frame, known
-
 
 class FineTuningSet(NamedTuple):
     """Training samples, the number of objects in them, and the held-out objects.
@@ -71,6 +70,12 @@ class FineTuningSet(NamedTuple):
     held_back: int
     held_out: HeldOutSet | None
     corrected: list[CorrectedFrame]
+
+    @property
+    def labelled_frames(self) -> list[Frame]:
+        """Each frame with what is learnt of it at first; held-out objects are unknown."""
+        pairs = zip(self.corrected, self.samples, strict=True)
+        return [(source.frame, sample.labels) for source, sample in pairs]
 
 
 def build_fine_tuning_set(
@@ -110,12 +115,17 @@ def build_fine_tuning_set(
 def samples_with_pseudo_labels(
     corrected: Sequence[CorrectedFrame], model: EmbeddingModel, device: str = "auto"
 ) -> list[Sample]:
-    """Rebuild the samples with the model's pseudo-labels where nothing was corrected."""
+    """Rebuild the samples with the model's pseudo-labels where nothing was corrected.
+
+    Objects must be found in the frame as it is and in the one that :data:`_SECOND_VIEW` makes.
+    """
     params = params_as_seen(model.config.cluster_params(), model.config)
     samples = []
     for frame, corrections, held_back in corrected:
         answer = predict_at_own_scale(model, frame, device)
-        target = with_pseudo_labels(corrections, answer, params)
+        turned = predict_at_own_scale(model, _SECOND_VIEW.apply(frame), device)
+        again = _SECOND_VIEW.undo(build_cluster_index(turned).cut(params))
+        target = with_pseudo_labels(corrections, answer, again, params)
         target[np.isin(corrections, held_back)] = EXCLUDED
         samples.append(prepare_sample(frame, target))
     return samples

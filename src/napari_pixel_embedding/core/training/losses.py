@@ -25,6 +25,9 @@ IGNORE = -1
 EXCLUDED = -2
 """Label of pixels excluded from every loss, also where −1 counts weakly as background."""
 
+UNSEPARATED = -3
+"""Label of pixels known as foreground, though not of which object: for the foreground alone."""
+
 _EPS = 1e-6
 
 
@@ -231,15 +234,17 @@ def _partner_pixels(objects: Objects, pairs: Tensor) -> tuple[Tensor, Tensor]:
 def foreground_loss(logits: Tensor, labels: Tensor, unlabelled_weight: float = 0.0) -> Tensor:
     """Binary cross-entropy plus soft Dice loss of foreground logits, both (B, [Z,] Y, X).
 
-    The target is ``labels > 0``; pixels labelled −1 count as background with the weight
+    The target is ``labels > 0``, or −3; pixels labelled −1 count as background with the weight
     ``unlabelled_weight``, pixels labelled −2 are left out. Dice as in Milletari et al.,
     3DV 2016, without the squares in the denominator.
     """
-    counted = labels != EXCLUDED if unlabelled_weight > 0 else labels >= 0
+    counted = labels != EXCLUDED
+    if unlabelled_weight == 0:
+        counted &= labels != IGNORE
     logits, labels = logits[counted], labels[counted]
     if labels.numel() == 0:
         return logits.sum() * 0.0
-    target = (labels > 0).to(logits.dtype)
+    target = ((labels > 0) | (labels == UNSEPARATED)).to(logits.dtype)
     weight = torch.where(labels == IGNORE, unlabelled_weight, 1.0)
     probability = torch.sigmoid(logits)
     overlap = 2 * (probability * target).sum() + 1
