@@ -16,8 +16,8 @@ from napari_pixel_embedding.core.inference.object_scale import (
     spacing_of_each,
     zoom_of_planes,
 )
-from napari_pixel_embedding.core.inference.passes import Symmetry
 from napari_pixel_embedding.core.inference.predict import predict_at_own_scale, predict_foreground
+from napari_pixel_embedding.core.inference.tiles.views import Symmetry
 from napari_pixel_embedding.core.training.losses import EXCLUDED, IGNORE
 from napari_pixel_embedding.core.training.targets import Sample, annotated_frames, prepare_sample
 
