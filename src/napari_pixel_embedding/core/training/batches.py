@@ -14,7 +14,7 @@ from napari_pixel_embedding.core.training.losses import IGNORE
 from napari_pixel_embedding.core.training.stains import vary_stains
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +36,14 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> Batch:
         """Move the pixel arrays to ``device``; the label pairs stay on the CPU."""
         return self._each(lambda array: array.to(device, non_blocking=array.is_pinned()))
+
+    def parts(self, size: int) -> Iterator[Batch]:
+        """Yield the batch in parts of at most ``size`` crops."""
+        for first in range(0, len(self.image), size):
+            some = slice(first, first + size)
+            yield Batch(
+                self.image[some], self.labels[some], self.distance[some], self.neighbours[some]
+            )
 
     def pinned(self) -> Batch:
         """Copy the pixel arrays to memory that a GPU can read from while it computes."""

@@ -52,7 +52,8 @@ class TrainProgress:
     report : TuningReport, optional
         Of a fine-tuning, with each model: error counts before and after.
     note : str
-        With the first step: what the user should know, such as that nothing is validated on.
+        What the user should know: with the first step, that nothing is validated on; from a step
+        on, that memory ran out and the batches are smaller.
     """
 
     step: int
@@ -130,6 +131,8 @@ def train(
         damaged or of another model.
     FloatingPointError
         When the loss or its gradient is not finite.
+    MemoryError
+        When memory does not even suffice for a single crop; for a whole batch it need not.
     """
     config = config or TrainConfig()
     if not any((sample.labels > 0).any() for sample in samples):
@@ -178,4 +181,5 @@ def train(
             model=model_now,
             best_step=None if model_now is None else trainer.best_step or trainer.step,
             early=model_now is not None and not milestone,
+            note=trainer.note,
         )

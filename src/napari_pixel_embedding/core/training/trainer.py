@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from napari_pixel_embedding.core.inference.tiles.memory import forget_cached, is_out_of_memory
 from napari_pixel_embedding.core.io.files import open_atomically
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.devices import autocast, learning_precision
@@ -70,16 +71,79 @@ class Trainer:
         self.best_score, self.best_step = -math.inf, 0
         self.best_weights = _copy_weights(self.average)
         self.running: dict[str, float] = {}
+        self.note = ""
+        self._at_once = config.batch_size
 
     def train_step(
         self, samples: Sequence[Sample], sampling_weights: Sequence[float] | None = None
     ) -> dict[str, float]:
         """Take one optimiser step on a batch; return the running mean of the loss terms."""
         config = self.config
-        batch = self._batch(samples, sampling_weights).to(self.device)
+        batch = self._batch(samples, sampling_weights)
         for group in self.optimiser.param_groups:
             group["lr"] = _cosine_rate(config, self.step)
         self._train_mode()
+        terms = None
+        while terms is None:
+            terms = self._gradients(batch)
+        norm = nn.utils.clip_grad_norm_(self.learning, 5.0)
+        values = _numbers({"norm": norm, **terms})
+        self._check_finite(values["total"], values.pop("norm"))
+        self.optimiser.step()
+        self.step += 1
+        self._update_average()
+        return self._update_running(values)
+
+    def _gradients(self, batch: Batch) -> dict[str, Tensor] | None:
+        """Compute the gradients of a batch, in parts that fit into memory; return its terms.
+
+        Returns
+        -------
+        dict or None
+            None where memory ran out: the parts are half as large from then on.
+
+        Raises
+        ------
+        MemoryError
+            When not even a single crop fits.
+        """
+        self.optimiser.zero_grad(set_to_none=True)
+        count = len(batch.image)
+        whole: dict[str, Tensor] = {}
+        try:
+            for part in batch.parts(self._at_once):
+                share = len(part.image) / count
+                terms = self._terms(part.to(self.device))
+                (share * terms["total"]).backward()  # type: ignore[no-untyped-call]
+                for name, term in terms.items():
+                    whole[name] = whole.get(name, 0) + share * term.detach()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            whole = {}  # dealt with below: here the error still holds what it allocated
+        if whole:
+            return whole
+        self._take_less(count)
+        return None
+
+    def _take_less(self, count: int) -> None:
+        at_once = min(self._at_once, count)
+        if at_once == 1:
+            raise MemoryError(
+                f"there is too little memory to learn from a piece of {self.config.crop} pixels: "
+                "choose smaller pieces (crop) or a smaller network, or close other programs."
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        forget_cached(self.device)
+        self._at_once = math.ceil(at_once / 2)
+        self.note = (
+            f"Memory ran out: {self._at_once} of {count} pieces are learnt from at once from here "
+            "on, with the same result in more time."
+        )
+
+    def _terms(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the terms of the loss of a batch on the device, with their sum as "total"."""
+        config = self.config
         image = batch.image.contiguous(memory_format=_memory_format(batch.image))
         with learning_precision(self.device, self.model_config.ndim):
             output = self.network(image)
@@ -88,15 +152,7 @@ class Trainer:
         if self.teacher is not None:
             terms["teacher"] = imitation_loss(output, self._taught(image))
         total = weighted_sum(terms, config.loss, with_embedding=self._has_done(config.warmup))
-        self.optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.learning, 5.0)
-        values = _numbers({"norm": norm, "total": total, **terms})
-        self._check_finite(values["total"], values.pop("norm"))
-        self.optimiser.step()
-        self.step += 1
-        self._update_average()
-        return self._update_running(values)
+        return {"total": total, **terms}
 
     def _batch(self, samples: Sequence[Sample], sampling_weights: Sequence[float] | None) -> Batch:
         """Return the batch of this step; on a GPU it was drawn during the step before."""
