@@ -151,7 +151,7 @@ field, phase contrast, stained tissue or stacks: fine-tune it for those, and che
         teacher="nuclei-fluo",
         stages=(
             TrainConfig(steps=2678, batch_size=16),
-            TrainConfig(steps=3700, batch_size=8, warmup=0.0),
+            TrainConfig(steps=1767, batch_size=8, learning_rate=8e-4),
         ),
         config={
             "object_diameter": 20.0,
