@@ -16,7 +16,7 @@ from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 
 from napari_pixel_embedding import segment
-from napari_pixel_embedding.core.datasets.samples import load_sample
+from napari_pixel_embedding.core.datasets.samples import load_drawn_sample, load_sample
 from napari_pixel_embedding.core.model.config import find_model, list_models
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ PARTS = {
     "nuclei-cosine": (Part("nuclei-field", (60, 430), 150),),
     "nuclei-fast": (Part("nuclei-field", (300, 60), 150),),
     "nuclei-wnet": (Part("nuclei-field", (330, 90), 150),),
+    "bacteria": (Part("bacteria-drawn", (100, 120), 150),),
+    "leaves": (Part("leaves-drawn", (60, 60), 190),),
     "cells-phase": (Part("phase-contrast", (150, 150), 260),),
     "generic": (
         Part("nuclei-large", (20, 20), 200, 40.0),
@@ -55,9 +57,12 @@ PARTS = {
 
 def shown(model: str, part: Part) -> NDArray[np.uint8]:
     """Return a part of the sample in grey, with the outlines of what the model finds."""
-    image = load_sample(part.sample)[0].data
+    load = load_drawn_sample if part.sample.endswith("-drawn") else load_sample
+    image = load(part.sample)[0].data
     labels = segment(image, model, diameter=part.diameter)
-    if image.ndim == 3:
+    if image.shape[-1] == 3:
+        image = image.mean(axis=-1)
+    elif image.ndim == 3:
         image, labels = image.max(axis=0), labels.max(axis=0)
     square = tuple(slice(at, at + part.side) for at in part.start)
     image, labels = image[square], labels[square]

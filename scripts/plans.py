@@ -292,9 +292,13 @@ It knows one microscope: correct a few cells and fine-tune it for others.
     ),
     "bacteria": Plan(
         sources=(BACTERIA,),
-        stages=(TrainConfig(steps=6000, batch_size=16),),
+        stages=(
+            TrainConfig(steps=2138, batch_size=16),
+            TrainConfig(steps=2201, batch_size=8, crop=224, learning_rate=8e-4),
+        ),
         config={
             "object_diameter": 20.0,
+            "cluster": {"min_size": 40},
             "description": "Bacteria in phase contrast, bright field and fluorescence, from rods "
             "in dense colonies to filaments.",
             "licence": "BSD-3-Clause",
@@ -313,13 +317,20 @@ background between them, cocci, curved cells, filaments; phase contrast, bright 
   4 to 16 pixels wide, and seen through drawn microscopes.
 
 It has never learnt from a real image: correct a few cells of yours and fine-tune it. Cells much
-wider than 16 pixels need their diameter. Filaments longer than some 150 pixels come in pieces.
+wider than 16 pixels need their diameter. It is good at rods in colonies; filaments longer than some
+150 pixels, thin stalks and bundles come in pieces (raise the bandwidth, or merge by hand), and some
+halos of phase contrast are taken for cells (raise the least size).
 """,
     ),
     "leaves": Plan(
         sources=(ROSETTES,),
         network={"in_channels": 3, "coordinate_scale": 8.0},
-        stages=(TrainConfig(steps=6000, batch_size=16, crop=224, augmentation=_STAINS),),
+        stages=(
+            TrainConfig(steps=2126, batch_size=16, crop=224, augmentation=_STAINS),
+            TrainConfig(
+                steps=1940, batch_size=8, crop=224, learning_rate=8e-4, augmentation=_STAINS
+            ),
+        ),
         config={
             "object_diameter": 24.0,
             "description": "Leaves of rosette plants seen from above, in colour.",

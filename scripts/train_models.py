@@ -178,6 +178,7 @@ def _train(
 
 def _described(config: ModelConfig, plan: Plan, images: int, choice: Choice) -> ModelConfig:
     cluster = {
+        **config.cluster,
         "bandwidth": choice.params.bandwidth,
         "foreground_threshold": choice.params.foreground_threshold,
     }

@@ -221,9 +221,9 @@ def test_single_options_exist(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_targets_of_make_exist(document: Path) -> None:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     code = "\n".join([*spans(text_of(document)), *blocks(text_of(document))])
-    named = set(re.findall(r"^make (\w+)", code, flags=re.MULTILINE))
+    named = set(re.findall(r"^make ([\w-]+)", code, flags=re.MULTILINE))
     assert named - targets == set()
 
 

@@ -13,9 +13,14 @@ from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference import axes as axes_module
 from napari_pixel_embedding.core.inference.axes import read_stack
+from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import predict_embedding, predict_frames
-from napari_pixel_embedding.core.inference.segment import segment, segment_region
+from napari_pixel_embedding.core.inference.segment import (
+    segment,
+    segment_and_record,
+    segment_region,
+)
 from napari_pixel_embedding.core.model.model_file import save_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:There is almost no signal")  # most are noise
@@ -225,3 +230,35 @@ def test_one_channel_is_read_wherever_a_model_runs(tiny_model):
 def test_nuclei_of_a_stained_section_are_found(model):
     labels = segment(immunohistochemistry(), model, channel="hematoxylin")
     assert 400 < np.unique(labels).size < 490
+
+
+def test_a_model_of_any_size_measures_the_diameter_where_none_is_named():
+    image, labels = load_sample("nuclei-large")
+    model = load_model("generic")
+    made = segment_and_record(image.data, model, device="cpu")
+    assert made.measured
+    assert 0.7 < made.diameter / _diameter_of(labels) < 1.4
+    assert any("diameter was measured" in note for note in made.notes)
+    assert average_precision(labels, made.labels) > 0.8
+    own = segment_and_record(image.data, model, device="cpu", may_measure=False)
+    assert (own.measured, own.diameter) == (False, None)
+    named = segment_and_record(image.data, model, device="cpu", diameter=made.diameter)
+    assert not named.measured
+    assert not any("measured" in note for note in named.notes)
+    np.testing.assert_array_equal(named.labels, made.labels)
+
+
+def test_other_models_keep_their_own_size():
+    image, _ = load_sample("nuclei-large")
+    made = segment_and_record(image.data[:128, :128], load_model("nuclei-fluo"), device="cpu")
+    assert (made.measured, made.diameter) == (False, None)
+
+
+def test_an_empty_image_has_no_size_to_measure():
+    made = segment_and_record(np.zeros((64, 64)), load_model("generic"), device="cpu")
+    assert (made.measured, made.diameter) == (False, None)
+    assert not made.labels.any()
+
+
+def _diameter_of(labels):
+    return equivalent_diameter(np.bincount(labels.ravel())[1:])

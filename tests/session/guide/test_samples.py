@@ -38,9 +38,15 @@ def test_good_results_raise_no_finding(name):
     assert step.sentence == ""
 
 
-@pytest.mark.parametrize("model", ["nuclei-fluo", "generic"])
-def test_one_click_leads_from_fragments_to_cells_in_phase_contrast(model):
-    controller = segmented("phase-contrast", model)
+def test_a_model_of_any_size_finds_cells_in_phase_contrast_by_itself():
+    session = segmented("phase-contrast", "generic").session
+    _, truth = load_sample("phase-contrast")
+    assert session.diameter_source == "automatic"
+    assert average_precision(truth, session.labels) > 0.3
+
+
+def test_one_click_leads_from_fragments_to_cells_in_phase_contrast():
+    controller = segmented("phase-contrast", "nuclei-fluo")
     _, truth = load_sample("phase-contrast")
     session = controller.session
     assert average_precision(truth, session.labels) < 0.1

@@ -162,3 +162,18 @@ def test_a_measured_diameter_is_said_to_be(controller, image):
     assert controller.session.diameter_source == "measured"
     controller.diameter.set(None)
     assert controller.session.diameter_source == "model"
+
+
+@pytest.mark.parametrize("by_itself", [True, False])
+def test_a_model_of_objects_of_any_size_measures_by_itself(image, by_itself):
+    engine = fake_engine(
+        load_model=lambda name: FakeModel(FakeConfig(name=name, measures_diameter=by_itself)),
+        measure_diameter=measure_diameter,
+    )
+    controller = SessionController(Session(), ImmediateExecutor(), engine)
+    controller.set_image(image)
+    controller.set_model("fake")
+    controller.run()
+    session = controller.session
+    assert session.diameter_source == ("automatic" if by_itself else "model")
+    assert ("The diameter was measured" in session.status) == by_itself

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 SHA256 = {
+    "bacteria": "f69f3d3655625b59b08e55327095125e5f3a2b2f33b97900a8db8c6eb992b7b2",
     "cells-phase": "872f7f113b8b854914e796c764d4a35a959c29cd8bb2277a165d2509a39254a6",
     "generic": "b70ad03d70930dd04edf01d7187606357e3b20b74d8c42bc75a06fa7cd92e0e3",
+    "leaves": "7bb7ad99083573eabdfc80a71b07c18b819fc207c060c959499392bc9709a511",
     "nuclei-cosine": "40c20503f05349c55470acd10b9c39adeee51a6be9876b01130d5a3141af0418",
     "nuclei-fast": "b24b21c4942c7f9176e1d7f70dbe9387de88b022eafb583e5c47daec69956ea9",
     "nuclei-fluo": "8983999267af0e9b21fadfefcafece264080d1be4f7508df9ab7fb8dd36460fa",
