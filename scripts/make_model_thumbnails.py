@@ -57,8 +57,8 @@ PARTS = {
 
 def shown(model: str, part: Part) -> NDArray[np.uint8]:
     """Return a part of the sample in grey, with the outlines of what the model finds."""
-    load = load_drawn_sample if part.sample.endswith("-drawn") else load_sample
-    image = load(part.sample)[0].data
+    drawn = part.sample.endswith("-drawn")
+    image = load_drawn_sample(part.sample)[0] if drawn else load_sample(part.sample)[0].data
     labels = segment(image, model, diameter=part.diameter)
     if image.shape[-1] == 3:
         image = image.mean(axis=-1)
