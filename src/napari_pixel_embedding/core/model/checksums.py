@@ -11,6 +11,6 @@ SHA256 = {
     "nuclei-fast": "b24b21c4942c7f9176e1d7f70dbe9387de88b022eafb583e5c47daec69956ea9",
     "nuclei-fluo": "8983999267af0e9b21fadfefcafece264080d1be4f7508df9ab7fb8dd36460fa",
     "nuclei-wnet": "1d6c9ee7f16403d8f061ef68589eff7e4c6276380ca373e4de4f70f560743cda",
-    "volume": "7c4e7b533d853d3f555ee01693e209c766145244937509c2a48dc1d52cabfd8e",
+    "volume": "b10aabe51dcfa322d62f95e6f811e53ee4af399f350cf6672e312ecc4a465940",
 }
 """SHA-256 of each file, by the name of its model."""
