@@ -120,9 +120,9 @@ def test_a_model_that_is_gone_is_not_chosen(chosen, dock, tiny_model, tmp_path):
 def test_the_effort_is_the_last_one(chosen, dock, own_folder):
     remember(effort="quick")
     panel = dock(FineTunePanel)
-    assert panel.forms[0].widget("steps").value == 80
+    assert panel.forms[0].widget("steps").value == 160
     assert panel.effort.efforts["quick"].isChecked()
-    panel.choose_steps(300)
+    panel.choose_steps(600)
     panel.start()  # refused without corrections, but that was the choice
     assert read_choices().effort == "normal"
     panel.forms[0].widget("steps").value = 77

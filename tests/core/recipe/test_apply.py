@@ -60,6 +60,8 @@ def pictures():
     }
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:The objects' diameter was measured")
+
 CASES = pictures()
 
 

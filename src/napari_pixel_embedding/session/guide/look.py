@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.state.image import ImageInput
 
-_OTHER_SYSTEMS = ("nuclei-cosine", "nuclei-fast", "nuclei-wnet")
-"""Bundled models that have learnt from the images of another: a trial would tell nothing new."""
+_NOT_TRIED = ("nuclei-cosine", "nuclei-fast", "nuclei-wnet", "bacteria", "leaves")
+"""Bundled models that have learnt from the images of another, so that a trial would tell nothing
+new; and those that have learnt from drawings alone, which are too sure of real images of any kind.
+"""
 _DOUBTFUL = 0.75
 """Uncertainty from which an object is offered for review."""
 _CLEARLY = 0.05
@@ -125,7 +127,7 @@ def _trials(
     """Try the bundled models for some axes on a crop where the present labels are densest."""
     if request.model.config.name not in list_models():
         return []
-    names = [name for name in list_models() if name not in _OTHER_SYSTEMS]
+    names = [name for name in list_models() if name not in _NOT_TRIED]
     configs = [(name, read_config(find_model(name))) for name in names]
     found = engine.candidates(configs, spatial, request.image.rgb)
     around = engine.busiest(labels)
