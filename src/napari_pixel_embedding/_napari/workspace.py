@@ -15,6 +15,7 @@ from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor, prepare
 from napari_pixel_embedding._napari.remembered import Choices, read_choices, remember
 from napari_pixel_embedding._napari.settings import read_settings
 from napari_pixel_embedding.core.corrections.journal import FOLDER
+from napari_pixel_embedding.core.io.leftovers import sweep_leftovers
 from napari_pixel_embedding.core.io.user_folder import user_folder
 from napari_pixel_embedding.session import Engine, Session, SessionController
 from napari_pixel_embedding.session.closing import close_all
@@ -80,6 +81,7 @@ class Workspace(QObject):
         self._warming = QTimer(self)
         self._warming.setSingleShot(True)
         self._warming.timeout.connect(lambda: prepare(engine.warm_up))
+        self._warming.timeout.connect(lambda: prepare(sweep_leftovers))
         self._warming.start(_WARM_UP_MS)
         self._training: TrainingRun | None = None
         self.recipes = Recipes(self.session, self.executor, engine, _tell_folder)

@@ -21,6 +21,7 @@ from napari_pixel_embedding.core.embedding.colors import embedding_to_rgb
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
 from napari_pixel_embedding.core.exchange.extras import needed
 from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.io.leftovers import PREFIX
 from napari_pixel_embedding.core.model.card import card_text
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def export_bioimageio(
             "give one, such as CC-BY-4.0."
         )
     image = _check_image(config, _drawn_image(config) if image is None else image)
-    with tempfile.TemporaryDirectory() as name, _quiet():
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name, _quiet():
         folder = Path(name)
         _write_files(model, image, folder)
         spec.save_bioimageio_package(

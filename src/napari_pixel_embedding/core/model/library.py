@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.io.leftovers import PREFIX
 from napari_pixel_embedding.core.io.user_folder import user_folder
 from napari_pixel_embedding.core.model.declaration import SUFFIX as ONNX
 from napari_pixel_embedding.core.model.declaration import ForeignConfig, write_declaration
@@ -50,7 +51,7 @@ def add_user_model(path: str | os.PathLike[str], declared: ForeignConfig | None 
     """
     source = Path(path)
     if is_package(source):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
             return add_user_model(unpack_model(source, folder))
     config = declared or check_model_file(source)
     target = _free_place(source)

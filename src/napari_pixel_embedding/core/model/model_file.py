@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from napari_pixel_embedding.core.io.files import open_atomically, open_regular
+from napari_pixel_embedding.core.io.leftovers import PREFIX
 from napari_pixel_embedding.core.model.checksums import SHA256
 from napari_pixel_embedding.core.model.config import (
     FORMAT,
@@ -179,7 +180,7 @@ def load_model(
         foreign = declared_config(path, declaration)
         return EmbeddingModel(_foreign_network(path, foreign), foreign)
     if is_package(path):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
             packed = load_model(unpack_model(path, folder), device)
             return EmbeddingModel(copy.deepcopy(packed.network), packed.config)  # off the file
     if isinstance(name_or_path, str) and name_or_path in SHA256:

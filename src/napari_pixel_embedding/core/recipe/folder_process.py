@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.child_process import end_child, lines_of, start_child
+from napari_pixel_embedding.core.io.leftovers import PREFIX
 from napari_pixel_embedding.core.recipe.recipe_file import save_segmentation_recipe
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def segment_folder(
     OSError
         When the process was ended from outside, for instance for lack of memory.
     """
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as place:
         path = save_segmentation_recipe(recipe, Path(place) / "folder")
         with (Path(place) / "log.txt").open("w+b") as log:
             child = start_child(_START, ["segment", str(folder), *_options(path, output)], log)

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, cast
 
 from napari_pixel_embedding.core.datasets.annotated import sample_evenly
+from napari_pixel_embedding.core.io.leftovers import PREFIX
 from napari_pixel_embedding.core.model.config import find_model, read_config
 from napari_pixel_embedding.core.training.checkpoint import recipe_path
 from napari_pixel_embedding.core.training.recipe import save_recipe
@@ -58,7 +59,7 @@ def train(engine: Engine, request: TrainingRequest, report: Report) -> None:
     The recipe is written beside the model, so that the training can be repeated.
     """
     save_recipe(request.recipe, recipe_path(request.output))
-    with TemporaryDirectory(prefix="pixel-embedding-") as folder:
+    with TemporaryDirectory(prefix=PREFIX) as folder:
         request.save(Path(folder))
         steps = engine.run_in_process(ENTRY, Path(folder), heartbeat=lambda: report(None))
         with closing(cast("Generator[TrainProgress, None, None]", steps)):
