@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from napari_pixel_embedding._napari import qt_jobs as qt_jobs_module
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor
 from napari_pixel_embedding.core.progress import Cancelled
 from napari_pixel_embedding.session import JobQueue
@@ -81,3 +82,25 @@ def test_whatever_ends_the_work_the_owner_hears_of_it(executor, qtbot, ending):
     assert not queue.busy
     queue.start(lambda report: "next", done=heard.append, failed=heard.append)
     qtbot.waitUntil(lambda: heard[-1] == "next")
+
+
+def test_close_does_not_wait_for_what_cannot_be_cancelled(executor, qtbot, monkeypatch):
+    monkeypatch.setattr(qt_jobs_module, "_PATIENCE_S", 0.05)
+    begun, may_end, answers = threading.Event(), threading.Event(), []
+
+    class Index:
+        def run(self, post):
+            begun.set()
+            may_end.wait(30)
+            post(lambda: answers.append("late"))
+            ended.set()
+
+    ended = threading.Event()
+    executor.submit(Index())
+    assert begun.wait(10)
+    executor.close()  # returns although the job has not ended
+    assert not may_end.is_set()
+    may_end.set()
+    assert ended.wait(10)
+    qtbot.wait(50)
+    assert answers == []
