@@ -209,7 +209,7 @@ class _Runner:
 
 
 def _smaller(plan: TilePlan, only: Side | None) -> Side | None:
-    """Return half of a tile along its longest axis in the plane; None where it is small already."""
+    """Return a tile of half the sides in the plane; None where it is small already."""
     if only is not None:
         return None
     *planes, rows, columns = plan.tile_shape
