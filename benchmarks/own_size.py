@@ -53,6 +53,8 @@ def main() -> None:
         own = None if options.models is None else options.models / f"{name}.safetensors"
         model = load_model(own if own is not None and own.exists() else name)
         rows = [_compare(model, *e) for e in examples(options.data, kind, options.every)]
+        if not rows:
+            raise SystemExit(f"found no images of {kind} in {options.data}: nothing was measured.")
         named, measured, ratio, took = np.mean(rows, axis=0)
         print(
             f"| {name}, {kind} | {len(rows)} | {named:.3f} | {measured:.3f} "

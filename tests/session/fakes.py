@@ -69,6 +69,7 @@ class FakeStep:
     model: Any = None
     report: Any = None
     best_step: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

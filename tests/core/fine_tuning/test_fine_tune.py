@@ -218,6 +218,10 @@ def test_the_tuned_model_knows_the_diameter_it_was_tuned_with(discs, tiny_model)
     assert tuned.config.image_diameter == 20.0
     assert tuned.config.object_diameter == 10.0
     assert result(model, image, corrected(labels), QUICK).config.image_diameter is None
+    any_size = tiny_model(object_diameter=10.0, measures_diameter=True)
+    for named in (None, 20.0):
+        child = result(any_size, image, corrected(labels), QUICK, diameter=named)
+        assert not child.config.measures_diameter  # others must be seen at the scale it learnt at
     both = result(model, [image] * 2, [corrected(labels)] * 2, QUICK, diameter=[10.0, 20.0])
     assert both.config.image_diameter == 15.0
 

@@ -248,6 +248,14 @@ def test_a_model_of_any_size_measures_the_diameter_where_none_is_named():
     np.testing.assert_array_equal(named.labels, made.labels)
 
 
+def test_scores_are_of_the_size_that_a_run_takes():
+    image, labels = load_sample("nuclei-large")
+    model = load_model("generic")
+    found = segment_and_record(image.data, model, device="cpu").labels
+    expected = average_precision(labels, found, 0.5)
+    assert evaluate(model, [image.data], [labels], device="cpu").ap50 == pytest.approx(expected)
+
+
 def test_other_models_keep_their_own_size():
     image, _ = load_sample("nuclei-large")
     made = segment_and_record(image.data[:128, :128], load_model("nuclei-fluo"), device="cpu")

@@ -10,7 +10,7 @@ import tifffile
 
 from napari_pixel_embedding.core.datasets.annotated import TrainingPairs
 from napari_pixel_embedding.core.datasets.pairs import Pair, find_pairs
-from napari_pixel_embedding.core.model.model_file import load_model
+from napari_pixel_embedding.core.model.model_file import EmbeddingModel, load_model, save_model
 from napari_pixel_embedding.core.training.checkpoint import (
     checkpoint_path,
     interrupted_at,
@@ -107,6 +107,8 @@ def test_a_training_can_start_from_a_model(tmp_path, request_of):
     request = request_of()
     request.save(tmp_path)
     parent = list(train_request(tmp_path))[-1].model
+    sized = replace(parent.config, object_diameter=8.0, measures_diameter=True)
+    save_model(EmbeddingModel(parent.network, sized), request.output)
     child = replace(
         request_of(start=str(request.output), name="child", model={}),
         output=tmp_path / "child.safetensors",
@@ -114,6 +116,7 @@ def test_a_training_can_start_from_a_model(tmp_path, request_of):
     child.save(tmp_path)
     config = list(train_request(tmp_path))[-1].model.config
     assert (config.name, config.base_width) == ("child", 2)
+    assert not config.measures_diameter  # it has learnt from images at their own scale
     assert config.provenance["parent"] == "mine"
     assert config.provenance["parent_provenance"] == parent.config.provenance
 

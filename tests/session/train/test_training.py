@@ -173,6 +173,17 @@ def test_a_training_needs_a_folder_and_a_file(run, session, engine, tmp_path, fo
     assert not run.state.running
 
 
+def test_what_a_step_says_stays_in_the_status(ready):
+    told = []
+    ready.state.events.status.connect(told.append)
+    take = ready._take_step
+    for step, note in ((1, ""), (2, "Memory ran out."), (3, "")):
+        take(FakeStep(step, 3, note=note))
+    assert told == ["Step 1 of 3", "Step 2 of 3. Memory ran out.", "Step 3 of 3. Memory ran out."]
+    ready.start()  # a new training begins without it
+    assert not any("Memory" in status for status in told[3:])
+
+
 def test_a_training_runs_and_its_worst_images_are_found(ready, engine, tmp_path):
     ready.start()
     (request,) = engine.requests

@@ -16,6 +16,7 @@ from napari_pixel_embedding.core.evaluation.metrics import (
     symmetric_best_dice,
 )
 from napari_pixel_embedding.core.inference.axes import read_stack
+from napari_pixel_embedding.core.inference.diameter import with_own_size
 from napari_pixel_embedding.core.inference.object_scale import spacing_of_each, usual_params
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import embed_frames
@@ -95,7 +96,9 @@ def evaluate(
         As in :func:`segment`.
     spacing : sequence of float, or a sequence of them, optional
         As in :func:`predict_embedding`, for all images or for each.
-    axes, channel, diameter, augment, device, progress
+    diameter : float, optional
+        As in :func:`segment`: some models measure it on every image where it is not named.
+    axes, channel, augment, device, progress
         As in :func:`predict_embedding`.
     distance_seeds : bool
         Whether the distance map seeds the clusters; otherwise seeds come from the embedding
@@ -106,12 +109,13 @@ def evaluate(
             "expected as many label images as images, at least one, "
             f"found {len(images)} images and {len(labels)} label images."
         )
-    options = PredictOptions(device, diameter, augment=augment)
+    usual = PredictOptions(device, diameter, augment=augment)
     started = time.perf_counter()
     predicted = []
     for image, size in zip(images, spacing_of_each(spacing, len(images)), strict=True):
         stack = read_stack(image, model.config, axes, channel=channel, spacing=size)
-        own = params or usual_params(model.config, diameter, size)
+        options = with_own_size(model, stack, usual)
+        own = params or usual_params(model.config, options.diameter, size)
         predicted.append(_segmented(model, stack, options, own, method, distance_seeds))
         report(progress, len(predicted) / len(images))
     seconds = (time.perf_counter() - started) / len(images)

@@ -318,8 +318,8 @@ def _tuned_config(
     name = parent.name if parent.name.endswith("-tuned") else f"{parent.name}-tuned"
     known = [size for size in _for_each(diameter, [parent]) if size is not None]
     size = float(np.median(known)) if known else parent.image_diameter
-    by_itself = parent.measures_diameter and not known
-    sized = replace(parent, image_diameter=size, measures_diameter=by_itself)
+    # It has learnt from images at this scale, so that it must see others at it.
+    sized = replace(parent, image_diameter=size, measures_diameter=False)
     return replace(sized, name=name, cluster=_cluster_for(parent, sized), provenance=provenance)
 
 

@@ -129,21 +129,24 @@ def measure_diameter(
 
 
 def measured_note(diameter: float) -> str:
-    """Say which diameter was measured, and how to name another."""
-    return (
-        f"The objects' diameter was measured: {diameter:g} pixels. Give another where this is "
-        "wrong (diameter=, --diameter)."
-    )
+    """Say which diameter was measured."""
+    return f"The objects' diameter was measured: {diameter:g} pixels. Name another if it is wrong."
 
 
-def size_by_itself(
+def with_own_size(
     model: EmbeddingModel, stack: ImageStack, options: PredictOptions
-) -> float | None:
-    """Measure the diameter of a model of objects of any size; None where nothing is found."""
+) -> PredictOptions:
+    """Add the measured diameter to options that name none, for a model of objects of any size.
+
+    They stay as they are for other models, and where nothing is found at any scale.
+    """
+    if options.diameter is not None or not model.config.measures_diameter:
+        return options
     try:
-        return round(measure_diameter(model, stack.frame(0), options), 1)
+        found = round(measure_diameter(model, stack.frame(0), options), 1)
     except ValueError:
-        return None  # no objects at any scale: the run shows the same
+        return options  # no objects at any scale: the run shows the same
+    return replace(options, diameter=found)
 
 
 def _is_confirmed(look: Look, diameter: float) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from napari_pixel_embedding.core.clustering.build import build_cluster_index
@@ -11,7 +10,7 @@ from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watersh
 from napari_pixel_embedding.core.features.given import fit_model, load_features, load_source
 from napari_pixel_embedding.core.features.source import FeatureSource
 from napari_pixel_embedding.core.inference.axes import read_stack
-from napari_pixel_embedding.core.inference.diameter import measured_note, size_by_itself
+from napari_pixel_embedding.core.inference.diameter import measured_note, with_own_size
 from napari_pixel_embedding.core.inference.object_scale import usual_params
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import embed_frames, predict_resampled
@@ -164,10 +163,9 @@ def segment_and_record(
     stack = read_stack(array, model.config, axes, channel=channel, spacing=spacing)
     stack = stack.measured(model.config.scaling)
     options = PredictOptions(device, diameter, augment=augment, tile=tile)
-    found_size = None
-    if may_measure and diameter is None and model.config.measures_diameter:
-        found_size = size_by_itself(model, stack, options)
-        options = replace(options, diameter=found_size)
+    if may_measure:
+        options = with_own_size(model, stack, options)
+    measured = options.diameter if diameter is None else None
     params = params or usual_params(model.config, options.diameter, spacing)
     model = fit_model(model, stack.array, stack.axes)
     local = _of_each_frame(local_bandwidths, stack.count or 1)
@@ -180,10 +178,11 @@ def segment_and_record(
     found = stack.label_image(labels)
     notes = constant_notes(stack) if found.any() else signal_notes(stack, model.config.scaling)
     notes = (*notes, *dict.fromkeys(told))
-    if found_size is not None:
-        notes = (*notes, measured_note(found_size))
-    measured = found_size is not None
-    return Segmented(found, notes, model, params, stack, options.diameter, measured)
+    if measured is not None:
+        notes = (*notes, measured_note(measured))
+    return Segmented(
+        found, notes, model, params, stack, options.diameter, measured=measured is not None
+    )
 
 
 def _of_each_frame(

@@ -52,8 +52,8 @@ class TrainProgress:
     report : TuningReport, optional
         Of a fine-tuning, with each model: error counts before and after.
     note : str
-        What the user should know: with the first step, that nothing is validated on; from a step
-        on, that memory ran out and the batches are smaller.
+        What the user should know, said once: with the first step, that nothing is validated on;
+        with another, that memory ran out and less is learnt from at once from there on.
     """
 
     step: int
@@ -181,5 +181,5 @@ def train(
             model=model_now,
             best_step=None if model_now is None else trainer.best_step or trainer.step,
             early=model_now is not None and not milestone,
-            note=trainer.note,
+            note=trainer.take_note(),
         )

@@ -168,7 +168,7 @@ def train_pairs(
     for state in run:
         if state.model is not None:
             save_model(state.model, output)
-        yield replace(state, note=note)
+        yield replace(state, note=note or state.note)
         note = ""
     checkpoint.unlink(missing_ok=True)
 
@@ -191,13 +191,17 @@ def choose_pairs(
 
 
 def _renamed(start: str | EmbeddingModel, options: dict[str, Any]) -> EmbeddingModel:
-    """Load the start model and give it the name, description and licence of the new one."""
+    """Load the start model and give it the name, description and licence of the new one.
+
+    The new one learns from images at their own scale, so it no longer measures that of others.
+    """
     model = start if isinstance(start, EmbeddingModel) else load_model(start)
     if model.config.untrainable:
         raise ValueError(model.config.untrainable)
     words = {key: options[key] for key in ("name", "description", "licence") if key in options}
     parent = {"parent": model.name, "parent_provenance": model.config.provenance}
-    return EmbeddingModel(model.network, replace(model.config, **words, provenance=parent))
+    config = replace(model.config, **words, measures_diameter=False, provenance=parent)
+    return EmbeddingModel(model.network, config)
 
 
 def _told(

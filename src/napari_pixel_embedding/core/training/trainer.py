@@ -71,7 +71,7 @@ class Trainer:
         self.best_score, self.best_step = -math.inf, 0
         self.best_weights = _copy_weights(self.average)
         self.running: dict[str, float] = {}
-        self.note = ""
+        self._note = ""
         self._at_once = config.batch_size
 
     def train_step(
@@ -136,10 +136,15 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         forget_cached(self.device)
         self._at_once = math.ceil(at_once / 2)
-        self.note = (
+        self._note = (
             f"Memory ran out: {self._at_once} of {count} pieces are learnt from at once from here "
             "on, with the same result in more time."
         )
+
+    def take_note(self) -> str:
+        """Return what is to be said since it was asked last; "" for nothing."""
+        note, self._note = self._note, ""
+        return note
 
     def _terms(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of the loss of a batch on the device, with their sum as "total"."""

@@ -154,7 +154,17 @@ def _run_roi(
     index = engine.build_cluster_index(emap)
     spacing = request.image.spatial_spacing(model.config.ndim)
     record = record_part(engine, model, request.model, request.options, spacing, source.ranges)
-    return RunResult(request.image, model, layout, (emap,), (index,), roi, source, record=record)
+    return RunResult(
+        request.image,
+        model,
+        layout,
+        (emap,),
+        (index,),
+        roi,
+        source,
+        notes=notes_of([emap]),
+        record=record,
+    )
 
 
 def _await_kernels(engine: Engine, report: Report) -> None:

@@ -66,6 +66,7 @@ class FineTuning:
         messages: Messages,
         run: Callable[[], None],
     ) -> None:
+        self._note = ""
         self._session = session
         self._engine = engine
         self._messages = messages
@@ -150,6 +151,7 @@ class FineTuning:
         session.training, session.tuned_model, session.tuning = (), None, True
         session.tuning_report = session.tuning_preview = None
         session.tuning_status = "Preparing to fine-tune …"
+        self._note = ""
         self._learning.start(work, done=self._done, failed=self._failed, progress=self._take_step)
 
     def _missing(self, others: Sequence[CorrectedImage], folder: str) -> str:
@@ -226,7 +228,10 @@ class FineTuning:
             self._kept_step = progress.best_step or progress.step
             self._update_preview()
         session.training = (*thinned(session.training), replace(progress, model=None))
-        session.tuning_status = f"Fine-tuning, step {progress.step} of {progress.steps} …"
+        self._note = progress.note or self._note
+        session.tuning_status = (
+            f"Fine-tuning, step {progress.step} of {progress.steps} … {self._note}".rstrip()
+        )
 
     def _done(self, _: None) -> None:
         self._session.tuning = False

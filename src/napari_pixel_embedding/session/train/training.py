@@ -105,6 +105,7 @@ class TrainingRun:
 
     def __init__(self, session: Session, executor: Executor, engine: Engine) -> None:
         self.state = TrainingState()
+        self._note = ""
         self._session = session
         self._engine = engine
         self._messages = Messages(session)
@@ -242,6 +243,7 @@ class TrainingRun:
         self._judgements.cancel()
         state.judging, state.worst_images, state.trained, state.steps = False, (), "", ()
         state.running, state.status = True, "Preparing to train …"
+        self._note = ""
         self._trainings.start(
             partial(train, self._engine, request),
             done=self._finish,
@@ -261,7 +263,8 @@ class TrainingRun:
         if progress.model is not None:
             state.trained = state.output
         state.steps = (*thinned(state.steps), replace(progress, model=None))
-        state.status = f"Step {progress.step} of {progress.steps}"
+        self._note = progress.note or self._note
+        state.status = f"Step {progress.step} of {progress.steps}. {self._note}".removesuffix(". ")
 
     def _finish(self, _: None) -> None:
         self._end("Finished")

@@ -88,11 +88,11 @@ def run_over_tiles(
     notes: tuple[str, ...] = ()
     while True:
         plan = plan_for(tile)
-        runner = _Runner(network, plan, device, _smaller(plan, only) is None)
+        smaller = _smaller(plan, only)
+        runner = _Runner(network, plan, device, last=smaller is None)
         outputs = runner.run(_padded(image, plan.padded_shape), progress)
         if outputs is not None:
             return Made(outputs, (*notes, *runner.notes))
-        smaller = _smaller(plan, only)
         assert smaller is not None  # the smallest tiles run on the CPU instead
         tile = smaller
         notes = (
