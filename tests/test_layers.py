@@ -20,11 +20,12 @@ QT = {"qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "superqt", "magicgui", "py
 TOP = {f"{PACKAGE}.cli", f"{PACKAGE}._napari"}
 ABOVE = {f"{PACKAGE}.batch", f"{PACKAGE}.workflows"}
 FORBIDDEN = {
-    "core": {"psygnal", "napari", "dask", f"{PACKAGE}.session"} | QT | TOP | ABOVE,
-    "session": {"napari", "dask"} | QT | TOP | ABOVE,
-    "_napari": {"torch", "sklearn", "skimage", "dask", f"{PACKAGE}.cli"} | ABOVE,
-    "workflows": {"napari", f"{PACKAGE}.session"} | QT | TOP,
-    "cli": {"napari", f"{PACKAGE}.session", f"{PACKAGE}._napari"} | QT,
+    "core": {"psygnal", "napari", "dask", "distributed", f"{PACKAGE}.session"} | QT | TOP | ABOVE,
+    "session": {"napari", "dask", "distributed"} | QT | TOP | ABOVE,
+    "_napari": {"torch", "sklearn", "skimage", "dask", "distributed", f"{PACKAGE}.cli"} | ABOVE,
+    "batch": {"psygnal", "napari", f"{PACKAGE}.session", f"{PACKAGE}.workflows"} | QT | TOP,
+    "workflows": {"napari", "dask", "distributed", f"{PACKAGE}.session"} | QT | TOP,
+    "cli": {"napari", "dask", "distributed", f"{PACKAGE}.session", f"{PACKAGE}._napari"} | QT,
     "": TOP,
 }
 MOST_FILES = 16

@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from napari_pixel_embedding import __version__
+from napari_pixel_embedding.cli import batch
 from napari_pixel_embedding.cli.console import FAILED, INTERRUPTED, OK, print_error, print_line
 from napari_pixel_embedding.cli.datasets import import_cvppp, synthesise
 from napari_pixel_embedding.cli.models import demo, evaluate, finetune, info, segment, train
@@ -72,6 +73,11 @@ for _command in (
 models = typer.Typer(help="Model files: write a model as a BioImage.IO package.")
 models.command("export", cls=_Command)(export_model)
 app.add_typer(models, name="models")
+
+batches = typer.Typer(help="Runs over slides, volumes, plates and folders, on one machine or many.")
+for _step in (batch.plan, batch.run, batch.status, batch.resume):
+    batches.command(cls=_Command)(_step)
+app.add_typer(batches, name="batch")
 
 
 def _print_version(wanted: bool) -> None:

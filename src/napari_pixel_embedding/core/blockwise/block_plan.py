@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.boxes import Box, grown
@@ -100,15 +99,27 @@ def plan_layout(ndim: int, stride: int, diameter: float, margin: int, most: int)
 
 def plan_blocks(shape: Sequence[int], frames: int, layout: Layout) -> tuple[Block, ...]:
     """Divide an image of ``shape`` ([Z,] Y, X), frame by frame, in raster order."""
-    starts = [range(0, n, side) for n, side in zip(shape, layout.side, strict=True)]
-    ends = [(n, side) for n, side in zip(shape, layout.side, strict=True)]
-    blocks = []
-    for frame, *origin in product(range(frames), *starts):
-        parts = zip(origin, ends, strict=True)
-        core = tuple(slice(o, min(o + side, n)) for o, (n, side) in parts)
-        window = grown(core, layout.reach, shape)
-        blocks.append(Block(frame, core, window, grown(window, layout.margin, shape)))
-    return tuple(blocks)
+    count = math.prod(block_counts(shape, frames, layout.side))
+    return tuple(block_at(number, shape, frames, layout) for number in range(count))
+
+
+def block_counts(shape: Sequence[int], frames: int, side: Sequence[int]) -> tuple[int, ...]:
+    """Return the number of blocks along T and ([Z,] Y, X)."""
+    return (frames, *(-(-n // s) for n, s in zip(shape, side, strict=True)))
+
+
+def block_at(number: int, shape: Sequence[int], frames: int, layout: Layout) -> Block:
+    """Return one block of :func:`plan_blocks`, without making the others: there may be millions."""
+    counts = block_counts(shape, frames, layout.side)
+    place = []
+    for count in reversed(counts):
+        number, at = divmod(number, count)
+        place.append(at)
+    frame, *cells = reversed(place)
+    parts = zip(cells, layout.side, shape, strict=True)
+    core = tuple(slice(at * side, min((at + 1) * side, n)) for at, side, n in parts)
+    window = grown(core, layout.reach, shape)
+    return Block(frame, core, window, grown(window, layout.margin, shape))
 
 
 def nearest_first(blocks: Iterable[Block], frame: int, point: Sequence[float]) -> list[Block]:

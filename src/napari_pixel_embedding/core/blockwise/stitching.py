@@ -58,12 +58,34 @@ class Contacts:
         return cls(found // count, found % count, pixels)
 
 
-def same_objects(
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """Pairs of objects of two windows that share pixels, and how far they agree.
+
+    Parameters
+    ----------
+    pairs : array of int64, shape (N, 2)
+        Ids in the first and in the second window.
+    iou : array of float64, shape (N,)
+        Intersection over union, within the pixels that are compared.
+    same : array of bool, shape (N,)
+        Whether they are the same object.
+    """
+
+    pairs: NDArray[np.int64]
+    iou: NDArray[np.float64]
+    same: NDArray[np.bool_]
+
+
+def overlaps(
     contacts: Contacts,
     lookups: tuple[NDArray[Any], NDArray[Any]],
     cut_off: tuple[NDArray[Any], NDArray[Any]],
-) -> NDArray[np.int64]:
-    """Find the objects of two windows that are the same.
+) -> Overlaps:
+    """Compare the objects of two windows.
+
+    Two are the same from an intersection over union of :data:`SAME`; or when a window's border
+    cuts the smaller one off and :data:`SAME_CUT_OFF` of it lies in the other.
 
     Parameters
     ----------
@@ -73,11 +95,6 @@ def same_objects(
         Object id of each superpixel, for each window.
     cut_off : (array, array)
         Ids of the objects that the window's border cuts off, for each window.
-
-    Returns
-    -------
-    array of int64, shape (N, 2)
-        Ids in the first and in the second window.
     """
     first, second = lookups[0][contacts.first], lookups[1][contacts.second]
     a, at_a = np.unique(first, return_inverse=True)
@@ -86,13 +103,24 @@ def same_objects(
     row, column = shared.row, shared.col
     size_a = np.bincount(at_a, contacts.pixels, a.size)[row]
     size_b = np.bincount(at_b, contacts.pixels, b.size)[column]
-    same = shared.data >= SAME * (size_a + size_b - shared.data)
+    iou = shared.data / (size_a + size_b - shared.data)
     rest_of_b = np.isin(a, cut_off[0])[row] & (size_a <= size_b)
     rest_of_a = np.isin(b, cut_off[1])[column] & (size_b <= size_a)
     inside = shared.data >= SAME_CUT_OFF * np.minimum(size_a, size_b)
-    same |= (rest_of_a | rest_of_b) & inside
-    same &= (a[row] > 0) & (b[column] > 0)
-    return np.stack([a[row[same]], b[column[same]]], axis=1).astype(np.int64)
+    same = (iou >= SAME) | (rest_of_a | rest_of_b) & inside
+    objects = (a[row] > 0) & (b[column] > 0)
+    pairs = np.stack([a[row], b[column]], axis=1).astype(np.int64)
+    return Overlaps(pairs[objects], iou[objects], same[objects])
+
+
+def same_objects(
+    contacts: Contacts,
+    lookups: tuple[NDArray[Any], NDArray[Any]],
+    cut_off: tuple[NDArray[Any], NDArray[Any]],
+) -> NDArray[np.int64]:
+    """Return the pairs of :func:`overlaps` that are the same: ids in the two windows, (N, 2)."""
+    found = overlaps(contacts, lookups, cut_off)
+    return found.pairs[found.same]
 
 
 def joined(pairs: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -80,9 +80,8 @@ def write_ome_zarr(
     ValueError
         When a file or another folder is in the way, or zarr or yaozarrs is not installed.
     """
-    needed("zarr", "OME-Zarr files")
-    models = needed(f"yaozarrs.v0{version[-1]}", "OME-Zarr files")
-    writer = _Writer(models, version, scale, units)
+    writer = PyramidWriter.of(version, scale, units)
+    models = writer.models
     with _new_folder(Path(path)) as folder:
         if channels:
             writer.write_image(folder, list(channels.values()))
@@ -90,30 +89,56 @@ def write_ome_zarr(
         writer.write_labels(folder / "labels" / name if channels else folder, frames, progress)
 
 
-class _Writer:
-    """Writes groups and pyramids of one version and pixel size."""
+class PyramidWriter:
+    """Writes groups and pyramids of one version and pixel size.
+
+    Parameters
+    ----------
+    models : module
+        ``yaozarrs.v05`` or ``yaozarrs.v04``: what a group may say.
+    version : {"0.5", "0.4"}
+    scale : sequence of float, optional
+        Size of a pixel along ([Z,] Y, X).
+    units : str, optional
+        Unit of ``scale``.
+    """
 
     def __init__(
         self, models: Any, version: Version, scale: Sequence[float] | None, units: str | None
     ) -> None:
-        self._models, self._version = models, version
+        self.models, self._version = models, version
         self._scale, self._units = scale, units
+
+    @classmethod
+    def of(
+        cls, version: Version, scale: Sequence[float] | None, units: str | None
+    ) -> PyramidWriter:
+        """Make a writer; raises ValueError when zarr or yaozarrs is not installed."""
+        needed("zarr", "OME-Zarr files")
+        models = needed(f"yaozarrs.v0{version[-1]}", "OME-Zarr files")
+        return cls(models, version, scale, units)
 
     def write_labels(
         self, folder: Path, frames: Sequence[Frame], progress: Progress | None
     ) -> None:
-        beside = folder.parent.name == "labels"
-        source = {"source": {"image": "../../"}} if beside else {}
-        background = {"label-value": 0, "rgba": [0, 0, 0, 0]}  # validators want at least one color
-        label = {"image-label": {"version": self._version, "colors": [background], **source}}
-        kind = self._models.LabelImage
-        self._write_pyramid(folder, [frames], _id_type(frames), kind, label, progress)
+        """Write a label image, its pyramid and what the group says."""
+        source = "../../" if folder.parent.name == "labels" else None
+        self._write_pyramid(
+            folder,
+            [frames],
+            _id_type(frames),
+            self.models.LabelImage,
+            self._image_label(source),
+            progress,
+        )
 
     def write_image(self, folder: Path, channels: Sequence[Sequence[Frame]]) -> None:
+        """Write an image and its pyramid."""
         dtype = np.result_type(*[frames[0].array.dtype for frames in channels])
-        self._write_pyramid(folder, channels, dtype, self._models.Image, {}, None)
+        self._write_pyramid(folder, channels, dtype, self.models.Image, {}, None)
 
     def write_group(self, folder: Path, model: Any) -> None:
+        """Write what a group says; what is in the group stays."""
         import zarr
 
         found = model.model_dump(mode="json", exclude_none=True, by_alias=True)
@@ -123,6 +148,37 @@ class _Writer:
             zarr_format=3 if modern else 2,
             attributes={"ome": found} if modern else found,
         )
+
+    def write_label_group(self, folder: Path, axes: str, levels: int, source: str | None) -> None:
+        """Write what the group of a label image says, over levels that are there already.
+
+        Parameters
+        ----------
+        folder : Path
+        axes : str
+            A letter for each axis, in lower case.
+        levels : int
+        source : str, optional
+            Where the image is, relative to the group.
+        """
+        self._write_group_of(
+            folder, self.models.LabelImage, axes, levels, self._image_label(source)
+        )
+
+    def write_image_group(self, folder: Path, axes: str, levels: int) -> None:
+        """Write what the group of an image says, over levels that are there already."""
+        self._write_group_of(folder, self.models.Image, axes, levels, {})
+
+    def _write_group_of(
+        self, folder: Path, kind: Any, axes: str, levels: int, extra: Mapping[str, Any]
+    ) -> None:
+        found = {"multiscales": [self._multiscale(axes, levels)], **extra}
+        self.write_group(folder, kind.model_validate(found))
+
+    def _image_label(self, source: str | None) -> dict[str, Any]:
+        background = {"label-value": 0, "rgba": [0, 0, 0, 0]}  # validators want at least one color
+        found: dict[str, Any] = {"version": self._version, "colors": [background]}
+        return {"image-label": found | ({"source": {"image": source}} if source else {})}
 
     def _write_pyramid(
         self,
@@ -135,25 +191,40 @@ class _Writer:
     ) -> None:
         shape = _stored_shape(channels)
         axes = _stored_axes(channels)
-        levels = _level_shapes(shape)
-        model = kind.model_validate({"multiscales": [self._multiscale(axes, len(levels))], **extra})
-        self.write_group(folder, model)
+        levels = level_shapes(shape)
+        self._write_group_of(folder, kind, axes, len(levels), extra)
         finer = None
         for number, level in enumerate(levels):
-            array = self._create(folder / str(number), level, dtype, axes)
+            chunks = tuple(
+                min(n, _CHUNK) if a in "yx" else 1 for a, n in zip(axes, level, strict=True)
+            )
+            array = self.create_level(folder / str(number), level, dtype, axes, chunks)
             if finer is None:
                 _fill(array, channels, axes, progress)
             else:
                 _halve(finer, array)
             finer = array
 
-    def _create(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any], axes: str) -> Any:
+    def create_level(
+        self,
+        path: Path,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        axes: str,
+        chunks: tuple[int, ...],
+        shards: tuple[int, ...] | None = None,
+    ) -> Any:
+        """Create the empty array of a level; version 0.4 has no shards."""
         import zarr
 
-        chunks = tuple(min(n, _CHUNK) if a in "yx" else 1 for a, n in zip(axes, shape, strict=True))
         if self._version == "0.5":
             return zarr.create_array(
-                path, shape=shape, dtype=dtype, chunks=chunks, dimension_names=list(axes)
+                path,
+                shape=shape,
+                dtype=dtype,
+                chunks=chunks,
+                shards=shards,
+                dimension_names=list(axes),
             )
         return zarr.create_array(
             path,
@@ -203,7 +274,8 @@ def _stored_shape(channels: Sequence[Sequence[Frame]]) -> tuple[int, ...]:
     return (*time, *((len(channels),) if len(channels) > 1 else ()), *frames[0].shape)
 
 
-def _level_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+def level_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the shapes of a pyramid's levels (…, Y, X): each half of the finer one."""
     shapes = [shape]
     while max(shapes[-1][-2:]) > _SMALLEST:
         *others, rows, columns = shapes[-1]

@@ -1,4 +1,4 @@
-"""Label images in OME-Zarr, read part by part."""
+"""Images and label images in OME-Zarr, read part by part."""
 
 from __future__ import annotations
 
@@ -60,23 +60,68 @@ def read_ome_zarr_labels(path: str | os.PathLike[str]) -> StoredLabels:
     ValueError
         When it holds no label image, or several, or zarr is not installed.
     """
-    zarr = needed("zarr", "OME-Zarr files")
     path = Path(path)
+    found, zarr = _opened(path)
+    if isinstance(found, zarr.Array):
+        return StoredLabels(_checked(found, path), None, PixelSize())
+    attributes = attributes_of(found)
+    if "image-label" not in attributes:
+        found = found[_only_labels(found, attributes, path)]
+        attributes = attributes_of(found)
+    stored = _read_level(found, attributes, path, 0)
+    return StoredLabels(_checked(stored.data, path), stored.axes, stored.size)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLevel:
+    """One level of a stored image, which is read when a part is asked for.
+
+    Parameters
+    ----------
+    data : array_like
+        Without axes of length one other than Y and X.
+    axes : str, optional
+        A letter for each axis; None for a plain array.
+    size : PixelSize
+    levels : int
+        Levels of the pyramid.
+    """
+
+    data: Any
+    axes: str | None
+    size: PixelSize
+    levels: int = 1
+
+
+def read_ome_zarr_image(path: str | os.PathLike[str], level: int = 0) -> StoredLevel:
+    """Open a level of an image of OME-Zarr 0.1 to 0.5, or a plain zarr array.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is nothing.
+    ValueError
+        When it is no image, has no such level, or zarr is not installed.
+    """
+    path = Path(path)
+    found, zarr = _opened(path)
+    if isinstance(found, zarr.Array):
+        _check_level(level, 1, path)
+        return StoredLevel(found, None, PixelSize())
+    return _read_level(found, attributes_of(found), path, level)
+
+
+def _opened(path: Path) -> tuple[Any, Any]:
+    zarr = needed("zarr", "OME-Zarr files")
     if not path.exists():
         raise FileNotFoundError(f"There is no {path}. Check the path.")
     if not any((path / mark).is_file() for mark in _MARKS):
         raise ValueError(f"Expected a zarr group or array, found none in {path}.")
-    found = zarr.open(path, mode="r")
-    if isinstance(found, zarr.Array):
-        return StoredLabels(_checked(found, path), None, PixelSize())
-    attributes = _attributes(found)
-    if "image-label" not in attributes:
-        found = found[_only_labels(found, attributes, path)]
-        attributes = _attributes(found)
-    return _finest(found, attributes, path)
+    return zarr.open(path, mode="r"), zarr
 
 
-def _attributes(group: Any) -> Mapping[str, Any]:
+def attributes_of(group: Any) -> Mapping[str, Any]:
+    """Return what a group says of itself, in any version of OME-Zarr."""
     stored = dict(group.attrs)
     attributes: Mapping[str, Any] = stored.get("ome", stored)  # since 0.5 under "ome"
     return attributes
@@ -86,7 +131,7 @@ def _only_labels(group: Any, attributes: Mapping[str, Any], path: Path) -> str:
     """Return where in a group its only label image is."""
     prefix, names = "", attributes.get("labels")
     if names is None and "labels" in group:
-        prefix, names = "labels/", _attributes(group["labels"]).get("labels", ())
+        prefix, names = "labels/", attributes_of(group["labels"]).get("labels", ())
     if not names:
         raise ValueError(
             f"Expected a label image, found none in {path}. Give the path of the label image, such "
@@ -100,13 +145,14 @@ def _only_labels(group: Any, attributes: Mapping[str, Any], path: Path) -> str:
     return f"{prefix}{names[0]}"
 
 
-def _finest(group: Any, attributes: Mapping[str, Any], path: Path) -> StoredLabels:
+def _read_level(group: Any, attributes: Mapping[str, Any], path: Path, number: int) -> StoredLevel:
     multiscales = attributes.get("multiscales") or ()
     if not multiscales:
-        raise ValueError(f"Expected a pyramid of labels in {path}, found no multiscales.")
+        raise ValueError(f"Expected a pyramid in {path}, found no multiscales.")
     pyramid = multiscales[0]
-    level = pyramid["datasets"][0]
-    array = _checked(group[level["path"]], path)
+    _check_level(number, len(pyramid["datasets"]), path)
+    level = pyramid["datasets"][number]
+    array = group[level["path"]]
     axes = pyramid.get("axes") or list(_OLD_AXES[-array.ndim :])
     named = [a if isinstance(a, str) else a["name"] for a in axes]
     letters = "".join(name[0].upper() for name in named)
@@ -117,11 +163,16 @@ def _finest(group: Any, attributes: Mapping[str, Any], path: Path) -> StoredLabe
         if step.get("type") == "scale":
             sizes = sizes * np.asarray(step["scale"], float)
     kept = "".join(a for a, n in zip(letters, array.shape, strict=True) if a in "YX" or n > 1)
-    lazy = array if kept == letters else _Squeezed(array, [a in kept for a in letters])
+    lazy = array if kept == letters else SqueezedArray(array, [a in kept for a in letters])
     known = dict(zip(letters, sizes.tolist(), strict=True)) if steps else {}
     size = pixel_size(kept, known, units)
     plain = size.units is None and all(n == 1 for n in size.scale or ())
-    return StoredLabels(lazy, kept, PixelSize() if plain else size)
+    return StoredLevel(lazy, kept, PixelSize() if plain else size, len(pyramid["datasets"]))
+
+
+def _check_level(number: int, count: int, path: Path) -> None:
+    if not 0 <= number < count:
+        raise ValueError(f"level must be from 0 to {count - 1} for {path}, found {number}.")
 
 
 def _unit(axis: Any) -> str:
@@ -138,7 +189,7 @@ def _checked(array: Any, path: Path) -> Any:
     return array
 
 
-class _Squeezed:
+class SqueezedArray:
     """A stored array without its axes of length one; parts are read when they are asked for."""
 
     def __init__(self, array: Any, kept: Sequence[bool]) -> None:

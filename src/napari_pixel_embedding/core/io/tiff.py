@@ -197,6 +197,49 @@ def _without(ome: OmeSet, errors: Sequence[Exception]) -> OmeSet:
     return OmeSet(ome.xml, ome.members, ome.missing, (*ome.notes, note))
 
 
+class OpenedSeries(NamedTuple):
+    """The image of a file that stays open, so that parts of it can be read."""
+
+    file: TiffFile
+    series: TiffPageSeries
+    size: PixelSize
+
+
+def open_series(path: Path) -> OpenedSeries:
+    """Open the largest image of a TIFF file to read parts of it; the caller closes ``file``.
+
+    Raises whatever the reader does on damaged files, and ValueError where it holds several
+    positions: they are read one by one.
+    """
+    import tifffile
+
+    with _quiet():
+        with _opened(path) as found:
+            selection = select_series(found.series)
+            count = sum(map(_place_count, selection.positions))
+            place = found.series.index(_series_holding(selection.positions[0], found.series))
+            size = _pixel_size(found, selection.positions[0], settled_axes(selection.positions[0]))
+            flags: dict[str, Any] = {"is_ome": found.file.is_ome}
+        if count > 1:
+            raise UnreadableFileError(
+                f"{path} holds {count} positions, which cannot be read part by part: export them "
+                "as files of their own."
+            )
+        file = tifffile.TiffFile(path, **_ONE_FILE | flags)
+        return OpenedSeries(file, file.series[place], size)
+
+
+def settled_axes(series: TiffPageSeries) -> str | None:
+    """Return the letters out of ``TCZYX`` of a series, as :func:`settle_axes` does of pixels."""
+    small = np.zeros([min(n, 2) for n in series.shape], np.uint8)
+    return settle_axes(small, series.axes.upper()).axes
+
+
+def _series_holding(level: TiffPageSeries, series: Sequence[TiffPageSeries]) -> TiffPageSeries:
+    """Return the series of which one of the levels is the selected one."""
+    return next(one for one in series if any(each is level for each in one.levels))
+
+
 def _read_positions(
     opened: _Opened, series: TiffPageSeries, path: Path, *, indexed: bool
 ) -> list[StoredImage]:

@@ -57,21 +57,29 @@ def border_column(sums: ObjectSums, axes: str, shape: Sequence[int]) -> Columns:
     return {"touches_border": touches}
 
 
-def shape_columns(found: FrameSums, axes: str, spacing: Sequence[float]) -> Columns:
-    """Return the axes, eccentricity, perimeter (2-D), solidity and extent."""
+def moment_columns(sums: ObjectSums, axes: str, spacing: Sequence[float]) -> Columns:
+    """Return what sums alone tell of the shape: axes, eccentricity (2-D) and extent."""
     from napari_pixel_embedding.core.measurement.shape import axis_lengths
 
-    sums = found.sums
     lengths = axis_lengths(_moments(sums, axes.lower(), spacing))
     columns: Columns = {"major_axis": lengths[:, 0], "minor_axis": lengths[:, -1]}
     if len(axes) == 2:
         columns["eccentricity"] = _eccentricity(lengths)
+    box = np.prod([sums.get(f"max_{x}") - sums.get(f"min_{x}") for x in axes.lower()], axis=0)
+    columns["extent"] = sums.get("pixels") / box
+    return columns
+
+
+def shape_columns(found: FrameSums, axes: str, spacing: Sequence[float]) -> Columns:
+    """Return the axes, eccentricity, perimeter (2-D), solidity and extent."""
+    sums = found.sums
+    columns = moment_columns(sums, axes, spacing)
+    extent = columns.pop("extent")
+    if len(axes) == 2:
         columns["perimeter"] = _perimeter(sums, spacing)
     pixels = sums.get("pixels")
-    box = np.prod([sums.get(f"max_{x}") - sums.get(f"min_{x}") for x in axes.lower()], axis=0)
     columns["solidity"] = pixels / _hulls(found, len(axes)) if len(pixels) else np.zeros(0)
-    columns["extent"] = pixels / box
-    return columns
+    return columns | {"extent": extent}
 
 
 def _moments(sums: ObjectSums, axes: str, spacing: Sequence[float]) -> NDArray[np.float64]:
@@ -110,14 +118,14 @@ def _hulls(found: FrameSums, ndim: int) -> NDArray[np.float64]:
     return hull_areas(rank, y, start, stop) if ndim == 2 else hull_volumes(rank, z, y, start, stop)
 
 
-def intensity_columns(sums: ObjectSums, channels: Sequence[Channel]) -> Columns:
-    """Return mean, and for full channels min, max, standard deviation and sum."""
+def intensity_columns(sums: ObjectSums, channels: Sequence[Channel | str]) -> Columns:
+    """Return mean, and for full channels (and names alone) min, max, standard deviation and sum."""
     columns: Columns = {}
     pixels = sums.get("pixels")
     for channel in channels:
-        name = channel.name
+        name = channel if isinstance(channel, str) else channel.name
         total = _or_empty(sums, f"{name}:sum")
-        if not channel.full:
+        if not (isinstance(channel, str) or channel.full):
             columns[name] = total / pixels
             continue
         columns[f"{name}_mean"] = total / pixels

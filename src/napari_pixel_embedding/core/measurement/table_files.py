@@ -62,13 +62,52 @@ def _write_csv(file: BinaryIO, table: Measurements) -> None:
 
 
 def _write_parquet(file: BinaryIO, table: Measurements) -> None:
-    arrow, parquet = _arrow()
-    arrays = {name: arrow.array(column) for name, column in table.columns.items()}
-    fields = [
-        arrow.field(name, array.type, metadata={"unit": table.units.get(name, "")})
-        for name, array in arrays.items()
-    ]
-    parquet.write_table(arrow.table(list(arrays.values()), schema=arrow.schema(fields)), file)
+    with ParquetRows(file) as rows:
+        rows.write(table)
+
+
+class ParquetRows:
+    """Writes tables of the same columns below each other into a Parquet file.
+
+    Parameters
+    ----------
+    file : binary file
+        Open for writing.
+
+    Raises
+    ------
+    ValueError
+        When pyarrow is not installed.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._arrow, self._parquet = _arrow()
+        self._file = file
+        self._writer: Any = None
+
+    def write(self, table: Measurements) -> None:
+        """Write the rows of a table as a row group."""
+        arrow = self._arrow
+        arrays = {name: arrow.array(column) for name, column in table.columns.items()}
+        fields = [
+            arrow.field(name, array.type, metadata={"unit": table.units.get(name, "")})
+            for name, array in arrays.items()
+        ]
+        found = arrow.table(list(arrays.values()), schema=arrow.schema(fields))
+        if self._writer is None:
+            self._writer = self._parquet.ParquetWriter(self._file, found.schema)
+        self._writer.write_table(found)
+
+    def __enter__(self) -> ParquetRows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._writer is None:  # a table without a row
+            self._parquet.write_table(
+                self._arrow.table({"label": self._arrow.array([], "uint64")}), self._file
+            )
+        else:
+            self._writer.close()
 
 
 def _arrow() -> tuple[Any, Any]:

@@ -1,0 +1,176 @@
+"""Stage 1: the labels of one block's window, numbered for that block alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_pixel_embedding.core.blockwise.mosaic import within_point
+from napari_pixel_embedding.core.blockwise.roi import read_box
+from napari_pixel_embedding.core.boxes import within
+from napari_pixel_embedding.core.inference.axes import ImageStack
+from napari_pixel_embedding.core.inference.predict import embed_frames
+from napari_pixel_embedding.core.inference.segment import cluster
+from napari_pixel_embedding.core.validation import as_numeric_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_pixel_embedding.core.blockwise.block_plan import Block
+    from napari_pixel_embedding.core.boxes import Box
+    from napari_pixel_embedding.core.clustering.params import ClusterParams, LocalBandwidth
+    from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+    from napari_pixel_embedding.core.inference.options import PredictOptions
+    from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+
+
+@dataclass(frozen=True, eq=False)
+class LargeImage:
+    """An image that is read part by part, as a model reads it.
+
+    Parameters
+    ----------
+    data : array_like
+        Anything that can be sliced, with the axes ``axes``.
+    axes : str
+        [T] [C] [Z] Y X, colours last.
+    ranges : array, shape (C, 2)
+        Intensities that are scaled to 0 and 1, of the whole image.
+    spacing : tuple of float, optional
+        Size of a pixel along the spatial axes.
+    """
+
+    data: Any
+    axes: str
+    ranges: NDArray[np.float64]
+    spacing: tuple[float, ...] | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Pixels along ([Z,] Y, X)."""
+        parts = zip(self.axes, self.data.shape, strict=True)
+        return tuple(int(n) for letter, n in parts if letter in "ZYX")
+
+
+@dataclass(frozen=True)
+class ClusterRecipe:
+    """How an embedding becomes labels.
+
+    Parameters
+    ----------
+    params : ClusterParams
+    method : {"mean_shift", "mutex"}
+    local : sequence of sequence of LocalBandwidth
+        Single objects' bandwidths of each frame, at pixels of the whole image; may be empty.
+    """
+
+    params: ClusterParams
+    method: Method = "mean_shift"
+    local: Sequence[Sequence[LocalBandwidth]] = ()
+
+    def within(self, block: Block) -> list[LocalBandwidth]:
+        """Return the single bandwidths in a block's window, at pixels of the window."""
+        every = self.local[block.frame] if block.frame < len(self.local) else ()
+        return [
+            replace(one, point=within_point(one.point, block.window))
+            for one in every
+            if all(p.start <= n < p.stop for n, p in zip(one.point, block.window, strict=True))
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class BlockLabels:
+    """Labels of a block, numbered 1, 2, … for that block alone.
+
+    Parameters
+    ----------
+    labels : array of uint32
+        Of ``block.trusted``, in which blocks are compared.
+    own : int
+        Objects with pixels in the core; their ids come first.
+    all : int
+        All objects of ``labels``.
+    cut_off : array of uint32
+        Ids of the objects that the window's border cuts off.
+    notes : tuple of str
+        What happened on the way, such as smaller tiles for lack of memory.
+    """
+
+    labels: NDArray[np.uint32]
+    own: int
+    all: int
+    cut_off: NDArray[np.uint32]
+    notes: tuple[str, ...] = ()
+
+
+def embed_block(
+    model: EmbeddingModel, image: LargeImage, block: Block, options: PredictOptions
+) -> EmbeddingMap:
+    """Run a model on a block with its margin; return the map of the block's window."""
+    frame = block.frame if "T" in image.axes else None
+    data = as_numeric_image(read_box(image.data, image.axes, block.padded, frame))
+    stack = ImageStack(data, image.axes, model.config.in_channels, image.spacing, image.ranges)
+    (whole,) = embed_frames(model, stack, options)
+    return replace(whole.crop(within(block.window, block.padded)), notes=whole.notes)
+
+
+def segment_block(
+    model: EmbeddingModel,
+    image: LargeImage,
+    block: Block,
+    options: PredictOptions,
+    recipe: ClusterRecipe,
+) -> tuple[BlockLabels, EmbeddingMap]:
+    """Segment the window of a block; return its labels and the embedding that they come from."""
+    emap = embed_block(model, image, block, options)
+    labels = cluster(emap, recipe.params, recipe.method, recipe.within(block))
+    return renumbered(labels, block, image.shape, emap.notes), emap
+
+
+def renumbered(
+    window: NDArray[Any], block: Block, shape: Sequence[int], notes: tuple[str, ...] = ()
+) -> BlockLabels:
+    """Renumber the objects of a window: those with pixels in the core first, in their order.
+
+    Parameters
+    ----------
+    window : array of int
+        Labels of ``block.window``.
+    block : Block
+    shape : sequence of int
+        Pixels of the image.
+    notes : tuple of str
+    """
+    top = int(window.max(initial=0))
+    in_core = _present(window[within(block.core, block.window)], top)
+    trusted = window[within(block.trusted, block.window)]
+    own, others = np.flatnonzero(in_core), np.flatnonzero(_present(trusted, top) & ~in_core)
+    table = np.zeros(top + 1, np.uint32)
+    ordered = np.concatenate([own, others])
+    table[ordered] = np.arange(1, ordered.size + 1)
+    cut_off = table[_on_border(window, block.window, shape)]
+    return BlockLabels(
+        table[trusted], own.size, ordered.size, np.unique(cut_off[cut_off > 0]), notes
+    )
+
+
+def _present(labels: NDArray[Any], top: int) -> NDArray[np.bool_]:
+    found = np.bincount(labels.ravel(), minlength=top + 1) > 0
+    found[0] = False
+    return found
+
+
+def _on_border(window: NDArray[Any], box: Box, shape: Sequence[int]) -> NDArray[Any]:
+    """Return the ids at the window's border where the image goes on."""
+    faces = [np.zeros(0, window.dtype)]
+    for axis, (part, size) in enumerate(zip(box, shape, strict=True)):
+        if part.start > 0:
+            faces.append(window.take(0, axis).ravel())
+        if part.stop < size:
+            faces.append(window.take(-1, axis).ravel())
+    return np.unique(np.concatenate(faces))
