@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,45 +14,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.batch.stages.merge import IdTable
+    from napari_pixel_embedding.batch.stages.merge import IdTable, Numbering
     from napari_pixel_embedding.core.runs.record_log import RecordIndex
 
-_ONE = np.uint64(1)
 _Unclear = tuple["NDArray[np.int64]", "NDArray[np.float64]", "NDArray[np.float64]"]
 """Blocks and ids of pairs, (N, 4), their intersections over union, and where they are."""
-
-
-@dataclass(frozen=True, eq=False)
-class Numbering:
-    """Numbers of all objects of an image: first those with pixels in a core, in block order.
-
-    Parameters
-    ----------
-    own : array of uint64, shape (B,)
-        Objects with pixels in each block's core.
-    starts, others : array of uint64, shape (B + 1,)
-        Number of the first object of each block with and without such pixels.
-    """
-
-    own: NDArray[np.uint64]
-    starts: NDArray[np.uint64]
-    others: NDArray[np.uint64]
-
-    @classmethod
-    def of(cls, segmented: RecordIndex) -> Numbering:
-        """Number the objects that the first stage has found."""
-        own, every = segmented.own(), segmented.all()
-        none = np.zeros(1, np.uint64)
-        starts = np.concatenate([none, np.cumsum(own, dtype=np.uint64)])
-        others = np.concatenate([none, np.cumsum(every - own, dtype=np.uint64)]) + starts[-1]
-        return cls(own, starts, others)
-
-    def numbers(self, pairs: NDArray[np.int64]) -> NDArray[np.uint64]:
-        """Return the numbers of pairs, (N, 2): given block and id of one and of the other."""
-        block, ids = pairs[:, ::2], pairs[:, 1::2].astype(np.uint64)
-        inside = ids <= self.own[block]
-        of_others = self.others[block] + ids - self.own[block] - _ONE
-        return np.where(inside, self.starts[block] + ids - _ONE, of_others)
 
 
 def read_links(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.batch.engine.tasks import WorkerDied
-from napari_pixel_embedding.batch.links import Numbering, read_links, seams_of
+from napari_pixel_embedding.batch.links import read_links, seams_of
 from napari_pixel_embedding.batch.plan import (
     ImagePlan,
     cluster_recipe,
@@ -21,7 +21,7 @@ from napari_pixel_embedding.batch.plan import (
     label_store,
     open_plan,
 )
-from napari_pixel_embedding.batch.stages.merge import IdTable, id_type, merge_ids
+from napari_pixel_embedding.batch.stages.merge import IdTable, Numbering, id_type, merge_ids
 from napari_pixel_embedding.batch.summary import Failure, RunSummary
 from napari_pixel_embedding.batch.table import write_table
 from napari_pixel_embedding.batch.whole import table_path
@@ -168,7 +168,7 @@ class Run:
         self, folder: Path, plan: ImagePlan, segmented: RecordIndex, edges: RecordIndex
     ) -> IdTable:
         self._begin("merge", plan.name)
-        numbering = Numbering.of(segmented)
+        numbering = Numbering.of(segmented.own(), segmented.all())
         links, unclear = read_links(edges, numbering)
         table = merge_ids(links, numbering.starts)
         table.save(folder)

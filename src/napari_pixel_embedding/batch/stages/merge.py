@@ -23,6 +23,38 @@ _ONE = np.uint64(1)
 
 
 @dataclass(frozen=True, eq=False)
+class Numbering:
+    """Numbers of all objects of an image: first those with pixels in a core, in block order.
+
+    Parameters
+    ----------
+    own : array of uint64, shape (B,)
+        Objects with pixels in each block's core.
+    starts, others : array of uint64, shape (B + 1,)
+        Number of the first object of each block with and without such pixels.
+    """
+
+    own: NDArray[np.uint64]
+    starts: NDArray[np.uint64]
+    others: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, own: NDArray[np.uint64], every: NDArray[np.uint64]) -> Numbering:
+        """Make the numbers from the objects with pixels in each core, and from all of them."""
+        none = np.zeros(1, np.uint64)
+        starts = np.concatenate([none, np.cumsum(own, dtype=np.uint64)])
+        others = np.concatenate([none, np.cumsum(every - own, dtype=np.uint64)]) + starts[-1]
+        return cls(own, starts, others)
+
+    def numbers(self, pairs: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return the numbers of pairs, (N, 2): given block and id of one and of the other."""
+        block, ids = pairs[:, ::2], pairs[:, 1::2].astype(np.uint64)
+        inside = ids <= self.own[block]
+        of_others = self.others[block] + ids - self.own[block] - _ONE
+        return np.where(inside, self.starts[block] + ids - _ONE, of_others)
+
+
+@dataclass(frozen=True, eq=False)
 class IdTable:
     """What becomes of the objects of all blocks, which are numbered from 0 in block order.
 
