@@ -13,7 +13,7 @@ import numpy as np
 from napari_pixel_embedding.batch.data.data_set import DataSetImage, list_data_set
 from napari_pixel_embedding.batch.data.fingerprints import files_fingerprint, pixels_fingerprint
 from napari_pixel_embedding.batch.data.images import ImageOnDisk, open_image
-from napari_pixel_embedding.batch.data.labels import LabelStore
+from napari_pixel_embedding.batch.data.labels import LabelStore, version_of
 from napari_pixel_embedding.batch.request import NAME, BatchRequest
 from napari_pixel_embedding.batch.stages.segment import ClusterRecipe, LargeImage
 from napari_pixel_embedding.core.blockwise.block_plan import (
@@ -326,7 +326,8 @@ def open_plan(plan: ImagePlan, request: BatchRequest, found: FoundModel) -> Open
 
 def label_store(plan: ImagePlan, layout: Layout, request: BatchRequest) -> LabelStore:
     """Return where the labels of an image go."""
-    return LabelStore(Path(plan.output), layout, plan.side, request.version, plan.scale, plan.units)
+    version = version_of(Path(plan.path)) if request.beside else request.version
+    return LabelStore(Path(plan.output), layout, plan.side, version, plan.scale, plan.units)
 
 
 def cluster_recipe(plan: ImagePlan, request: BatchRequest) -> tuple[ClusterRecipe, tuple[str, ...]]:

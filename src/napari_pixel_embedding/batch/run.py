@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_pixel_embedding.batch.data.labels import list_labels
 from napari_pixel_embedding.batch.engine.tasks import WorkerDied
 from napari_pixel_embedding.batch.links import read_links, seams_of
 from napari_pixel_embedding.batch.plan import (
@@ -21,6 +22,7 @@ from napari_pixel_embedding.batch.plan import (
     label_store,
     open_plan,
 )
+from napari_pixel_embedding.batch.request import NAME
 from napari_pixel_embedding.batch.stages.merge import IdTable, Numbering, id_type, merge_ids
 from napari_pixel_embedding.batch.summary import Failure, RunSummary
 from napari_pixel_embedding.batch.table import write_table
@@ -28,6 +30,7 @@ from napari_pixel_embedding.batch.whole import table_path
 from napari_pixel_embedding.batch.worker import (
     Task,
     TaskResult,
+    close_files,
     embedding_store,
     group_count,
     image_folder,
@@ -95,6 +98,8 @@ class Run:
             stopped = isinstance(error, (KeyboardInterrupt, GeneratorExit))
             self._end("stopped" if stopped else "error", str(error))
             raise
+        finally:
+            close_files()
         self.summary.seconds = time.time() - started
         self.summary.save(self.prepared.folder)
         self._end("done" if self.summary.is_complete else "failed", self.summary.lines()[0])
@@ -213,6 +218,8 @@ class Run:
             path = table_path(prepared.folder, plan)
             write_table(path, opened, relabelled, table)
         store.finish(source_of(plan))
+        if prepared.request.beside:
+            list_labels(Path(plan.path), NAME)
         self._describe(store.folder, plan)
         if prepared.request.embedding:
             embedding_store(prepared.folder, opened, prepared.request).finish()

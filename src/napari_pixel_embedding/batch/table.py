@@ -62,7 +62,7 @@ def _shared(sums: RecordIndex, table: IdTable) -> PartialSums:
     """Return the sums of all objects that have pixels in the cores of several blocks."""
     labels = np.unique(table.final(np.asarray(table.target)))
     parts = [part.take(np.isin(part.ids(), labels)) for _, part in _parts(sums)]
-    return added([part for part in parts if part.count])
+    return added(parts)
 
 
 def _whole_objects(
@@ -72,7 +72,6 @@ def _whole_objects(
     for number, part in _parts(sums):
         first = table.of_block(number)[1:][table.is_kept(number)]
         own = part.take(np.isin(part.ids(), first) & ~np.isin(part.ids(), shared.ids()))
-        both = [own, shared.take(np.isin(shared.ids(), first))]
-        joined = added([one for one in both if one.count])
+        joined = added([own, shared.take(np.isin(shared.ids(), first))])
         if joined.count:
             yield number, joined

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.batch.data.images import ImageOnDisk, open_image
+from napari_pixel_embedding.batch.data.labels import list_labels, version_of
+from napari_pixel_embedding.batch.request import NAME
 from napari_pixel_embedding.core.exchange.ome_zarr import write_ome_zarr
 from napari_pixel_embedding.core.exchange.ome_zarr_reader import is_zarr
 from napari_pixel_embedding.core.inference.layout import rows_last
@@ -47,7 +49,7 @@ def segment_whole(
     pixels = np.asarray(image.data)
     made = segment_by_recipe(request.recipe, pixels, found, stored_axes=image.axes, name=plan.name)
     labels, axes = rows_last(made.labels, made.layout.label_axes)
-    _write(Path(plan.output), labels, axes, image.size, made, request)
+    _write(plan, labels, axes, image.size, made, request)
     if request.measure:
         _measure(table_path(folder, plan), pixels, made, image.size)
     frames = made.layout.lift(made.labels) if made.layout.frame_axes else made.labels[None]
@@ -65,22 +67,30 @@ def _read(path: Path, level: int) -> tuple[ImageOnDisk, tuple[str, ...]]:
 
 
 def _write(
-    path: Path,
+    plan: ImagePlan,
     labels: NDArray[Any],
     axes: str,
     size: PixelSize,
     made: MadeByRecipe,
     request: BatchRequest,
 ) -> None:
-    count = len(axes.replace("T", ""))
-    scale = size.scale[-count:] if size.scale and len(size.scale) >= count else None
-    usable = usable_scale(axes, scale, size.units)
+    path, usable = Path(plan.output), _usable(axes, size)
     if path.suffix == ".tif":
         text = text_for(made.recipe, path.parent)
         write_labels(path, labels, axes, usable.scale, usable.units, text)
         return
     frames = label_frames(labels, axes)
-    write_ome_zarr(path, frames, usable.scale, usable.units, version=request.version)
+    image = Path(plan.path)
+    version = version_of(image) if request.beside else request.version
+    write_ome_zarr(path, frames, usable.scale, usable.units, version=version)
+    if request.beside:
+        list_labels(image, NAME)
+
+
+def _usable(axes: str, size: PixelSize) -> PixelSize:
+    count = len(axes.replace("T", ""))
+    scale = size.scale[-count:] if size.scale and len(size.scale) >= count else None
+    return usable_scale(axes, scale, size.units)
 
 
 def _measure(path: Path, pixels: NDArray[Any], made: MadeByRecipe, size: PixelSize) -> None:
@@ -91,9 +101,7 @@ def _measure(path: Path, pixels: NDArray[Any], made: MadeByRecipe, size: PixelSi
     stored = [layout.axes.index(a) for a in axes]
     moved = pixels.transpose([*order, *stored])
     images = split_channels(moved, "C" * len(order) + axes, frame)
-    count = len(axes.replace("T", ""))
-    scale = size.scale[-count:] if size.scale and len(size.scale) >= count else None
-    usable = usable_scale(axes, scale, size.units)
+    usable = _usable(axes, size)
     table = measure_objects(
         labels, images, axes=axes, spacing=usable.scale, units=usable.units, shape=False
     )

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def work(task: Task) -> TaskResult:
     if task.threads:
         _set_threads(task.threads)
     started = time.perf_counter()
-    writer = _writer(os.getpid(), str(log_folder(task)), task.log)
+    writer = _writer_of(task)
     try:
         record, notes = _STAGES[task.stage](task)
     except Exception as error:  # of this image or block; the others go on
@@ -156,19 +156,48 @@ def _changed(path: Path) -> int:
     return path.stat().st_mtime_ns
 
 
-@lru_cache(maxsize=2)
-def _opened(folder: str, image: int, changed: int) -> OpenedPlan:
-    run = _run(folder, changed)
-    return open_plan(run.plan.images[image], run.request, run.found)
+class _Kept:
+    """The files that a process has opened last; what goes is closed."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._found: dict[Any, Any] = {}
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._found:
+            while len(self._found) >= self._most:
+                self._found.pop(next(iter(self._found))).close()
+            self._found[key] = make()
+        return self._found[key]
+
+    def clear(self) -> None:
+        while self._found:
+            self._found.popitem()[1].close()
+
+
+_images, _writers = _Kept(2), _Kept(4)
+
+
+def close_files() -> None:
+    """Close all files of this process: a run has ended."""
+    _images.clear()
+    _writers.clear()
 
 
 def _opened_of(task: Task) -> OpenedPlan:
-    return _opened(task.folder, task.image, _changed(Path(task.folder) / WORK / "plan.json"))
+    run = _run_of(task)
+    key = (task.folder, task.image, _changed(Path(task.folder) / WORK / "plan.json"))
+    make = lambda: open_plan(run.plan.images[task.image], run.request, run.found)  # noqa: E731
+    opened: OpenedPlan = _images.get(key, make)
+    return opened
 
 
-@lru_cache(maxsize=4)
-def _writer(pid: int, folder: str, log: str) -> RecordWriter:
-    return RecordWriter(Path(folder), log)
+def _writer_of(task: Task) -> RecordWriter:
+    """Return this process's own log of a stage."""
+    folder = log_folder(task)
+    key = (os.getpid(), folder, task.log)
+    writer: RecordWriter = _writers.get(key, lambda: RecordWriter(folder, task.log))
+    return writer
 
 
 def log_folder(task: Task) -> Path:

@@ -103,9 +103,10 @@ def _zarr_name(path: Path) -> str:
 class _TiffArray:
     """The pixels of a TIFF series: mapped where they lie in one piece, else its tiles or strips."""
 
-    def __init__(self, file: Any, series: TiffPageSeries, path: Path) -> None:
+    def __init__(self, file: Any, whole: TiffPageSeries, level: int, path: Path) -> None:
         self._file = file
         self._array: Any
+        series = whole.levels[level]
         if series.dataoffset is not None:
             self._array = np.memmap(
                 path,
@@ -116,7 +117,7 @@ class _TiffArray:
             )
         else:
             zarr = needed("zarr", "Parts of compressed TIFF files", "batch")
-            self._array = zarr.open(series.aszarr(), mode="r")
+            self._array = zarr.open(whole.aszarr(level=level), mode="r")
         self.shape, self.dtype = tuple(self._array.shape), np.dtype(series.dtype)
         self.ndim = len(self.shape)
         self.chunks = getattr(self._array, "chunks", self.shape)
@@ -141,7 +142,7 @@ def _open_tiff(path: Path, level: int) -> ImageOnDisk:
             raise ValueError(f"its pixels are {kind} and cannot be read part by part: convert it")
         chosen = levels[level]
         axes, kept = _axes_of(chosen)
-        whole = _TiffArray(opened.file, chosen, path)
+        whole = _TiffArray(opened.file, series, level, path)
         data = whole if all(kept) else SqueezedArray(whole, kept)
         return ImageOnDisk(data, axes, _at_level(size, series, chosen), image_name(path))
     except BaseException:

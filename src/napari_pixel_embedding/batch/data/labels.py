@@ -12,6 +12,7 @@ import numpy as np
 from napari_pixel_embedding.core.blockwise.block_plan import Block, block_at, block_counts
 from napari_pixel_embedding.core.blockwise.block_plan import Layout as BlockLayout
 from napari_pixel_embedding.core.exchange.ome_zarr import PyramidWriter, level_shapes
+from napari_pixel_embedding.core.exchange.ome_zarr_reader import attributes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -187,6 +188,28 @@ class LabelStore:
             slice(2 * part.start, min(2 * part.stop, n)) if half else part
             for half, part, n in zip(halves, core, shape, strict=True)
         )
+
+
+def list_labels(image: Path, name: str) -> None:
+    """Add a label image to those that an OME-Zarr image lists."""
+    import zarr
+
+    whole = zarr.open_group(image, mode="r")
+    modern = whole.metadata.zarr_format == 3
+    group = zarr.open_group(image / "labels", mode="a", zarr_format=3 if modern else 2)
+    listed = list(attributes_of(group).get("labels", ()))
+    listed += [] if name in listed else [name]
+    if modern:
+        group.attrs["ome"] = {"version": "0.5", "labels": listed}
+    else:
+        group.attrs["labels"] = listed
+
+
+def version_of(image: Path) -> Version:
+    """Return the version of OME-Zarr in which an image is stored."""
+    import zarr
+
+    return "0.5" if zarr.open_group(image, mode="r").metadata.zarr_format == 3 else "0.4"
 
 
 def _chunk(side: int) -> int:

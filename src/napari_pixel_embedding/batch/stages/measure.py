@@ -102,11 +102,10 @@ def added(parts: Sequence[PartialSums]) -> PartialSums:
     The first part of an object says relative to which pixel, and to which intensity, its moments
     are; those of the others are shifted to it.
     """
-    parts = [part for part in parts if part.count] or list(parts[:1])
-    every = {
-        name: np.concatenate([p.get(name) for p in parts])
-        for name in (parts[0].names() if parts else (_LABEL,))
-    }
+    parts = [part for part in parts if part.count]
+    if not parts:
+        return PartialSums({_LABEL: np.zeros(0, np.uint64)})
+    every = {name: np.concatenate([p.get(name) for p in parts]) for name in parts[0].names()}
     ids, first, group = np.unique(every[_LABEL], return_index=True, return_inverse=True)
     if ids.size == every[_LABEL].size:
         return PartialSums(every).take(first)

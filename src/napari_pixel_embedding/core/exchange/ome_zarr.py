@@ -143,11 +143,8 @@ class PyramidWriter:
 
         found = model.model_dump(mode="json", exclude_none=True, by_alias=True)
         modern = self._version == "0.5"
-        zarr.create_group(
-            folder,
-            zarr_format=3 if modern else 2,
-            attributes={"ome": found} if modern else found,
-        )
+        group = zarr.open_group(folder, mode="a", zarr_format=3 if modern else 2)
+        group.attrs.update({"ome": found} if modern else found)
 
     def write_label_group(self, folder: Path, axes: str, levels: int, source: str | None) -> None:
         """Write what the group of a label image says, over levels that are there already.
