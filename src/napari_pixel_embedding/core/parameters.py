@@ -43,6 +43,7 @@ _KINDS = {
     "greater_than_equal": "at least {ge:.10g}",
     "less_than_equal": "at most {le:.10g}",
     "greater_than": "above {gt:.10g}",
+    "multiple_of": "a multiple of {multiple_of:.10g}",
     "string_too_long": "text of at most {max_length} characters",
     "string_pattern_mismatch": "text like {pattern}",
     "missing": "a longer list",

@@ -5,9 +5,10 @@ from itertools import chain
 import networkx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from napari_pixel_embedding.batch.stages import merge
 from napari_pixel_embedding.batch.stages.merge import IdTable, Numbering, id_type, merge_ids
 
 U = np.uint64
@@ -25,7 +26,16 @@ def cases(draw):
     return counts, draw(st.lists(pairs, max_size=12))
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.fixture(params=["table", "sorted"], autouse=True)
+def way(request, monkeypatch):
+    """Both ways to find the place of an id."""
+    if request.param == "sorted":
+        monkeypatch.setattr(merge, "_DENSE", 0)
+
+
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(cases(), st.randoms())
 def test_ids_are_those_of_the_connected_groups(case, random):
     counts, links = case

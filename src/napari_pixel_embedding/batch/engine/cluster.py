@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 _WATCH_S = 2.0
+_ANSWER_S = 10
 _DEATHS = 5
 """Workers that may die at a task before it is called its fault."""
 _SETTINGS = {
@@ -179,7 +180,7 @@ def _joined(choice: ClusterChoice) -> Iterator[Client]:
             tls_client_key=files[2],
             require_encryption=True,
         )
-    client = Client(address, security=security, set_as_default=False, timeout=20)
+    client = Client(address, security=security, set_as_default=False, timeout=_ANSWER_S)
     try:
         yield client
     finally:
