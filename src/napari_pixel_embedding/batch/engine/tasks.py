@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from itertools import islice
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,6 +74,7 @@ class DaskEngine:
         self._client = client
         self._revive = revive
         self._revivals = 0
+        self._counted, self._count = 0.0, 0
 
     @property
     def workers(self) -> int:
@@ -88,74 +91,81 @@ class DaskEngine:
         EngineLostError
             When the scheduler is gone and cannot be started again.
         """
-        from distributed import wait
-
-        pending: dict[Future, Item] = {}
+        flight: _Flight[Item] = _Flight(items)
         last = time.monotonic()
         while True:
-            self._fill(pending, function, items)
-            if not pending:
-                return
             try:
-                with self._client.as_current():
-                    done = wait(list(pending), timeout=_POLL_S, return_when="FIRST_COMPLETED").done
-            except TimeoutError:
-                done = set()
+                self._fill(flight, function)
+                if not flight.pending:
+                    return
+                future = flight.ended.get(timeout=_POLL_S)
+            except Empty:
+                if time.monotonic() - last > _IDLE_S and not self._anybody_works():
+                    self._restart(flight, "nobody works")
+                    last = time.monotonic()
+                continue
             except (OSError, RuntimeError) as error:  # the connection is gone
-                pending = self._restarted(pending, function, error)
+                self._restart(flight, str(error))
                 last = time.monotonic()
                 continue
-            for future in done:
-                last = time.monotonic()
-                self._revivals = 0
-                item = pending.pop(future)
-                found = _outcome(future)
-                if found is None:  # the scheduler has lost it
-                    pending[self._submit(function, item)] = item
-                else:
-                    yield item, found
-            if time.monotonic() - last > _IDLE_S and not self._anybody_works():
-                pending = self._restarted(pending, function, TimeoutError("nobody works"))
-                last = time.monotonic()
+            if future not in flight.pending:
+                continue  # from before a restart
+            last, self._revivals = time.monotonic(), 0
+            item = flight.pending.pop(future)
+            found = _outcome(future)
+            if found is None:  # the scheduler has lost it
+                flight.waiting.append(item)
+            else:
+                yield item, found
 
-    def _fill(
-        self,
-        pending: dict[Future, Item],
-        function: Callable[[Item], Result],
-        items: Iterator[Item],
-    ) -> None:
+    def _fill(self, flight: _Flight[Item], function: Callable[[Item], Result]) -> None:
         most = max(_IN_FLIGHT * self._threads(), 2)
-        while len(pending) < most:
-            item = next(items, None)
-            if item is None:
-                return
-            pending[self._submit(function, item)] = item
+        while len(flight.pending) < most and flight.take_next():
+            future = self._client.submit(function, flight.waiting[-1], pure=False)
+            flight.pending[future] = flight.waiting.pop()
+            future.add_done_callback(flight.ended.put)
 
     def _threads(self) -> int:
-        return sum(self._client.nthreads().values())
-
-    def _submit(self, function: Callable[[Item], Result], item: Item) -> Future:
-        return self._client.submit(function, item, pure=False)
+        """Return the threads of all workers, asked for now and then."""
+        now = time.monotonic()
+        if now - self._counted > _POLL_S:
+            self._counted, self._count = now, sum(self._client.nthreads().values())
+        return self._count
 
     def _anybody_works(self) -> bool:
         try:
             return any(self._client.processing().values())
-        except OSError:
+        except (OSError, RuntimeError):
             return False
 
-    def _restarted(
-        self, pending: dict[Future, Item], function: Callable[[Item], Result], error: Exception
-    ) -> dict[Future, Item]:
-        """Return what was not finished, submitted to another client."""
+    def _restart(self, flight: _Flight[Any], reason: str) -> None:
+        """Take another client; what was not finished is submitted to it."""
         self._revivals += 1
         revive = self._revive if self._revivals <= _REVIVALS else None
         client = None if revive is None else revive()
         if client is None:
             raise EngineLostError(
-                f"the scheduler is gone ({error}). What was finished stays: resume goes on."
-            ) from error
-        self._client = client
-        return {self._submit(function, item): item for item in pending.values()}
+                f"the scheduler is gone ({reason}). What was finished stays: resume goes on."
+            )
+        self._client, self._counted = client, 0.0
+        flight.waiting += flight.pending.values()
+        flight.pending.clear()
+
+
+class _Flight(Generic[Item]):
+    """Tasks that are not finished: at the scheduler, waiting to be submitted, and to come."""
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self.pending: dict[Future, Item] = {}
+        self.ended: SimpleQueue[Future] = SimpleQueue()
+        self.waiting: list[Item] = []
+        self._items = items
+
+    def take_next(self) -> bool:
+        """Make one more wait, unless one does already; return whether any does."""
+        if not self.waiting:
+            self.waiting += islice(self._items, 1)
+        return bool(self.waiting)
 
 
 def _outcome(future: Any) -> Any:
