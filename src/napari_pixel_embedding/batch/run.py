@@ -22,21 +22,18 @@ from napari_pixel_embedding.batch.plan import (
     label_store,
     open_plan,
 )
+from napari_pixel_embedding.batch.process import (
+    Task,
+    close_files,
+    image_folder,
+    whole_folder,
+)
 from napari_pixel_embedding.batch.request import NAME
 from napari_pixel_embedding.batch.stages.merge import IdTable, Numbering, id_type, merge_ids
 from napari_pixel_embedding.batch.summary import Failure, RunSummary
 from napari_pixel_embedding.batch.table import write_table
 from napari_pixel_embedding.batch.whole import table_path
-from napari_pixel_embedding.batch.worker import (
-    Task,
-    TaskResult,
-    close_files,
-    embedding_store,
-    group_count,
-    image_folder,
-    whole_folder,
-    work,
-)
+from napari_pixel_embedding.batch.worker import TaskResult, embedding_store, group_count, work
 from napari_pixel_embedding.core.exchange.ome_zarr_reader import is_zarr
 from napari_pixel_embedding.core.runs.folder import RunProgress, write_progress
 from napari_pixel_embedding.core.runs.record_log import (

@@ -6,37 +6,37 @@ scheduler. Errors of an image or a block are results too; only a worker's death 
 
 from __future__ import annotations
 
-import os
 import time
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from napari_pixel_embedding.batch import payloads
 from napari_pixel_embedding.batch.plan import (
     OpenedPlan,
-    RunPlan,
     cluster_recipe,
     label_store,
-    open_plan,
-    read_plan,
 )
-from napari_pixel_embedding.batch.request import BatchRequest, read_request
+from napari_pixel_embedding.batch.process import (
+    Task,
+    index_of,
+    labels_of,
+    opened_of,
+    run_of,
+    table_of,
+    writer_of,
+)
 from napari_pixel_embedding.batch.stages.edges import later_neighbours, link_blocks
 from napari_pixel_embedding.batch.stages.measure import sum_block
-from napari_pixel_embedding.batch.stages.merge import IdTable
 from napari_pixel_embedding.batch.stages.relabel import halved, relabelled
 from napari_pixel_embedding.batch.stages.segment import segment_block
 from napari_pixel_embedding.batch.whole import segment_whole
 from napari_pixel_embedding.core.blockwise.roi import read_box
 from napari_pixel_embedding.core.inference.axes import ImageStack
 from napari_pixel_embedding.core.inference.options import PredictOptions
-from napari_pixel_embedding.core.recipe.apply import FoundModel, find_recipe_model
-from napari_pixel_embedding.core.runs.folder import WORK
-from napari_pixel_embedding.core.runs.record_log import FAILED, Record, RecordIndex, RecordWriter
+from napari_pixel_embedding.core.runs.record_log import FAILED, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,48 +44,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.batch.data.labels import LabelStore
-    from napari_pixel_embedding.batch.stages.segment import BlockLabels
+    from napari_pixel_embedding.batch.request import BatchRequest
     from napari_pixel_embedding.core.blockwise.block_plan import Block
 
-EMBEDDING = "embedding"
 SMALL_TILE = 256
 """Side of a tile, in the network's pixels, once a worker has died of a block."""
-_BLOCKS = 48
-"""Labels of blocks that a worker keeps while it compares neighbours."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One part of a stage.
-
-    Parameters
-    ----------
-    folder : str
-        The run's folder.
-    stage : str
-        "whole", "segment", "edges", "relabel" or "pyramid".
-    image : int
-        Number of the image in the plan.
-    key : int
-        Number of the block, group of blocks, or shard; of a whole image, its number.
-    log : str
-        Name of the log that takes the result.
-    attempt : int
-        0, or the number of workers that have died of it.
-    threads : int
-        Threads of the network; 0 leaves them as they are.
-    level : int
-        Of the pyramid.
-    """
-
-    folder: str
-    stage: str
-    image: int
-    key: int
-    log: str
-    attempt: int = 0
-    threads: int = 0
-    level: int = 0
 
 
 class TaskResult(NamedTuple):
@@ -103,7 +66,7 @@ def work(task: Task) -> TaskResult:
     if task.threads:
         _set_threads(task.threads)
     started = time.perf_counter()
-    writer = _writer_of(task)
+    writer = writer_of(task)
     try:
         record, notes = _STAGES[task.stage](task)
     except Exception as error:  # of this image or block; the others go on
@@ -120,130 +83,6 @@ def _worded(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "Not enough memory: choose smaller blocks or fewer workers."
     return f"Unexpected error: {type(error).__name__}: {error}"
-
-
-# ------------------------------------------------------------- what a process keeps between tasks
-
-
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """A run's request, plan and model, as a worker has read them."""
-
-    request: BatchRequest
-    plan: RunPlan
-    found: FoundModel
-
-
-@lru_cache(maxsize=1)
-def _run(folder: str, changed: int) -> _Run:
-    request, plan = read_request(Path(folder)), read_plan(Path(folder))
-    if plan is None:
-        raise ValueError(f"there is no plan in {folder}: start the run again.")
-    found = find_recipe_model(
-        request.recipe, request.model, allow_other_model=request.allow_other_model
-    )
-    if found.reference.fingerprint != plan.model:
-        raise ValueError("this worker finds another model than the run was planned with.")
-    return _Run(request, plan, found)
-
-
-def _run_of(task: Task) -> _Run:
-    return _run(task.folder, _changed(Path(task.folder) / WORK / "plan.json"))
-
-
-def _changed(path: Path) -> int:
-    """Return when a file was changed: what is kept is not of an earlier run."""
-    return path.stat().st_mtime_ns
-
-
-class _Kept:
-    """The files that a process has opened last; what goes is closed."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._found: dict[Any, Any] = {}
-
-    def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        if key not in self._found:
-            while len(self._found) >= self._most:
-                self._found.pop(next(iter(self._found))).close()
-            self._found[key] = make()
-        return self._found[key]
-
-    def clear(self) -> None:
-        while self._found:
-            self._found.popitem()[1].close()
-
-
-_images, _writers = _Kept(2), _Kept(4)
-
-
-def close_files() -> None:
-    """Close all files of this process: a run has ended."""
-    _images.clear()
-    _writers.clear()
-
-
-def _opened_of(task: Task) -> OpenedPlan:
-    run = _run_of(task)
-    key = (task.folder, task.image, _changed(Path(task.folder) / WORK / "plan.json"))
-    make = lambda: open_plan(run.plan.images[task.image], run.request, run.found)  # noqa: E731
-    opened: OpenedPlan = _images.get(key, make)
-    return opened
-
-
-def _writer_of(task: Task) -> RecordWriter:
-    """Return this process's own log of a stage."""
-    folder = log_folder(task)
-    key = (os.getpid(), folder, task.log)
-    writer: RecordWriter = _writers.get(key, lambda: RecordWriter(folder, task.log))
-    return writer
-
-
-def log_folder(task: Task) -> Path:
-    """Return where the results of a task's stage are: images as a whole share one folder."""
-    folder = Path(task.folder)
-    return whole_folder(folder) if task.stage == "whole" else image_folder(folder, task.image)
-
-
-def whole_folder(folder: Path) -> Path:
-    """Return the folder of the log of images that are segmented as a whole."""
-    path = folder / WORK / "whole"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def image_folder(folder: Path, image: int) -> Path:
-    """Return the folder of an image's logs; it is made where there is none."""
-    path = folder / WORK / f"{image:06d}"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-@lru_cache(maxsize=2)
-def _index(path: Path, changed: int) -> RecordIndex:
-    return RecordIndex.load(path)
-
-
-def _index_of(task: Task) -> RecordIndex:
-    path = image_folder(Path(task.folder), task.image) / "segment.npy"
-    return _index(path, _changed(path))
-
-
-@lru_cache(maxsize=2)
-def _table(folder: Path, changed: int) -> IdTable:
-    return IdTable.load(folder)
-
-
-@lru_cache(maxsize=_BLOCKS)
-def _labels(path: Path, changed: int, key: int) -> BlockLabels:
-    index = _index(path, changed)
-    return payloads.unpack_labels(index.payload(key), int(index.entries["own"][key]))
-
-
-def _labels_of(task: Task, key: int) -> BlockLabels:
-    path = image_folder(Path(task.folder), task.image) / "segment.npy"
-    return _labels(path, _changed(path), key)
 
 
 def _set_threads(count: int) -> None:
@@ -272,7 +111,7 @@ def device_for_worker(wanted: str) -> str:
 
 
 def _whole(task: Task) -> tuple[Record, tuple[str, ...]]:
-    run = _run_of(task)
+    run = run_of(task)
     recipe = run.request.recipe.changed(device=device_for_worker(run.request.recipe.device))
     if task.attempt:
         recipe = recipe.changed(tile=SMALL_TILE)
@@ -283,7 +122,7 @@ def _whole(task: Task) -> tuple[Record, tuple[str, ...]]:
 
 
 def _segment(task: Task) -> tuple[Record, tuple[str, ...]]:
-    run, opened = _run_of(task), _opened_of(task)
+    run, opened = run_of(task), opened_of(task)
     recipe = run.request.recipe
     tile = SMALL_TILE if task.attempt else recipe.tile
     options = PredictOptions(
@@ -314,15 +153,15 @@ def embedding_store(folder: Path, opened: OpenedPlan, request: BatchRequest) -> 
 
 def _edges(task: Task) -> tuple[Record, tuple[str, ...]]:
     """Compare the blocks of a group with their later neighbours."""
-    opened, done = _opened_of(task), _index_of(task).done
+    opened, done = opened_of(task), index_of(task).done
     same, unclear, iou, places = [], [], [], []
     for number in group(task.key, opened):
         for other in later_neighbours(number, opened.counts) if done[number] else ():
             if not done[other]:
                 continue
             found = link_blocks(
-                (opened.block(number), _labels_of(task, number)),
-                (opened.block(other), _labels_of(task, other)),
+                (opened.block(number), labels_of(task, number)),
+                (opened.block(other), labels_of(task, other)),
             )
             same.append(_with_blocks(found.same, number, other))
             unclear.append(_with_blocks(found.uncertain, number, other))
@@ -364,12 +203,11 @@ def _group_size(opened: OpenedPlan) -> int:
 
 
 def _relabel(task: Task) -> tuple[Record, tuple[str, ...]]:
-    run, opened = _run_of(task), _opened_of(task)
-    folder = image_folder(Path(task.folder), task.image)
-    table = _table(folder, _changed(folder / "ids-starts.npy"))
+    run, opened = run_of(task), opened_of(task)
+    table = table_of(task)
     block = opened.block(task.key)
     ids = table.of_block(task.key)
-    found = relabelled(_labels_of(task, task.key), block, ids)
+    found = relabelled(labels_of(task, task.key), block, ids)
     label_store(opened.plan, opened.layout, run.request).write(block.frame, block.core, found)
     if not run.request.measure:
         return Record(task.key, ids.size - 1, 0, b""), ()
@@ -394,7 +232,7 @@ def channel_names(opened: OpenedPlan) -> list[str]:
 
 
 def _pyramid(task: Task) -> tuple[Record, tuple[str, ...]]:
-    run, opened = _run_of(task), _opened_of(task)
+    run, opened = run_of(task), opened_of(task)
     store = label_store(opened.plan, opened.layout, run.request)
     block = store.block_at(task.key, task.level)
     finer = store.read(block.frame, store.finer(block.core, task.level), task.level - 1)
