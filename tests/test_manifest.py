@@ -46,7 +46,7 @@ def test_widgets_are_in_the_layers_menus(manifest: PluginManifest) -> None:
         for name, items in manifest.contributions.menus.items()
     }
     assert menus == {
-        "napari/layers/segment": ["segment"],
+        "napari/layers/segment": ["segment", "batch"],
         "napari/layers/visualize": ["embedding"],
         "napari/layers/annotate": ["correct", "fine_tune", "train"],
         "napari/layers/measure": ["measure"],

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QCoreApplication, QEvent
 
+from napari_pixel_embedding._napari.batch.panel import BatchPanel
 from napari_pixel_embedding._napari.correct.panel import CorrectPanel
 from napari_pixel_embedding._napari.explore.panel import EmbeddingPanel
 from napari_pixel_embedding._napari.measure.panel import MeasurePanel
@@ -38,6 +39,7 @@ def test_the_menu_opens_all_panels_with_one_workspace(viewer):
         FineTunePanel,
         MeasurePanel,
         TrainPanel,
+        BatchPanel,
     ]
     assert [type(panel) for panel in panels] == kinds
     assert len({id(panel.workspace) for panel in panels}) == 1

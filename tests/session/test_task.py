@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from napari_pixel_embedding.core.progress import duration_text
 from napari_pixel_embedding.core.training.train import TrainProgress
 from napari_pixel_embedding.session import Session
-from napari_pixel_embedding.session.task import Task, TimeLeft, current_task, duration_text
+from napari_pixel_embedding.session.task import Task, TimeLeft, current_task
 from napari_pixel_embedding.session.train.training import TrainingState
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
 PLUGIN = "napari-pixel-embedding"
-TABS = ("Segment", "Explore", "Correct", "Fine-tune", "Measure", "Train")
+TABS = ("Segment", "Explore", "Correct", "Fine-tune", "Measure", "Train", "Batch")
 """Names of the tabs, which are those in the manifest, in the order of the work."""
 _NARROW = "QTabBar::tab { padding: 3px 4px; font-size: 11px; }"
 """Lets all names stand side by side in a dock of the usual width."""

@@ -22,6 +22,7 @@ from napari_pixel_embedding.core.blockwise.block_plan import Block
 from napari_pixel_embedding.core.blockwise.roi import pixel_bytes
 from napari_pixel_embedding.core.boxes import grown
 from napari_pixel_embedding.core.inference.options import PredictOptions
+from napari_pixel_embedding.core.progress import duration_text
 from napari_pixel_embedding.core.recipe.apply import segment_by_recipe
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def described(prepared: PreparedRun, found: Estimate, most: int = 12) -> list[st
         return [*lines, "Time: unknown, for no image could be measured."]
     return [
         *lines,
-        f"Time: {duration(found.seconds)} with {found.workers} "
+        f"Time: {duration_text(found.seconds)} with {found.workers} "
         f"worker{'s' * (found.workers != 1)} ({found.seconds_per_megapixel:.2f} s a megapixel, "
         "measured on this machine).",
     ]
@@ -176,21 +177,3 @@ def _described(plan: ImagePlan) -> str:
         f"{size} ({plan.axes}), in blocks of {side}, which share {2 * shared} pixels with each "
         f"neighbour and are read with {plan.margin} more"
     )
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words.
-
-    Examples
-    --------
-    >>> duration(95), duration(7300), duration(9)
-    ('1 min 35 s', '2 h 2 min', '9 s')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400} days {whole % 86400 // 3600} h"

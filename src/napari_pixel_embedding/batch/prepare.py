@@ -16,7 +16,7 @@ from napari_pixel_embedding.batch.plan import ImagePlan, RunPlan, plan_run, read
 from napari_pixel_embedding.batch.request import BatchRequest, differences, read_request
 from napari_pixel_embedding.core.recipe.apply import FoundModel, find_recipe_model
 from napari_pixel_embedding.core.recipe.record import installed_versions
-from napari_pixel_embedding.core.runs.folder import REQUEST, WORK
+from napari_pixel_embedding.core.runs.folder import LOG, PROGRESS, REQUEST, WORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,8 +102,8 @@ def prepare(
 
 
 def _check_empty(folder: Path) -> None:
-    others = [one.name for one in folder.iterdir() if one.name != WORK] if folder.is_dir() else []
-    others = [name for name in others if name != "run.log"]
+    names = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+    others = [name for name in names if name not in (WORK, LOG, PROGRESS)]
     if others:
         raise ValueError(
             f"Expected a new folder for the run, found {folder} with {others[0]!r} in it: give "

@@ -152,8 +152,8 @@ class Run:
         of_these = f"{zlib.crc32(np.packbits(done).tobytes()):08x}"
         edges = self._edges(folder, of_these, number, opened)
         table = self._merge(folder, plan, segmented, edges)
-        self._relabel(folder, of_these, number, opened, table, done)
         self.summary.objects[plan.name] = table.count
+        self._relabel(folder, of_these, number, opened, table, done)
         self.summary.outputs.append(plan.output)
 
     def _edges(self, folder: Path, of_these: str, number: int, opened: OpenedPlan) -> RecordIndex:
@@ -230,6 +230,7 @@ class Run:
         group.attrs["napari-pixel-embedding"] = {
             "recipe": self.prepared.request.recipe.to_dict(),
             "failed_blocks": failed,
+            "objects": self.summary.objects[plan.name],
         }
 
     # ------------------------------------------------------------------------------- stages

@@ -219,13 +219,13 @@ def status(output: RunFolder) -> None:
 
 def status_line(found: "RunProgress") -> str:
     """Return how far a run is, in one line."""
-    from napari_pixel_embedding.batch.estimate import duration
+    from napari_pixel_embedding.core.progress import duration_text
 
     parts = [found.state]
     if found.state == "running":
         parts += [f"{found.image or 'images'}: {found.stage} {found.done:,} of {found.count:,}"]
         if found.seconds_left is not None:
-            parts.append(f"{duration(found.seconds_left)} left")
+            parts.append(f"{duration_text(found.seconds_left)} left")
     if found.failed:
         parts.append(f"{found.failed:,} failed")
     return ", ".join(parts) + (f". {found.message}" if found.message else "")

@@ -34,11 +34,17 @@ sys.path.append(folder)
 spec = PathFinder.find_spec(name, [folder])
 sys.modules[name] = package = module_from_spec(spec)
 spec.loader.exec_module(package)
+"""
+"""Code of every child: import the parent's own copy of the package, named by two arguments."""
+_FOLLOW = """
 from napari_pixel_embedding.core.child_process import follow_parent
 
 follow_parent()
 """
-"""Code of every child: import the parent's own copy of the package, named by two arguments."""
+_DETACHED = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(
+    subprocess, "CREATE_NEW_PROCESS_GROUP", 0
+)
+"""Creation flags for Windows of a process that outlives its parent."""
 
 
 def start_child(code: str, arguments: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -54,11 +60,40 @@ def start_child(code: str, arguments: Sequence[str], log: IO[bytes]) -> subproce
     """
     package = Path(__file__).parents[1]
     return subprocess.Popen(
-        [sys.executable, "-c", _IMPORT + code, str(package.parent), package.name, *arguments],
+        [
+            sys.executable,
+            "-c",
+            _IMPORT + _FOLLOW + code,
+            str(package.parent),
+            package.name,
+            *arguments,
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
         creationflags=_FLAGS,
+        env=child_environment(os.environ),
+    )
+
+
+def start_detached(code: str, arguments: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a process as :func:`start_child` does, but one that outlives this one.
+
+    Parameters
+    ----------
+    code, arguments
+        As in :func:`start_child`.
+    log : binary file
+        Takes its standard output and error.
+    """
+    package = Path(__file__).parents[1]
+    return subprocess.Popen(
+        [sys.executable, "-c", _IMPORT + code, str(package.parent), package.name, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        creationflags=_DETACHED,
+        start_new_session=os.name == "posix",
         env=child_environment(os.environ),
     )
 

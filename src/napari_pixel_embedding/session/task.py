@@ -96,19 +96,3 @@ class TimeLeft:
         if passed < _SETTLED_S or done < _SETTLED:
             return None
         return passed * (1 - task.fraction) / done
-
-
-def duration_text(seconds: float) -> str:
-    """Return a duration as display text.
-
-    Examples
-    --------
-    >>> duration_text(0.2), duration_text(42.3), duration_text(150), duration_text(9000)
-    ('1 s', '42 s', '3 min', '2 h 30 min')
-    """
-    minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    if minutes < 90:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60:02d} min"

@@ -11,6 +11,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QToolButton
 
 from napari_pixel_embedding._napari.save.folder_dialog import FolderDialog
+from napari_pixel_embedding._napari.tabs import open_tab
 from napari_pixel_embedding.core.recipe.recipe import recipe_in
 from napari_pixel_embedding.core.recipe.recipe_file import SUFFIX
 from napari_pixel_embedding.core.recipe.scripts import as_command, as_python
@@ -67,6 +68,11 @@ class SaveMenu(QToolButton):
             "Segment all images of a folder as this one, in the background.",
             self.apply_to_folder,
         )
+        self.data_set = add(
+            "Segment the whole data set…",
+            "Slides, volumes, plates and folders of any size, block by block.",
+            self.open_batch,
+        )
         menu.aboutToShow.connect(self.refresh)
         self.setMenu(menu)
 
@@ -88,6 +94,7 @@ class SaveMenu(QToolButton):
         for entry in (self.python, self.command):
             _enable(entry, reason or unsaved)
         _enable(self.folder, reason or unsaved or busy)
+        _enable(self.data_set, reason or unsaved)
         shown = reason or unsaved or busy
         self.reason.setText(shown)
         self.reason.setVisible(bool(shown))
@@ -137,6 +144,10 @@ class SaveMenu(QToolButton):
             self.window() or self, recipe, self._workspace.recipes.apply_to_folder, self._folder()
         )
         dialog.open()
+
+    def open_batch(self) -> None:
+        """Open the tab that segments data sets of any size."""
+        open_tab(self._workspace.viewer, "Batch")
 
     # ------------------------------------------------------------------------------ image
 

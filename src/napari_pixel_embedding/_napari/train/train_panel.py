@@ -23,7 +23,7 @@ from napari_pixel_embedding._napari.widgets.panel import (
 )
 from napari_pixel_embedding._napari.widgets.plot_colors import follow_theme
 from napari_pixel_embedding.core.evaluation.comparison import score_text
-from napari_pixel_embedding.session.task import duration_text
+from napari_pixel_embedding.core.progress import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ from napari_pixel_embedding._napari.train.mask_choice import MaskChoice
 from napari_pixel_embedding._napari.widgets.panel import Section, button, row, text
 from napari_pixel_embedding.core.evaluation.comparison import score_text
 from napari_pixel_embedding.core.fine_tuning.config import EFFORTS
-from napari_pixel_embedding.session.task import duration_text
+from napari_pixel_embedding.core.progress import duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

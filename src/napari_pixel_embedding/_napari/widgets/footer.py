@@ -15,7 +15,8 @@ from napari_pixel_embedding._napari.layers.placement import size_text
 from napari_pixel_embedding._napari.save.menu import SaveMenu
 from napari_pixel_embedding._napari.tabs import open_tab
 from napari_pixel_embedding._napari.widgets.controls import button, text
-from napari_pixel_embedding.session.task import TimeLeft, current_task, duration_text
+from napari_pixel_embedding.core.progress import duration_text
+from napari_pixel_embedding.session.task import TimeLeft, current_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable

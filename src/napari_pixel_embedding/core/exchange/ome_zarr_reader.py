@@ -111,6 +111,26 @@ def read_ome_zarr_image(path: str | os.PathLike[str], level: int = 0) -> StoredL
     return _read_level(found, attributes_of(found), path, level)
 
 
+def read_label_pyramid(
+    path: str | os.PathLike[str],
+) -> tuple[tuple[Any, ...], str | None, PixelSize]:
+    """Open all levels of a label image, the finest first; return axes and pixel size too.
+
+    Axes of length one stay. Raises as :func:`read_ome_zarr_labels` does.
+    """
+    path = Path(path)
+    stored = read_ome_zarr_labels(path)
+    found, zarr = _opened(path)
+    if isinstance(found, zarr.Array):
+        return (found,), None, stored.size
+    attributes = attributes_of(found)
+    if "image-label" not in attributes:
+        found = found[_only_labels(found, attributes, path)]
+        attributes = attributes_of(found)
+    datasets = attributes["multiscales"][0]["datasets"]
+    return tuple(found[level["path"]] for level in datasets), stored.axes, stored.size
+
+
 def _opened(path: Path) -> tuple[Any, Any]:
     zarr = needed("zarr", "OME-Zarr files")
     if not path.exists():

@@ -1,0 +1,1 @@
+"""The Batch dock: a whole data set, and its result part by part."""

@@ -1,0 +1,1 @@
+"""Runs over data sets: started from the window, followed, and found again."""
