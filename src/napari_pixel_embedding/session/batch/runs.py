@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import signal
@@ -12,9 +13,11 @@ import psutil
 from psygnal import SignalGroupDescriptor
 
 from napari_pixel_embedding.core.child_process import start_detached
+from napari_pixel_embedding.core.io.files import open_atomically, read_whole
 from napari_pixel_embedding.core.recipe.recipe_file import save_segmentation_recipe
 from napari_pixel_embedding.core.runs.folder import (
     LOG,
+    REQUEST,
     WORK,
     RunProgress,
     known_runs,
@@ -37,7 +40,9 @@ sys.exit(main(sys.argv[3:]))
 """
 NO_RUN = RunProgress(state="none", message="No data set was segmented yet.")
 STARTING = RunProgress(state="running", message="Starting …")
-_LAST_BYTES = 4096
+_LAST_BYTES = 16_384
+_BEGINNING = "start.json"
+"""How the process was started, for one that was stopped before it had begun."""
 _ERROR = "pixel-embedding: error: "
 
 
@@ -134,13 +139,21 @@ class DataSetRuns:
         options = ["--recipe", str(recipe), "--output", str(request.output)]
         options += [] if request.measure else ["--no-measure"]
         options += ["--beside"] if request.beside else []
-        self._begin(request.output, ["batch", "run", str(request.data), *options])
+        arguments = ["batch", "run", str(request.data), *options]
+        with open_atomically(work / _BEGINNING) as file:
+            file.write(json.dumps(arguments).encode())
+        self._begin(request.output, arguments)
 
     def resume(self) -> None:
         """Go on with the run that is shown: what is missing, and what has failed."""
         folder = self.state.folder
-        if folder is not None and not self.is_running:
+        if folder is None or self.is_running:
+            return
+        if (folder / REQUEST).exists():
             self._begin(folder, ["batch", "resume", str(folder)])
+        else:  # it was stopped before it had begun
+            content = read_whole(folder / WORK / _BEGINNING, _LAST_BYTES)
+            self._begin(folder, [str(one) for one in json.loads(content)])
 
     def stop(self) -> None:
         """Stop the run that is shown; what is done stays."""
