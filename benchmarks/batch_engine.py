@@ -26,6 +26,7 @@ import psutil
 
 from napari_pixel_embedding.batch.engine.cluster import ClusterChoice, open_engine
 from napari_pixel_embedding.batch.engine.tasks import WorkerDied
+from napari_pixel_embedding.batch.run import grouped
 
 
 def digest(n: int) -> str:
@@ -34,9 +35,9 @@ def digest(n: int) -> str:
     return hashlib.sha256(str(n).encode()).hexdigest()
 
 
-def nothing(n: int) -> int:
-    """Do no work."""
-    return n
+def all_nothing(group: tuple[int, ...]) -> int:
+    """Do no work for each of a group of blocks."""
+    return len(group)
 
 
 def workers() -> list[psutil.Process]:
@@ -133,23 +134,26 @@ def kills(_: argparse.Namespace) -> int:
 def tasks(options: argparse.Namespace) -> int:
     process, count = psutil.Process(), options.count
     with open_engine(ClusterChoice(workers=2)) as engine:
-        for _ in engine.run(nothing, iter(range(2000))):  # what is allocated once
+        for _ in engine.run(all_nothing, grouped(iter(range(2000)), 2000)):  # allocated once
             pass
         before = process.memory_info().rss
         started = time.perf_counter()
         highest = done = 0
-        for done, _ in enumerate(engine.run(nothing, iter(range(count))), 1):
-            if done % 20_000 == 0:
+        said = 0
+        for group, _ in engine.run(all_nothing, grouped(iter(range(count)), count)):
+            done += len(group)
+            if done - said >= count // 20:
+                said = done
                 highest = max(highest, process.memory_info().rss)
                 grown = (process.memory_info().rss - before) / 2**20
-                print(f"{done:9,} tasks, +{grown:.0f} MB", flush=True)
+                print(f"{done:9,} blocks, +{grown:.0f} MB", flush=True)
         seconds = time.perf_counter() - started
     grown = (max(highest, before) - before) / 2**20
     each = seconds / done
-    print(f"{done:,} tasks in {seconds:.0f} s: {done / seconds:.0f} a second")
+    print(f"{done:,} blocks in {seconds:.0f} s: {done / seconds:.0f} a second")
     print(f"the driver has grown by {grown:.0f} MB (goal: 50)")
     share = each * 2 / 2  # two workers: while one waits for 2 s of work, so does the other
-    print(f"overhead {1000 * each:.2f} ms a task, {100 * share / 2:.2f} % of 2 s (goal: 2 %)")
+    print(f"overhead {1000 * each:.2f} ms a block, {100 * share / 2:.2f} % of 2 s (goal: 2 %)")
     return int(grown > 50 or share / 2 > 0.02)
 
 

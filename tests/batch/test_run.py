@@ -16,7 +16,7 @@ import yaozarrs
 import zarr
 
 from napari_pixel_embedding import recipe_of, segment
-from napari_pixel_embedding.batch import worker
+from napari_pixel_embedding.batch import run, worker
 from napari_pixel_embedding.batch.engine.tasks import SerialEngine, WorkerDied
 from napari_pixel_embedding.batch.plan import read_plan
 from napari_pixel_embedding.batch.prepare import only_run_in, prepare
@@ -201,13 +201,13 @@ class DyingEngine(SerialEngine):
         self.keys, self.always, self.tried = keys, always, []
 
     def run(self, function, items):
-        for item in items:
-            self.tried.append((item.stage, item.key, item.attempt))
-            dies = item.stage == "segment" and item.key in self.keys
-            if dies and (self.always or item.attempt == 0):
-                yield item, WorkerDied("killed")
+        for group in items:
+            self.tried += [(one.stage, one.key, one.attempt) for one in group]
+            dying = [one for one in group if one.stage == "segment" and one.key in self.keys]
+            if any(self.always or one.attempt == 0 for one in dying):
+                yield group, WorkerDied("killed")
             else:
-                yield item, function(item)
+                yield group, function(group)
 
 
 @pytest.mark.parametrize("always", [False, True])
@@ -219,6 +219,18 @@ def test_a_task_that_workers_die_of_is_tried_with_small_tiles(
     tries = [attempt for stage, key, attempt in engine.tried if (stage, key) == ("segment", 3)]
     assert tries == [0, 1]
     assert [f.block for f in summary.failures] == ([3] if always else [])
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_of_several_blocks_in_a_task_only_the_deadly_one_fails(
+    request_for, image_file, folder, always, monkeypatch
+):
+    monkeypatch.setattr(run, "_MOST_TASKS", 4)
+    engine = DyingEngine({7}, always)
+    summary = do(request_for(image_file), folder, engine)
+    again = [key for stage, key, attempt in engine.tried if stage == "segment" and attempt == 1]
+    assert again == [6, 7, 8], "one by one"
+    assert [f.block for f in summary.failures] == ([7] if always else [])
 
 
 def test_an_interruption_keeps_what_is_done(request_for, image_file, folder):

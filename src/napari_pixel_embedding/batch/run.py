@@ -7,6 +7,7 @@ import platform
 import time
 import zlib
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ from napari_pixel_embedding.batch.stages.merge import IdTable, Numbering, id_typ
 from napari_pixel_embedding.batch.summary import Failure, RunSummary
 from napari_pixel_embedding.batch.table import write_table
 from napari_pixel_embedding.batch.whole import table_path
-from napari_pixel_embedding.batch.worker import TaskResult, embedding_store, group_count, work
+from napari_pixel_embedding.batch.worker import TaskResult, embedding_store, group_count, work_group
 from napari_pixel_embedding.core.exchange.ome_zarr_reader import is_zarr
 from napari_pixel_embedding.core.runs.folder import RunProgress, write_progress
 from napari_pixel_embedding.core.runs.record_log import (
@@ -54,6 +55,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.batch.prepare import PreparedRun
 
 _SAID_EVERY_S = 1.0
+_MOST_TASKS = 50_000
+"""Tasks of a stage at most; of more blocks, each task does several."""
+_DEADLY = "workers died of it, perhaps for lack of memory: choose smaller blocks"
 _MOST_DEATHS = 1
 """Workers' deaths after which a task is tried with small tiles; with one more it has failed."""
 
@@ -273,25 +277,25 @@ class Run:
         started, before = time.monotonic(), count - len(keys)
         done = 0
 
-        def items() -> Iterator[Task]:
-            yield from (task(key, name) for key in keys)
-
-        todo: Iterator[Task] = items()
+        todo = grouped((task(key, name) for key in keys), len(keys))
         while True:
-            for item, found in self.engine.run(work, todo):
+            for items, found in self.engine.run(work_group, todo):
                 if isinstance(found, WorkerDied):
-                    if item.attempt < _MOST_DEATHS:
-                        again.append(replace(item, attempt=item.attempt + 1))
-                        continue
-                    deaths = deaths or RecordWriter(folder, name)
-                    reason = "workers died of it, perhaps for lack of memory: choose smaller blocks"
-                    deaths.write(Record(item.key, FAILED, 0, reason.encode()))
-                    found = TaskResult(item.key, FAILED, reason)
+                    again += [replace(one, attempt=one.attempt + 1) for one in items]
+                    continue
+                for result in found:
+                    done += 1
+                    self._count(result, before + done, count, started, done, len(keys))
+            for dead in [one for one in again if one.attempt > _MOST_DEATHS]:
+                again.remove(dead)
+                deaths = deaths or RecordWriter(folder, name)
+                deaths.write(Record(dead.key, FAILED, 0, _DEADLY.encode()))
                 done += 1
-                self._count(found, before + done, count, started, done, len(keys))
+                result = TaskResult(dead.key, FAILED, _DEADLY)
+                self._count(result, before + done, count, started, done, len(keys))
             if not again:
                 break
-            todo, again = iter(again), []
+            todo, again = ((one,) for one in again), []
         if deaths is not None:
             deaths.close()
 
@@ -335,6 +339,13 @@ class Run:
         for key in np.flatnonzero(index.failed).tolist():
             reason = index.payload(key).decode(errors="replace")
             self.summary.failures.append(Failure(plan.name, key, pixels_of(opened, key), reason))
+
+
+def grouped(tasks: Iterator[Task], count: int) -> Iterator[tuple[Task, ...]]:
+    """Put tasks together, where there are very many: what the scheduler keeps of each adds up."""
+    size = -(-count // _MOST_TASKS)
+    while group := tuple(islice(tasks, max(size, 1))):
+        yield group
 
 
 def pixels_of(opened: OpenedPlan, key: int) -> str:

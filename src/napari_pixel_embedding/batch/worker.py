@@ -61,6 +61,11 @@ class TaskResult(NamedTuple):
     seconds: float = 0.0
 
 
+def work_group(tasks: tuple[Task, ...]) -> tuple[TaskResult, ...]:
+    """Do several tasks, one after the other."""
+    return tuple(map(work, tasks))
+
+
 def work(task: Task) -> TaskResult:
     """Do a task, and write its result to a log of this process before it is returned."""
     if task.threads:
