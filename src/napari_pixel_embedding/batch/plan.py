@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _FILE = "plan.json"
 _MOST_BYTES = 2**28
+_LARGEST = 4096
+"""Side of a block: what neighbours share is then a tenth of the work. Nobody waits for one."""
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,7 @@ def choose_blocks(
     """
     diameter = image_diameter(config, request.recipe.diameter) or 4.0 * config.stride
     context = margin(config, request.recipe.diameter)
-    blocks = plan_layout(config.ndim, config.stride, diameter, context, most)
+    blocks = plan_layout(config.ndim, config.stride, diameter, context, most, _LARGEST)
     reach = blocks.reach if request.halo is None else _multiple(request.halo, config.stride)
     side = blocks.side
     if request.block is not None:

@@ -84,6 +84,7 @@ class Run:
     summary: RunSummary = field(default_factory=RunSummary)
     _progress: RunProgress = field(default_factory=RunProgress)
     _said: float = 0.0
+    _began: float = 0.0
 
     def run(self) -> RunSummary:
         """Do all that is missing; return what came out."""
@@ -101,6 +102,7 @@ class Run:
             raise
         finally:
             close_files()
+        self._begin("done", "")
         self.summary.seconds = time.time() - started
         self.summary.save(self.prepared.folder)
         self._end("done" if self.summary.is_complete else "failed", self.summary.lines()[0])
@@ -315,7 +317,11 @@ class Run:
     # ----------------------------------------------------------------------------- messages
 
     def _begin(self, stage: str, image: str) -> None:
-        self._said = 0.0
+        now, before = time.monotonic(), self._progress.stage
+        if self._began:
+            taken = self.summary.stages.get(before, 0.0) + now - self._began
+            self.summary.stages[before] = round(taken, 3)
+        self._said, self._began = 0.0, now
         self._tell(stage=stage, image=image, done=0, count=0, seconds_left=None)
 
     def _tell(self, **changes: Any) -> None:

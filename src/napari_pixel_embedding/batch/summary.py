@@ -66,6 +66,8 @@ class RunSummary:
         What is to be said, a sentence each.
     seconds : float
         Wall time.
+    stages : dict of str to float
+        Seconds of each stage.
     computed : int
         Blocks and images that were segmented by this call; others were there already.
     """
@@ -76,6 +78,7 @@ class RunSummary:
     seams: list[Seam] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
     computed: int = 0
 
     @property

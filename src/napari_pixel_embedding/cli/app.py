@@ -75,7 +75,7 @@ models.command("export", cls=_Command)(export_model)
 app.add_typer(models, name="models")
 
 batches = typer.Typer(help="Runs over slides, volumes, plates and folders, on one machine or many.")
-for _step in (batch.plan, batch.run, batch.status, batch.resume):
+for _step in (batch.plan, batch.run, batch.status, batch.resume, batch.keys):
     batches.command(cls=_Command)(_step)
 app.add_typer(batches, name="batch")
 

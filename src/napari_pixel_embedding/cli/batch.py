@@ -217,6 +217,19 @@ def status(output: RunFolder) -> None:
         raise Exit(console.FAILED)
 
 
+def keys(
+    folder: Annotated[Path, Argument(help="New folder for ca.pem, cert.pem and key.pem.")],
+) -> None:
+    """Make keys for a scheduler on another machine: without them anybody could give it work.
+
+    Example: pixel-embedding batch keys ~/.keys
+    """
+    from napari_pixel_embedding.batch.engine.keys import write_keys
+
+    for path in write_keys(folder):
+        sys.stdout.write(f"{path}\n")
+
+
 def status_line(found: "RunProgress") -> str:
     """Return how far a run is, in one line."""
     from napari_pixel_embedding.core.progress import duration_text

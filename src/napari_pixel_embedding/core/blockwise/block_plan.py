@@ -67,7 +67,9 @@ class Layout:
         return math.prod(side + 2 * self.reach for side in self.side)
 
 
-def plan_layout(ndim: int, stride: int, diameter: float, margin: int, most: int) -> Layout:
+def plan_layout(
+    ndim: int, stride: int, diameter: float, margin: int, most: int, largest: int = 2048
+) -> Layout:
     """Choose blocks as large as memory allows.
 
     Parameters
@@ -83,6 +85,8 @@ def plan_layout(ndim: int, stride: int, diameter: float, margin: int, most: int)
         Pixels around a window that the network needs as context, a multiple of the stride.
     most : int
         Most pixels of a block, margins included.
+    largest : int
+        Side of a block of a 2-D image along Y and X at most; a quarter of it in 3-D.
 
     Examples
     --------
@@ -91,7 +95,7 @@ def plan_layout(ndim: int, stride: int, diameter: float, margin: int, most: int)
     """
     reach = -(-math.ceil(2 * diameter) // stride) * stride
     depth = () if ndim == 2 else (64,)
-    side = 2048 if ndim == 2 else 512
+    side = largest if ndim == 2 else largest // 4
     while side > 256 and math.prod(n + 2 * (reach + margin) for n in (*depth, side, side)) > most:
         side //= 2
     return Layout((*depth, side, side), reach, margin)
