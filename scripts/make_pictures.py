@@ -76,6 +76,7 @@ def _take_pictures(folder: Path) -> None:
         _save_widget(demo.embedding_panel, folder / "embedding.png")
         _save_measurements(demo, folder)
         _save_training(viewer, folder / "train.png")
+        _save_batch(viewer, folder / "batch.png")
     finally:
         viewer.close()
     _save_large(folder / "large.png")
@@ -227,6 +228,26 @@ def _save_training(viewer: napari.Viewer, path: Path) -> None:
         _save_widget(panel.widget(), path)
         training.stop()
         _wait(lambda: not state.running)
+    viewer.window.remove_dock_widget(panel)
+
+
+def _save_batch(viewer: napari.Viewer, path: Path) -> None:
+    """Segment a folder of images in a process of its own, and save the dock while it runs."""
+    panel = open_tab(viewer, "Batch")
+    with TemporaryDirectory() as folder:
+        images = Path(folder) / "screen" / "plate1"
+        images.mkdir(parents=True)
+        pixels = load_sample("nuclei-field")[0].data
+        for number in range(48):
+            np.save(images / f"well_{number:02}.npy", np.roll(pixels, 40 * number, axis=1))
+        panel.take_data(images)
+        panel.start()
+        _wait(lambda: panel.runs.state.progress.done >= 6)
+        panel.tab.to_front()
+        _let_pass(0.5)
+        _save_widget(panel, path)
+        panel.runs.stop()
+        _wait(lambda: not panel.runs.is_running)
     viewer.window.remove_dock_widget(panel)
 
 
