@@ -147,18 +147,15 @@ def random_cases(count: int) -> tuple[int, int]:
 def network(side: int) -> float:
     """Print how far the real network agrees in blocks and as a whole; return the worst F1."""
     from napari_pixel_embedding import load_model, segment
-    from napari_pixel_embedding.batch.stages.segment import (
-        ClusterRecipe,
-        LargeImage,
-        embed_block,
-    )
+    from napari_pixel_embedding.batch.stages.segment import ClusterRecipe
     from napari_pixel_embedding.core.blockwise.block_plan import plan_layout
+    from napari_pixel_embedding.core.blockwise.large_image import LargeImage, embed_block
     from napari_pixel_embedding.core.blockwise.roi import margin
     from napari_pixel_embedding.core.datasets.samples import load_sample
     from napari_pixel_embedding.core.evaluation.metrics import matching
     from napari_pixel_embedding.core.inference.axes import read_stack
     from napari_pixel_embedding.core.inference.options import PredictOptions
-    from napari_pixel_embedding.core.inference.segment import cluster
+    from napari_pixel_embedding.core.segmentation.segment import cluster
 
     model = load_model("nuclei-fluo")
     one = np.asarray(load_sample("nuclei-field")[0].data)

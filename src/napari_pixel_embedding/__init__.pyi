@@ -26,7 +26,6 @@ from .core.fine_tuning.config import FineTuneConfig
 from .core.fine_tuning.fine_tune import fine_tune
 from .core.inference.diameter import estimate_diameter
 from .core.inference.predict import predict_embedding, predict_frames
-from .core.inference.segment import embed_features, segment, segment_embedding
 from .core.io.images import ImageData, read_image, write_labels
 from .core.measurement.measure import measure_objects
 from .core.measurement.table import Measurements
@@ -41,6 +40,8 @@ from .core.recipe.recipe_file import (
     recipe_of,
     save_segmentation_recipe,
 )
+from .core.segmentation.given_features import embed_features, segment_embedding
+from .core.segmentation.segment import segment
 from .core.training.config import TrainConfig
 from .core.training.recipe import Recipe, load_recipe, save_recipe
 from .core.training.targets import prepare_samples

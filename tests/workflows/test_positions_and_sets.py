@@ -7,10 +7,10 @@ import tifffile
 from napari_pixel_embedding import cli
 from napari_pixel_embedding.core.clustering import ClusterParams
 from napari_pixel_embedding.core.inference.axes import read_stack
-from napari_pixel_embedding.core.inference.segment import Segmented
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel, save_model
+from napari_pixel_embedding.core.segmentation.segment import Segmented
 from napari_pixel_embedding.workflows import segment as segment_module
 from napari_pixel_embedding.workflows.label_names import images_to_segment
 from napari_pixel_embedding.workflows.segment import segment_files

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_pixel_embedding.core.fine_tuning.config import Effort
-    from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.core.segmentation.segment import Method
 
 FILE = "choices.json"
 _VIEWS = (1, 4, 8)

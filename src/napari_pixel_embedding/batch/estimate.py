@@ -93,7 +93,7 @@ def _bytes(prepared: PreparedRun, plan: ImagePlan) -> int:
     if not plan.shape:
         return 0
     model, _ = prepared.found.for_image(plan.shape, plan.axes)
-    each = pixel_bytes(model.config, recipe.diameter)
+    each = pixel_bytes(model.config, recipe.diameter, plan.spacing)
     if plan.is_whole:
         frames = [n for a, n in zip(plan.axes, plan.shape, strict=True) if a in model.config.axes]
         return each * math.prod(frames)

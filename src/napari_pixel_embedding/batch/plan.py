@@ -15,7 +15,7 @@ from napari_pixel_embedding.batch.data.fingerprints import files_fingerprint, pi
 from napari_pixel_embedding.batch.data.images import ImageOnDisk, open_image
 from napari_pixel_embedding.batch.data.labels import LabelStore, version_of
 from napari_pixel_embedding.batch.request import NAME, BatchRequest
-from napari_pixel_embedding.batch.stages.segment import ClusterRecipe, LargeImage
+from napari_pixel_embedding.batch.stages.segment import ClusterRecipe
 from napari_pixel_embedding.core.blockwise.block_plan import (
     Block,
     block_at,
@@ -24,6 +24,7 @@ from napari_pixel_embedding.core.blockwise.block_plan import (
 )
 from napari_pixel_embedding.core.blockwise.block_plan import Layout as BlockLayout
 from napari_pixel_embedding.core.blockwise.intensity import intensity_ranges
+from napari_pixel_embedding.core.blockwise.large_image import LargeImage
 from napari_pixel_embedding.core.blockwise.roi import count_pixels, margin, pixel_bytes
 from napari_pixel_embedding.core.exchange.ome_zarr_reader import is_zarr
 from napari_pixel_embedding.core.inference.axes import image_layout
@@ -212,7 +213,8 @@ def _blockwise(
     model, axes = found.for_image(image.data.shape, axes_for(recipe, image.data.ndim, image.axes))
     config = model.config
     layout = image_layout(image.data.shape, axes, config, recipe.channel)
-    per_pixel = pixel_bytes(config, recipe.diameter)
+    spacing = recipe.spacing or spacing_of(image.size.scale, layout)
+    per_pixel = pixel_bytes(config, recipe.diameter, spacing)
     pixels = count_pixels(layout.read_axes, layout.read_shape)
     if request.block is None and pixels * per_pixel <= memory:
         return replace(whole, axes=layout.axes, shape=layout.shape)
@@ -232,7 +234,7 @@ def _blockwise(
         layout.shape,
         pixels_fingerprint(image),
         intensities_of(ranges)[0],
-        recipe.spacing or spacing_of(size.scale, layout),
+        spacing,
         size.scale,
         size.units,
         tuple(size.notes),

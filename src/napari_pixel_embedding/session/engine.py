@@ -155,5 +155,5 @@ class Engine:
         default=_core("fine_tuning.job_folder", "forget_tuning")
     )
     segment_region: Callable[..., NDArray[Any]] = field(
-        default=_core("inference.segment", "segment_region")
+        default=_core("segmentation.segment", "segment_region")
     )

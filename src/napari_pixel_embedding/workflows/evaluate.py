@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.inference.channels import Channel
-    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.progress import Progress
+    from napari_pixel_embedding.core.segmentation.segment import Method
 
     PathLike = str | os.PathLike[str]
 

@@ -15,7 +15,6 @@ from napari_pixel_embedding.core.inference.axes import scale_along
 from napari_pixel_embedding.core.inference.channels import read_channel
 from napari_pixel_embedding.core.inference.layout import rows_last
 from napari_pixel_embedding.core.inference.options import PredictOptions
-from napari_pixel_embedding.core.inference.segment import segment_and_record
 from napari_pixel_embedding.core.io.images import count_images, read_image, write_labels
 from napari_pixel_embedding.core.io.units import usable_scale
 from napari_pixel_embedding.core.model.model_file import (
@@ -29,6 +28,7 @@ from napari_pixel_embedding.core.recipe.recipe_file import (
     text_for,
 )
 from napari_pixel_embedding.core.recipe.record import recipe_of_run
+from napari_pixel_embedding.core.segmentation.segment import segment_and_record
 from napari_pixel_embedding.workflows.label_names import (
     free_target,
     images_to_segment,
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.clustering import ClusterParams, LocalBandwidth
     from napari_pixel_embedding.core.inference.channels import Channel
-    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.io.images import ImageData
     from napari_pixel_embedding.core.progress import Progress
+    from napari_pixel_embedding.core.segmentation.segment import Method
 
     PathLike = str | os.PathLike[str]
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 from napari_pixel_embedding.core.clustering import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed, neighbourhood
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-from napari_pixel_embedding.core.inference.segment import METHODS, cluster
+from napari_pixel_embedding.core.segmentation.segment import METHODS, cluster
 from tests.core.clustering.synthetic import f1_score, make_scene, stripes
 from tests.core.clustering.test_edge_cases import embedding_maps
 

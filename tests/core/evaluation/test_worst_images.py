@@ -6,7 +6,7 @@ import tifffile
 
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
 from napari_pixel_embedding.core.evaluation.worst_images import worst_images
-from napari_pixel_embedding.core.inference.segment import segment
+from napari_pixel_embedding.core.segmentation.segment import segment
 
 
 @pytest.fixture

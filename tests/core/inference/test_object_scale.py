@@ -26,9 +26,9 @@ from napari_pixel_embedding.core.inference.object_scale import (
     zoomed_shape,
 )
 from napari_pixel_embedding.core.inference.predict import predict_embedding
-from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import load_model
+from napari_pixel_embedding.core.segmentation.segment import segment
 from napari_pixel_embedding.core.training.targets import annotated_frames
 
 FLAT = ModelConfig(object_diameter=20)

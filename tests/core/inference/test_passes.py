@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from napari_pixel_embedding.core.inference.options import AUGMENTS
 from napari_pixel_embedding.core.inference.predict import predict_embedding
-from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.inference.tiles.plan import plan_tiles
 from napari_pixel_embedding.core.inference.tiles.views import Symmetry, symmetries
+from napari_pixel_embedding.core.segmentation.segment import segment
 
 
 @st.composite

@@ -14,10 +14,10 @@ from napari_pixel_embedding.core.inference.predict import (
     predict_foreground,
     predict_frames,
 )
-from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.inference.tiles import runner as runner_module
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.progress import Cancelled
+from napari_pixel_embedding.core.segmentation.segment import segment
 
 FLAT = {}
 COLOR = {"in_channels": 3}

@@ -5,9 +5,9 @@ import pytest
 
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
-from napari_pixel_embedding.core.inference.segment import segment
 from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, find_model, list_models
 from napari_pixel_embedding.core.model.config import read_config as read
+from napari_pixel_embedding.core.segmentation.segment import segment
 
 pytestmark = pytest.mark.filterwarnings("ignore:The objects' diameter was measured")
 

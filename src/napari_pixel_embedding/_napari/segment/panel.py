@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding._napari.segment.count_curve import CountCurve
     from napari_pixel_embedding._napari.widgets.controls import Fold
-    from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.core.segmentation.segment import Method
     from napari_pixel_embedding.session import ImageInput
 
 _RUN = "Run the model on the image. Corrections stay."

@@ -21,8 +21,8 @@ from napari_pixel_embedding.core.model.file_check import check_model_file
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.config import ModelConfig
+    from napari_pixel_embedding.core.segmentation.segment import Method
     from napari_pixel_embedding.session import ImageInput
 
 _AXES = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_pixel_embedding.core.inference.object_scale import zoom_in_plane
+from napari_pixel_embedding.core.inference.object_scale import zoom_for, zoom_in_plane
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,15 +122,21 @@ class Crop:
         return np.array(self.data[self.region], dtype=dtype)
 
 
-def pixel_bytes(config: ModelConfig, diameter: float | None = None) -> int:
+def pixel_bytes(
+    config: ModelConfig,
+    diameter: float | None = None,
+    spacing: Sequence[float] | None = None,
+) -> int:
     """Return the bytes of memory per pixel while an embedding is predicted and indexed.
 
     Embedding, foreground and distance are held twice while tiles are put together, and index and
     labels take up to one and a half times as much; the image is held as read and normalised.
-    An image of small objects, of ``diameter`` pixels, is enlarged for the network.
+    An image of small objects, of ``diameter`` pixels, is enlarged for the network, and planes that
+    lie far apart, by ``spacing``, are interpolated.
     """
     maps = config.embedding_dim + 2
-    seen = max(1.0, zoom_in_plane(config, diameter)) ** 2
+    zoom = zoom_for(config, diameter if config.object_diameter else None, spacing)
+    seen = math.prod(max(1.0, along) for along in zoom)
     return round(4 * (3.5 * maps + 2 * config.in_channels + 4) * seen)
 
 

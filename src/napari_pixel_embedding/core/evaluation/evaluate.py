@@ -20,8 +20,8 @@ from napari_pixel_embedding.core.inference.diameter import with_own_size
 from napari_pixel_embedding.core.inference.object_scale import spacing_of_each, usual_params
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import embed_frames
-from napari_pixel_embedding.core.inference.segment import cluster
 from napari_pixel_embedding.core.progress import report
+from napari_pixel_embedding.core.segmentation.segment import cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.inference.axes import ImageStack
     from napari_pixel_embedding.core.inference.channels import Channel
     from napari_pixel_embedding.core.inference.object_scale import Spacings
-    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
     from napari_pixel_embedding.core.progress import Progress
+    from napari_pixel_embedding.core.segmentation.segment import Method
 
 IOU_THRESHOLDS = tuple(np.arange(0.5, 0.96, 0.05).round(2).tolist())
 

@@ -12,8 +12,8 @@ from napari_pixel_embedding.core.datasets.pair_checks import read_labelled_image
 from napari_pixel_embedding.core.evaluation.evaluate import IOU_THRESHOLDS, has_objects
 from napari_pixel_embedding.core.evaluation.metrics import average_precision
 from napari_pixel_embedding.core.inference.axes import scale_along
-from napari_pixel_embedding.core.inference.segment import segment_and_tell
 from napari_pixel_embedding.core.progress import report
+from napari_pixel_embedding.core.segmentation.segment import segment_and_tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,6 @@ from napari_pixel_embedding.core.features.source import features_named
 from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.layout import Layout
 from napari_pixel_embedding.core.inference.options import PredictOptions
-from napari_pixel_embedding.core.inference.segment import segment_and_record
 from napari_pixel_embedding.core.model.config import ModelFileError, list_models
 from napari_pixel_embedding.core.model.devices import available_devices
 from napari_pixel_embedding.core.model.library import models_folder
@@ -20,6 +19,7 @@ from napari_pixel_embedding.core.model.model_file import EmbeddingModel, fingerp
 from napari_pixel_embedding.core.recipe.recipe import SegmentationRecipe
 from napari_pixel_embedding.core.recipe.recipe_file import load_segmentation_recipe
 from napari_pixel_embedding.core.recipe.record import model_reference, pixels_key, recipe_of_run
+from napari_pixel_embedding.core.segmentation.segment import segment_and_record
 from napari_pixel_embedding.core.validation import as_numeric_image
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_pixel_embedding.core.inference.segment import Segmented
     from napari_pixel_embedding.core.progress import Progress
     from napari_pixel_embedding.core.recipe.recipe import BandwidthsByFrame, ModelReference
+    from napari_pixel_embedding.core.segmentation.segment import Segmented
 
 _SUFFIXES = (".safetensors", ".onnx", ".zip")
 """Of files that hold a model."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering.params import LocalBandwidth
     from napari_pixel_embedding.core.inference.axes import ImageStack
     from napari_pixel_embedding.core.inference.options import PredictOptions
-    from napari_pixel_embedding.core.inference.segment import Method, Segmented
+    from napari_pixel_embedding.core.segmentation.segment import Method, Segmented
 
 _PACKAGES = ("napari-pixel-embedding", "numba", "numpy", "scikit-image", "scipy", "torch")
 """Packages that compute."""

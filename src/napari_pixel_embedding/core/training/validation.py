@@ -12,8 +12,8 @@ from napari_pixel_embedding.core.evaluation.metrics import (
     average_precision,
 )
 from napari_pixel_embedding.core.inference.object_scale import spacing_of_each
-from napari_pixel_embedding.core.inference.segment import segment_and_tell
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+from napari_pixel_embedding.core.segmentation.segment import segment_and_tell
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

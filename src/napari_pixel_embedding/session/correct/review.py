@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
-    from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.core.segmentation.segment import Method
     from napari_pixel_embedding.session.correct.edits import Edit
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame

@@ -84,7 +84,8 @@ def _layout(source: Source, memory: int) -> Layout:
 
     config = source.model.config
     chosen = source.request.options.diameter
-    most = memory // 4 // pixel_bytes(config, chosen)
+    spacing = source.image.spatial_spacing(config.ndim)
+    most = memory // 4 // pixel_bytes(config, chosen, spacing)
     diameter = image_diameter(config, chosen) or 4.0 * config.stride
     return plan_layout(len(source.shape), config.stride, diameter, margin(config, chosen), most)
 

@@ -14,7 +14,7 @@ from napari_pixel_embedding.session.state.history import LONGEST, count_deleted
 
 if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterIndex, ClusterParams, StabilityCurve
-    from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.core.segmentation.segment import Method
     from napari_pixel_embedding.session.engine import Engine
     from napari_pixel_embedding.session.jobs import Executor
     from napari_pixel_embedding.session.messages import Messages

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.core.inference.options import PredictOptions
-    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+    from napari_pixel_embedding.core.segmentation.segment import Method
     from napari_pixel_embedding.session.state.history import BandwidthsByFrame
     from napari_pixel_embedding.session.state.image import ImageInput
     from napari_pixel_embedding.session.state.results import RunRecord

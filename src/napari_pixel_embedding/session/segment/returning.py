@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.blockwise.mosaic import Mosaic
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.embedding.colors import ColorBasis
-    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+    from napari_pixel_embedding.core.segmentation.segment import Method
     from napari_pixel_embedding.session.segment.diameter import DiameterMeasurement
     from napari_pixel_embedding.session.segment.requests import RunResult
     from napari_pixel_embedding.session.state.history import BandwidthsByFrame, History

@@ -38,7 +38,8 @@ def first_roi(request: RunRequest, model: EmbeddingModel, axes: str) -> ROI | No
     """Choose the first ROI; None if the whole image fits into memory."""
     image, config = request.image, model.config
     memory = memory_budget() if request.memory is None else request.memory
-    most = max(memory // pixel_bytes(config, request.options.diameter), 1)
+    spacing = image.spatial_spacing(config.ndim)
+    most = max(memory // pixel_bytes(config, request.options.diameter, spacing), 1)
     if count_pixels(axes, image.shape) <= most:
         return None
     shapes = [tuple(level.shape) for level in image.levels]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from napari_pixel_embedding.core.inference.segment import Method
+    from napari_pixel_embedding.core.segmentation.segment import Method
 
 Action = Literal["none", "run", "correct", "review", "fine_tune", "measure"]
 """What a click does: nothing, run again with the changes, or open a tab."""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.clustering import ClusterParams
     from napari_pixel_embedding.core.inference.layout import Layout
     from napari_pixel_embedding.core.inference.options import PredictOptions
-    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.recipe.recipe import ModelReference
+    from napari_pixel_embedding.core.segmentation.segment import Method
     from napari_pixel_embedding.session.state.history import Accepted, BandwidthsByFrame, Deleted
     from napari_pixel_embedding.session.state.image import ImageInput, ImageRegion
     from napari_pixel_embedding.session.state.whole_image import WholeImageCorrections

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from napari_pixel_embedding.core.fine_tuning.job_folder import Interrupted
     from napari_pixel_embedding.core.fine_tuning.pace import Pace
     from napari_pixel_embedding.core.inference.layout import Layout
-    from napari_pixel_embedding.core.inference.segment import Method
     from napari_pixel_embedding.core.model.model_file import EmbeddingModel
+    from napari_pixel_embedding.core.segmentation.segment import Method
     from napari_pixel_embedding.core.training.train import TrainProgress
     from napari_pixel_embedding.session.state.history import (
         Accepted,

@@ -16,12 +16,12 @@ from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import predict_embedding, predict_frames
-from napari_pixel_embedding.core.inference.segment import (
+from napari_pixel_embedding.core.model.model_file import save_model
+from napari_pixel_embedding.core.segmentation.segment import (
     segment,
     segment_and_record,
     segment_region,
 )
-from napari_pixel_embedding.core.model.model_file import save_model
 
 pytestmark = pytest.mark.filterwarnings("ignore:There is almost no signal")  # most are noise
 
