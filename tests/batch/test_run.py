@@ -14,7 +14,6 @@ import pytest
 import tifffile
 import yaozarrs
 import zarr
-from napari_pixel_embedding.core.runs.folder import read_progress
 
 from napari_pixel_embedding import recipe_of, segment
 from napari_pixel_embedding.batch import run, worker
@@ -29,6 +28,7 @@ from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.label_frames import Frame, label_frames
 from napari_pixel_embedding.core.measurement.measure import measure_objects
 from napari_pixel_embedding.core.recipe.recipe import ImageRecord
+from napari_pixel_embedding.core.runs.folder import read_progress
 from tests.batch.data.test_data_set import make_plate
 
 MEMORY = 2**31

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from napari_pixel_embedding.core.runs.folder import RunProgress
 
 from napari_pixel_embedding.cli import main
 from napari_pixel_embedding.cli.batch import status_line
 from napari_pixel_embedding.core.datasets.samples import load_sample
+from napari_pixel_embedding.core.runs.folder import RunProgress
 
 
 @pytest.fixture(autouse=True)

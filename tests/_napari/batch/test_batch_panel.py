@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from napari_pixel_embedding.core.runs.edits import LabelEdits
-from napari_pixel_embedding.core.runs.folder import RunProgress, remember_run
 from qtpy.QtWidgets import QFileDialog
 
 from napari_pixel_embedding._napari.batch.panel import BatchPanel
@@ -21,6 +19,8 @@ from napari_pixel_embedding.core.model.model_file import fingerprint, load_model
 from napari_pixel_embedding.core.recipe.recipe import SegmentationRecipe
 from napari_pixel_embedding.core.recipe.recipe_file import save_segmentation_recipe
 from napari_pixel_embedding.core.recipe.record import model_reference
+from napari_pixel_embedding.core.runs.edits import LabelEdits
+from napari_pixel_embedding.core.runs.folder import RunProgress, remember_run
 from tests._napari.conftest import WAIT
 
 

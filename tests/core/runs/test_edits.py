@@ -112,7 +112,9 @@ def test_frames_and_planes(tmp_path):
     labels = np.random.default_rng(1).integers(0, 50, (2, 3, 70, 530))
     write_ome_zarr(tmp_path / "f.ome.zarr", label_frames(labels, "TZYX"))
     edits = LabelEdits(tmp_path / "f.ome.zarr")
-    edits.write((slice(1, 2), slice(2, 3), slice(11, 20), slice(13, 31)), np.full((1, 1, 9, 18), 60))
+    edits.write(
+        (slice(1, 2), slice(2, 3), slice(11, 20), slice(13, 31)), np.full((1, 1, 9, 18), 60)
+    )
     labels[1, 2, 11:20, 13:31] = 60
     assert (levels(edits)[0] == labels).all()
     agree(edits)

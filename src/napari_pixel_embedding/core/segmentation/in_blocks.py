@@ -14,6 +14,7 @@ from napari_pixel_embedding.core.blockwise.memory import memory_budget
 from napari_pixel_embedding.core.blockwise.mosaic import INDEX_BYTES, Mosaic
 from napari_pixel_embedding.core.blockwise.roi import margin, pixel_bytes
 from napari_pixel_embedding.core.clustering.build import build_cluster_index
+from napari_pixel_embedding.core.features.source import FeatureConfig
 from napari_pixel_embedding.core.inference.object_scale import image_diameter
 from napari_pixel_embedding.core.progress import share
 
@@ -32,6 +33,19 @@ if TYPE_CHECKING:
 
 _LABEL_BYTES = 4
 NOTE = "It does not fit into memory as a whole: it was segmented in {} blocks."
+
+
+def may_be_large(
+    image: Any, config: ModelConfig, options: PredictOptions, spacing: Sequence[float] | None
+) -> bool:
+    """Whether an image may have to be divided, before its axes are known.
+
+    Given features are measured from the whole image, so that they are never divided.
+    """
+    if isinstance(config, FeatureConfig):
+        return False
+    each = pixel_bytes(config, options.diameter, spacing)
+    return bool(math.prod(image.shape) * each > memory_budget())
 
 
 def must_be_divided(

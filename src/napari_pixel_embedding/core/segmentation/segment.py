@@ -10,10 +10,6 @@ from napari_pixel_embedding.core.blockwise.large_image import LargeImage
 from napari_pixel_embedding.core.clustering.build import build_cluster_index
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
 from napari_pixel_embedding.core.features.given import fit_model, load_source
-from napari_pixel_embedding.core.features.source import (
-    FeatureConfig,
-    features_named,
-)
 from napari_pixel_embedding.core.inference.axes import ImageStack, image_layout, read_stack
 from napari_pixel_embedding.core.inference.diameter import measured_note, with_own_size
 from napari_pixel_embedding.core.inference.layout import ArrangedImage
@@ -24,6 +20,7 @@ from napari_pixel_embedding.core.inference.signal import constant_notes, signal_
 from napari_pixel_embedding.core.progress import share
 from napari_pixel_embedding.core.segmentation.in_blocks import (
     NOTE,
+    may_be_large,
     must_be_divided,
     segment_in_blocks,
 )
@@ -169,23 +166,17 @@ def segment_and_record(
     With ``may_measure`` False the model's own diameter is taken where none is named. What does not
     fit into memory is segmented in blocks.
     """
-    if method == "mean_shift" and hasattr(image, "shape") and _is_model(model):
-        large = _segment_large(
-            image,
-            model,
-            params,
-            (axes, channel, spacing),
-            PredictOptions(device, diameter, augment=augment, tile=tile),
-            local_bandwidths,
-            progress,
-        )
+    array = image if hasattr(image, "shape") else as_numeric_image(image)
+    model, axes = load_source(model, array.shape, axes)
+    options = PredictOptions(device, diameter, augment=augment, tile=tile)
+    if method == "mean_shift" and may_be_large(array, model.config, options, spacing):
+        reading = axes, channel, spacing
+        large = _segment_large(array, model, params, reading, options, local_bandwidths, progress)
         if large is not None:
             return large
-    array = as_numeric_image(image)
-    model, axes = load_source(model, array.shape, axes)
+    array = as_numeric_image(array)
     stack = read_stack(array, model.config, axes, channel=channel, spacing=spacing)
     stack = stack.measured(model.config.scaling)
-    options = PredictOptions(device, diameter, augment=augment, tile=tile)
     if may_measure:
         options = with_own_size(model, stack, options)
     measured = options.diameter if diameter is None else None
@@ -208,15 +199,9 @@ def segment_and_record(
     )
 
 
-def _is_model(model: str | EmbeddingModel) -> bool:
-    """Whether it is a network: given features are measured from the whole image."""
-    name = model if isinstance(model, str) else model.config
-    return not isinstance(name, FeatureConfig) and features_named(str(name)) is None
-
-
 def _segment_large(
     image: Any,
-    model: str | EmbeddingModel,
+    model: EmbeddingModel,
     params: ClusterParams | None,
     reading: tuple[str | None, Channel | None, tuple[float, ...] | None],
     options: PredictOptions,
@@ -225,7 +210,6 @@ def _segment_large(
 ) -> Segmented | None:
     """Segment an image in blocks; None where it fits into memory."""
     axes, channel, spacing = reading
-    model, axes = load_source(model, image.shape, axes)
     config = model.config
     layout = image_layout(image.shape, axes, config, channel)
     if not must_be_divided(image, layout, config, options, spacing):
