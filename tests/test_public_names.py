@@ -60,6 +60,10 @@ CALLS = {
     "export_labels": ["path", "labels", "format", "axes", "spacing", "units", "image", "progress"],
     "measure_files": ["labels", "output", "images", "axes", "spacing", "units", "progress"],
     "export_file": ["labels", "output", "format", "image", "axes", "spacing", "units", "progress"],
+    "batch_request": ["data", "recipe"],
+    "plan_data_set": ["request", "workers", "memory"],
+    "segment_data_set": ["request", "output", "cluster", "memory", "same_images", "progress"],
+    "resume_run": ["output"],
     "segment_files": [
         "images",
         "output",

@@ -47,6 +47,7 @@ from .core.training.recipe import Recipe, load_recipe, save_recipe
 from .core.training.targets import prepare_samples
 from .core.training.train import TrainProgress, train
 from .core.training.train_folder import train_from_folder
+from .workflows.batch import batch_request, plan_data_set, resume_run, segment_data_set
 from .workflows.datasets import import_cvppp, synthesise_folder
 from .workflows.evaluate import evaluate_folder
 from .workflows.export import export_file
@@ -76,6 +77,7 @@ __all__ = [
     "apply_recipe",
     "apply_recipe_to_files",
     "average_precision",
+    "batch_request",
     "build_cluster_index",
     "difference_in_count",
     "embed_features",
@@ -98,16 +100,19 @@ __all__ = [
     "model_config_for",
     "mutex_watershed",
     "panoptic_quality",
+    "plan_data_set",
     "predict_embedding",
     "predict_frames",
     "prepare_samples",
     "read_image",
     "recipe_of",
+    "resume_run",
     "save_measurements",
     "save_model",
     "save_recipe",
     "save_segmentation_recipe",
     "segment",
+    "segment_data_set",
     "segment_embedding",
     "segment_files",
     "symmetric_best_dice",
@@ -117,5 +122,3 @@ __all__ = [
     "train_from_folder",
     "write_labels",
 ]
-
-__version__: str
