@@ -5,6 +5,7 @@
     python benchmarks/batch_runs.py folder    200 images, two of them damaged
     python benchmarks/batch_runs.py bad       1,024 blocks, two of them bad, and the rerun
     python benchmarks/batch_runs.py memory    a worker at 1 TB of virtual image against 10 GB
+    python benchmarks/batch_runs.py allocator what dask's own memory settings cost
     python benchmarks/batch_runs.py kills     --workers 100 --drivers 20: the sha256 of the output
 
 ``--side`` makes images smaller for a first look. Each prints its figures beside the goal.
@@ -79,41 +80,30 @@ def request(path: Path, **options):
 
 def timed(path: Path, output: Path, workers: int, **options) -> tuple[float, int]:
     started = time.perf_counter()
-    summary = segment_data_set(
-        request(path, **options), output, cluster=ClusterChoice(workers=workers), memory=2**31
-    )
+    choice = ClusterChoice(workers=workers, threads=1)
+    summary = segment_data_set(request(path, **options), output, cluster=choice, memory=2**31)
     return time.perf_counter() - started, sum(summary.objects.values())
 
 
 def speed(place: Path, options: argparse.Namespace) -> bool:
-    side = options.side or 6144
+    side = options.side or 8192
     write_slide(place / "in.zarr", side)
     seconds = {}
     for count in (1, 2):
-        os.environ["OMP_NUM_THREADS"] = "1"
         seconds[count], objects = timed(place / "in.zarr", place / f"out{count}", count, block=1024)
         print(f"{count} worker{'s' * (count > 1)}: {seconds[count]:.1f} s, {objects:,} objects")
     same = digest(place / "out1") == digest(place / "out2")
     ratio = seconds[1] / seconds[2]
+    limit = 2 * at_once(1) / at_once(2)
     print(f"{ratio:.2f} times as fast (goal: 1.7); labels {'equal' if same else 'DIFFER'}")
+    print(f"the network alone, in two processes at once against one: {limit:.2f} times")
     return ratio >= 1.7 and same
 
 
 def slide(place: Path, options: argparse.Namespace) -> bool:
     side = options.side or 20_000
     write_slide(place / "in.zarr", side)
-    # The network's own time: the same pixels, on one thread of each of two cores at once.
-    code = (
-        "import sys, time, torch; sys.path.insert(0, sys.argv[1]); torch.set_num_threads(1)\n"
-        "from benchmarks.batch_runs import network_seconds; print(network_seconds())"
-    )
-    root = str(Path(__file__).parents[1])
-    both = [
-        subprocess.Popen([sys.executable, "-c", code, root], stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    each = [float(one.communicate()[0].split()[-1]) for one in both]
-    network = float(np.mean(each)) / (2048**2 / 1e6) / 2
+    network = at_once(2) / 2
     seconds, objects = timed(place / "in.zarr", place / "out", 2)
     stages = json.loads((place / "out" / "summary.json").read_text())["stages"]
     print({name: round(taken, 1) for name, taken in stages.items()})
@@ -122,6 +112,21 @@ def slide(place: Path, options: argparse.Namespace) -> bool:
     print(f"{whole:.3f} s a megapixel, the network alone {network:.3f} on the same two cores")
     print(f"{whole / network:.2f} times the network's own time (goal: 1.15)")
     return whole / network <= 1.15
+
+
+def at_once(count: int) -> float:
+    """Return the network's seconds a megapixel in each of so many processes at once."""
+    code = (
+        "import sys, torch; sys.path.insert(0, sys.argv[1]); torch.set_num_threads(1)\n"
+        "from benchmarks.batch_runs import network_seconds; print(network_seconds())"
+    )
+    root = str(Path(__file__).parents[1])
+    children = [
+        subprocess.Popen([sys.executable, "-c", code, root], stdout=subprocess.PIPE, text=True)
+        for _ in range(count)
+    ]
+    each = [float(one.communicate()[0].split()[-1]) for one in children]
+    return float(np.mean(each)) / (2048**2 / 1e6)
 
 
 def network_seconds() -> float:
@@ -233,6 +238,41 @@ def worker_peak(path: str, out: str) -> str:
     return f"{peak} {total_blocks(prepared.plan)}"
 
 
+def allocator(place: Path, _: argparse.Namespace) -> bool:
+    write_slide(place / "in.zarr", 6144)
+    seconds = {}
+    for name, threshold in (("as dask sets it", 65536), ("as we do", 2**32)):
+        code = (
+            "import sys, torch; sys.path.insert(0, sys.argv[1]); torch.set_num_threads(1)\n"
+            "from benchmarks.batch_runs import block_seconds; print(block_seconds(*sys.argv[2:]))"
+        )
+        root, out = str(Path(__file__).parents[1]), str(place / str(threshold))
+        child = subprocess.run(
+            [sys.executable, "-c", code, root, str(place / "in.zarr"), out],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "MALLOC_TRIM_THRESHOLD_": str(threshold)},
+        )
+        seconds[name] = float(child.stdout.split()[-1])
+        print(f"memory returned to the system {name}: {seconds[name]:.2f} s a block of 2048²")
+    first, second = seconds.values()
+    print(f"{first / second:.2f} times as long")
+    return first > second
+
+
+def block_seconds(path: str, out: str) -> float:
+    """Return the median time of a worker's blocks."""
+    from napari_pixel_embedding.batch.process import Task
+
+    prepare(request(Path(path), block=2048), Path(out), 2**31)
+    taken = []
+    for key in range(5):
+        started = time.perf_counter()
+        worker.work(Task(out, "segment", 0, key, "segment"))
+        taken.append(time.perf_counter() - started)
+    return float(np.median(taken[1:]))
+
+
 def kills(place: Path, options: argparse.Namespace) -> bool:
     side = options.side or 8192
     write_slide(place / "in.zarr", side)
@@ -269,12 +309,12 @@ def kills(place: Path, options: argparse.Namespace) -> bool:
     return good and same and again <= 2 * deaths
 
 
-_RUN = (
-    "import sys\n"
-    "from napari_pixel_embedding.workflows.batch import resume_run, ClusterChoice\n"
-    "if __name__ == '__main__':\n"
-    "    resume_run(sys.argv[1], cluster=ClusterChoice(workers=2), memory=2**31)"
-)
+_RUN = """
+import sys
+from napari_pixel_embedding.workflows.batch import ClusterChoice, resume_run
+if __name__ == "__main__":
+    resume_run(sys.argv[1], cluster=ClusterChoice(workers=2), memory=2**31)
+"""
 
 
 def _start(out: Path, asked) -> subprocess.Popen:
@@ -333,7 +373,7 @@ def _records(out: Path) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    every = {f.__name__: f for f in (speed, slide, folder, bad, memory, kills)}
+    every = {f.__name__: f for f in (speed, slide, folder, bad, memory, allocator, kills)}
     parser.add_argument("what", choices=every)
     parser.add_argument("--side", type=int)
     parser.add_argument("--workers", type=int, default=100)

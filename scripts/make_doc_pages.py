@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 CARDS = ROOT / "src" / "napari_pixel_embedding" / "models"
 COMMANDS = (
     *("segment", "measure", "export", "finetune", "train", "evaluate", "synthesise"),
+    *("batch plan", "batch run", "batch status", "batch resume", "batch keys"),
     *("import-cvppp", "models export", "info", "demo"),
 )
 _WIDTH = "100"

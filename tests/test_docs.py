@@ -129,7 +129,7 @@ def commands(text: str) -> list[Span]:
     """Each command of the command line that is shown, with everything behind it."""
     code = "\n".join([*spans(text), *blocks(text)])
     return re.findall(
-        r"(?:^|/)pixel-embedding ((?:models )?[a-z][\w-]*)(.*)$", code, flags=re.MULTILINE
+        r"(?:^|/)pixel-embedding ((?:models |batch )?[a-z][\w-]*)(.*)$", code, flags=re.MULTILINE
     )
 
 

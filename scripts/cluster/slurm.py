@@ -59,7 +59,10 @@ def main() -> int:
         "protocol": "tls://",
         "security": security,
         "worker_extra_args": ["--memory-limit", "0"],
-        "job_script_prologue": [f"export OMP_NUM_THREADS={options.cores}"],
+        "job_script_prologue": [
+            f"export OMP_NUM_THREADS={options.cores}",
+            "export MALLOC_TRIM_THRESHOLD_=4294967296",  # else workers take 1.6 times as long
+        ],
     }
     if options.here:
         job.pop("job_script_prologue")  # it takes one command alone

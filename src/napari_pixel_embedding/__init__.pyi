@@ -122,3 +122,5 @@ __all__ = [
     "train_from_folder",
     "write_labels",
 ]
+
+__version__: str

@@ -84,7 +84,7 @@ def test_closing_the_viewer_ends_the_work(make_napari_viewer, tiny_model, qtbot)
     deleted()
     assert workspace.closed
     assert session.labels is None
-    assert workers() == []
+    qtbot.waitUntil(lambda: workers() == [], timeout=60_000)  # the window does not wait so long
 
 
 def test_an_error_in_closing_leaves_no_thread_and_no_listener(viewer, monkeypatch):

@@ -20,14 +20,18 @@ from napari_pixel_embedding.batch import run, worker
 from napari_pixel_embedding.batch.engine.tasks import SerialEngine, WorkerDied
 from napari_pixel_embedding.batch.plan import read_plan
 from napari_pixel_embedding.batch.prepare import only_run_in, prepare
+from napari_pixel_embedding.batch.request import BatchRequest
 from napari_pixel_embedding.batch.run import Run
 from napari_pixel_embedding.core.clustering.params import LocalBandwidth
+from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.evaluation.metrics import matching
 from napari_pixel_embedding.core.exchange.ome_zarr import write_ome_zarr
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.label_frames import Frame, label_frames
 from napari_pixel_embedding.core.measurement.measure import measure_objects
-from napari_pixel_embedding.core.recipe.recipe import ImageRecord
+from napari_pixel_embedding.core.model.model_file import fingerprint, load_model
+from napari_pixel_embedding.core.recipe.recipe import ImageRecord, SegmentationRecipe
+from napari_pixel_embedding.core.recipe.record import model_reference
 from napari_pixel_embedding.core.runs.folder import read_progress
 from tests.batch.data.test_data_set import make_plate
 
@@ -404,3 +408,21 @@ def test_the_plan_is_read_as_it_was_written(done, request_for, image_file):
     plan = read_plan(done)
     assert plan == prepare(request_for(image_file), done, MEMORY).plan
     assert plan.images[0].side == (128, 128) and plan.images[0].reach == 48
+
+
+def test_volumes_are_segmented_in_blocks(tmp_path, folder):
+    model = load_model("volume")
+    reference = model_reference(model.name, "volume", fingerprint(model))
+    recipe = SegmentationRecipe(reference, "ZYX", model.config.cluster_params(), device="cpu")
+    volume = np.asarray(load_sample("embryo-3d")[0].data)
+    path = tmp_path / "in" / "embryo.ome.tif"
+    path.parent.mkdir()
+    tifffile.imwrite(path, volume, metadata={"axes": "ZYX"})
+    request = BatchRequest(str(path), recipe, block=64, halo=32)
+    summary = do(request, folder)
+    labels = labels_of(folder, "embryo")
+    assert labels.shape == volume.shape
+    assert summary.objects["embryo"] == labels.max() > 0
+    yaozarrs.validate_zarr_store(folder / "embryo_labels.ome.zarr")
+    table = pyarrow.parquet.read_table(folder / "embryo.parquet")
+    assert "volume" in table.column_names and table.num_rows == labels.max()

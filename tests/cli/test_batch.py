@@ -94,4 +94,4 @@ def test_a_folder_without_a_run_is_named(tmp_path, capsys, command):
 
 def test_how_far_a_run_is_in_one_line():
     found = RunProgress(image="a", stage="segment", done=3, count=1200, seconds_left=95, failed=2)
-    assert status_line(found) == ("running, a: segment 3 of 1,200, 1 min 35 s left, 2 failed")
+    assert status_line(found) == ("running, a: segment 3 of 1,200, 2 min left, 2 failed")

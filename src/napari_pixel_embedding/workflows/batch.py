@@ -159,8 +159,8 @@ def segment_data_set(
         remember_run(folder)
         if chosen.workers == 0 and chosen.scheduler is None:
             return Run(prepared, SerialEngine(), report=progress).run()
-        threads = 0
-        if chosen.scheduler is None:
+        threads = chosen.threads
+        if not threads and chosen.scheduler is None:
             threads = max(usable_cores() // chosen.workers, 1)
         with open_engine(chosen) as engine:
             return Run(prepared, engine, threads, progress).run()
