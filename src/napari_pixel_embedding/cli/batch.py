@@ -253,9 +253,12 @@ def _cluster(
 ) -> "ClusterChoice":
     from napari_pixel_embedding.batch.engine.cluster import ClusterChoice, default_workers
 
-    files = [None if path is None else str(path) for path in (ca, cert, key)]
     count = default_workers() if workers is None else workers
-    return ClusterChoice(scheduler, count, *files)
+    return ClusterChoice(scheduler, count, _text(ca), _text(cert), _text(key))
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _bytes(memory: float | None) -> int | None:
