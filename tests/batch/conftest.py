@@ -6,9 +6,7 @@ import tifffile
 
 from napari_pixel_embedding.batch.request import BatchRequest
 from napari_pixel_embedding.core.datasets.samples import load_sample
-from napari_pixel_embedding.core.model.model_file import fingerprint, load_model
-from napari_pixel_embedding.core.recipe.recipe import SegmentationRecipe
-from napari_pixel_embedding.core.recipe.record import model_reference
+from tests.recipes import usual_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +22,7 @@ def nuclei():
 
 @pytest.fixture(scope="session")
 def recipe():
-    model = load_model("nuclei-fast")
-    reference = model_reference(model.name, "nuclei-fast", fingerprint(model))
-    return SegmentationRecipe(reference, "YX", model.config.cluster_params(), device="cpu")
+    return usual_recipe("nuclei-fast")
 
 
 @pytest.fixture

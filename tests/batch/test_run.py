@@ -29,11 +29,10 @@ from napari_pixel_embedding.core.exchange.ome_zarr import write_ome_zarr
 from napari_pixel_embedding.core.io.images import read_labels
 from napari_pixel_embedding.core.label_frames import Frame, label_frames
 from napari_pixel_embedding.core.measurement.measure import measure_objects
-from napari_pixel_embedding.core.model.model_file import fingerprint, load_model
-from napari_pixel_embedding.core.recipe.recipe import ImageRecord, SegmentationRecipe
-from napari_pixel_embedding.core.recipe.record import model_reference
+from napari_pixel_embedding.core.recipe.recipe import ImageRecord
 from napari_pixel_embedding.core.runs.folder import read_progress
 from tests.batch.data.test_data_set import make_plate
+from tests.recipes import usual_recipe
 
 MEMORY = 2**31
 
@@ -411,14 +410,11 @@ def test_the_plan_is_read_as_it_was_written(done, request_for, image_file):
 
 
 def test_volumes_are_segmented_in_blocks(tmp_path, folder):
-    model = load_model("volume")
-    reference = model_reference(model.name, "volume", fingerprint(model))
-    recipe = SegmentationRecipe(reference, "ZYX", model.config.cluster_params(), device="cpu")
     volume = np.asarray(load_sample("embryo-3d")[0].data)
     path = tmp_path / "in" / "embryo.ome.tif"
     path.parent.mkdir()
     tifffile.imwrite(path, volume, metadata={"axes": "ZYX"})
-    request = BatchRequest(str(path), recipe, block=64, halo=32)
+    request = BatchRequest(str(path), usual_recipe("volume"), block=64, halo=32)
     summary = do(request, folder)
     labels = labels_of(folder, "embryo")
     assert labels.shape == volume.shape

@@ -15,13 +15,11 @@ from napari_pixel_embedding.batch.prepare import prepare
 from napari_pixel_embedding.batch.request import BatchRequest
 from napari_pixel_embedding.batch.run import Run
 from napari_pixel_embedding.core.datasets.samples import load_sample
-from napari_pixel_embedding.core.model.model_file import fingerprint, load_model
-from napari_pixel_embedding.core.recipe.recipe import SegmentationRecipe
 from napari_pixel_embedding.core.recipe.recipe_file import save_segmentation_recipe
-from napari_pixel_embedding.core.recipe.record import model_reference
 from napari_pixel_embedding.core.runs.edits import LabelEdits
 from napari_pixel_embedding.core.runs.folder import RunProgress, remember_run
 from tests._napari.conftest import WAIT
+from tests.recipes import usual_recipe
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +29,7 @@ def pixels():
 
 @pytest.fixture(scope="module")
 def recipe():
-    model = load_model("nuclei-fast")
-    reference = model_reference(model.name, "nuclei-fast", fingerprint(model))
-    return SegmentationRecipe(reference, "YX", model.config.cluster_params(), device="cpu")
+    return usual_recipe("nuclei-fast")
 
 
 @pytest.fixture

@@ -11,10 +11,8 @@ import pytest
 import tifffile
 
 from napari_pixel_embedding.core.datasets.samples import load_sample
-from napari_pixel_embedding.core.model.model_file import fingerprint, load_model
-from napari_pixel_embedding.core.recipe.recipe import SegmentationRecipe
-from napari_pixel_embedding.core.recipe.record import model_reference
 from napari_pixel_embedding.session.batch.runs import DataSetRequest, DataSetRuns, last_line
+from tests.recipes import usual_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +22,7 @@ def own_home(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def recipe():
-    model = load_model("nuclei-fast")
-    reference = model_reference(model.name, "nuclei-fast", fingerprint(model))
-    return SegmentationRecipe(reference, "YX", model.config.cluster_params(), device="cpu")
+    return usual_recipe("nuclei-fast")
 
 
 @pytest.fixture

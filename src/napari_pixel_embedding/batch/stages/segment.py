@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.blockwise.large_image import LargeImage, embed_block
-from napari_pixel_embedding.core.blockwise.mosaic import within_point
+from napari_pixel_embedding.core.blockwise.mosaic import ids_cut_off, within_point
 from napari_pixel_embedding.core.boxes import within
 from napari_pixel_embedding.core.segmentation.segment import cluster
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_pixel_embedding.core.blockwise.block_plan import Block
-    from napari_pixel_embedding.core.boxes import Box
     from napari_pixel_embedding.core.clustering.params import ClusterParams, LocalBandwidth
     from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
     from napari_pixel_embedding.core.inference.options import PredictOptions
@@ -111,24 +110,12 @@ def renumbered(
     table = np.zeros(top + 1, np.uint32)
     ordered = np.concatenate([own, others])
     table[ordered] = np.arange(1, ordered.size + 1)
-    cut_off = table[_on_border(window, block.window, shape)]
-    return BlockLabels(
-        table[trusted], own.size, ordered.size, np.unique(cut_off[cut_off > 0]), notes
-    )
+    cut_off = table[ids_cut_off(window, block.window, shape)]
+    cut_off = np.unique(cut_off[cut_off > 0])  # some lie beyond what is compared
+    return BlockLabels(table[trusted], own.size, ordered.size, cut_off, notes)
 
 
 def _present(labels: NDArray[Any], top: int) -> NDArray[np.bool_]:
     found = np.bincount(labels.ravel(), minlength=top + 1) > 0
     found[0] = False
     return found
-
-
-def _on_border(window: NDArray[Any], box: Box, shape: Sequence[int]) -> NDArray[Any]:
-    """Return the ids at the window's border where the image goes on."""
-    faces = [np.zeros(0, window.dtype)]
-    for axis, (part, size) in enumerate(zip(box, shape, strict=True)):
-        if part.start > 0:
-            faces.append(window.take(0, axis).ravel())
-        if part.stop < size:
-            faces.append(window.take(-1, axis).ravel())
-    return np.unique(np.concatenate(faces))

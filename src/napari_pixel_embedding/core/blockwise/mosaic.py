@@ -66,7 +66,7 @@ class IndexedBlock:
         core = index.base[within(block.core, block.window)]
         present = np.bincount(core.ravel(), minlength=index.region_count + 1) > 0
         present[0] = False
-        return cls(block, index, offset, present, _open_ended(index.base, block.window, shape))
+        return cls(block, index, offset, present, ids_cut_off(index.base, block.window, shape))
 
     def lookup(self, params: ClusterParams, places: Iterable[Place]) -> NDArray[np.uint32]:
         """Return the object id of each superpixel, 0 where there is none."""
@@ -91,9 +91,10 @@ class IndexedBlock:
         return Contacts.of(mine, theirs)
 
 
-def _open_ended(
+def ids_cut_off(
     base: NDArray[np.integer[Any]], window: Box, shape: Sequence[int]
 ) -> NDArray[np.integer[Any]]:
+    """Return the ids, without 0, at a window's border where the image of ``shape`` goes on."""
     faces = [np.zeros(0, base.dtype)]
     for axis, (part, size) in enumerate(zip(window, shape, strict=True)):
         if part.start > 0:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.exchange.extras import needed
+from napari_pixel_embedding.core.io.failures import explained
 from napari_pixel_embedding.core.io.units import PixelSize, pixel_size
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def read_ome_zarr_labels(path: str | os.PathLike[str]) -> StoredLabels:
         return StoredLabels(_checked(found, path), None, PixelSize())
     attributes = attributes_of(found)
     if "image-label" not in attributes:
-        found = found[_only_labels(found, attributes, path)]
+        found = _inner(found, _only_labels(found, attributes, path), path)
         attributes = attributes_of(found)
     stored = _read_level(found, attributes, path, 0)
     return StoredLabels(_checked(stored.data, path), stored.axes, stored.size)
@@ -125,7 +126,7 @@ def read_label_pyramid(
         return (found,), None, stored.size
     attributes = attributes_of(found)
     if "image-label" not in attributes:
-        found = found[_only_labels(found, attributes, path)]
+        found = _inner(found, _only_labels(found, attributes, path), path)
         attributes = attributes_of(found)
     datasets = attributes["multiscales"][0]["datasets"]
     return tuple(found[level["path"]] for level in datasets), stored.axes, stored.size
@@ -137,7 +138,8 @@ def _opened(path: Path) -> tuple[Any, Any]:
         raise FileNotFoundError(f"There is no {path}. Check the path.")
     if not any((path / mark).is_file() for mark in _MARKS):
         raise ValueError(f"Expected a zarr group or array, found none in {path}.")
-    return zarr.open(path, mode="r"), zarr
+    with explained(path):
+        return zarr.open(path, mode="r"), zarr
 
 
 def attributes_of(group: Any) -> Mapping[str, Any]:
@@ -145,6 +147,11 @@ def attributes_of(group: Any) -> Mapping[str, Any]:
     stored = dict(group.attrs)
     attributes: Mapping[str, Any] = stored.get("ome", stored)  # since 0.5 under "ome"
     return attributes
+
+
+def _inner(group: Any, name: str, path: Path) -> Any:
+    with explained(path):
+        return group[name]
 
 
 def _only_labels(group: Any, attributes: Mapping[str, Any], path: Path) -> str:
@@ -170,24 +177,27 @@ def _read_level(group: Any, attributes: Mapping[str, Any], path: Path, number: i
     if not multiscales:
         raise ValueError(f"Expected a pyramid in {path}, found no multiscales.")
     pyramid = multiscales[0]
-    _check_level(number, len(pyramid["datasets"]), path)
-    level = pyramid["datasets"][number]
-    array = group[level["path"]]
-    axes = pyramid.get("axes") or list(_OLD_AXES[-array.ndim :])
-    named = [a if isinstance(a, str) else a["name"] for a in axes]
-    letters = "".join(name[0].upper() for name in named)
-    units = {x: _unit(a) for x, a in zip(letters, axes, strict=True)}
-    steps = [*level.get("coordinateTransformations", ()), *_of_all_levels(pyramid)]
-    sizes = np.ones(array.ndim)
-    for step in steps:
-        if step.get("type") == "scale":
-            sizes = sizes * np.asarray(step["scale"], float)
-    kept = "".join(a for a, n in zip(letters, array.shape, strict=True) if a in "YX" or n > 1)
-    lazy = array if kept == letters else SqueezedArray(array, [a in kept for a in letters])
-    known = dict(zip(letters, sizes.tolist(), strict=True)) if steps else {}
-    size = pixel_size(kept, known, units)
-    plain = size.units is None and all(n == 1 for n in size.scale or ())
-    return StoredLevel(lazy, kept, PixelSize() if plain else size, len(pyramid["datasets"]))
+    with explained(path):
+        count = len(pyramid["datasets"])
+    _check_level(number, count, path)
+    with explained(path):
+        level = pyramid["datasets"][number]
+        array = group[level["path"]]
+        axes = pyramid.get("axes") or list(_OLD_AXES[-array.ndim :])
+        named = [a if isinstance(a, str) else a["name"] for a in axes]
+        letters = "".join(name[0].upper() for name in named)
+        units = {x: _unit(a) for x, a in zip(letters, axes, strict=True)}
+        steps = [*level.get("coordinateTransformations", ()), *_of_all_levels(pyramid)]
+        sizes = np.ones(array.ndim)
+        for step in steps:
+            if step.get("type") == "scale":
+                sizes = sizes * np.asarray(step["scale"], float)
+        kept = "".join(a for a, n in zip(letters, array.shape, strict=True) if a in "YX" or n > 1)
+        lazy = array if kept == letters else SqueezedArray(array, [a in kept for a in letters])
+        known = dict(zip(letters, sizes.tolist(), strict=True)) if steps else {}
+        size = pixel_size(kept, known, units)
+        plain = size.units is None and all(n == 1 for n in size.scale or ())
+        return StoredLevel(lazy, kept, PixelSize() if plain else size, len(pyramid["datasets"]))
 
 
 def _check_level(number: int, count: int, path: Path) -> None:
