@@ -197,6 +197,27 @@ def test_bad_blocks_are_named_and_computed_when_they_can_be(
     assert (labels_of(folder) == labels_of(tmp_path / "other")).all()
 
 
+def test_an_image_that_cannot_be_written_does_not_end_the_others(
+    request_for, image_file, folder, nuclei, monkeypatch
+):
+    tifffile.imwrite(image_file.parent / "b.tif", nuclei[:200, :200])
+    relabel = worker._STAGES["relabel"]
+
+    def full_disk(task):
+        if task.image == 0:
+            raise OSError("no space left")
+        return relabel(task)
+
+    monkeypatch.setitem(worker._STAGES, "relabel", full_disk)
+    summary = do(request_for(image_file.parent), folder)
+    assert set(summary.objects) == {"nuclei"}
+    assert [(f.image, f.block) for f in summary.failures] == [("b", None)]
+    assert "no space left" in summary.failures[0].reason
+    monkeypatch.setitem(worker._STAGES, "relabel", relabel)
+    again = do(request_for(image_file.parent), folder)
+    assert set(again.objects) == {"b", "nuclei"} and again.computed == 0
+
+
 class DyingEngine(SerialEngine):
     """Its workers die of some tasks, the first time or always."""
 

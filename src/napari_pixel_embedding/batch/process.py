@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from napari_pixel_embedding.batch.stages.segment import BlockLabels
 
-_BLOCKS = 48
+_BLOCKS = 4
 """Labels of blocks that a worker keeps while it compares neighbours."""
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.batch.data.labels import list_labels
-from napari_pixel_embedding.batch.engine.tasks import WorkerDied
+from napari_pixel_embedding.batch.engine.tasks import EngineLostError, WorkerDied
 from napari_pixel_embedding.batch.links import read_links, seams_of
 from napari_pixel_embedding.batch.plan import (
     ImagePlan,
@@ -133,12 +133,21 @@ class Run:
                 self.summary.failures.append(Failure(plan.name, None, "the whole image", reason))
 
     def _large_image(self, number: int, plan: ImagePlan) -> None:
+        """Do the stages of an image; one that cannot be read or written does not end the others."""
         prepared = self.prepared
-        opened = open_plan(plan, prepared.request, prepared.found)
         try:
-            self._stages(number, opened)
-        finally:
-            opened.close()
+            opened = open_plan(plan, prepared.request, prepared.found)
+            try:
+                self._stages(number, opened)
+            finally:
+                opened.close()
+        except EngineLostError:
+            raise
+        except (ValueError, OSError) as error:
+            self.summary.objects.pop(plan.name, None)
+            failure = Failure(plan.name, None, "the whole image", str(error))
+            self.summary.failures.append(failure)
+            self._tell(failed=self._progress.failed + 1)
 
     def _stages(self, number: int, opened: OpenedPlan) -> None:
         prepared, plan = self.prepared, opened.plan
