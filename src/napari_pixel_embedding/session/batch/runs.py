@@ -7,6 +7,7 @@ import os
 import platform
 import signal
 from dataclasses import dataclass, replace
+from threading import Thread
 from typing import TYPE_CHECKING, ClassVar
 
 import psutil
@@ -183,7 +184,8 @@ class DataSetRuns:
     def close(self) -> None:
         """Let go of the run: it goes on without the window."""
         if self._child is not None:
-            self._child.returncode = self._child.poll() or 0
+            # Else it would stay as a zombie when it has ended.
+            Thread(target=self._child.wait, daemon=True).start()
         self._child = None
 
     # ------------------------------------------------------------------------------ process
