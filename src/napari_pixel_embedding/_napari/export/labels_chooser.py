@@ -40,7 +40,8 @@ class LabelsChooser(QObject):
     Attributes
     ----------
     changed : Signal
-        Another layer or other axes were chosen, or layers came or went.
+        Another layer or other axes were chosen, layers came or went, or the layer is no longer,
+        or again, what the session shows.
     """
 
     changed = Signal()
@@ -51,6 +52,7 @@ class LabelsChooser(QObject):
         self._viewer = workspace.viewer
         self.layers, self.axes = Choice(_LAYER), Choice(_AXES)
         self._taken: Labels | None = None
+        self._was_live = False
         for choice in (self.layers, self.axes):
             choice.activated.connect(self._chosen)
         for event in self._events():
@@ -107,7 +109,10 @@ class LabelsChooser(QObject):
             chosen = ours
         self._taken = ours
         shown = [(self.layers.itemText(n), layer) for n, layer in enumerate(known)]
+        was_live, self._was_live = self._was_live, self.live
         if _same(shown, named) and chosen is before and known:
+            if was_live != self.live:  # the layer stays where a run begins anew
+                self.changed.emit()
             return
         self.layers.refill(named or [("no labels layer", None)], chosen)
         self.layers.setEnabled(bool(named))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -305,8 +304,12 @@ class Review:
         self._queue.start(
             without_report(targets, request),
             done=self._take,
-            failed=partial(self._messages.fail, "sorting objects by uncertainty"),
+            failed=self._not_sorted,
         )
+
+    def _not_sorted(self, error: Exception) -> None:
+        self.state.wanted = self._step_wanted = False  # the next press tries again
+        self._messages.fail("sorting objects by uncertainty", error)
 
     def _take(self, found: tuple[Target, ...]) -> None:
         state, current = self.state, self.state.current
