@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -18,11 +17,15 @@ from napari_pixel_embedding import load_model, recipe_of, save_model
 from napari_pixel_embedding._napari.export.dialogue import open_export
 from napari_pixel_embedding._napari.qt_jobs import ThreadExecutor
 from napari_pixel_embedding._napari.tabs import TABS
-from napari_pixel_embedding._napari.workspace import Workspace
 from napari_pixel_embedding.core.blockwise.roi import pixel_bytes
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.session.recipe.recipes import FolderRequest
 from tests._napari.conftest import PLUGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_pixel_embedding._napari.workspace import Workspace
 
 WAIT = 60_000
 BYSTANDER = 7

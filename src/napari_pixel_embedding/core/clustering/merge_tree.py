@@ -83,7 +83,13 @@ class Tree:
         return heights[self.parent]
 
 
-def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float32]) -> Tree:
+def link(
+    regions: Regions,
+    r_max: Real,
+    cosine: bool,
+    valleys: NDArray[np.float32],
+    drifts: bool = False,
+) -> Tree:
     """Merge touching superpixels, the lowest edge first, up to radius ``r_max``.
 
     Parameters
@@ -97,6 +103,10 @@ def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float3
     valleys : array of float32, shape (5,)
         Seed threshold, softness, hold, and the veto's slope and limit in embedding units;
         a threshold of 0 stands for no distance map.
+    drifts : bool
+        Whether vectors drift along an object, as those of a model with a ``pull_window`` do. Two
+        clusters are then as far apart as the nearest two of their superpixels that touch (single
+        linkage), not as their means, which lie far apart in a long object.
 
     Returns
     -------
@@ -113,6 +123,7 @@ def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float3
         np.float32(r_max),
         cosine,
         valleys,
+        drifts,
     )
     parent, heaviest = make_nodes(absorbed, into, regions.weight)
     return Tree(np.maximum.accumulate(heights), parent, heaviest)
@@ -120,14 +131,14 @@ def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float3
 
 @jit
 def _height(
-    a: int, b: int, saddle: Real, valley: Real, means: Array, peak: Array, valleys: Array
+    a: int, b: int, near: Real, saddle: Real, valley: Real, peak: Array, valleys: Array
 ) -> np.float32:
     """Return the radius at which two touching clusters merge.
 
-    The larger of the distance of their means and their saddle; less where no valley of the
-    distance map separates them, more where one does.
+    The larger of their distance ``near`` and their saddle; less where no valley of the distance
+    map separates them, more where one does.
     """
-    apart = max(np.sqrt(squared(means[a], means[b])), saddle)
+    apart = max(near, saddle)
     threshold, softness, hold, slope, limit = valleys
     if threshold == 0:
         return np.float32(apart)
@@ -149,10 +160,12 @@ def _link(
     r_max: Real,
     cosine: bool,
     valleys: Array,
+    drifts: bool,
 ) -> tuple[Array, Array, Array]:
     means, weight, peak = region_means.copy(), region_weight.copy(), region_peak.copy()
     ends, saddle, valley = region_edges.copy(), region_saddle.copy(), region_valley.copy()
     count, size = weight.size, ends.shape[0]
+    near = np.empty(size, np.float32)
     # Each superpixel has a linked list of edge sides: side 2 * e + k is end k of edge e.
     first = np.full(count, -1, np.int32)
     after = np.full(2 * size, -1, np.int32)
@@ -162,7 +175,8 @@ def _link(
         for k in range(2):
             after[2 * e + k] = first[ends[e, k]]
             first[ends[e, k]] = 2 * e + k
-        height = _height(ends[e, 0], ends[e, 1], saddle[e], valley[e], means, peak, valleys)
+        near[e] = np.sqrt(squared(means[ends[e, 0]], means[ends[e, 1]]))
+        height = _height(ends[e, 0], ends[e, 1], near[e], saddle[e], valley[e], peak, valleys)
         if height <= r_max:
             heap.append((height, e, 0))
     heapify(heap)
@@ -185,12 +199,15 @@ def _link(
         weight[a] += weight[b]
         set_mean(total, weight[a], cosine, means[a])
         peak[a] = max(peak[a], peak[b])
-        _join(a, b, first, after, ends, version, mark, saddle, valley)
+        _join(a, b, first, after, ends, version, mark, near, saddle, valley)
         side = first[a]
         while side >= 0:
             n = side // 2
             version[n] += 1
-            height = _height(a, ends[n, 1 - side % 2], saddle[n], valley[n], means, peak, valleys)
+            other = ends[n, 1 - side % 2]
+            if not drifts:
+                near[n] = np.sqrt(squared(means[a], means[other]))
+            height = _height(a, other, near[n], saddle[n], valley[n], peak, valleys)
             if height <= r_max:
                 heappush(heap, (height, n, int(version[n])))
             side = after[side]
@@ -206,6 +223,7 @@ def _join(
     ends: Array,
     version: Array,
     mark: Array,
+    near: Array,
     saddle: Array,
     valley: Array,
 ) -> None:
@@ -229,6 +247,7 @@ def _join(
         if version[e] >= 0:
             if mark[other] >= 0:
                 kept = mark[other]
+                near[kept] = min(near[kept], near[e])
                 saddle[kept] = min(saddle[kept], saddle[e])
                 valley[kept] = max(valley[kept], valley[e])
                 version[e] = -1

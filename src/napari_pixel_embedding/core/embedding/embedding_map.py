@@ -40,6 +40,8 @@ class EmbeddingMap:
         Index along T of the frame this map belongs to; None without a time axis.
     position_channels : int
         Number of leading components that are a pixel position plus a learnt offset.
+    drifts : bool
+        Whether vectors are alike within a part of an object only, and drift along what is long.
     notes : tuple of str
         What is to be said of how it was made, such as that memory ran out; a sentence each.
 
@@ -58,6 +60,7 @@ class EmbeddingMap:
     spacing: tuple[float, ...] | None = None
     frame: int | None = None
     position_channels: int = 0
+    drifts: bool = False
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -325,6 +325,7 @@ def _decoder(config: ModelConfig) -> dict[str, Any]:
         "foreground_is": "probability",
         "distance": config.embedding_dim + 1,
         "coordinate_scale": config.coordinate_scale,
+        "pull_window": config.pull_window,
         "space": config.space,
         "delta_var": config.delta_var,
         "delta_dist": config.delta_dist,

@@ -72,6 +72,10 @@ class ModelConfig:
     coordinate_scale : float, optional
         When given, position divided by this many pixels is added to the first components of
         the embedding, so that the network only has to separate neighbours.
+    pull_window : float, optional
+        Side in pixels of the windows within which the vectors of one object were held together in
+        training; None where over the whole object. The vectors of what is longer drift along it,
+        so its parts are compared where they touch. For filaments, chains and fibres.
     space : {"euclidean", "cosine"}
         Distance between embedding vectors.
     delta_var, delta_dist : float
@@ -105,6 +109,7 @@ class ModelConfig:
     depth: Annotated[int, Field(ge=1, le=8)] = 4
     stem_stride: Annotated[int, Field(ge=1, le=2)] = 1
     coordinate_scale: Annotated[float | None, Field(ge=0.01, le=10_000)] = None
+    pull_window: Annotated[float | None, Field(ge=4, le=10_000)] = None
     space: Space = "euclidean"
     delta_var: _Margin = 0.5
     delta_dist: _Margin = 1.5

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
+from napari_pixel_embedding.core.training.long_objects import cut_at_windows
 from napari_pixel_embedding.core.training.losses import (
     DiscriminativeLoss,
     NeighbourCosineLoss,
@@ -51,6 +52,8 @@ def loss_terms(
     else:
         embedding_loss, local = NeighbourCosineLoss(config.cosine_form), True
     pairs = objects.neighbour_pairs(batch.neighbours) if local else objects.all_pairs()
+    if model.pull_window is not None:
+        objects, pairs = cut_at_windows(objects, pairs, batch.labels.shape[1:], model.pull_window)
     terms = embedding_loss(vectors, objects, pairs)
     found = {
         "foreground": foreground_loss(
@@ -63,7 +66,11 @@ def loss_terms(
         "reg": terms.reg if model.coordinate_scale is None else terms.reg * 0.0,
     }
     if instance_dice:
-        neighbours = pairs if local else objects.neighbour_pairs(batch.neighbours)
+        neighbours = (
+            pairs
+            if local or model.pull_window is not None
+            else objects.neighbour_pairs(batch.neighbours)
+        )
         compared = F.normalize(vectors, dim=1) if model.space == "cosine" else vectors
         found["instance_dice"] = instance_dice_loss(compared, objects, neighbours, model.delta_var)
     return found
@@ -96,7 +103,7 @@ def check_teacher(teacher: ModelConfig, learner: ModelConfig) -> None:
     ValueError
         When they differ in channels, axes, system or embedding.
     """
-    fields = ("axes", "in_channels", "space", "embedding_dim", "coordinate_scale")
+    fields = ("axes", "in_channels", "space", "embedding_dim", "coordinate_scale", "pull_window")
     for name in fields:
         taught, own = getattr(teacher, name), getattr(learner, name)
         if taught != own:

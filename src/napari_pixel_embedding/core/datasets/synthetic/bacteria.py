@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Arrangement = Callable[["Frame", np.random.Generator], Iterator["Shape"]]
 
-WIDTHS = (4.5, 16.0)
+WIDTHS = (4.5, 18.0)
 """Narrowest and widest cells that are drawn by default, in pixels."""
 
 
@@ -119,9 +119,9 @@ def _cocci(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
 
 
 def _curved(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
-    """Yield crescent cells; in half of the images some have a long, thin stalk."""
+    """Yield crescent cells; in most of the images some have a long, thin stalk."""
     width = frame.diameter
-    stalked = rng.random() < 0.5
+    stalked = rng.random() < 0.65
     room = np.prod(frame.shape) / (20 * width**2)
     for _ in range(int(rng.uniform(0.15, 1.0) * room) + 2):
         turn = rng.uniform(0, 2 * np.pi)
@@ -132,7 +132,7 @@ def _curved(frame: Frame, rng: np.random.Generator) -> Iterator[Shape]:
             continue
         steps = int(rng.integers(6, 40))
         tail = _path(body[-1], 1.0 * width, steps, 0.15, rng, np.diff(body, axis=0)[-1])
-        thin = max(width * rng.uniform(0.1, 0.2), 0.8)
+        thin = max(width * rng.uniform(0.15, 0.35), 1.2)
         thickness = np.r_[np.full(len(body) - 1, width / 2), np.full(len(tail) - 1, thin)]
         yield Tube(np.concatenate([body, tail[1:]]), width / 2, tuple(thickness))
 
@@ -216,4 +216,4 @@ def _path(
 
 
 _ARRANGEMENTS = (_colonies, _singles, _cocci, _curved, _filaments)
-_SHARES = (0.52, 0.16, 0.10, 0.12, 0.10)
+_SHARES = (0.40, 0.12, 0.08, 0.20, 0.20)

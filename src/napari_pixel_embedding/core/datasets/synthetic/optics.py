@@ -38,7 +38,7 @@ def look_at(
     optics : {"phase contrast", "bright field", "fluorescence", "stained membrane"}
     rng : numpy.random.Generator
     """
-    height = _heights(drawing, rng)
+    height = _heights(drawing, width, rng)
     light = _RENDERERS[optics](height, drawing, width, rng)
     light = light + (_dust(light.shape, width, rng) + _mottle(light.shape, rng)) * np.ptp(light)
     blur = width * rng.uniform(0.03, 0.14)
@@ -46,14 +46,22 @@ def look_at(
     return _camera(light, rng)
 
 
-def _heights(drawing: Drawing, rng: np.random.Generator) -> Image:
+def _heights(drawing: Drawing, width: float, rng: np.random.Generator) -> Image:
     """Optical thickness of each pixel: about 1 in the middle of a cell, 0 outside."""
     power = rng.uniform(0.25, 0.6)
     profile = np.clip(1 - drawing.radius**2, 0, 1) ** power
     each = np.exp(rng.normal(0, rng.uniform(0.02, 0.3), drawing.labels.max() + 1))
     grain = 1 + rng.uniform(0, 0.15) * smooth_field(profile.shape, 3, rng)
-    height: Image = np.where(drawing.labels > 0, profile * each[drawing.labels] * grain, 0)
+    thick = _thickness(drawing, width) ** rng.uniform(0.3, 1.5)
+    height: Image = np.where(drawing.labels > 0, profile * each[drawing.labels] * grain * thick, 0)
     return height.astype(np.float32)
+
+
+def _thickness(drawing: Drawing, width: float) -> Image:
+    """Thickness of the object at each pixel in cells' widths: less than 1 in a stalk."""
+    from_border = ndimage.distance_transform_edt(drawing.radius < 1)
+    half = from_border / np.maximum(1 - drawing.radius, 0.1)
+    return np.clip(half / (width / 2), 0.1, 1).astype(np.float32)
 
 
 def _phase_contrast(
@@ -64,12 +72,14 @@ def _phase_contrast(
     The phase ring also lets the light through that is diffracted least: what is large loses its
     contrast, and what lies beside it brightens (Zernike, 1942).
     """
-    near = ndimage.gaussian_filter(height, width * rng.uniform(0.35, 0.9))
+    near = ndimage.gaussian_filter(height, width * rng.uniform(0.35, 1.2))
     far = ndimage.gaussian_filter(height, width * rng.uniform(1.2, 3.5))
-    halo, shade = rng.uniform(0.2, 1.0), rng.uniform(0.1, 0.9)
+    halo, shade = rng.uniform(0.2, 1.6), rng.uniform(-0.6, 1.1)
     contrast = rng.uniform(0.2, 0.6)
     light: Image = 0.5 - contrast * (height - halo * near - shade * far)
-    return light if rng.random() < 0.93 else 1 - light
+    if rng.random() < 0.35:  # the camera is blind to what is brighter
+        light = np.minimum(light, np.quantile(light, rng.uniform(0.85, 0.99)))
+    return light if rng.random() < 0.6 else 1 - light
 
 
 def _bright_field(height: Image, drawing: Drawing, width: float, rng: np.random.Generator) -> Image:
