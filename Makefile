@@ -2,6 +2,7 @@
 ## make demo   set up .venv and open napari on a sample, segmented (without a screen: write demo.png)
 ## make lint types manifest   the other checks;  make install   only the set-up
 ## make gpu-check   what a GPU of this machine does, as a table;  make docs   build the documentation into site/
+## make fuzz   read a million damaged files;  make soak   use the window for half an hour and watch its memory
 ## QT_API=pyside6 does the same with PySide6, in a .venv-pyside6 of its own.
 ## ARGS="..." is passed on to pytest and to the demo.
 
@@ -19,7 +20,7 @@ export PYTHON
 export QT_API
 export PYTEST_QT_API = $(QT_API)
 
-.PHONY: help install system test demo lint types manifest docs gpu-check audit
+.PHONY: help install system test demo lint types manifest docs gpu-check audit fuzz soak
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -69,6 +70,18 @@ manifest: $(READY)
 gpu-check: $(READY)
 	$(PYTEST) -n 0 -m gpu $(ARGS)
 	$(BIN)/python scripts/gpu_check.py
+
+# Damaged files of every kind, in processes with little memory: no crash, no hang, only promised errors.
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz.run $(ARGS)
+
+# Thousands of slider ticks, runs and opened docks: memory, objects, threads and callbacks stay.
+soak: $(READY)
+	@if [ -n "$(SCREEN)" ]; then \
+	    $(BIN)/python -m tests.soak.run $(ARGS); \
+	else \
+	    xvfb-run -a -s "-screen 0 1920x1080x24" $(BIN)/python -m tests.soak.run $(ARGS); \
+	fi
 
 # Known holes in what is installed; needs the network, and an environment of its own for the tool.
 audit: $(READY)

@@ -182,7 +182,7 @@ def _read_level(group: Any, attributes: Mapping[str, Any], path: Path, number: i
     _check_level(number, count, path)
     with explained(path):
         level = pyramid["datasets"][number]
-        array = group[level["path"]]
+        array = _usable(group[level["path"]], path)
         axes = pyramid.get("axes") or list(_OLD_AXES[-array.ndim :])
         named = [a if isinstance(a, str) else a["name"] for a in axes]
         letters = "".join(name[0].upper() for name in named)
@@ -213,7 +213,14 @@ def _of_all_levels(pyramid: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     return pyramid.get("coordinateTransformations") or ()
 
 
+def _usable(array: Any, path: Path) -> Any:
+    if 0 in (*array.chunks, *(getattr(array, "shards", None) or ())):
+        raise ValueError(f"Expected chunks of one pixel or more, found none in {path}.")
+    return array
+
+
 def _checked(array: Any, path: Path) -> Any:
+    _usable(array, path)
     if array.dtype.kind not in "iub":
         raise ValueError(f"A label image holds whole numbers, found {array.dtype} in {path}.")
     return array
