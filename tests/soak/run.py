@@ -19,10 +19,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("NAPARI_CONFIG", "")
 os.environ.setdefault("QT_API", "pyqt6")
@@ -33,10 +32,12 @@ import psutil
 from qtpy.QtCore import QCoreApplication, QEvent, QEventLoop, QTimer
 from qtpy.QtWidgets import QApplication
 
-
 from napari_pixel_embedding._napari.tabs import TABS
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.io.user_folder import temporary_user_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PLUGIN = "napari-pixel-embedding"
 TICKS, RUNS, STROKES, OPENINGS, CANCELS = 5000, 200, 300, 100, 10
