@@ -161,3 +161,12 @@ def test_the_smallest_images(shape):
     assert measured(image).shape == shape
     low, high, _ = intensity_range(image)
     assert low <= high
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-120, 1e120, 1e300])
+def test_numbers_whose_squares_are_none_have_the_same_range(size):
+    channel = np.random.default_rng(0).normal(10, 1, (64, 64))
+    channel[20:30, 20:30] += 50
+    usual, found = intensity_range(channel), intensity_range(channel * size)
+    np.testing.assert_allclose(found[:2], np.array(usual[:2]) * size, rtol=1e-6)
+    assert found.signal == usual.signal

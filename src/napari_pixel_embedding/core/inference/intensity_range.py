@@ -78,6 +78,10 @@ def intensity_range(
     values = channel[valid].astype(np.float64)
     if values.size == 0:
         return IntensityRange(0.0, 0.0, False)
+    unit = _unit(values)
+    if unit != 1:
+        found = intensity_range(channel / unit, percentiles)
+        return found._replace(low=found.low * unit, high=found.high * unit)
     low, middle, high = (float(v) for v in np.percentile(values, _with_median(percentiles)))
     noise, is_sparse = _noise(channel, valid)
     if noise == 0 or values.size < _FEWEST:
@@ -94,6 +98,13 @@ def intensity_range(
     if not (bright and is_sparse):
         high = max(high, middle + span * noise)
     return IntensityRange(low, high, bright or dark)
+
+
+def _unit(values: NDArray[np.float64]) -> float:
+    """Return what values are divided by first: 1 unless their squares would not be numbers."""
+    top = float(np.abs(values).max())
+    usual = top == 0 or 1e-100 < top < 1e100
+    return 1.0 if usual else float(2.0 ** np.floor(np.log2(top)))
 
 
 def measured(channel: NDArray[Any]) -> NDArray[np.bool_]:

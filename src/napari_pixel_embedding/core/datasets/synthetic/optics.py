@@ -61,7 +61,7 @@ def _thickness(drawing: Drawing, width: float) -> Image:
     """Thickness of the object at each pixel in cells' widths: less than 1 in a stalk."""
     from_border = ndimage.distance_transform_edt(drawing.radius < 1)
     half = from_border / np.maximum(1 - drawing.radius, 0.1)
-    return np.clip(half / (width / 2), 0.1, 1).astype(np.float32)
+    return np.asarray(np.clip(half / (width / 2), 0.1, 1), np.float32)
 
 
 def _phase_contrast(
