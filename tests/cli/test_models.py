@@ -129,13 +129,23 @@ def test_train_writes_a_model(run, tmp_path, folder, capsys):
     output = tmp_path / "mine.safetensors"
     code = run(
         *("train", folder, "--output", output, "--base-width", 4, "--embedding-dim", 3),
-        *("--coordinates", 4, "--description", "a test", "--index", folder / "index.csv"),
+        *(
+            "--coordinates",
+            4,
+            "--pull-window",
+            24,
+            "--description",
+            "a test",
+            "--index",
+            folder / "index.csv",
+        ),
         *("--where", "type=tissue", "split=dev", *QUICK),
     )
     assert code == cli.OK
     config = load_model(output).config
     assert (config.name, config.description, config.base_width) == ("mine", "a test", 4)
     assert (config.embedding_dim, config.coordinate_scale) == (3, 4.0)
+    assert config.pull_window == 24
     assert config.provenance["training_images"] == 4
     said = capsys.readouterr().err
     assert f"{output}: trained." in said

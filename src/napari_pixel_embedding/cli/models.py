@@ -158,6 +158,14 @@ def train(
             "the embedding; with it the Euclidean preset learns faster.",
         ),
     ] = None,
+    pull_window: Annotated[
+        float | None,
+        Option(
+            metavar="PIXELS",
+            help="For filaments, chains and fibres: hold vectors together within windows of this "
+            "side, some three times the width of an object, not over the whole object.",
+        ),
+    ] = None,
     embedding_dim: Annotated[
         int | None, Option(help="Components of a vector.", show_default="16")
     ] = None,
@@ -198,6 +206,7 @@ def train(
         "size": size,
         "start": start,
         "coordinate_scale": coordinate_scale,
+        "pull_window": pull_window,
         "embedding_dim": embedding_dim,
         "base_width": base_width,
         "name": name or (output.stem if chosen.name == Recipe.name else None),
