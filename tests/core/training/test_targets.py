@@ -203,3 +203,32 @@ def test_label_images_with_values_that_are_no_ids_are_refused(tiny_model):
     labels[4:8, 4:8] = np.nan
     with pytest.raises(ValueError, match="found nan"):
         prepare_samples([image], [labels], tiny_model().config)
+
+
+def test_along_a_stalk_the_middle_is_one_everywhere():
+    labels = np.zeros((21, 60), np.int32)
+    labels[4:17, 2:20] = 3  # a body 13 pixels wide
+    labels[9:12, 20:58] = 3  # and its stalk of three
+    labels[:3] = 2
+    usual, along = object_distance(labels), object_distance(labels, along=True)
+    assert usual[10, 50] < 0.35 and along[10, 50] == 1
+    assert along[10, 11] == 1 and 0 < along[4, 11] < 0.3
+    assert (along[labels == 0] == 0).all() and along.max() == 1
+    assert along[0, 30] > 0.9  # the border of the image is none of an object
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (5, 5, 5)])
+def test_small_objects_have_a_distance_along_them_too(shape):
+    labels = np.pad(np.ones(shape, np.int32), 1)
+    found = object_distance(labels, along=True)
+    assert found.max() == 1 and np.isfinite(found).all() and (found[labels > 0] > 0).all()
+
+
+def test_samples_of_a_model_whose_vectors_drift_have_distances_along():
+    labels = np.zeros((40, 60), np.uint8)
+    labels[4:17, 2:20], labels[9:12, 20:58] = 1, 1
+    image = labels * 100.0
+    for window, expected in ((None, 0.35), (16.0, 1.0)):
+        config = ModelConfig(embedding_dim=2, pull_window=window)
+        (sample,) = prepare_samples([image], [labels], config)
+        assert (sample.distance[10, 50] == 1) == (expected == 1)

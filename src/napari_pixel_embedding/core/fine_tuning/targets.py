@@ -105,7 +105,7 @@ def build_fine_tuning_set(
             corrections, _foreground(model, frame, config, device), held_back, config
         )
         if (target > 0).any():
-            samples.append(prepare_sample(frame, target))
+            samples.append(prepare_sample(frame, target, model.config.drifts))
             corrected.append(CorrectedFrame(frame, corrections, held_back))
         crops += crops_around(frame, corrections, held_back)
     held_out = HeldOutSet(tuple(crops), device) if crops else None
@@ -127,7 +127,7 @@ def samples_with_pseudo_labels(
         again = _SECOND_VIEW.undo(build_cluster_index(turned).cut(params))
         target = with_pseudo_labels(corrections, answer, again, params)
         target[np.isin(corrections, held_back)] = EXCLUDED
-        samples.append(prepare_sample(frame, target))
+        samples.append(prepare_sample(frame, target, model.config.drifts))
     return samples
 
 
@@ -211,7 +211,8 @@ def replay_set(
     crops = [crop_of_all(*frame) for frame in frames[first::every]]
     chosen_by = frames[_CHOOSES[0] :: _CHOOSES[1]]
     held_back = {*range(first, len(frames), every), *range(_CHOOSES[0], len(frames), _CHOOSES[1])}
-    samples = [prepare_sample(*frame) for n, frame in enumerate(frames) if n not in held_back]
+    learnt = [frame for n, frame in enumerate(frames) if n not in held_back]
+    samples = [prepare_sample(*frame, config.drifts) for frame in learnt]
     return ReplaySet(samples, HeldOutSet(tuple(crops), device) if crops else None, chosen_by)
 
 

@@ -61,7 +61,7 @@ class Maps:
             distance=found,
             space=config.space,
             delta_var=config.delta_var,
-            drifts=config.pull_window is not None,
+            drifts=config.drifts,
             delta_dist=config.delta_dist,
             spacing=spacing,
             position_channels=0 if config.coordinate_scale is None else config.ndim,

@@ -160,6 +160,11 @@ class ModelConfig:
         return 2 if self.axes == "YX" else 3
 
     @property
+    def drifts(self) -> bool:
+        """Whether vectors drift along an object that is longer than a window."""
+        return self.pull_window is not None
+
+    @property
     def stride(self) -> int:
         """Total stride in pixels; the sides of network inputs are multiples of it."""
         return int(self.stem_stride * 2**self.depth)

@@ -46,11 +46,14 @@ class Sample(NamedTuple):
     centres: NDArray[np.int64]
 
 
-def prepare_sample(image: NDArray[np.float32], labels: NDArray[Any]) -> Sample:
+def prepare_sample(
+    image: NDArray[np.float32], labels: NDArray[Any], drifts: bool = False
+) -> Sample:
     """Compute the targets of one normalised image (C, [Z,] Y, X) and its label image.
 
     Distances and neighbours are computed once, on the whole image, so that objects cut off by
-    a crop keep their true distance.
+    a crop keep their true distance. With ``drifts`` distances are those of long objects, see
+    :func:`object_distance`.
     """
     if image.shape[1:] != labels.shape:
         raise ValueError(
@@ -58,9 +61,8 @@ def prepare_sample(image: NDArray[np.float32], labels: NDArray[Any]) -> Sample:
             f"{labels.shape}."
         )
     labels = np.ascontiguousarray(labels, np.int32)
-    return Sample(
-        image, labels, object_distance(labels), neighbouring_labels(labels), object_centres(labels)
-    )
+    distance = object_distance(labels, along=drifts)
+    return Sample(image, labels, distance, neighbouring_labels(labels), object_centres(labels))
 
 
 def object_centres(labels: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -70,13 +72,17 @@ def object_centres(labels: NDArray[np.int32]) -> NDArray[np.int64]:
     return np.array(middles, np.int64).reshape(-1, labels.ndim)
 
 
-def object_distance(labels: NDArray[np.int32]) -> NDArray[np.float32]:
+def object_distance(labels: NDArray[np.int32], along: bool = False) -> NDArray[np.float32]:
     """Distance of each pixel to its object's border, divided by its maximum in the object.
 
     Parameters
     ----------
     labels : label image, shape ([Z,] Y, X)
         0 is background; values below 0 count as background.
+    along : bool
+        Divide by the distance at the nearest point of the object's skeleton instead, which is 1
+        all along a filament or a stalk, however thin: nothing there looks like a valley between
+        two objects.
 
     Returns
     -------
@@ -90,8 +96,21 @@ def object_distance(labels: NDArray[np.int32]) -> NDArray[np.float32]:
         around = grown(box, 1, labels.shape)
         mask = labels[around] == label
         edt = ndimage.distance_transform_edt(mask) if not mask.all() else np.ones(mask.shape)
-        distance[around][mask] = edt[mask] / edt.max()
+        most = _at_skeleton(mask, edt)[mask] if along else edt.max()
+        distance[around][mask] = np.minimum(edt[mask] / most, 1)
     return distance
+
+
+def _at_skeleton(mask: NDArray[np.bool_], edt: NDArray[Any]) -> NDArray[Any]:
+    """Return the distance to the border at the point of the skeleton nearest to each pixel."""
+    from skimage.morphology import skeletonize
+
+    skeleton = skeletonize(mask)  # type: ignore[no-untyped-call]
+    if not skeleton.any():
+        return np.full(mask.shape, edt.max())
+    nearest = ndimage.distance_transform_edt(~skeleton, return_distances=False, return_indices=True)
+    found: NDArray[Any] = edt[tuple(nearest)]
+    return found
 
 
 def neighbour_radius(labels: NDArray[np.int32]) -> float:
@@ -210,7 +229,7 @@ def prepare_samples(
         stack = read_stack(image, config, axes, spacing=size)
         zoom = zoom_for(config, diameter, stack.spacing)
         pairs = annotated_frames(config, stack, label_image, zoom)
-        samples += [prepare_sample(frame, target) for frame, target in pairs]
+        samples += [prepare_sample(frame, target, config.drifts) for frame, target in pairs]
     return samples
 
 
