@@ -20,7 +20,7 @@ export PYTHON
 export QT_API
 export PYTEST_QT_API = $(QT_API)
 
-.PHONY: help install system test demo lint types manifest docs gpu-check audit fuzz soak
+.PHONY: help install system test demo lint types manifest docs gpu-check audit coverage fuzz soak
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -70,6 +70,10 @@ manifest: $(READY)
 gpu-check: $(READY)
 	$(PYTEST) -n 0 -m gpu $(ARGS)
 	$(BIN)/python scripts/gpu_check.py
+
+# Lines that the tests of everything but the window run; compiled kernels are not seen, so they are left out.
+coverage: $(READY)
+	$(PYTEST) tests/core tests/session tests/batch tests/workflows tests/cli --cov=src/napari_pixel_embedding --cov-report=term-missing:skip-covered $(ARGS)
 
 # Damaged files of every kind, in processes with little memory: no crash, no hang, only promised errors.
 fuzz: $(READY)

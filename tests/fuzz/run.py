@@ -82,17 +82,17 @@ def _options() -> argparse.Namespace:
 
 def _in_child(name: str, seed: int, count: int, keep: Path) -> dict[str, Any]:
     """Read ``count`` inputs in a process of its own; one that dies is followed by another."""
-    total: dict[str, Any] = {"inputs": 0, "read": 0, "slowest": 0.0, "failures": []}
+    total: dict[str, Any] = {"inputs": 0, "read": 0, "slowest": 0.0, "cpu": 0.0, "failures": []}
     while total["inputs"] < count:
         first, left = seed + total["inputs"], count - total["inputs"]
         command = [sys.executable, "-m", "tests.fuzz.run", "--child", "--only", name]
         command += ["--seed", str(first), "--inputs", str(left), "--keep", str(keep)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        last = {"inputs": 0, "read": 0, "slowest": 0.0, "failures": []}
+        last = {"inputs": 0, "read": 0, "slowest": 0.0, "cpu": 0.0, "failures": []}
         for line in process.stdout or ():
             last = json.loads(line)
         ended = process.wait()
-        for key in ("inputs", "read"):
+        for key in ("inputs", "read", "cpu"):
             total[key] += last[key]
         total["slowest"] = max(total["slowest"], last["slowest"])
         total["failures"] += last["failures"]
@@ -113,7 +113,7 @@ def _child(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGVTALRM, _hangs)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # of a process that no Python code runs in
     root = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    found: dict[str, Any] = {"inputs": 0, "read": 0, "slowest": 0.0, "failures": []}
+    found: dict[str, Any] = {"inputs": 0, "read": 0, "slowest": 0.0, "cpu": 0.0, "failures": []}
     with tempfile.TemporaryDirectory(dir=root) as place:
         path, seeds = prepared(reader, Path(place))
         for number in range(options.inputs):
@@ -121,6 +121,7 @@ def _child(options: argparse.Namespace) -> int:
             signal.alarm(int(_SILENT_S))
             took, ended = attempt(reader, path, data)
             found["inputs"] += 1
+            found["cpu"] += took
             found["slowest"] = max(found["slowest"], took)
             found["read"] += ended is None
             if ended is not None and not isinstance(ended, PROMISED):
@@ -177,13 +178,14 @@ def _keep(found: dict[str, Any], folder: Path, name: str, data: bytes, error: An
 
 
 def _print_table(names: list[str], tasks: list[Any], found: list[dict[str, Any]]) -> None:
-    print(f"{'read by':26} {'inputs':>9} {'read anyway':>11} {'slowest':>8}  failures")
+    print(f"{'read by':26} {'inputs':>9} {'read anyway':>11} {'mean':>8} {'slowest':>8}  failures")
     for name in names:
         mine = [one for task, one in zip(tasks, found, strict=True) if task[0] == name]
-        inputs, read = (sum(one[key] for one in mine) for key in ("inputs", "read"))
+        inputs, read, cpu = (sum(one[key] for one in mine) for key in ("inputs", "read", "cpu"))
+        mean = 1e3 * cpu / max(inputs, 1)
         failures = sorted({said for one in mine for said in one["failures"]})
         slowest = max(one["slowest"] for one in mine)
-        print(f"{name:26} {inputs:9,} {read:11,} {slowest:7.2f}s  {len(failures)}")
+        print(f"{name:26} {inputs:9,} {read:11,} {mean:6.2f}ms {slowest:7.2f}s  {len(failures)}")
         for said in failures:
             print(f"    {said}")
 

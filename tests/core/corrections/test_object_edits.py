@@ -89,3 +89,16 @@ def test_an_object_that_is_not_there_is_refused_and_nothing_is_written_into(edit
         edit(corrections, labels, 7)
     np.testing.assert_array_equal(labels, LABELS)
     assert (corrections == -1).all()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_pieces_the_larger_remains(turned):
+    labels = np.zeros((24, 40), int)
+    labels[2:8, 2:8] = 5  # the small one comes first in one of the two
+    labels[6:22, 16:38] = 5
+    labels[7, 8:16] = 5  # a bridge that smoothing takes
+    labels = labels[::-1, ::-1].copy() if turned else labels
+    fixed = smooth(no_corrections(labels.shape), labels, 5)
+    middle = (9, 12) if turned else (14, 27)
+    corner = (19, 35) if turned else (4, 4)
+    assert fixed[middle] == 5 and fixed[corner] == 0

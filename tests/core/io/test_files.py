@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from napari_pixel_embedding.core.io.files import open_regular
+from napari_pixel_embedding.core.io.files import open_atomically, open_regular, passed_over
 
 
 def test_files_and_links_to_files_are_opened(tmp_path):
@@ -47,3 +47,20 @@ def test_a_pipe_that_takes_a_file_s_place_does_not_block(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "stat", lambda path: before)
     with pytest.raises(ValueError, match="found the pipe"):
         open_regular(path)
+
+
+def test_a_file_goes_into_folders_that_are_not_there_yet(tmp_path):
+    path = tmp_path / "a" / "b" / "c.bin"
+    with open_atomically(path) as file:
+        file.write(b"x")
+    assert path.read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(3, "f0.czi, f1.czi, f2.czi;"), (5, "f0.czi, f1.czi, f2.czi and 2 more;")]
+)
+def test_what_is_passed_over_is_named_up_to_three(tmp_path, count, said):
+    for number in range(count):
+        (tmp_path / f"f{number}.czi").write_bytes(b"x")
+    (note,) = passed_over([tmp_path])
+    assert said in note

@@ -116,3 +116,8 @@ def test_a_password_is_refused(tmp_path, content):
     path.write_bytes(bytes(data))
     with pytest.raises(ModelFileError, match="password"):
         load_model(path)
+
+
+def test_names_of_any_script_are_no_password(tmp_path, model, content):
+    path = pack(tmp_path / "p.zip", ("説明.md", b"x"), ("modèle.safetensors", content))
+    assert fingerprint(load_model(path)) == fingerprint(model)
