@@ -297,8 +297,7 @@ It knows one microscope: correct a few cells and fine-tune it for others.
         stages=(
             TrainConfig(steps=2138, batch_size=16),
             TrainConfig(steps=2201, batch_size=8, crop=224, learning_rate=8e-4),
-            TrainConfig(steps=5600, batch_size=8, crop=224, learning_rate=1e-3),
-            TrainConfig(steps=3500, batch_size=8, crop=224, learning_rate=8e-4),
+            TrainConfig(steps=8000, batch_size=8, crop=224),
         ),
         config={
             "object_diameter": 20.0,
@@ -318,14 +317,14 @@ It knows one microscope: correct a few cells and fine-tune it for others.
 background between them, cocci, curved cells, filaments; phase contrast, bright field, fluorescence.
 
 {_SYSTEM}
-- **Trained on**: 1,200 drawn images alone. Colonies grow, divide and push each other apart; cells are
-  4 to 18 pixels wide, and seen through drawn microscopes. Its first two stages saw 900 others, and
-  held vectors together over whole objects; since then within windows of 48 pixels.
+- **Trained on**: 1,200 drawn images alone. Colonies grow, divide and push each other apart; cells
+  are 4 to 18 pixels wide, and seen through drawn microscopes. Its first two stages saw 900 others,
+  and held vectors together over whole objects; since then within windows of 48 pixels.
 
 It has never learnt from a real image: correct a few cells of yours and fine-tune it. Cells much
-wider than 18 pixels need their diameter. It is good at rods in colonies and at filaments; thin stalks
-still come in pieces (raise the bandwidth, or merge by hand), and some halos of phase contrast are
-taken for cells (raise the least size).
+wider than 18 pixels need their diameter. It is good at rods in colonies and at filaments; thin
+stalks may still come in pieces (raise the bandwidth, or merge by hand), and some halos of phase
+contrast are taken for cells (raise the least size).
 """,
     ),
     "leaves": Plan(

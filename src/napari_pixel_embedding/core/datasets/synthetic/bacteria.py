@@ -216,4 +216,4 @@ def _path(
 
 
 _ARRANGEMENTS = (_colonies, _singles, _cocci, _curved, _filaments)
-_SHARES = (0.40, 0.12, 0.08, 0.20, 0.20)
+_SHARES = (0.34, 0.10, 0.08, 0.28, 0.20)
