@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_pixel_embedding.core.io.files import list_images
-from napari_pixel_embedding.core.io.ome_set import one_per_set
+from napari_pixel_embedding.core.io.tiff.ome_set import one_per_set
 
 if TYPE_CHECKING:
     import os

@@ -17,7 +17,7 @@ from napari_pixel_embedding.core.io.array_axes import settle_axes
 from napari_pixel_embedding.core.io.failures import explained
 from napari_pixel_embedding.core.io.files import TIFF_SUFFIXES, image_name
 from napari_pixel_embedding.core.io.images import read_image
-from napari_pixel_embedding.core.io.tiff import open_series, settled_axes
+from napari_pixel_embedding.core.io.tiff.reader import open_series, settled_axes
 from napari_pixel_embedding.core.io.units import PixelSize
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from napari_pixel_embedding.core.io.files import (
     image_name,
     open_atomically,
 )
-from napari_pixel_embedding.core.io.ome_writer import tiff_path, write_ome_tiff
 from napari_pixel_embedding.core.io.pictures import read_npy, read_picture
-from napari_pixel_embedding.core.io.tiff import StoredImage, count_positions, read_tiff
+from napari_pixel_embedding.core.io.tiff.ome_writer import tiff_path, write_ome_tiff
+from napari_pixel_embedding.core.io.tiff.reader import StoredImage, count_positions, read_tiff
 from napari_pixel_embedding.core.validation import (
     as_numeric_image,
     check_annotation,

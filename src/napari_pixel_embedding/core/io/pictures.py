@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_pixel_embedding.core.io.failures import UnreadableFileError, check_size
 from napari_pixel_embedding.core.io.files import open_regular
-from napari_pixel_embedding.core.io.tiff import StoredImage
+from napari_pixel_embedding.core.io.tiff.reader import StoredImage
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_pixel_embedding.core.io.files import TIFF_SUFFIXES, open_atomically, open_regular
-from napari_pixel_embedding.core.io.tiff import stored_description
+from napari_pixel_embedding.core.io.tiff.reader import stored_description
 from napari_pixel_embedding.core.model.config import list_models
 from napari_pixel_embedding.core.recipe.recipe import (
     MAX_BYTES,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.io.failures import UnreadableFileError, check_size
-from napari_pixel_embedding.core.io.ome_set import listed
+from napari_pixel_embedding.core.io.tiff.ome_set import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

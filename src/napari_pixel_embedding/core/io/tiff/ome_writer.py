@@ -44,7 +44,7 @@ def write_ome_tiff(
     units : str, optional
         Unit of ``scale``.
     description : str, optional
-        Text that is stored with the image, read by :func:`~.tiff.stored_description`.
+        Text that is stored with the image, read by :func:`~.reader.stored_description`.
 
     Raises
     ------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_pixel_embedding.core.io.images import read_image, read_images
-from napari_pixel_embedding.core.io.ome_set import one_per_set, set_members
+from napari_pixel_embedding.core.io.tiff.ome_set import one_per_set, set_members
 from tests.core.io.tiff_files import (
     DEEP,
     GREY,

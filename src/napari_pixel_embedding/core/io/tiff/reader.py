@@ -15,9 +15,10 @@ from napari_pixel_embedding.core.io.array_axes import settle_axes
 from napari_pixel_embedding.core.io.colors import as_shown, samples_last
 from napari_pixel_embedding.core.io.failures import UnreadableFileError
 from napari_pixel_embedding.core.io.files import open_regular
-from napari_pixel_embedding.core.io.ome_set import OmeSet, inspect_ome
 from napari_pixel_embedding.core.io.pixel_size import stored_pixel_size
-from napari_pixel_embedding.core.io.series import (
+from napari_pixel_embedding.core.io.tiff.ome_set import OmeSet, inspect_ome
+from napari_pixel_embedding.core.io.tiff.page_list import check_page_list
+from napari_pixel_embedding.core.io.tiff.series import (
     POSITION_AXES,
     check_pages,
     complete_frames,
@@ -78,7 +79,7 @@ def stored_description(path: Path, most: int) -> str:
     with _quiet(), open_regular(path) as stream:
         flags: dict[str, Any] = {f"is_{kind}": False for kind in tifffile.TIFF.FILE_FLAGS}
         with tifffile.TiffFile(stream, name=path.name, **flags) as file:
-            text = file.pages.first.description if len(file.pages) else ""
+            text = file.pages.first.description if file.pages else ""
     if "<OME" not in text[:2000] or len(text) > most:
         return ""
     found = ElementTree.fromstring(text.strip(" \t\r\n\0")).find("{*}Image/{*}Description")
@@ -181,12 +182,17 @@ def _opened(path: Path) -> Iterator[_Opened]:
 
 
 def _ome_of(path: Path) -> OmeSet:
+    """Look at the file's metadata, and at the page lists of all files that will be opened."""
     import tifffile
 
+    check_page_list(path)
     with tifffile.TiffFile(path, is_ome=False, is_mmstack=False, is_ndtiff=False) as file:
         if not len(file.pages):
             raise ValueError("it holds no image")
-        return inspect_ome(file.pages.first.description, path)
+        ome = inspect_ome(file.pages.first.description, path)
+    for member in ome.members:
+        check_page_list(member)
+    return ome
 
 
 def _without(ome: OmeSet, errors: Sequence[Exception]) -> OmeSet:

@@ -1,0 +1,1 @@
+"""TIFF files: reading, sets of several files, writing as OME-TIFF."""
