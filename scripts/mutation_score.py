@@ -37,10 +37,10 @@ MODULES = {
     "fine-tuning: targets": ("core/fine_tuning/targets.py", "core/fine_tuning/test_targets.py"),
     "training: targets": ("core/training/targets.py", "core/training/test_targets.py"),
     "training: long objects": (
-        "core/training/long_objects.py",
-        "core/training/test_long_objects.py",
+        "core/losses/long_objects.py",
+        "core/losses/test_long_objects.py",
     ),
-    "training: losses": ("core/training/losses.py", "core/training/test_losses.py"),
+    "training: losses": ("core/losses/terms.py", "core/losses/test_terms.py"),
 }
 """Each with the tests that are about it."""
 _CONFIG = """\

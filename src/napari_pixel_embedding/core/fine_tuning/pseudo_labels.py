@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_pixel_embedding.core.clustering import build_cluster_index
 from napari_pixel_embedding.core.label_regions import connected_pieces, contains
-from napari_pixel_embedding.core.training.losses import EXCLUDED, IGNORE, UNSEPARATED
+from napari_pixel_embedding.core.losses.terms import EXCLUDED, IGNORE, UNSEPARATED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,7 @@ from napari_pixel_embedding.core.inference.object_scale import (
 )
 from napari_pixel_embedding.core.inference.predict import predict_at_own_scale, predict_foreground
 from napari_pixel_embedding.core.inference.tiles.views import Symmetry
-from napari_pixel_embedding.core.training.losses import EXCLUDED, IGNORE
+from napari_pixel_embedding.core.losses.terms import EXCLUDED, IGNORE
 from napari_pixel_embedding.core.training.targets import Sample, annotated_frames, prepare_sample
 
 if TYPE_CHECKING:

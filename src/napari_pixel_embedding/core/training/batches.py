@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_pixel_embedding.core.training.losses import IGNORE
+from napari_pixel_embedding.core.losses.terms import IGNORE
 from napari_pixel_embedding.core.training.stains import vary_stains
 
 if TYPE_CHECKING:

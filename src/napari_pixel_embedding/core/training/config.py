@@ -73,17 +73,17 @@ class LossConfig:
         Restrict the Euclidean loss to pairs of neighbouring objects, as the cosine loss always
         is. Always on where coordinates are part of the embedding.
     cosine_form : {"squared", "absolute", "signed"}
-        See :class:`~.losses.NeighbourCosineLoss`.
+        See :class:`~.terms.NeighbourCosineLoss`.
     min_pixels : int
         Objects with fewer pixels in a crop are left out of the embedding loss.
     unlabelled_weight : float
         Weight of unknown pixels (−1) as background in the foreground term.
     instance_dice : float
-        Weight of :func:`~.losses.instance_dice_loss`; 0 leaves it out.
+        Weight of :func:`~.terms.instance_dice_loss`; 0 leaves it out.
     instance_dice_from : float
         Share of the steps after which that term is added, once object means are separated.
     teacher : float
-        Weight of :func:`~.losses.imitation_loss`, where there is a teacher.
+        Weight of :func:`~.terms.imitation_loss`, where there is a teacher.
     """
 
     foreground: _Weight = 1.0

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from napari_pixel_embedding.core.training.long_objects import cut_at_windows
-from napari_pixel_embedding.core.training.losses import (
+from napari_pixel_embedding.core.losses.long_objects import cut_at_windows
+from napari_pixel_embedding.core.losses.terms import (
     DiscriminativeLoss,
     NeighbourCosineLoss,
     Objects,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from napari_pixel_embedding.core.inference.tiles.memory import forget_cached, is_out_of_memory
 from napari_pixel_embedding.core.io.files import open_atomically
+from napari_pixel_embedding.core.losses.terms import imitation_loss
 from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.devices import autocast, learning_precision
 from napari_pixel_embedding.core.model.model_file import EmbeddingModel
@@ -22,7 +23,6 @@ from napari_pixel_embedding.core.model.networks import build_network, for_infere
 from napari_pixel_embedding.core.training.batches import draw_batch
 from napari_pixel_embedding.core.training.checkpoint import read_checkpoint
 from napari_pixel_embedding.core.training.drawing_ahead import DrawingAhead
-from napari_pixel_embedding.core.training.losses import imitation_loss
 from napari_pixel_embedding.core.training.objective import loss_terms, weighted_sum
 
 if TYPE_CHECKING:

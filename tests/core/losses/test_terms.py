@@ -8,8 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_pixel_embedding.core.model.networks import NetworkOutput
-from napari_pixel_embedding.core.training.losses import (
+from napari_pixel_embedding.core.losses.terms import (
     DiscriminativeLoss,
     NeighbourCosineLoss,
     Objects,
@@ -19,6 +18,7 @@ from napari_pixel_embedding.core.training.losses import (
     instance_dice_loss,
     object_vectors,
 )
+from napari_pixel_embedding.core.model.networks import NetworkOutput
 
 EUCLIDEAN = DiscriminativeLoss(delta_var=0.5, delta_dist=1.5)
 

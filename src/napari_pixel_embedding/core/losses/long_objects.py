@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from napari_pixel_embedding.core.training.losses import Objects
+    from napari_pixel_embedding.core.losses.terms import Objects
 
 
 def cut_at_windows(

@@ -6,9 +6,9 @@ import torch
 
 from napari_pixel_embedding import ClusterParams, build_cluster_index
 from napari_pixel_embedding.core.embedding.embedding_map import EmbeddingMap
+from napari_pixel_embedding.core.losses.long_objects import cut_at_windows
+from napari_pixel_embedding.core.losses.terms import Objects
 from napari_pixel_embedding.core.model.config import ModelConfig
-from napari_pixel_embedding.core.training.long_objects import cut_at_windows
-from napari_pixel_embedding.core.training.losses import Objects
 from tests.core.training.test_objective import EVERY, batch_of, loss_terms, output_of
 
 LENGTH = 64

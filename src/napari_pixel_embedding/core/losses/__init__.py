@@ -1,0 +1,1 @@
+"""Losses: what pulls the pixels of an object together, and pushes objects apart."""
