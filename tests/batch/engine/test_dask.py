@@ -1,8 +1,8 @@
 """The engine: every task is done, whoever dies; and nobody else gets in."""
 
 import socket
-import threading
 import time
+from concurrent.futures import Future
 
 import psutil
 import pytest
@@ -14,7 +14,12 @@ from napari_pixel_embedding.batch.engine.cluster import (
     open_engine,
     usable_cores,
 )
-from napari_pixel_embedding.batch.engine.tasks import SerialEngine, WorkerDied
+from napari_pixel_embedding.batch.engine.tasks import (
+    DaskEngine,
+    EngineLostError,
+    SerialEngine,
+    WorkerDied,
+)
 
 from .jobs import deadly, faulty, slowly, square
 
@@ -52,22 +57,59 @@ def test_tasks_are_done_a_few_at_a_time():
 
 
 def test_all_tasks_are_done_while_workers_are_killed():
-    ended, kills = threading.Event(), []
-
-    def kill():
-        while not ended.wait(0.7):
-            for one in worker_processes()[:1]:
-                kills.append(one.pid)
-                one.kill()
-
+    kills, results = [], {}
     with open_engine(ClusterChoice(workers=2)) as engine:
-        threading.Thread(target=kill, daemon=True).start()
-        try:
-            results = dict(engine.run(slowly, iter(range(40))))
-        finally:
-            ended.set()
+        for item, found in engine.run(slowly, iter(range(40))):
+            results[item] = found
+            if len(results) % 10 == 5:  # by what was done: a busy machine starts workers slowly
+                for one in worker_processes()[:1]:
+                    kills.append(one.pid)
+                    one.kill()
     assert results == {n: n * n for n in range(40)}
     assert len(kills) >= 2
+
+
+class _Lost:
+    """A client whose scheduler is gone."""
+
+    def nthreads(self):
+        raise OSError("gone")
+
+
+def test_a_start_that_fails_is_tried_again():
+    starts = []
+
+    def revive():
+        starts.append(1)
+        if len(starts) < 3:
+            raise RuntimeError("a worker died as it started")
+        return _Threads()
+
+    class _Threads(_Lost):
+        def nthreads(self):
+            return {"a": 1}
+
+        def submit(self, function, item, pure):
+            future = Future()
+            future.status = "finished"
+            future.set_result(function(item))
+            return future
+
+    engine = DaskEngine(_Lost(), revive)
+    assert dict(engine.run(square, iter([3]))) == {3: 9}
+    assert len(starts) == 3
+
+
+def test_after_three_starts_that_fail_the_engine_is_lost():
+    starts = []
+
+    def revive():
+        starts.append(1)
+        raise OSError("no port is free")
+
+    with pytest.raises(EngineLostError, match="resume goes on"):
+        list(DaskEngine(_Lost(), revive).run(square, iter([3])))
+    assert len(starts) == 3
 
 
 def test_a_task_that_kills_its_workers_does_not_stop_the_others():

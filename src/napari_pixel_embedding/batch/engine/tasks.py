@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -140,9 +141,7 @@ class DaskEngine:
 
     def _restart(self, flight: _Flight[Any], reason: str) -> None:
         """Take another client; what was not finished is submitted to it."""
-        self._revivals += 1
-        revive = self._revive if self._revivals <= _REVIVALS else None
-        client = None if revive is None else revive()
+        client = self._revived()
         if client is None:
             raise EngineLostError(
                 f"the scheduler is gone ({reason}). What was finished stays: resume goes on."
@@ -150,6 +149,14 @@ class DaskEngine:
         self._client, self._counted = client, 0.0
         flight.waiting += flight.pending.values()
         flight.pending.clear()
+
+    def _revived(self) -> Client | None:
+        """Start anew, again where a worker dies at its very start; None after too many times."""
+        while self._revive is not None and self._revivals < _REVIVALS:
+            self._revivals += 1
+            with suppress(OSError, RuntimeError):
+                return self._revive()
+        return None
 
 
 class _Flight(Generic[Item]):
