@@ -11,7 +11,7 @@ SEEDS = np.array([0.5, 0.1, 0.5, 2.0, 1.5], np.float32)
 """Threshold, softness, hold, slope and limit."""
 
 
-def heights(means, edges, saddle, valley=None, valleys=NO_SEEDS, drifts=False):
+def heights(means, edges, saddle, valley=None, valleys=NO_SEEDS, near=None):
     """Heights of the merges of regions of one pixel and one channel, with peaks of 1."""
     count = len(means)
     regions = Regions(
@@ -21,8 +21,9 @@ def heights(means, edges, saddle, valley=None, valleys=NO_SEEDS, drifts=False):
         np.array(edges, np.int32),
         np.array(saddle, np.float32),
         np.array(valley or [0.0] * len(edges), np.float32),
+        None if near is None else np.array(near, np.float32),
     )
-    return link(regions, np.float32(100), False, valleys, drifts).heights
+    return link(regions, np.float32(100), False, valleys).heights
 
 
 @pytest.mark.parametrize(("saddle", "height"), [(0.5, 2.0), (3.0, 3.0)])
@@ -53,10 +54,10 @@ def test_a_valley_adds_to_the_height():
 def test_parts_of_a_drifting_object_merge_where_they_touch():
     means, edges, saddles = [0, 1, 2, 3], [[0, 1], [1, 2], [2, 3]], [0.0] * 3
     assert_allclose(heights(means, edges, saddles), [1, 1, 2])  # pairs first, then their means
-    assert_allclose(heights(means, edges, saddles, drifts=True), [1, 1, 1])
+    assert_allclose(heights(means, edges, saddles, near=[1, 0.5, 1]), [0.5, 1, 1])
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [0, 2, 1]])
 def test_of_two_ways_to_a_neighbour_the_nearest_parts_count(order):
-    edges = np.array([[0, 1], [0, 2], [1, 2]])[order]
-    assert_allclose(heights([0, 1, 10], edges, [0.0] * 3, drifts=True), [1, 9])
+    edges, near = np.array([[0, 1], [0, 2], [1, 2]])[order], np.array([1, 10, 9])[order]
+    assert_allclose(heights([0, 1, 10], edges, [0.0] * 3, near=near), [1, 9])

@@ -7,6 +7,7 @@ from scipy.ndimage import correlate
 
 from napari_pixel_embedding.core.clustering.blocks import read_pixels
 from napari_pixel_embedding.core.clustering.constants import IndexConstants
+from napari_pixel_embedding.core.clustering.kernels.blocks import two_sides
 from napari_pixel_embedding.core.clustering.superpixels import superpixels
 from tests.core.clustering.synthetic import make_scene, stripes
 
@@ -74,3 +75,32 @@ def test_a_valley_is_the_highest_way_across():
     assert len(expected) > 4
     found = dict(zip(map(tuple, regions.edges.tolist()), regions.valley, strict=True))
     assert_allclose([found[pair] for pair in expected], list(expected.values()), rtol=1e-4)
+
+
+@pytest.mark.parametrize("length", [20, 60])
+def test_sides_of_a_contact_follow_vectors_that_drift(length):
+    """Two superpixels in a row, drifting by 0.1 a pixel: sides four blocks deep are 0.4 apart."""
+    vectors = 0.1 * np.arange(length, dtype=np.float32)[:, None]
+    grid = np.full((1, 3, length + 2), -1, np.int32)
+    grid[0, 1, 1:-1] = np.arange(length)
+    position = np.flatnonzero(grid.ravel() >= 0).astype(np.int32)
+    labels = (np.arange(length) >= length // 2).astype(np.int32)
+    weight, touching = np.ones(length, np.float32), np.array([-1, 1], np.int32)
+    window = np.array([0, 3, 3], np.int32)
+    pair, near = two_sides(labels, position, grid, vectors, weight, touching, window, 2, False)
+    assert pair.tolist() == [1]
+    assert_allclose(near, [0.4], rtol=1e-4)
+
+
+def test_sides_end_where_the_image_ends_and_leave_other_superpixels_out():
+    """Columns 0 | 1 1 | 2 of a full image: a side is its own superpixel, however far one looks."""
+    columns = np.array([0, 1, 1, 2])
+    labels = np.tile(columns, 3).astype(np.int32)
+    vectors = np.array([0.0, 1.0, 5.0], np.float32)[labels][:, None]
+    grid = np.full((1, 5, 6), -1, np.int32)
+    grid[0, 1:-1, 1:-1] = np.arange(12).reshape(3, 4)
+    position = np.flatnonzero(grid.ravel() >= 0).astype(np.int32)
+    touching, window = np.array([-1, 1, -6, 6], np.int32), np.array([9, 9, 9], np.int32)
+    weight = np.ones(12, np.float32)
+    pair, near = two_sides(labels, position, grid, vectors, weight, touching, window, 3, False)
+    assert sorted(zip(pair.tolist(), near.tolist(), strict=True)) == [(1, 1.0)] * 3 + [(5, 4.0)] * 3

@@ -43,6 +43,8 @@ class Pixels:
         Whether vectors are compared by angle.
     flat : bool
         Whether the map is an image, not a volume.
+    drifts : bool
+        Whether vectors drift along an object.
     """
 
     embedding: NDArray[np.float32]
@@ -53,6 +55,7 @@ class Pixels:
     spacing: tuple[float, float, float]
     cosine: bool
     flat: bool
+    drifts: bool
 
     def with_level(self, level: NDArray[np.uint8]) -> Pixels:
         """Return the same pixels with other levels."""
@@ -110,7 +113,15 @@ def read_pixels(emap: EmbeddingMap, constants: IndexConstants) -> Pixels:
     relative = (1.0,) * (3 - emap.ndim) + tuple(spacing / spacing.min())
     distance = None if emap.distance is None else np.nan_to_num(_volume(emap.distance, 3))
     return Pixels(
-        embedding, inverse_norm, level, foreground, distance, relative, cosine, emap.ndim == 2
+        embedding=embedding,
+        inverse_norm=inverse_norm,
+        level=level,
+        foreground=foreground,
+        distance=distance,
+        spacing=relative,
+        cosine=cosine,
+        flat=emap.ndim == 2,
+        drifts=emap.drifts,
     )
 
 

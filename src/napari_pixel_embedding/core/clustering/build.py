@@ -94,7 +94,6 @@ def build_cluster_index(
         space=emap.space,
         delta_var=emap.delta_var,
         has_seeds=emap.distance is not None,
-        drifts=emap.drifts,
         constants=constants,
     )
     index.tree(ClusterParams().seed_threshold if seed_threshold is None else seed_threshold)

@@ -50,6 +50,9 @@ class IndexConstants:
         Share of a seed's distance value from which blocks belong to the seed at the start.
     jump : float
         Step of the embedding along a row that is taken as the end of an object, in units.
+    reach : float
+        Pixels up to which the vectors on the two sides of an edge are averaged, where vectors
+        drift along an object.
     medium_object, large_object : float
         Object diameters in pixels from which blocks are 2 and 4 pixels wide.
     small_image : int
@@ -74,6 +77,7 @@ class IndexConstants:
     veto_slope: float = 2.0
     core: float = 0.4
     jump: float = 2.0
+    reach: float = 7.0
     medium_object: float = 20.0
     large_object: float = 48.0
     small_image: int = 100_000

@@ -42,8 +42,6 @@ class RegionHierarchy:
         Pull margin of the network, which scales Euclidean bandwidths.
     has_seeds : bool
         Whether the superpixels were grown from seeds of a distance map.
-    drifts : bool
-        Whether vectors drift along an object: see :func:`~.merge_tree.link`.
     constants : IndexConstants
         Constants of the method.
     """
@@ -57,7 +55,6 @@ class RegionHierarchy:
         space: Space,
         delta_var: float,
         has_seeds: bool,
-        drifts: bool,
         constants: IndexConstants,
     ) -> None:
         self.space = space
@@ -66,7 +63,6 @@ class RegionHierarchy:
         self._foreground = foreground
         self._regions = regions
         self._has_seeds = has_seeds
-        self._drifts = drifts
         self._constants = constants
         # Caches of the last cut, each with the parameter it holds for.
         # A tuple is replaced in one step, so threads see either the old or the new one.
@@ -119,7 +115,7 @@ class RegionHierarchy:
             return last[1]
         r_max = bandwidth_to_radius(self.bandwidth_range[1], self.space)
         valleys = self._valleys(key)
-        tree = link(self._regions, r_max, self.space == "cosine", valleys, self._drifts)
+        tree = link(self._regions, r_max, self.space == "cosine", valleys)
         self._last_tree = (key, tree)
         return tree
 

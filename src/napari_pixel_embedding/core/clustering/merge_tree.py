@@ -35,6 +35,8 @@ class Regions:
         the minimum of this over the contacts of an edge.
     valley : array of float32, shape (M,)
         The lower value of the distance map at the two blocks: its maximum over the contacts.
+    near : array of float32, shape (M,), optional
+        Where vectors drift along an object: distance of the vectors on the two sides of an edge.
     """
 
     means: NDArray[np.float32]
@@ -43,6 +45,7 @@ class Regions:
     edges: NDArray[np.int32]
     saddle: NDArray[np.float32]
     valley: NDArray[np.float32]
+    near: NDArray[np.float32] | None = None
 
     @property
     def count(self) -> int:
@@ -83,14 +86,12 @@ class Tree:
         return heights[self.parent]
 
 
-def link(
-    regions: Regions,
-    r_max: Real,
-    cosine: bool,
-    valleys: NDArray[np.float32],
-    drifts: bool = False,
-) -> Tree:
+def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float32]) -> Tree:
     """Merge touching superpixels, the lowest edge first, up to radius ``r_max``.
+
+    Two clusters are as far apart as their means. Where vectors drift along an object, as those of
+    a model with a ``pull_window`` do, the means of a long object's parts lie far apart: then it is
+    the smallest ``regions.near`` of the edges between them (single linkage).
 
     Parameters
     ----------
@@ -103,10 +104,6 @@ def link(
     valleys : array of float32, shape (5,)
         Seed threshold, softness, hold, and the veto's slope and limit in embedding units;
         a threshold of 0 stands for no distance map.
-    drifts : bool
-        Whether vectors drift along an object, as those of a model with a ``pull_window`` do. Two
-        clusters are then as far apart as the nearest two of their superpixels that touch (single
-        linkage), not as their means, which lie far apart in a long object.
 
     Returns
     -------
@@ -123,7 +120,7 @@ def link(
         np.float32(r_max),
         cosine,
         valleys,
-        drifts,
+        np.empty(0, np.float32) if regions.near is None else regions.near,
     )
     parent, heaviest = make_nodes(absorbed, into, regions.weight)
     return Tree(np.maximum.accumulate(heights), parent, heaviest)
@@ -160,12 +157,13 @@ def _link(
     r_max: Real,
     cosine: bool,
     valleys: Array,
-    drifts: bool,
+    region_near: Array,
 ) -> tuple[Array, Array, Array]:
     means, weight, peak = region_means.copy(), region_weight.copy(), region_peak.copy()
     ends, saddle, valley = region_edges.copy(), region_saddle.copy(), region_valley.copy()
     count, size = weight.size, ends.shape[0]
     near = np.empty(size, np.float32)
+    drifts = region_near.size > 0
     # Each superpixel has a linked list of edge sides: side 2 * e + k is end k of edge e.
     first = np.full(count, -1, np.int32)
     after = np.full(2 * size, -1, np.int32)
@@ -175,7 +173,10 @@ def _link(
         for k in range(2):
             after[2 * e + k] = first[ends[e, k]]
             first[ends[e, k]] = 2 * e + k
-        near[e] = np.sqrt(squared(means[ends[e, 0]], means[ends[e, 1]]))
+        if drifts:
+            near[e] = region_near[e]
+        else:
+            near[e] = np.sqrt(squared(means[ends[e, 0]], means[ends[e, 1]]))
         height = _height(ends[e, 0], ends[e, 1], near[e], saddle[e], valley[e], peak, valleys)
         if height <= r_max:
             heap.append((height, e, 0))

@@ -7,6 +7,7 @@ and Meer, 2002), or grown from the maxima of the distance map.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,6 +87,8 @@ def _label_level(
     labels, count = _label_blocks(blocks, pixels, unit, constants)
     heights = _heights(blocks)
     regions = _regions(blocks, labels, count, heights, pixels.cosine)
+    if pixels.drifts:
+        regions = _with_sides(regions, blocks, labels, pixels, constants)
     pixel_kernels.paint(
         pixels.embedding,
         pixels.inverse_norm,
@@ -178,14 +181,37 @@ def _regions(
         labels, blocks.position, blocks.grid.ravel(), blocks.vectors, means, heights,
         blocks.touching,
     )  # fmt: skip
-    order = np.argsort(pair, kind="stable")
-    pair = pair[order]
-    start = np.flatnonzero(np.diff(pair, prepend=-1))
+    order, start = _grouped(pair)
     if start.size > 0:
         saddle = np.minimum.reduceat(saddle[order], start)
         valley = np.maximum.reduceat(valley[order], start)
-    edges = np.stack(np.divmod(pair[start], max(count, 1)), axis=1).astype(np.int32)
+    edges = np.stack(np.divmod(pair[order][start], max(count, 1)), axis=1).astype(np.int32)
     return Regions(means, weight, peak, edges, saddle, valley)
+
+
+def _grouped(pair: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the order that brings equal numbers together, and where each group starts."""
+    order = np.argsort(pair, kind="stable")
+    return order, np.flatnonzero(np.diff(pair[order], prepend=-1))
+
+
+def _with_sides(
+    regions: Regions, blocks: Blocks, labels: Labels, pixels: Pixels, constants: IndexConstants
+) -> Regions:
+    """Add how far apart the two sides of each edge are, and leave the saddles out of account.
+
+    A saddle compares blocks with the mean of their superpixel, which is far from its ends.
+    """
+    steps = np.array(blocks.step) * pixels.spacing
+    window = np.maximum(constants.reach / steps, 1).astype(np.int32)
+    pair, near = kernels.two_sides(
+        labels, blocks.position, blocks.grid, blocks.vectors, blocks.weight, blocks.touching,
+        window, regions.count, pixels.cosine,
+    )  # fmt: skip
+    order, start = _grouped(pair)
+    if start.size > 0:
+        near = np.minimum.reduceat(near[order], start)
+    return replace(regions, near=near, saddle=np.zeros_like(regions.saddle))
 
 
 def _concatenate(parts: list[Regions]) -> Regions:
@@ -199,6 +225,7 @@ def _concatenate(parts: list[Regions]) -> Regions:
         np.concatenate([first.edges, second.edges + np.int32(first.count)]),
         np.concatenate([first.saddle, second.saddle]),
         np.concatenate([first.valley, second.valley]),
+        None if first.near is None else np.concatenate([first.near, second.near]),
     )
 
 
