@@ -113,6 +113,10 @@ def _tiffs(folder: Path) -> list[bytes]:
         data = np.stack([IMAGE] * 2) if "imagej" in options else IMAGE
         tifffile.imwrite(path, data, **options)
         made.append(path.read_bytes())
+    for compression in ("group3", "group4"):
+        buffer = io.BytesIO()
+        Image.fromarray(IMAGE % 7 > 2).save(buffer, "TIFF", compression=compression)
+        made.append(buffer.getvalue())
     return made
 
 

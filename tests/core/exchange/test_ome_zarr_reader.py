@@ -12,7 +12,11 @@ import zarr
 from yaozarrs.write.v05 import write_image
 
 from napari_pixel_embedding import export_labels
-from napari_pixel_embedding.core.exchange.ome_zarr_reader import is_zarr, read_ome_zarr_labels
+from napari_pixel_embedding.core.exchange.ome_zarr_reader import (
+    StoredArray,
+    is_zarr,
+    read_ome_zarr_labels,
+)
 from napari_pixel_embedding.core.label_frames import label_frames
 from tests.core.exchange.readers import STACKS, hard_labels
 
@@ -144,3 +148,31 @@ def test_other_files_are_no_zarr(tmp_path):
     zarr.create_array(tmp_path / "odd name", data=np.ones((4, 5), np.uint8))
     assert is_zarr(tmp_path / "odd name")
     assert json.loads((tmp_path / "odd name" / "zarr.json").read_text())["node_type"] == "array"
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_damaged_pixels_raise_an_error_that_names_the_file(tmp_path, plain):
+    path = tmp_path / "cells.zarr"
+    labels = np.arange(30 * 40, dtype=np.uint16).reshape(30, 40)
+    if plain:
+        zarr.create_array(path, data=labels, chunks=(30, 40))
+    else:
+        export_labels(path, labels)
+    stored = read_ome_zarr_labels(path)
+    for chunk in path.rglob("c/0/0"):
+        chunk.write_bytes(b"\x28\xb5\x2f\xfd" + chunk.read_bytes()[9:])
+    with pytest.raises((ValueError, OSError), match=r"cells\.zarr"):
+        np.asarray(stored.labels[:2, :2])
+
+
+def test_out_of_memory_stays_what_it_is(tmp_path):
+    """Whoever asked for the part may ask for a smaller one."""
+
+    class Full:
+        dtype, shape, chunks, ndim = np.dtype(np.uint8), (2, 1), (2, 1), 2
+
+        def __getitem__(self, key):
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        StoredArray(Full(), tmp_path)[:2]

@@ -93,3 +93,13 @@ def test_a_damaged_list_of_runs_is_an_empty_one(run, content, tmp_path):
     home.mkdir()
     (home / "runs.json").write_text(content)
     assert known_runs() == []
+
+
+@pytest.mark.parametrize(
+    "said", [{"updated": []}, {"done": "many"}, {"outputs": 3}, {"pid": None}, {"stage": {}}, []]
+)
+def test_values_of_other_types_are_refused(run, said):
+    whole = {"state": "running", "host": "elsewhere"}
+    (run / PROGRESS).write_text(json.dumps({**whole, **said} if said else said))
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_progress(run)

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_pixel_embedding.core.exchange.extras import needed
 from napari_pixel_embedding.core.exchange.ome_zarr_reader import (
-    SqueezedArray,
+    StoredArray,
     is_zarr,
     read_ome_zarr_image,
 )
@@ -143,7 +143,7 @@ def _open_tiff(path: Path, level: int) -> ImageOnDisk:
         chosen = levels[level]
         axes, kept = _axes_of(chosen)
         whole = _TiffArray(opened.file, series, level, path)
-        data = whole if all(kept) else SqueezedArray(whole, kept)
+        data = StoredArray(whole, path, kept)
         return ImageOnDisk(data, axes, _at_level(size, series, chosen), image_name(path))
     except BaseException:
         opened.file.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_pixel_embedding.core.exchange.extras import needed
-from napari_pixel_embedding.core.io.failures import explained
+from napari_pixel_embedding.core.io.failures import explained, explained_part
 from napari_pixel_embedding.core.io.units import PixelSize, pixel_size
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def read_ome_zarr_labels(path: str | os.PathLike[str]) -> StoredLabels:
     path = Path(path)
     found, zarr = _opened(path)
     if isinstance(found, zarr.Array):
-        return StoredLabels(_checked(found, path), None, PixelSize())
+        return StoredLabels(StoredArray(_checked(found, path), path), None, PixelSize())
     attributes = attributes_of(found)
     if "image-label" not in attributes:
         found = _inner(found, _only_labels(found, attributes, path), path)
@@ -108,7 +108,7 @@ def read_ome_zarr_image(path: str | os.PathLike[str], level: int = 0) -> StoredL
     found, zarr = _opened(path)
     if isinstance(found, zarr.Array):
         _check_level(level, 1, path)
-        return StoredLevel(found, None, PixelSize())
+        return StoredLevel(StoredArray(_usable(found, path), path), None, PixelSize())
     return _read_level(found, attributes_of(found), path, level)
 
 
@@ -193,7 +193,7 @@ def _read_level(group: Any, attributes: Mapping[str, Any], path: Path, number: i
             if step.get("type") == "scale":
                 sizes = sizes * np.asarray(step["scale"], float)
         kept = "".join(a for a, n in zip(letters, array.shape, strict=True) if a in "YX" or n > 1)
-        lazy = array if kept == letters else SqueezedArray(array, [a in kept for a in letters])
+        lazy = StoredArray(array, path, [a in kept for a in letters])
         known = dict(zip(letters, sizes.tolist(), strict=True)) if steps else {}
         size = pixel_size(kept, known, units)
         plain = size.units is None and all(n == 1 for n in size.scale or ())
@@ -226,11 +226,23 @@ def _checked(array: Any, path: Path) -> Any:
     return array
 
 
-class SqueezedArray:
-    """A stored array without its axes of length one; parts are read when they are asked for."""
+class StoredArray:
+    """A stored array whose parts are read when they are asked for.
 
-    def __init__(self, array: Any, kept: Sequence[bool]) -> None:
-        self._array, self._kept = array, tuple(kept)
+    Damaged parts raise a ValueError or OSError that names the path, whatever their decoder says.
+
+    Parameters
+    ----------
+    array : zarr.Array, or another that is read part by part
+    path : Path
+        Named in errors.
+    kept : sequence of bool, optional
+        The axes that are shown; the others have a length of one. By default all.
+    """
+
+    def __init__(self, array: Any, path: Path, kept: Sequence[bool] | None = None) -> None:
+        self._array, self._path = array, path
+        self._kept = (True,) * array.ndim if kept is None else tuple(kept)
         self.dtype = array.dtype
         self.shape = self._of(array.shape)
         self.chunks = self._of(array.chunks)
@@ -241,9 +253,15 @@ class SqueezedArray:
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         keys = iter(key if isinstance(key, tuple) else (key,))
-        return np.asarray(
-            self._array[tuple(next(keys, slice(None)) if kept else 0 for kept in self._kept)]
-        )
+        place = tuple(next(keys, slice(None)) if kept else 0 for kept in self._kept)
+        with explained_part(self._path):
+            return np.asarray(self._array[place])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.asarray(self[()], dtype=dtype)
+
+    def close(self) -> None:
+        """Close the file, where the array is of one."""
+        close = getattr(self._array, "close", None)
+        if close is not None:
+            close()

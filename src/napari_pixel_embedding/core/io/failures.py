@@ -44,6 +44,18 @@ def explained(path: Path) -> Iterator[None]:
         raise ValueError(_sentence(path, error)) from error
 
 
+@contextmanager
+def explained_part(path: Path) -> Iterator[None]:
+    """Do as :func:`explained`, while a part is read; MemoryError stays: a smaller part may fit."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception:
+        with explained(path):
+            raise
+
+
 def check_size(path: Path, shape: Sequence[int], itemsize: int, stored: int) -> None:
     """Reject an image that is larger than its file or the free memory can hold.
 

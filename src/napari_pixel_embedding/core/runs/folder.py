@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import psutil
 
 from napari_pixel_embedding.core.io.files import open_atomically, read_whole
 from napari_pixel_embedding.core.io.user_folder import user_folder
+from napari_pixel_embedding.core.parameters import configuration, read_configuration
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +33,7 @@ _SILENT_S = 60.0
 """A run whose process cannot be looked at, and which says nothing for so long, has ended."""
 
 
-@dataclass(frozen=True)
+@configuration
 class RunProgress:
     """How far a run is.
 
@@ -97,11 +98,11 @@ def read_progress(folder: str | os.PathLike[str]) -> RunProgress:
     if not _is_run(folder):
         raise ValueError(f"Expected the folder of a run, found none in {folder}.")
     try:
-        found = json.loads(read_whole(folder / PROGRESS, _MOST_BYTES))
-        progress = RunProgress(**{**found, "outputs": tuple(found.get("outputs", ()))})
+        said = read_whole(folder / PROGRESS, _MOST_BYTES)
+        progress = read_configuration(RunProgress, said)
     except FileNotFoundError:
         return RunProgress(state="stopped", message="It has not begun.")
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"What {folder / PROGRESS} says cannot be read: {error}.") from error
     if progress.state == "running" and not _is_alive(progress):
         return replace(progress, state="stopped", message="It was stopped: resume goes on.")

@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_pixel_embedding.core.io.images import read_image, read_images
+from napari_pixel_embedding.core.io.tiff.reader import open_series
 from tests.core.io.tiff_files import (
     DEEP,
     GREY,
     ome_xml,
+    set_tag,
+    write,
     write_described,
     write_pages,
 )
@@ -91,3 +95,22 @@ def test_a_frame_with_one_channel_missing_is_left_out(tmp_path):
     assert image.axes == "CYX"
     np.testing.assert_array_equal(image.data, stack[:2])
     assert "only the 1 of 3 along T" in image.notes[0]
+
+
+@pytest.mark.parametrize("code", [2, 3, 4, 32771])
+@pytest.mark.parametrize("pixels", [DEEP, GREY, np.stack([GREY] * 3, 2)])
+@pytest.mark.parametrize("read", [read_image, open_series])
+def test_fax_compression_is_for_black_and_white_alone(tmp_path, code, pixels, read):
+    """The decoder would write beyond the end of its memory."""
+    photometric = "rgb" if pixels.ndim == 3 else "minisblack"
+    path = write(tmp_path / "a.tif", pixels, photometric=photometric, metadata=None)
+    set_tag(path, 259, code)
+    with pytest.raises(ValueError, match="CCITT"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["group3", "group4", "tiff_ccitt"])
+def test_masks_of_a_fax_are_read(tmp_path, name):
+    mask = DEEP > 20_000
+    Image.fromarray(mask).save(tmp_path / "a.tif", compression=name)
+    assert np.array_equal(read_image(tmp_path / "a.tif").data > 0, mask)

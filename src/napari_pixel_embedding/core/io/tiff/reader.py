@@ -20,6 +20,7 @@ from napari_pixel_embedding.core.io.tiff.ome_set import OmeSet, inspect_ome
 from napari_pixel_embedding.core.io.tiff.page_list import check_page_list
 from napari_pixel_embedding.core.io.tiff.series import (
     POSITION_AXES,
+    check_codec,
     check_pages,
     complete_frames,
     own_position,
@@ -226,6 +227,8 @@ def open_series(path: Path) -> OpenedSeries:
             place = found.series.index(_series_holding(selection.positions[0], found.series))
             size = _pixel_size(found, selection.positions[0], settled_axes(selection.positions[0]))
             flags: dict[str, Any] = {"is_ome": found.file.is_ome}
+            for level in found.series[place].levels:
+                check_codec(level.keyframe, path)
         if count > 1:
             raise UnreadableFileError(
                 f"{path} holds {count} positions, which cannot be read part by part: export them "

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from tifffile import TiffPageSeries
+    from tifffile import TiffPage, TiffPageSeries
 
 _NOT_THE_IMAGE = re.compile(r"thumb|snapshot|macro|overview|preview|^label|slide label", re.I)
 """Names of the extra images that microscopes store with the image."""
+
+_FAX = (2, 3, 4, 32771)
+"""Codes of the CCITT compressions."""
 
 POSITION_AXES = "RPMJK"
 """Axis letters of tifffile for places of a sample: regions, positions, tiles."""
@@ -117,9 +120,11 @@ def check_pages(series: TiffPageSeries, path: Path) -> None:
     Raises
     ------
     ValueError
-        When the image is larger than files or memory, or its data lies beyond the end of a file.
+        When the image is larger than files or memory, its data lies beyond the end of a file, or
+        its compression is not for such pixels.
     """
     page, itemsize = series.keyframe, series.dtype.itemsize
+    check_codec(page, path)
     contiguous = _is_contiguous(series)
     pages = [page] if contiguous else [page for page in series.pages if page is not None]
     shape = series.shape if contiguous else (len(pages), *page.shape)
@@ -135,6 +140,19 @@ def check_pages(series: TiffPageSeries, path: Path) -> None:
         raise UnreadableFileError(
             f"{path} could not be read as {path.suffix[1:].upper()}: {short} of {len(pages)} pages "
             "go beyond the file's end. The file is damaged or was not copied whole."
+        )
+
+
+def check_codec(page: TiffPage, path: Path) -> None:
+    """Raise when fax compression is claimed for pixels that are not black or white.
+
+    Its decoder, in C, trusts the claim and writes beyond the end of its memory.
+    """
+    if page.compression in _FAX and (page.bitspersample, page.samplesperpixel) != (1, 1):
+        raise UnreadableFileError(
+            f"{path} could not be read as TIFF: it claims fax compression (CCITT), which is for "
+            f"black and white, of {page.bitspersample}-bit pixels. The file is damaged; export it "
+            "again."
         )
 
 
