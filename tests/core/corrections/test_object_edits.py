@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from napari_pixel_embedding.core.corrections.corrections import apply_corrections, no_corrections
-from napari_pixel_embedding.core.corrections.object_edits import delete, fill_holes, lock, smooth
+from napari_pixel_embedding.core.corrections.object_edits import (
+    SMOOTHING,
+    delete,
+    fill_holes,
+    lock,
+    smooth,
+)
 
 LABELS = np.array([[1, 1, 0, 2], [1, 0, 0, 2], [1, 1, 0, 2]])
 
@@ -34,6 +41,13 @@ def test_holes_are_filled_but_not_with_other_objects():
     assert fixed[2, 2] == -1
     assert fixed[0, 0] == -1
     assert (fixed[labels == 3] == 3).all()
+
+
+def test_a_hole_that_other_objects_close_is_none():
+    labels = ring()
+    labels[3, 4:6] = 7
+    with pytest.raises(ValueError, match="no holes"):
+        fill_holes(no_corrections(labels.shape), labels, 3)
 
 
 def test_a_hole_through_a_stack_is_filled_plane_by_plane():
@@ -71,6 +85,14 @@ def test_smoothing_keeps_off_other_objects_and_fixed_background():
     fixed = smooth(corrections, labels, 5)
     np.testing.assert_array_equal(fixed[20, 8:10], -1)
     np.testing.assert_array_equal(fixed[19, 8:11], 0)
+
+
+def test_smoothing_does_not_depend_on_what_lies_around():
+    """Three deviations around the object are looked at: as good as the whole image."""
+    labels = rough_disc()
+    soft = gaussian_filter((labels == 5).astype(np.float32), SMOOTHING, mode="nearest")
+    fixed = smooth(no_corrections(labels.shape), labels, 5)
+    np.testing.assert_array_equal(fixed == 5, soft > 0.5)
 
 
 def test_a_coarse_axis_is_smoothed_over_fewer_pixels():

@@ -1,5 +1,7 @@
 """A patch leads from one array to another and back, whatever they are."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -60,5 +62,9 @@ def test_other_bytes_than_the_array_are_refused(packed):
 
 def test_a_bomb_is_not_unpacked():
     bomb = pack(np.zeros(50_000_000, np.uint8))
+    tracemalloc.start()
     with pytest.raises(ValueError, match="found more"):
         unpack(bomb, np.dtype(np.uint8), (10,))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
