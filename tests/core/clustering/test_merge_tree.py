@@ -11,7 +11,7 @@ SEEDS = np.array([0.5, 0.1, 0.5, 2.0, 1.5], np.float32)
 """Threshold, softness, hold, slope and limit."""
 
 
-def heights(means, edges, saddle, valley=None, valleys=NO_SEEDS, near=None):
+def heights(means, edges, saddle, valley=None, valleys=NO_SEEDS, near=None, span=None):
     """Heights of the merges of regions of one pixel and one channel, with peaks of 1."""
     count = len(means)
     regions = Regions(
@@ -22,6 +22,7 @@ def heights(means, edges, saddle, valley=None, valleys=NO_SEEDS, near=None):
         np.array(saddle, np.float32),
         np.array(valley or [0.0] * len(edges), np.float32),
         None if near is None else np.array(near, np.float32),
+        None if near is None else np.array(span or [1] * len(near), np.float32),
     )
     return link(regions, np.float32(100), False, valleys).heights
 
@@ -57,7 +58,17 @@ def test_parts_of_a_drifting_object_merge_where_they_touch():
     assert_allclose(heights(means, edges, saddles, near=[1, 0.5, 1]), [0.5, 1, 1])
 
 
-@pytest.mark.parametrize("order", [[0, 1, 2], [0, 2, 1]])
-def test_of_two_ways_to_a_neighbour_the_nearest_parts_count(order):
-    edges, near = np.array([[0, 1], [0, 2], [1, 2]])[order], np.array([1, 10, 9])[order]
-    assert_allclose(heights([0, 1, 10], edges, [0.0] * 3, near=near), [1, 9])
+@pytest.mark.parametrize(("span", "height"), [([1, 1, 1], 6.0), ([1, 3, 1], 4.5)])
+def test_of_two_ways_to_a_neighbour_all_contacts_count_alike(span, height):
+    """0 and 1 merge at 1; then they have contacts at 3 and 9 with the third."""
+    edges = [[0, 1], [0, 2], [1, 2]]
+    assert_allclose(heights([0, 1, 10], edges, [0.0] * 3, near=[1, 3, 9], span=span), [1, height])
+
+
+def test_one_leak_between_two_long_objects_does_not_join_them():
+    """Two rows of four parts side by side; at one place the rows are as near as parts of a row."""
+    along = [[0, 1], [1, 2], [2, 3], [4, 5], [5, 6], [6, 7]]
+    across = [[0, 4], [1, 5], [2, 6], [3, 7]]
+    near = [1.0, 1.1, 1.2] * 2 + [5.0, 1.3, 5.0, 5.0]
+    found = heights([0.0] * 8, along + across, [0.0] * 10, near=near)
+    assert_allclose(found, [1, 1, 1.1, 1.1, 1.2, 1.2, 16.3 / 4])

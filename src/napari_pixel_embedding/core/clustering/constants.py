@@ -43,7 +43,8 @@ class IndexConstants:
         Factor on the distance of two means that no valley separates: embeddings drift within
         large objects, and a common seed keeps these whole.
     veto : float
-        Most that a valley adds to the height at which two seeds merge, in units.
+        Most that a valley adds to the height at which two seeds merge, in units. Nothing where
+        vectors drift along an object: what is long and thin has valleys within it.
     veto_slope : float
         Units added for each multiple of the seed threshold by which a valley exceeds it.
     core : float
@@ -77,7 +78,7 @@ class IndexConstants:
     veto_slope: float = 2.0
     core: float = 0.4
     jump: float = 2.0
-    reach: float = 7.0
+    reach: float = 5.0
     medium_object: float = 20.0
     large_object: float = 48.0
     small_image: int = 100_000

@@ -122,6 +122,8 @@ class RegionHierarchy:
     def _valleys(self, seed_threshold: float) -> NDArray[np.float32]:
         unit = bandwidth_to_radius(default_bandwidth(self.space, self.delta_var), self.space) / 2
         constants = self._constants
+        if self._regions.near is not None:  # what is long and thin has valleys within it
+            unit = 0.0
         veto = (constants.veto_slope * unit, constants.veto * unit)
         return np.array(
             [seed_threshold, constants.seed_softness, constants.hold, *veto], np.float32

@@ -36,7 +36,10 @@ class Regions:
     valley : array of float32, shape (M,)
         The lower value of the distance map at the two blocks: its maximum over the contacts.
     near : array of float32, shape (M,), optional
-        Where vectors drift along an object: distance of the vectors on the two sides of an edge.
+        Where vectors drift along an object: distance of the vectors on the two sides of an edge,
+        the mean over its contacts.
+    contacts : array of float32, shape (M,), optional
+        Number of contacts of each edge, wherever ``near`` is given.
     """
 
     means: NDArray[np.float32]
@@ -46,6 +49,7 @@ class Regions:
     saddle: NDArray[np.float32]
     valley: NDArray[np.float32]
     near: NDArray[np.float32] | None = None
+    contacts: NDArray[np.float32] | None = None
 
     @property
     def count(self) -> int:
@@ -91,7 +95,7 @@ def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float3
 
     Two clusters are as far apart as their means. Where vectors drift along an object, as those of
     a model with a ``pull_window`` do, the means of a long object's parts lie far apart: then it is
-    the smallest ``regions.near`` of the edges between them (single linkage).
+    the mean of ``regions.near`` over all contacts between them (average linkage).
 
     Parameters
     ----------
@@ -121,6 +125,7 @@ def link(regions: Regions, r_max: Real, cosine: bool, valleys: NDArray[np.float3
         cosine,
         valleys,
         np.empty(0, np.float32) if regions.near is None else regions.near,
+        np.empty(0, np.float32) if regions.contacts is None else regions.contacts,
     )
     parent, heaviest = make_nodes(absorbed, into, regions.weight)
     return Tree(np.maximum.accumulate(heights), parent, heaviest)
@@ -158,12 +163,14 @@ def _link(
     cosine: bool,
     valleys: Array,
     region_near: Array,
+    region_contacts: Array,
 ) -> tuple[Array, Array, Array]:
     means, weight, peak = region_means.copy(), region_weight.copy(), region_peak.copy()
     ends, saddle, valley = region_edges.copy(), region_saddle.copy(), region_valley.copy()
     count, size = weight.size, ends.shape[0]
     near = np.empty(size, np.float32)
     drifts = region_near.size > 0
+    span = region_contacts.copy() if drifts else np.ones(size, np.float32)
     # Each superpixel has a linked list of edge sides: side 2 * e + k is end k of edge e.
     first = np.full(count, -1, np.int32)
     after = np.full(2 * size, -1, np.int32)
@@ -200,7 +207,7 @@ def _link(
         weight[a] += weight[b]
         set_mean(total, weight[a], cosine, means[a])
         peak[a] = max(peak[a], peak[b])
-        _join(a, b, first, after, ends, version, mark, near, saddle, valley)
+        _join(a, b, first, after, ends, version, mark, near, span, saddle, valley)
         side = first[a]
         while side >= 0:
             n = side // 2
@@ -225,10 +232,11 @@ def _join(
     version: Array,
     mark: Array,
     near: Array,
+    span: Array,
     saddle: Array,
     valley: Array,
 ) -> None:
-    """Move the edges of ``b`` to ``a``; two edges to one neighbour become the better of both."""
+    """Move the edges of ``b`` to ``a``; two edges to one neighbour become one."""
     side, last = first[a], -1
     while side >= 0:
         following = after[side]
@@ -248,7 +256,9 @@ def _join(
         if version[e] >= 0:
             if mark[other] >= 0:
                 kept = mark[other]
-                near[kept] = min(near[kept], near[e])
+                both = span[kept] + span[e]
+                near[kept] = (near[kept] * span[kept] + near[e] * span[e]) / both
+                span[kept] = both
                 saddle[kept] = min(saddle[kept], saddle[e])
                 valley[kept] = max(valley[kept], valley[e])
                 version[e] = -1

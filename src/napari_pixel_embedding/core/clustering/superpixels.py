@@ -210,8 +210,10 @@ def _with_sides(
     )  # fmt: skip
     order, start = _grouped(pair)
     if start.size > 0:
-        near = np.minimum.reduceat(near[order], start)
-    return replace(regions, near=near, saddle=np.zeros_like(regions.saddle))
+        near = np.add.reduceat(near[order], start)
+    contacts = np.diff(start, append=pair.size).astype(np.float32)
+    near = (near / contacts).astype(np.float32)
+    return replace(regions, near=near, contacts=contacts, saddle=np.zeros_like(regions.saddle))
 
 
 def _concatenate(parts: list[Regions]) -> Regions:
@@ -226,6 +228,7 @@ def _concatenate(parts: list[Regions]) -> Regions:
         np.concatenate([first.saddle, second.saddle]),
         np.concatenate([first.valley, second.valley]),
         None if first.near is None else np.concatenate([first.near, second.near]),
+        None if first.contacts is None else np.concatenate([first.contacts, second.contacts]),
     )
 
 
