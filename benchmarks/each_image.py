@@ -1,9 +1,10 @@
 """The score of each image of a folder on its own, which a sum over all objects hides.
 
-    python benchmarks/each_image.py FOLDER [--model bacteria] [--bandwidth 1.5 2 3]
+    python benchmarks/each_image.py FOLDER [--model bacteria] [--bandwidth 2 3]
 
-FOLDER holds ``images/`` and ``masks/``. Printed is AP@0.5 of each image, and the mean over images,
-with the model's own bandwidth or with each of those given.
+FOLDER holds ``images/`` and ``masks/``. Printed is AP@0.5 of all objects together, of each image,
+and the mean over images: with the model's own bandwidth, with that of the button *Auto* in each
+image, and with those given.
 """
 
 from __future__ import annotations
@@ -35,17 +36,21 @@ def main() -> int:
         )
         for image, mask in find_pairs(options.folder)
     ]
-    print(f"{'':20} {'objects':>8} " + " ".join(f"{name[-12:]:>12}" for name, *_ in known))
+    print(f"{'':20} {'all':>8} " + " ".join(f"{name[-12:]:>12}" for name, *_ in known))
     counts = " ".join(f"{len(set(labels.ravel()) - {0}):12}" for *_, labels in known)
     print(f"{'annotated':20} {'':8} {counts}")
-    for bandwidth in options.bandwidth or [usual.bandwidth]:
-        params = replace(usual, bandwidth=bandwidth)
-        found = [index.cut(params) for _, index, _ in known]
+    auto = [index.stability(usual).auto_bandwidth for _, index, _ in known]
+    rows = {"the model's own": [usual.bandwidth] * len(known), "Auto": auto}
+    rows |= {f"bandwidth {one:g}": [one] * len(known) for one in options.bandwidth}
+    for name, bandwidths in rows.items():
+        found = [
+            index.cut(replace(usual, bandwidth=bandwidth))
+            for (_, index, _), bandwidth in zip(known, bandwidths, strict=True)
+        ]
         each = [score([mask], [cut]).ap50 for (*_, mask), cut in zip(known, found, strict=True)]
         whole = score([mask for *_, mask in known], found).ap50
         columns = " ".join(f"{one:12.3f}" for one in each)
-        print(f"{f'bandwidth {bandwidth:g}':20} {whole:8.3f} {columns}")
-        print(f"mean over the images {sum(each) / len(each):.3f}")
+        print(f"{name:20} {whole:8.3f} {columns}   mean {sum(each) / len(each):.3f}")
     return int(not known)
 
 
