@@ -327,7 +327,12 @@ def test_cut_writes_into_out_and_nothing_else():
 
 @pytest.mark.parametrize(
     "out",
-    [np.empty((24, 30), np.int64), np.empty((24, 31), np.uint16), np.empty((30, 24), np.uint16).T],
+    [
+        np.empty((24, 30), np.int64),
+        np.empty((24, 31), np.uint16),
+        np.empty((30, 24), np.uint16).T,
+        np.empty((24, 30), np.uint8),
+    ],
 )
 def test_out_that_does_not_fit_is_refused(out):
     with pytest.raises(ValueError, match=r"out must be .*found"):
@@ -476,3 +481,12 @@ def test_a_call_within_the_range_is_silent():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         build_cluster_index(chain()).cut(ClusterParams(bandwidth=3.0))
+
+
+def test_a_part_is_read_as_it_is_in_the_whole():
+    index = build_cluster_index(make_scene((48, 48), 12).emap)
+    params = ClusterParams(bandwidth=1.0, foreground_threshold=0.5, min_size=0)
+    part = (slice(5, 40, 2), slice(3, 31))
+    read = index.read(index.lookup(params), 0.5, part)
+    assert read.any() and not read.all()
+    np.testing.assert_array_equal(read, index.cut(params)[part])
