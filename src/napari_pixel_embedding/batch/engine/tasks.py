@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -71,7 +70,7 @@ class DaskEngine:
         Called when nobody works; returns another client, or None where that is impossible.
     """
 
-    def __init__(self, client: Client, revive: Callable[[], Client | None] | None = None) -> None:
+    def __init__(self, client: Client, revive: Callable[[], Client] | None = None) -> None:
         self._client = client
         self._revive = revive
         self._revivals = 0
@@ -140,23 +139,24 @@ class DaskEngine:
             return False
 
     def _restart(self, flight: _Flight[Any], reason: str) -> None:
-        """Take another client; what was not finished is submitted to it."""
-        client = self._revived()
-        if client is None:
-            raise EngineLostError(
-                f"the scheduler is gone ({reason}). What was finished stays: resume goes on."
-            )
+        """Take another client; what was not finished is submitted to it.
+
+        A start that fails, such as where a worker dies in it, is tried again.
+        """
+        client: Client | None = None
+        while client is None:
+            self._revivals += 1
+            if self._revive is None or self._revivals > _REVIVALS:
+                raise EngineLostError(
+                    f"the scheduler is gone ({reason}). What was finished stays: resume goes on."
+                )
+            try:
+                client = self._revive()
+            except (OSError, RuntimeError) as error:
+                reason = f"{reason}; it could not be started anew: {error}"
         self._client, self._counted = client, 0.0
         flight.waiting += flight.pending.values()
         flight.pending.clear()
-
-    def _revived(self) -> Client | None:
-        """Start anew, again where a worker dies at its very start; None after too many times."""
-        while self._revive is not None and self._revivals < _REVIVALS:
-            self._revivals += 1
-            with suppress(OSError, RuntimeError):
-                return self._revive()
-        return None
 
 
 class _Flight(Generic[Item]):
