@@ -114,7 +114,7 @@ def test_a_password_is_refused(tmp_path, content):
     at = data.find(b"PK\x01\x02")
     data[at + 8] |= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(ModelFileError, match="password"):
+    with pytest.raises(ModelFileError, match="is protected by a password"):
         load_model(path)
 
 

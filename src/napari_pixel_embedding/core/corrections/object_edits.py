@@ -148,7 +148,7 @@ def smooth(
     from scipy import ndimage
 
     fixed, shown, _ = _checked(corrections, labels, [id])
-    box = _widened(bounding_box(shown == id), int(np.ceil(3 * sigma)), shown.shape)
+    box = _with_rim(bounding_box(shown == id), shown.shape)  # a blurred outline stays within it
     inside = shown[box] == id
     size = np.ones(inside.ndim) if spacing is None else np.asarray(spacing, float)
     width = sigma * size.min() / size
@@ -186,8 +186,9 @@ def _reshaped(
     return result
 
 
-def _widened(box: tuple[slice, ...], margin: int, shape: tuple[int, ...]) -> tuple[slice, ...]:
+def _with_rim(box: tuple[slice, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return a box with a pixel more on every side, within the image."""
     return tuple(
-        slice(max(part.start - margin, 0), min(part.stop + margin, size))
+        slice(max(part.start - 1, 0), min(part.stop + 1, size))
         for part, size in zip(box, shape, strict=True)
     )
