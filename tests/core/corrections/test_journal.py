@@ -234,6 +234,21 @@ def test_no_memory_is_taken_for_a_length_that_the_file_does_not_have(tmp_path):
     tracemalloc.stop()
 
 
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_a_record_too_short_to_be_one_is_where_reading_ends(tmp_path, body):
+    made = written(tmp_path, 1)
+    state = read_journal(made.path).corrections
+    with made.path.open("ab") as file:
+        file.write(struct.pack("<II", len(body), zlib.crc32(body)) + body)
+    np.testing.assert_array_equal(read_journal(made.path).corrections, state)
+
+
+@pytest.mark.parametrize("ends", [(-1, 6), (0, 7), (3, 3), (4, 2)])
+def test_a_box_lies_within_its_array(ends):
+    with pytest.raises(ValueError, match="box within"):
+        module._Box("box", (ends, (0, 8))).region(SHAPE)
+
+
 @pytest.mark.parametrize("head", [b"", b"pixel-embedding corr", module._MAGIC, b"\x00" * 99])
 def test_a_head_that_is_cut_or_of_another_version_is_refused(tmp_path, head):
     path = tmp_path / "cut.corrections"
