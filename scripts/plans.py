@@ -301,6 +301,7 @@ It knows one microscope: correct a few cells and fine-tune it for others.
         ),
         config={
             "object_diameter": 20.0,
+            "measures_diameter": True,
             "cluster": {"min_size": 40},
             "pull_window": 48.0,
             "description": "Bacteria in phase contrast, bright field and fluorescence, from rods "
@@ -321,12 +322,13 @@ background between them, cocci, curved cells, filaments; phase contrast, bright 
   are 4 to 18 pixels wide, and seen through drawn microscopes. Its first two stages saw 900 others,
   and held vectors together over whole objects; since then within windows of 48 pixels.
 
-It has never learnt from a real image: correct a few cells of yours and fine-tune it. Cells much
-wider than 18 pixels need their diameter. It is good at rods in colonies and at filaments; thin
-stalks come in pieces until *Auto*, or a larger bandwidth, joins them, and some halos of phase
-contrast are taken for cells (raise the least size). With *Auto* in each of the five real images
-AP@0.5 is 0.92, 0.92, 1.00, 0.56 and 0.73 (`benchmarks/each_image.py`). Nothing was learnt from them
-or chosen on them, but how clusters of long objects are compared was worked out with an eye on them.
+It has never learnt from a real image: correct a few cells of yours and fine-tune it. It measures at
+which scale to look (20 pixels: at the image as it is); cells less than 4 pixels wide are often
+missed. It is good at rods in colonies and at filaments; thin stalks come in pieces until *Auto*,
+or a larger bandwidth, joins them, and some halos of phase contrast are taken for cells (raise the
+least size). With *Auto* in each of the five real images AP@0.5 is 0.92, 0.92, 1.00, 0.56 and 0.73
+(`benchmarks/each_image.py`). Nothing was learnt from them or chosen on them, but how clusters of
+long objects are compared was worked out with an eye on them.
 """,
     ),
     "leaves": Plan(

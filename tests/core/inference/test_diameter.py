@@ -5,7 +5,8 @@ import pytest
 
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig, synthetic_image
-from napari_pixel_embedding.core.inference.diameter import estimate_diameter
+from napari_pixel_embedding.core.datasets.synthetic.bacteria import bacteria_image
+from napari_pixel_embedding.core.inference.diameter import estimate_diameter, weight_of
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.model.model_file import load_model
 from napari_pixel_embedding.core.progress import Cancelled
@@ -22,6 +23,19 @@ def test_ellipses_of_any_size_are_measured(nuclei, diameter):
     sizes = np.bincount(labels.ravel())[1:]
     found = estimate_diameter(nuclei, image, device="cpu")
     assert found == pytest.approx(equivalent_diameter(sizes[sizes > 0]), rel=0.3)
+
+
+@pytest.mark.parametrize(("width", "low", "high"), [(8, 15, 25), (36, 45, 130)])
+def test_long_objects_are_measured_by_the_scale_that_suits_them(width, low, high):
+    # However long they are, cells of 4 to 18 pixels are seen as they are: at a diameter of 20.
+    side = 24 * width
+    image, _ = bacteria_image((side, side), seed=910_001, width=width)
+    assert low < estimate_diameter(load_model("bacteria"), image, device="cpu") < high
+
+
+def test_one_sure_blob_counts_less_than_many_long_objects():
+    assert weight_of(0.997, 4, long=True) < weight_of(0.95, 100, long=True)
+    assert weight_of(0.1, 1, long=True) == 0
 
 
 def test_nuclei_are_measured_as_in_their_label_image(nuclei):

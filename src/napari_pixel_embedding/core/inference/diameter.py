@@ -13,6 +13,7 @@ from napari_pixel_embedding.core.inference.axes import read_stack
 from napari_pixel_embedding.core.inference.object_scale import (
     DIAMETERS,
     equivalent_diameter,
+    image_diameter,
     usual_params,
 )
 from napari_pixel_embedding.core.inference.options import PredictOptions
@@ -33,23 +34,25 @@ _SIDE = {"Y": 512, "X": 512, "Z": 32}
 _LEAST_SIDE = 32
 _ENOUGH_OBJECTS = 8
 _AS_GOOD = 0.9
-
-
+"""Share of the highest weight from which a scale has a say."""
+_DOUBT = 0.15
+"""Confidence of long objects that is doubted in one of them, in n by the square root of n less: a
+blurred blob can be taken for one sure object. From 0.05 to 0.2 it makes no difference."""
 _AGREES = 1.25
 """Ratio of measured and given diameter within which a scale is confirmed, in a volume."""
 
 
 class Look(NamedTuple):
-    """Result at one scale: diameter in pixels of the image, confidence, number of objects."""
+    """Result at one scale.
+
+    ``diameter`` is the one it speaks for, in pixels of the image; ``weight`` is its confidence,
+    less where few objects say so.
+    """
 
     diameter: float
     confidence: float
     objects: int
-
-    @property
-    def weight(self) -> float:
-        """Confidence, smaller where few objects say so."""
-        return self.confidence * min(self.objects / _ENOUGH_OBJECTS, 1)
+    weight: float
 
 
 def estimate_diameter(
@@ -69,6 +72,9 @@ def estimate_diameter(
     size, the predicted normalised distance at object centres is highest: at other scales objects
     split or merge, and it drops. The result is a weighted geometric mean of the diameters found
     at the scales with the highest values.
+
+    How long bacteria or filaments are says nothing of their scale. For a model of such objects
+    (``pull_window``) the result is ``object_diameter`` at the scale with the highest value.
 
     Parameters
     ----------
@@ -125,7 +131,7 @@ def measure_diameter(
         report(progress, done / len(zooms))
         if model.config.ndim == 3 and _is_confirmed(looks[-1], known / zoom):
             break  # finer scales of a volume take longer than all others together
-    return _settle(looks)
+    return _settle(looks, 1.0 if model.config.drifts else _AS_GOOD)
 
 
 def measured_note(diameter: float) -> str:
@@ -179,19 +185,38 @@ def look_at_scale(model: EmbeddingModel, image: ImageStack, options: PredictOpti
     sizes = np.bincount(labels.ravel())
     ids = np.flatnonzero(sizes[1:]) + 1
     if ids.size == 0 or emap.distance is None:
-        return Look(math.nan, 0.0, 0)
+        return Look(math.nan, 0.0, 0, 0.0)
     sure = confidence(labels, emap.distance, ids)
-    return Look(equivalent_diameter(sizes[ids], emap.ndim), sure, ids.size)
+    found: float | None = equivalent_diameter(sizes[ids], emap.ndim)
+    if model.config.drifts:
+        found = image_diameter(model.config, options.diameter)
+    weight = weight_of(sure, ids.size, long=model.config.drifts)
+    return Look(found or math.nan, sure, ids.size, weight)
 
 
-def _settle(looks: list[Look]) -> float:
-    """Weighted geometric mean of the diameters with nearly the highest confidence."""
+def weight_of(confidence: float, count: int, *, long: bool) -> float:
+    """Return how much a confidence counts in which ``count`` objects, or long ones, agree.
+
+    Examples
+    --------
+    >>> weight_of(0.8, 4, long=False), weight_of(0.8, 100, long=False)
+    (0.4, 0.8)
+    >>> round(weight_of(0.8, 4, long=True), 3), round(weight_of(0.8, 100, long=True), 3)
+    (0.725, 0.785)
+    """
+    if long:
+        return max(confidence - _DOUBT / math.sqrt(count), 0.0)
+    return confidence * min(count / _ENOUGH_OBJECTS, 1)
+
+
+def _settle(looks: list[Look], as_good: float) -> float:
+    """Weighted geometric mean of the diameters with nearly the highest weight."""
     best = max(look.weight for look in looks)
     if best == 0:
         raise ValueError(
             "expected an image with objects that the model finds at some size, found none: give "
             "the diameter by hand, or choose another model."
         )
-    sure = [look for look in looks if look.weight >= _AS_GOOD * best]
+    sure = [look for look in looks if look.weight >= as_good * best]
     logs = [math.log(look.diameter) for look in sure]
     return math.exp(float(np.average(logs, weights=[look.weight for look in sure])))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SHA256 = {
-    "bacteria": "37fb26e8c0c82e0a3eaa060a336483378560d14221daf00a633b82fdd05bb004",
+    "bacteria": "401be47935e253e17c355c6cb0da2686b0cdbbf1d13e4223e6c28916187d1a4d",
     "cells-phase": "872f7f113b8b854914e796c764d4a35a959c29cd8bb2277a165d2509a39254a6",
     "generic": "b70ad03d70930dd04edf01d7187606357e3b20b74d8c42bc75a06fa7cd92e0e3",
     "leaves": "7bb7ad99083573eabdfc80a71b07c18b819fc207c060c959499392bc9709a511",
