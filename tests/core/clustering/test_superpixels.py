@@ -7,7 +7,8 @@ from scipy.ndimage import correlate
 
 from napari_pixel_embedding.core.clustering.blocks import read_pixels
 from napari_pixel_embedding.core.clustering.constants import IndexConstants
-from napari_pixel_embedding.core.clustering.kernels.blocks import two_sides
+from napari_pixel_embedding.core.clustering.kernels.blocks import contacts as block_contacts
+from napari_pixel_embedding.core.clustering.kernels.blocks import means_around
 from napari_pixel_embedding.core.clustering.superpixels import superpixels
 from tests.core.clustering.synthetic import make_scene, stripes
 
@@ -87,9 +88,12 @@ def test_sides_of_a_contact_follow_vectors_that_drift(length):
     labels = (np.arange(length) >= length // 2).astype(np.int32)
     weight, touching = np.ones(length, np.float32), np.array([-1, 1], np.int32)
     window = np.array([0, 3, 3], np.int32)
-    pair, near = two_sides(labels, position, grid, vectors, weight, touching, window, 2, False)
-    assert pair.tolist() == [1]
-    assert_allclose(near, [0.4], rtol=1e-4)
+    sides = block_contacts(labels, position, grid.ravel(), touching)
+    assert [blocks.tolist() for blocks in sides] == [[length // 2 - 1], [length // 2]]
+    one, other = means_around(
+        np.concatenate(sides), labels, position, grid, vectors, weight, window, False
+    )
+    assert_allclose(other - one, [0.4], rtol=1e-4)
 
 
 def test_sides_end_where_the_image_ends_and_leave_other_superpixels_out():
@@ -102,5 +106,7 @@ def test_sides_end_where_the_image_ends_and_leave_other_superpixels_out():
     position = np.flatnonzero(grid.ravel() >= 0).astype(np.int32)
     touching, window = np.array([-1, 1, -6, 6], np.int32), np.array([9, 9, 9], np.int32)
     weight = np.ones(12, np.float32)
-    pair, near = two_sides(labels, position, grid, vectors, weight, touching, window, 3, False)
-    assert sorted(zip(pair.tolist(), near.tolist(), strict=True)) == [(1, 1.0)] * 3 + [(5, 4.0)] * 3
+    one, other = block_contacts(labels, position, grid.ravel(), touching)
+    assert sorted(zip(labels[one], labels[other], strict=True)) == [(0, 1)] * 3 + [(1, 2)] * 3
+    means = means_around(np.arange(12), labels, position, grid, vectors, weight, window, False)
+    assert_allclose(means, vectors)

@@ -85,10 +85,7 @@ def _label_level(
 ) -> Regions:
     blocks = make_blocks(pixels, level, step)
     labels, count = _label_blocks(blocks, pixels, unit, constants)
-    heights = _heights(blocks)
-    regions = _regions(blocks, labels, count, heights, pixels.cosine)
-    if pixels.drifts:
-        regions = _with_sides(regions, blocks, labels, pixels, constants)
+    regions = _regions(blocks, labels, count, pixels, constants)
     pixel_kernels.paint(
         pixels.embedding,
         pixels.inverse_norm,
@@ -173,47 +170,69 @@ def _heights(blocks: Blocks) -> NDArray[np.float32]:
 
 
 def _regions(
-    blocks: Blocks, labels: Labels, count: int, heights: NDArray[np.float32], cosine: bool
+    blocks: Blocks, labels: Labels, count: int, pixels: Pixels, constants: IndexConstants
 ) -> Regions:
-    means, weight = kernels.region_means(labels, blocks.vectors, blocks.weight, count, cosine)
+    heights = _heights(blocks)
+    means, weight = kernels.region_means(
+        labels, blocks.vectors, blocks.weight, count, pixels.cosine
+    )
     peak = kernels.region_peaks(labels, heights, count)
-    pair, saddle, valley = kernels.contacts(
-        labels, blocks.position, blocks.grid.ravel(), blocks.vectors, means, heights,
-        blocks.touching,
-    )  # fmt: skip
-    order, start = _grouped(pair)
-    if start.size > 0:
-        saddle = np.minimum.reduceat(saddle[order], start)
-        valley = np.maximum.reduceat(valley[order], start)
-    edges = np.stack(np.divmod(pair[order][start], max(count, 1)), axis=1).astype(np.int32)
-    return Regions(means, weight, peak, edges, saddle, valley)
+    one, other = kernels.contacts(labels, blocks.position, blocks.grid.ravel(), blocks.touching)
+    edges, order, start = _grouped(labels[one], labels[other], count)
+    away = kernels.distances(labels, blocks.vectors, means)
+    saddle = _reduced(np.minimum, np.maximum(away[one], away[other])[order], start)
+    valley = _reduced(np.maximum, np.minimum(heights[one], heights[other])[order], start)
+    regions = Regions(means, weight, peak, edges, saddle, valley)
+    if not pixels.drifts:
+        return regions
+    apart = _sides_apart(one, other, blocks, labels, pixels, constants)
+    contacts = np.diff(start, append=one.size).astype(np.float32)
+    near = _reduced(np.add, apart[order], start) / contacts
+    # A saddle compares blocks with the mean of their superpixel, which is far from its ends.
+    return replace(regions, near=near, contacts=contacts, saddle=np.zeros_like(saddle))
 
 
-def _grouped(pair: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the order that brings equal numbers together, and where each group starts."""
+def _grouped(
+    one: Labels, other: Labels, count: int
+) -> tuple[NDArray[np.int32], NDArray[np.intp], NDArray[np.intp]]:
+    """Return the pairs of superpixels, the order that brings theirs together, and their starts."""
+    pair = np.minimum(one, other).astype(np.int64) * count + np.maximum(one, other)
     order = np.argsort(pair, kind="stable")
-    return order, np.flatnonzero(np.diff(pair[order], prepend=-1))
+    start = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    edges = np.stack(np.divmod(pair[order][start], max(count, 1)), axis=1).astype(np.int32)
+    return edges, order, start
 
 
-def _with_sides(
-    regions: Regions, blocks: Blocks, labels: Labels, pixels: Pixels, constants: IndexConstants
-) -> Regions:
-    """Add how far apart the two sides of each edge are, and leave the saddles out of account.
+def _reduced(
+    how: np.ufunc, values: NDArray[np.float32], start: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Reduce each group of values to one."""
+    return how.reduceat(values, start) if start.size else values
 
-    A saddle compares blocks with the mean of their superpixel, which is far from its ends.
+
+def _sides_apart(
+    one: NDArray[np.int32],
+    other: NDArray[np.int32],
+    blocks: Blocks,
+    labels: Labels,
+    pixels: Pixels,
+    constants: IndexConstants,
+) -> NDArray[np.float32]:
+    """Return how far apart the two sides of each contact are.
+
+    A side is the mean of its superpixel's blocks within reach, so that it follows vectors that
+    drift along a superpixel.
     """
     steps = np.array(blocks.step) * pixels.spacing
     window = np.maximum(constants.reach / steps, 1).astype(np.int32)
-    pair, near = kernels.two_sides(
-        labels, blocks.position, blocks.grid, blocks.vectors, blocks.weight, blocks.touching,
-        window, regions.count, pixels.cosine,
+    at, place = np.unique(np.concatenate([one, other]), return_inverse=True)
+    sides = kernels.means_around(
+        at, labels, blocks.position, blocks.grid, blocks.vectors, blocks.weight, window,
+        pixels.cosine,
     )  # fmt: skip
-    order, start = _grouped(pair)
-    if start.size > 0:
-        near = np.add.reduceat(near[order], start)
-    contacts = np.diff(start, append=pair.size).astype(np.float32)
-    near = (near / contacts).astype(np.float32)
-    return replace(regions, near=near, contacts=contacts, saddle=np.zeros_like(regions.saddle))
+    gaps = sides[place[: one.size]] - sides[place[one.size :]]
+    apart: NDArray[np.float32] = np.linalg.norm(gaps, axis=1)
+    return apart
 
 
 def _concatenate(parts: list[Regions]) -> Regions:

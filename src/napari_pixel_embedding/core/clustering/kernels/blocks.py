@@ -239,85 +239,54 @@ def region_means(
 
 
 @jit
-def contacts(
-    labels: Array,
-    position: Array,
-    grid: Array,
-    vectors: Array,
-    means: Array,
-    values: Array,
-    touching: Array,
-) -> tuple[Array, Array, Array]:
-    """Return every contact of two superpixels: number of the pair, saddle, valley.
-
-    ``saddle`` is the larger distance of the two blocks from their means, ``valley`` the lower of
-    their values.
-    """
-    away = np.empty(labels.size, np.float32)
-    for i in range(labels.size):
-        away[i] = np.sqrt(rows_squared(vectors, i, means, labels[i]))
+def contacts(labels: Array, position: Array, grid: Array, touching: Array) -> tuple[Array, Array]:
+    """Return the two blocks of every contact of two superpixels."""
     size = 0
     for i in range(labels.size):
         for offset in touching:
             j = grid[position[i] + offset]
             size += offset > 0 and j >= 0 and labels[j] != labels[i]
-    pair = np.empty(size, np.int64)
-    saddle, valley = np.empty(size, np.float32), np.empty(size, np.float32)
+    one, other = np.empty(size, np.int32), np.empty(size, np.int32)
     n = 0
     for i in range(labels.size):
         for offset in touching:
             j = grid[position[i] + offset]
             if offset > 0 and j >= 0 and labels[j] != labels[i]:
-                a, b = min(labels[i], labels[j]), max(labels[i], labels[j])
-                pair[n] = np.int64(a) * means.shape[0] + b
-                saddle[n] = max(away[i], away[j])
-                valley[n] = min(values[i], values[j])
+                one[n], other[n] = i, j
                 n += 1
-    return pair, saddle, valley
+    return one, other
 
 
 @jit
-def two_sides(
+def distances(labels: Array, vectors: Array, means: Array) -> Array:
+    """Return the distance of each block from the mean of its superpixel."""
+    away = np.empty(labels.size, np.float32)
+    for i in range(labels.size):
+        away[i] = np.sqrt(rows_squared(vectors, i, means, labels[i]))
+    return away
+
+
+@jit
+def means_around(
+    at: Array,
     labels: Array,
     position: Array,
     grid: Array,
     vectors: Array,
     weight: Array,
-    touching: Array,
     window: Array,
-    count: int,
     cosine: bool,
-) -> tuple[Array, Array]:
-    """Return every contact of two superpixels: number of the pair, distance of the two sides.
+) -> Array:
+    """Return the mean of the blocks around some blocks, of their own superpixel alone.
 
-    A side is the mean of the blocks of its superpixel up to ``window`` blocks along Z, Y, X from
-    the contact, so that it follows vectors that drift along a superpixel.
+    ``grid`` is not raveled here; ``window`` is how many blocks along Z, Y, X are looked at.
     """
-    flat = grid.ravel()
-    local = np.empty_like(vectors)
+    local = np.empty((at.size, vectors.shape[1]), np.float32)
     total = np.empty(vectors.shape[1], np.float32)
-    size = 0
-    for i in range(labels.size):
-        inside = True
-        for offset in touching:
-            j = flat[position[i] + offset]
-            if j >= 0 and labels[j] != labels[i]:
-                inside = False
-                size += offset > 0
-        if not inside:
-            mass = _sum_around(i, labels, position[i], grid, vectors, weight, window, total)
-            set_mean(total, mass, cosine, local[i])
-    pair, apart = np.empty(size, np.int64), np.empty(size, np.float32)
-    n = 0
-    for i in range(labels.size):
-        for offset in touching:
-            j = flat[position[i] + offset]
-            if offset > 0 and j >= 0 and labels[j] != labels[i]:
-                a, b = min(labels[i], labels[j]), max(labels[i], labels[j])
-                pair[n] = np.int64(a) * count + b
-                apart[n] = np.sqrt(squared(local[i], local[j]))
-                n += 1
-    return pair, apart
+    for n in range(at.size):
+        mass = _sum_around(at[n], labels, position[at[n]], grid, vectors, weight, window, total)
+        set_mean(total, mass, cosine, local[n])
+    return local
 
 
 @jit
