@@ -90,7 +90,7 @@ soak: $(READY)
 # Known holes in what is installed; needs the network, and an environment of its own for the tool.
 audit: $(READY)
 	@test -x $(VENV)-audit/bin/pip-audit || { $(PYTHON) -m venv $(VENV)-audit && $(VENV)-audit/bin/python -m pip install --quiet pip-audit; }
-	$(BIN)/python -m pip freeze --exclude-editable | $(VENV)-audit/bin/pip-audit --no-deps -r /dev/stdin
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' | $(VENV)-audit/bin/pip-audit --strict --no-deps -r /dev/stdin
 
 # A broken link or a name that is not there ends it.
 docs: $(READY)
