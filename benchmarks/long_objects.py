@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_pixel_embedding import EmbeddingModel
+
     Example = tuple[NDArray[Any], NDArray[Any]]
 
 BANDWIDTHS = (0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
@@ -46,8 +48,9 @@ def main() -> None:
     parser.add_argument("--drawn", type=int, default=100, help="number of drawn images")
     parser.add_argument("--first", type=int, default=920_000, help="seed of the first")
     options = parser.parse_args()
-    drawn = np.array([_scores(*example) for example in _drawn(options.first, options.drawn)])
-    real = np.array([_scores(*example) for example in _real(options.folder)])
+    model = load_model("bacteria")
+    drawn = np.array([_scores(model, *each) for each in _drawn(options.first, options.drawn)])
+    real = np.array([_scores(model, *each) for each in _real(options.folder)])
     if len(drawn) < 2:
         raise SystemExit("fewer than two drawn images: nothing was measured.")
     print(f"| clusters compared | bandwidth | drawn ({len(drawn[1::2])}) | real ({len(real)}) |")
@@ -59,9 +62,8 @@ def main() -> None:
         print(f"| {name} | {BANDWIDTHS[best]:g} | {score:.3f} | {known} |")
 
 
-def _scores(image: NDArray[Any], labels: NDArray[Any]) -> list[list[float]]:
+def _scores(model: EmbeddingModel, image: NDArray[Any], labels: NDArray[Any]) -> list[list[float]]:
     """AP@0.5 of one image for each way and bandwidth."""
-    model = load_model("bacteria")
     usual = model.config.cluster_params()
     emap = predict_embedding(model, image)
     indices = [build_cluster_index(replace(emap, drifts=drifts)) for drifts in WAYS.values()]

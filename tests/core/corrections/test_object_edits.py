@@ -88,7 +88,7 @@ def test_smoothing_keeps_off_other_objects_and_fixed_background():
 
 
 def test_smoothing_does_not_depend_on_what_lies_around():
-    """Three deviations around the object are looked at: as good as the whole image."""
+    """Only the object's own box is looked at: as good as the whole image."""
     labels = rough_disc()
     soft = gaussian_filter((labels == 5).astype(np.float32), SMOOTHING, mode="nearest")
     fixed = smooth(no_corrections(labels.shape), labels, 5)

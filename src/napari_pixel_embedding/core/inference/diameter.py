@@ -37,7 +37,7 @@ _AS_GOOD = 0.9
 """Share of the highest weight from which a scale has a say."""
 _DOUBT = 0.15
 """Confidence of long objects that is doubted in one of them, in n by the square root of n less: a
-blurred blob can be taken for one sure object. From 0.05 to 0.2 it makes no difference."""
+blurred blob can be taken for one sure object. Chosen on drawn images."""
 _AGREES = 1.25
 """Ratio of measured and given diameter within which a scale is confirmed, in a volume."""
 
