@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
     Example = tuple[NDArray[Any], NDArray[Any]]
 
-BANDWIDTHS = (0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0)
+BANDWIDTHS = (0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
+"""Up to the largest that can be set."""
 WAYS = {"by their means": False, "where they touch": True}
 
 
