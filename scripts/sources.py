@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from napari_pixel_embedding import SyntheticConfig, prepare_samples, synthetic_image
 from napari_pixel_embedding.core.datasets.pairs import find_pairs
+from napari_pixel_embedding.core.datasets.synthetic.sections import as_section
 from napari_pixel_embedding.core.inference.normalisation import normalise
 from napari_pixel_embedding.core.inference.object_scale import (
     resample,
@@ -75,13 +77,17 @@ class Pairs:
 
     def samples(self, data: Path, config: ModelConfig, everything: bool = False) -> list[Sample]:
         """Read what is learnt from."""
+        images, labels = self.read(data, everything)
+        return prepare_samples(images, labels, config, diameter=self.diameter) * self.times
+
+    def read(self, data: Path, everything: bool) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """Read images and label images to learn from."""
         pairs = self._pairs(data, "train")
         if not everything:
             held_back = self._held_back(data, pairs)
             pairs = [pair for pair in pairs if pair not in held_back]
         images = [read_image(pair.image).data for pair in pairs]
-        labels = [read_labels(pair.mask).data for pair in pairs]
-        return prepare_samples(images, labels, config, diameter=self.diameter) * self.times
+        return images, [read_labels(pair.mask).data for pair in pairs]
 
     def examples(self, data: Path, config: ModelConfig, part: Part) -> list[Example]:
         """Read the groups of ``train`` that were held back, or ``dev``."""
@@ -109,6 +115,33 @@ class Pairs:
             return {}
         with index.open(encoding="utf-8", newline="") as file:
             return {row["name"]: row for row in csv.DictReader(file)}
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Images of nuclei in fluorescence, each shown as ``times`` sections of stained tissue.
+
+    They are learnt from alone: real tissue chooses the parameters and gives the scores.
+    """
+
+    of: Pairs
+    times: int
+
+    @property
+    def folder(self) -> str:
+        """What the model's provenance calls it."""
+        return f"{self.of.folder} as sections"
+
+    def samples(self, data: Path, config: ModelConfig, everything: bool = False) -> list[Sample]:
+        """Read the images, and draw tissue around their nuclei."""
+        images, labels = self.of.read(data, everything)
+        seeds = itertools.count()
+        shown = [as_section(i, next(seeds)) for _ in range(self.times) for i in images]
+        return prepare_samples(shown, labels * self.times, config)
+
+    def examples(self, data: Path, config: ModelConfig, part: Part) -> list[Example]:
+        """Return nothing."""
+        return []
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,12 @@ import pytest
 from napari_pixel_embedding.core.datasets.samples import load_sample
 from napari_pixel_embedding.core.datasets.synthetic import SyntheticConfig, synthetic_image
 from napari_pixel_embedding.core.datasets.synthetic.bacteria import bacteria_image
-from napari_pixel_embedding.core.inference.diameter import estimate_diameter, weight_of
+from napari_pixel_embedding.core.inference.diameter import (
+    Look,
+    _scale_of_long,
+    estimate_diameter,
+    weight_of,
+)
 from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
 from napari_pixel_embedding.core.model.model_file import load_model
 from napari_pixel_embedding.core.progress import Cancelled
@@ -37,6 +42,13 @@ def test_long_objects_are_measured_by_the_scale_that_suits_them(width, zooms):
 def test_one_sure_blob_counts_less_than_many_long_objects():
     assert weight_of(0.997, 4, long=True) < weight_of(0.95, 100, long=True)
     assert weight_of(0.1, 1, long=True) == 0
+
+
+@pytest.mark.parametrize(("other", "expected"), [(0.92, 20.0), (0.94, 50.0), (0.90, 20.0)])
+def test_long_objects_are_seen_as_they_are_unless_another_scale_is_ahead(other, expected):
+    looks = [Look(50.0, other, 30, other), Look(20.0, 0.9, 90, 0.9), Look(8.0, 0.2, 400, 0.2)]
+    assert _scale_of_long(looks, own=20.0) == expected
+    assert _scale_of_long(looks[:1], own=20.0) == 50.0  # too small an image for its own scale
 
 
 def test_nuclei_are_measured_as_in_their_label_image(nuclei):

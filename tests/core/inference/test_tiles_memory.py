@@ -140,3 +140,22 @@ def test_the_smallest_tile_runs_on_the_cpu_where_the_device_has_no_room(model, m
     np.testing.assert_array_equal(found.embedding, expected.embedding)
     assert made[-1]._on_cpu is not None
     assert "ran on the CPU" in found.notes[-1]
+
+
+def test_outputs_are_kept_in_memory_where_the_device_has_less_room_than_it_says(model, monkeypatch):
+    # As where others hold memory that the device still counts as free.
+    expected = embed(model, tile_shape=(64, 64))
+    as_a_device(monkeypatch, free=10**12)
+    real, asked = torch.zeros, []
+
+    def zeros(shape, device=None):
+        asked.append(device)
+        if device is not None:
+            raise ERRORS[1]
+        return real(shape)
+
+    monkeypatch.setattr(runner_module.torch, "zeros", zeros)
+    found = embed(model, tile_shape=(64, 64))
+    assert len(asked) == 2 and asked[1] is None
+    np.testing.assert_allclose(found.foreground, expected.foreground, atol=1e-5)
+    assert found.notes == ()

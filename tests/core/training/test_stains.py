@@ -53,3 +53,9 @@ def test_only_the_share_that_was_asked_for_is_varied():
     inverted = Augmentation(inverted=1.0, **still)
     one = _vary_intensity(image[:1], inverted, np.random.default_rng(0))
     assert torch.allclose(one, 1 - image[:1], atol=1e-4)
+
+
+def test_a_grey_image_has_no_stains_to_vary():
+    grey = slide()[0][:1].expand(3, -1, -1).clone()
+    config = Augmentation(stains=1.0, gamma=0, noise=0, brightness=0)
+    assert torch.allclose(_vary_intensity(grey, config, np.random.default_rng(0)), grey, atol=1e-4)

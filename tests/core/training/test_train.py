@@ -15,6 +15,7 @@ from napari_pixel_embedding.core.training import trainer as trainer_module
 from napari_pixel_embedding.core.training.config import LossConfig, TrainConfig
 from napari_pixel_embedding.core.training.targets import prepare_samples
 from napari_pixel_embedding.core.training.train import train
+from napari_pixel_embedding.core.training.trainer import Trainer
 
 QUICK = TrainConfig(steps=6, batch_size=1, crop=32, warmup=0.4, validate_every=2, seed=3)
 TERMS = ["total", "foreground", "distance", "intra", "inter", "reg"]
@@ -130,6 +131,18 @@ def test_resuming_gives_the_weights_that_going_on_would_have_given(
     assert [state.step for state in rest] == list(range(stop + 1, 7))
     assert different(weights_of(rest[-1].model), weights_of(whole[-1].model)) == []
     assert rest[-1].losses == whole[-1].losses
+
+
+def test_the_optimiser_goes_on_with_moments_laid_out_as_the_weights(tmp_path, samples, tiny_model):
+    # Fused steps on a GPU refuse any other layout, and convolutions have their channels last.
+    file = tmp_path / "run.training"
+    next(train(tiny_model(), samples, QUICK, device="cpu", checkpoint=file))
+    resumed = Trainer(tiny_model(), QUICK, torch.device("cpu"))
+    resumed.resume(file)
+    moments = list(resumed.optimiser.state.items())
+    assert any(not weight.is_contiguous() for weight, _ in moments)
+    for weight, state in moments:
+        assert state["exp_avg"].stride() == state["exp_avg_sq"].stride() == weight.stride()
 
 
 def test_a_training_that_had_finished_gives_its_model_again(tmp_path, samples, tiny_model):

@@ -38,6 +38,9 @@ _AS_GOOD = 0.9
 _DOUBT = 0.15
 """Confidence of long objects that is doubted in one of them, in n by the square root of n less: a
 blurred blob can be taken for one sure object. Chosen on drawn images."""
+_OWN_SCALE = 0.03
+"""Weight by which another scale of long objects must be ahead of the image's own: networks learn
+from images as they are, and at scales about as good it is the image's own that scores best."""
 _AGREES = 1.25
 """Ratio of measured and given diameter within which a scale is confirmed, in a volume."""
 
@@ -74,7 +77,8 @@ def estimate_diameter(
     at the scales with the highest values.
 
     How long bacteria or filaments are says nothing of their scale. For a model of such objects
-    (``pull_window``) the result is ``object_diameter`` at the scale with the highest value.
+    (``pull_window``) the result is ``object_diameter`` at the scale with the highest value, or at the
+    image's own scale where that is hardly lower.
 
     Parameters
     ----------
@@ -131,7 +135,7 @@ def measure_diameter(
         report(progress, done / len(zooms))
         if model.config.ndim == 3 and _is_confirmed(looks[-1], known / zoom):
             break  # finer scales of a volume take longer than all others together
-    return _settle(looks, 1.0 if model.config.drifts else _AS_GOOD)
+    return _scale_of_long(looks, known) if model.config.drifts else _settle(looks)
 
 
 def measured_note(diameter: float) -> str:
@@ -209,14 +213,32 @@ def weight_of(confidence: float, count: int, *, long: bool) -> float:
     return confidence * min(count / _ENOUGH_OBJECTS, 1)
 
 
-def _settle(looks: list[Look], as_good: float) -> float:
-    """Weighted geometric mean of the diameters with nearly the highest weight."""
-    best = max(look.weight for look in looks)
-    if best == 0:
+def _scale_of_long(looks: list[Look], own: float) -> float:
+    """Return the diameter at the scale with the highest weight, or at the image's own scale.
+
+    Raises ValueError where no scale has any weight.
+    """
+    best = _best(looks)
+    if any(look.diameter == own and look.weight >= best.weight - _OWN_SCALE for look in looks):
+        return own
+    return best.diameter
+
+
+def _settle(looks: list[Look]) -> float:
+    """Weighted geometric mean of the diameters with nearly the highest weight.
+
+    Raises ValueError where no scale has any weight.
+    """
+    sure = [look for look in looks if look.weight >= _AS_GOOD * _best(looks).weight]
+    logs = [math.log(look.diameter) for look in sure]
+    return math.exp(float(np.average(logs, weights=[look.weight for look in sure])))
+
+
+def _best(looks: list[Look]) -> Look:
+    best = max(looks, key=lambda look: look.weight)
+    if best.weight == 0:
         raise ValueError(
             "expected an image with objects that the model finds at some size, found none: give "
             "the diameter by hand, or choose another model."
         )
-    sure = [look for look in looks if look.weight >= as_good * best]
-    logs = [math.log(look.diameter) for look in sure]
-    return math.exp(float(np.average(logs, weights=[look.weight for look in sure])))
+    return best

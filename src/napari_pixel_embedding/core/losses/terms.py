@@ -145,9 +145,10 @@ class DiscriminativeLoss:
     def __call__(self, vectors: Tensor, objects: Objects, pairs: Tensor) -> EmbeddingTerms:
         """Loss of the objects' pixel vectors (N, E), with the ordered ``pairs`` (P, 2)."""
         means = objects.mean(vectors)
-        spread = _safe_norm(vectors - means[objects.owner])
+        spread = _safe_norm(vectors - means.index_select(0, objects.owner))
         intra = objects.mean(F.relu(spread - self.delta_var).square())
-        apart = _safe_norm(means[pairs[:, 0]] - means[pairs[:, 1]])
+        one, other = (means.index_select(0, side) for side in pairs.T)
+        apart = _safe_norm(one - other)
         push = F.relu(2 * self.delta_dist - apart).square()
         return EmbeddingTerms(
             objects.batch_mean(intra),
@@ -181,8 +182,9 @@ class NeighbourCosineLoss:
         """Loss of the objects' pixel vectors (N, E), with the ordered ``pairs`` (P, 2)."""
         unit = F.normalize(vectors, dim=1, eps=_EPS)
         means = F.normalize(objects.mean(unit), dim=1, eps=_EPS)
-        intra = objects.mean(1 - (unit * means[objects.owner]).sum(1))
-        cosine = (means[pairs[:, 0]] * means[pairs[:, 1]]).sum(1)
+        intra = objects.mean(1 - (unit * means.index_select(0, objects.owner)).sum(1))
+        one, other = (means.index_select(0, side) for side in pairs.T)
+        cosine = (one * other).sum(1)
         if self.form == "squared":
             cosine = cosine.square()
         elif self.form == "absolute":
@@ -212,10 +214,12 @@ def instance_dice_loss(vectors: Tensor, objects: Objects, pairs: Tensor, delta: 
         Distance at which the soft mask is 1/2; this is σ √(2 ln 2).
     """
     means, sharpness = objects.mean(vectors), math.log(2) / delta**2
-    mask = torch.exp(-sharpness * (vectors - means[objects.owner]).square().sum(1))
+    own = means.index_select(0, objects.owner)
+    mask = torch.exp(-sharpness * (vectors - own).square().sum(1))
     inside = vectors.new_zeros(len(objects)).index_add(0, objects.owner, mask)
     owner, pixel = _partner_pixels(objects, pairs)
-    spilt = torch.exp(-sharpness * (vectors[pixel] - means[owner]).square().sum(1))
+    apart = vectors.index_select(0, pixel) - means.index_select(0, owner)
+    spilt = torch.exp(-sharpness * apart.square().sum(1))
     outside = vectors.new_zeros(len(objects)).index_add(0, owner, spilt)
     return objects.batch_mean(1 - 2 * inside / (inside + outside + objects.size))
 
@@ -238,19 +242,14 @@ def foreground_loss(logits: Tensor, labels: Tensor, unlabelled_weight: float = 0
     ``unlabelled_weight``, pixels labelled −2 are left out. Dice as in Milletari et al.,
     3DV 2016, without the squares in the denominator.
     """
-    counted = labels != EXCLUDED
-    if unlabelled_weight == 0:
-        counted &= labels != IGNORE
-    logits, labels = logits[counted], labels[counted]
-    if labels.numel() == 0:
-        return logits.sum() * 0.0
+    known = labels != EXCLUDED
+    weight = torch.where(labels == IGNORE, unlabelled_weight, 1.0) * known
     target = ((labels > 0) | (labels == UNSEPARATED)).to(logits.dtype)
-    weight = torch.where(labels == IGNORE, unlabelled_weight, 1.0)
     probability = torch.sigmoid(logits)
     overlap = 2 * (probability * target).sum() + 1
     dice = 1 - overlap / ((weight * probability).sum() + target.sum() + 1)
     entropy = F.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum")
-    return entropy / weight.sum() + dice
+    return entropy / weight.sum().clamp(min=_EPS) + dice
 
 
 def distance_loss(predicted: Tensor, distance: Tensor, labels: Tensor) -> Tensor:
@@ -259,9 +258,8 @@ def distance_loss(predicted: Tensor, distance: Tensor, labels: Tensor) -> Tensor
     Pixels with labels below 0 are left out.
     """
     known = labels >= 0
-    if not bool(known.any()):
-        return predicted.sum() * 0.0
-    return F.smooth_l1_loss(predicted[known], distance[known], beta=0.1)
+    apart = F.smooth_l1_loss(predicted, distance, beta=0.1, reduction="none")
+    return (apart * known).sum() / known.sum().clamp(min=1)
 
 
 def imitation_loss(output: NetworkOutput, taught: NetworkOutput) -> Tensor:
@@ -285,7 +283,7 @@ def imitation_loss(output: NetworkOutput, taught: NetworkOutput) -> Tensor:
 def object_vectors(embedding: Tensor, objects: Objects) -> Tensor:
     """Vectors (N, E) of the objects' pixels, from an embedding (B, E, [Z,] Y, X)."""
     channels_last = embedding.movedim(1, -1).reshape(-1, embedding.shape[1])
-    return channels_last[objects.pixels]
+    return channels_last.index_select(0, objects.pixels)
 
 
 def _key(image: Tensor, label: Tensor) -> Tensor:

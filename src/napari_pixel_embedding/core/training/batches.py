@@ -194,7 +194,7 @@ def _flip(crop: _Crop, rng: np.random.Generator) -> _Crop:
 
 def _vary_intensity(image: Tensor, augmentation: Augmentation, rng: np.random.Generator) -> Tensor:
     """Augment stains, gamma, brightness, contrast and noise of a normalised image."""
-    if len(image) == 3 and image.ndim == 3 and _happens(augmentation.stains, rng):
+    if _is_coloured(image) and _happens(augmentation.stains, rng):
         image = vary_stains(image, rng)
     if _happens(augmentation.inverted, rng):
         image = 1 - image
@@ -206,6 +206,11 @@ def _vary_intensity(image: Tensor, augmentation: Augmentation, rng: np.random.Ge
         image = _vary_color(image, augmentation.color, rng)
     noise = rng.standard_normal(tuple(image.shape), np.float32)
     return image + float(rng.uniform(0, augmentation.noise)) * torch.from_numpy(noise)
+
+
+def _is_coloured(image: Tensor) -> bool:
+    """Whether an image has two axes and three channels that differ: a grey one has no stains."""
+    return len(image) == 3 and image.ndim == 3 and not torch.equal(image[0], image[2])
 
 
 def _happens(share: float, rng: np.random.Generator) -> bool:

@@ -42,8 +42,8 @@ class Augmentation:
     color : float
         Strength of independent changes of gain and offset per channel, for varying stains.
     stains : float
-        Share of the crops in three channels whose stains are varied: in their amounts and colours,
-        or down to haematoxylin alone.
+        Share of the coloured crops whose stains are varied: in their amounts and colours, or down
+        to haematoxylin alone.
     inverted : float
         Share of the crops whose brightness is inverted.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     Draw = Callable[[Sequence[Sample], int], Batch]
 
 
-AHEAD = 2
+AHEAD = min(max((os.cpu_count() or 1) // 2, 2), 8)
 """Batches that are drawn at the same time, each in a thread of its own."""
 
 
 class DrawingAhead:
-    """Draws the batch of each step, and those of the next two in threads.
+    """Draws the batch of each step, and those of the next few in threads.
 
     A step on a GPU keeps the CPU waiting, and drawing a batch takes about as long. What is drawn
     depends on samples and step alone, so the batches are those that would be drawn in turn.

@@ -306,8 +306,8 @@ class Trainer:
             if name in groups["moment1"]:  # no moments of the embedding during warm-up
                 self.optimiser.state[parameter] = {
                     "step": self._count(groups["count"][name]),
-                    "exp_avg": groups["moment1"][name].to(parameter),
-                    "exp_avg_sq": groups["moment2"][name].to(parameter),
+                    "exp_avg": _laid_out_as(parameter, groups["moment1"][name]),
+                    "exp_avg_sq": _laid_out_as(parameter, groups["moment2"][name]),
                 }
 
     def _count(self, steps: Tensor) -> Tensor:
@@ -321,6 +321,11 @@ class Trainer:
             for key, parameter in self.network.named_parameters()
             if parameter in state
         }
+
+
+def _laid_out_as(parameter: Tensor, values: Tensor) -> Tensor:
+    """Copy values to the device and the memory layout of a parameter: fused steps need both."""
+    return torch.empty_like(parameter, requires_grad=False).copy_(values)
 
 
 def _learn_alike(one: ModelConfig, other: ModelConfig) -> bool:

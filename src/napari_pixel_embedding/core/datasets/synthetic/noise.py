@@ -9,15 +9,21 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 
 def smooth_field(
-    shape: Sequence[int], scale: float, rng: np.random.Generator
+    shape: Sequence[int], scale: ArrayLike, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return smooth random values of mean 0 and deviation 1, correlated over ``scale`` pixels."""
-    scale = max(scale, 1.0)
-    weights = [_spline_weights(size, scale, rng.uniform()) for size in shape]
+    """Return smooth random values of mean 0 and deviation 1, correlated over ``scale`` pixels.
+
+    ``scale`` is one number, or one along each axis.
+    """
+    scales = np.broadcast_to(np.maximum(scale, 1.0), len(shape)).tolist()
+    weights = [
+        _spline_weights(size, along, rng.uniform())
+        for size, along in zip(shape, scales, strict=True)
+    ]
     field = rng.standard_normal([w.shape[1] for w in weights]).astype(np.float32)
     for axis, weight in enumerate(weights):
         field = np.moveaxis(np.tensordot(weight, field, axes=(1, axis)), 0, axis)

@@ -191,8 +191,13 @@ class _Runner:
         """Return zeros for the blended outputs: on the device where they fit, else in memory."""
         shape = (channels, *self._plan.padded_shape)
         free = free_memory(self._device)
-        fits = free is not None and 4 * math.prod(shape) < free // 3
-        return torch.zeros(shape, device=self._device if fits else _CPU)
+        if self._on_cpu is None and free is not None and 4 * math.prod(shape) < free // 3:
+            try:
+                return torch.zeros(shape, device=self._device)
+            except RuntimeError as error:  # others hold more than the device tells
+                if not is_out_of_memory(error):
+                    raise
+        return torch.zeros(shape)
 
     def _window(self, origin: Side) -> tuple[slice, ...]:
         sides = zip(origin, self._plan.tile_shape, strict=True)
