@@ -20,11 +20,13 @@ too.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from choose_parameters import choose, indexed, score_with
 from plans import PLANS
 from tqdm import tqdm
@@ -41,11 +43,14 @@ from napari_pixel_embedding import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from choose_parameters import Choice
     from plans import Plan
 
     from napari_pixel_embedding.core.model.presets import Preset
     from napari_pixel_embedding.core.training.targets import Sample
+    from napari_pixel_embedding.core.training.train import TrainProgress
 
 
 _SYSTEMS: dict[Preset, str] = {
@@ -101,15 +106,28 @@ def _trained(name: str, options: Options, stages: int | None = None) -> tuple[Em
     plan = PLANS[name]
     model = _start(name, plan, options)
     model = EmbeddingModel(model.network, replace(model.config, **plan.config))
-    samples = [
-        sample
-        for source in plan.sources
-        for sample in source.samples(options.data, model.config, options.learn_from_all)
-    ]
+    each = [s.samples(options.data, model.config, options.learn_from_all) for s in plan.sources]
+    samples = list(itertools.chain.from_iterable(each))
     for number, stage in enumerate(plan.stages[:stages], start=1):
-        checkpoint = options.output / f"{name}-{number}.training"
-        model = _train(model, samples, stage, checkpoint, _teacher(plan, options))
+        run = train(
+            model,
+            samples,
+            stage,
+            checkpoint=options.output / f"{name}-{number}.training",
+            teacher=_teacher(plan, options),
+            sampling_weights=_weights(each, plan.shares) if plan.shares else None,
+        )
+        model = _last(run, stage)
     return model, len(set(map(id, samples)))
+
+
+def _weights(each: list[list[Sample]], shares: tuple[float, ...]) -> list[float]:
+    """Return weights by which each source is drawn as often as its share says."""
+    weights = []
+    for samples, share in zip(each, shares, strict=True):
+        sizes = np.sqrt([sample.labels.size for sample in samples])
+        weights += (share * sizes / sizes.sum()).tolist()
+    return weights
 
 
 def _start(name: str, plan: Plan, options: Options) -> EmbeddingModel:
@@ -162,15 +180,10 @@ def _widened(parent: EmbeddingModel, config: ModelConfig) -> EmbeddingModel:
     return model
 
 
-def _train(
-    model: EmbeddingModel,
-    samples: list[Sample],
-    config: TrainConfig,
-    checkpoint: Path,
-    teacher: EmbeddingModel | None,
-) -> EmbeddingModel:
+def _last(run: Iterable[TrainProgress], config: TrainConfig) -> EmbeddingModel:
+    """Go through a training with a bar, and return its model."""
     bar = tqdm(total=config.steps, unit="step", mininterval=5)
-    for state in train(model, samples, config, checkpoint=checkpoint, teacher=teacher):
+    for state in run:
         bar.update(state.step - bar.n)
         bar.set_postfix_str(" ".join(f"{k} {v:.3f}" for k, v in state.losses.items()), False)
     return state.model

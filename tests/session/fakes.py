@@ -40,6 +40,7 @@ class FakeConfig:
     image_diameter: float | None = None
     pixel_size: tuple[float, ...] | None = None
     measures_diameter: bool = False
+    drifts: bool = False
 
     @property
     def ndim(self):

@@ -277,7 +277,9 @@ def test_bundled_models_replay_their_own_kind_and_their_children_too(tiny_model)
     assert bundled_replay(ModelConfig(name="of a user")) == []
     generic = ModelConfig(name="generic", provenance={"parent": "nuclei-fluo"})
     assert origin(generic) == "generic", "it knows more than its parent"
-    assert len(bundled_replay(generic)) == 25
+    replayed = [annotation.image for annotation in bundled_replay(generic)]
+    assert len(replayed) == 25 + 4 + 2, "photographs, drawn bacteria and drawn plants"
+    assert [image.ndim for image in replayed[-6:]] == [2] * 4 + [3] * 2
     assert (
         len(bundled_replay(ModelConfig(name="cells-phase", provenance={"parent": "generic"}))) == 4
     )

@@ -12,7 +12,8 @@ from napari_pixel_embedding.core.inference.diameter import (
     estimate_diameter,
     weight_of,
 )
-from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter
+from napari_pixel_embedding.core.inference.object_scale import equivalent_diameter, measured_note
+from napari_pixel_embedding.core.model.config import ModelConfig
 from napari_pixel_embedding.core.model.model_file import load_model
 from napari_pixel_embedding.core.progress import Cancelled
 
@@ -44,7 +45,7 @@ def test_one_sure_blob_counts_less_than_many_long_objects():
     assert weight_of(0.1, 1, long=True) == 0
 
 
-@pytest.mark.parametrize(("other", "expected"), [(0.92, 20.0), (0.94, 50.0), (0.90, 20.0)])
+@pytest.mark.parametrize(("other", "expected"), [(0.915, 20.0), (0.93, 50.0), (0.90, 20.0)])
 def test_long_objects_are_seen_as_they_are_unless_another_scale_is_ahead(other, expected):
     looks = [Look(50.0, other, 30, other), Look(20.0, 0.9, 90, 0.9), Look(8.0, 0.2, 400, 0.2)]
     assert _scale_of_long(looks, own=20.0) == expected
@@ -85,3 +86,10 @@ def test_measuring_can_be_cancelled(nuclei):
 
     with pytest.raises(Cancelled):
         estimate_diameter(nuclei, np.zeros((64, 64)), device="cpu", progress=cancel)
+
+
+def test_of_long_objects_the_scale_is_told_and_of_others_the_diameter():
+    round_ones, long_ones = (ModelConfig(object_diameter=20, pull_window=w) for w in (None, 48.0))
+    assert "diameter was measured: 31 pixels" in measured_note(round_ones, 31.0)
+    assert "seen as it is." in measured_note(long_ones, 20.0)
+    assert "seen at 0.4 times its size." in measured_note(long_ones, 50.0)

@@ -60,7 +60,7 @@ def pictures():
     }
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:The objects' diameter was measured")
+pytestmark = pytest.mark.filterwarnings("ignore:The .* was measured")
 
 CASES = pictures()
 

@@ -202,7 +202,7 @@ def test_taking_a_step_may_measure_first(image):
     controller.diameter.set(30.0)
     controller.guide.take(NextStep("", "", "run", "other", measure_diameter=True))
     assert controller.session.diameter == 4.1
-    assert "The diameter was measured: 4.1 px." in controller.session.status
+    assert "The objects' diameter was measured: 4.1 pixels." in controller.session.status
 
 
 @pytest.mark.parametrize("action", ["none", "measure", "correct", "review", "fine_tune"])

@@ -110,7 +110,7 @@ def test_a_run_on_a_volume_measures_by_itself_and_says_so(stack):
     controller.run()
     session = controller.session
     assert (session.diameter, session.diameter_source) == (4.1, "automatic")
-    assert "The diameter was measured: 4.1 px." in session.status
+    assert "The objects' diameter was measured: 4.1 pixels." in session.status
     controller.run()  # known by now
     assert "measured" not in session.status
 
@@ -176,4 +176,4 @@ def test_a_model_of_objects_of_any_size_measures_by_itself(image, by_itself):
     controller.run()
     session = controller.session
     assert session.diameter_source == ("automatic" if by_itself else "model")
-    assert ("The diameter was measured" in session.status) == by_itself
+    assert ("diameter was measured" in session.status) == by_itself

@@ -29,9 +29,6 @@ _KINDS = {
 }
 """Kinds of training images of each bundled model."""
 
-_NUMBER = 6
-"""Images that are drawn."""
-
 
 class Annotation(NamedTuple):
     """An image with axes YX, YXC or ZYX, and its label image, 0 is background."""
@@ -60,16 +57,14 @@ def bundled_replay(config: ModelConfig) -> list[Annotation]:
     from napari_pixel_embedding.core.io.images import read_image, read_labels
 
     first = origin(config)
-    if first in _DRAWN:
-        return [_DRAWN[first](seed) for seed in range(_NUMBER)]
     kinds = _KINDS.get(first, ())
-    if not kinds:
-        return []
-    return [
+    kept = [
         Annotation(read_image(pair.image).data, read_labels(pair.mask).data)
-        for pair in find_pairs(samples_folder() / "replay")
+        for pair in (find_pairs(samples_folder() / "replay") if kinds else ())
         if pair.image.stem.split("-")[0] in kinds
     ]
+    drawn = [draw(seed) for draw, number in _DRAWN.get(first, ()) for seed in range(number)]
+    return kept + drawn
 
 
 def _drawn_volume(seed: int) -> Annotation:
@@ -79,7 +74,7 @@ def _drawn_volume(seed: int) -> Annotation:
 
 
 def _drawn_bacteria(seed: int) -> Annotation:
-    """Draw bacteria of six kinds and microscopes."""
+    """Draw bacteria; the first six are of as many kinds and microscopes."""
     return Annotation(*bacteria_image((256, 256), seed))
 
 
@@ -88,5 +83,10 @@ def _drawn_leaves(seed: int) -> Annotation:
     return Annotation(*rosette_image((240, 240), seed))
 
 
-_DRAWN = {"bacteria": _drawn_bacteria, "leaves": _drawn_leaves, "volume": _drawn_volume}
-"""What is drawn for the bundled models that have learnt from drawings, by the name of the model."""
+_DRAWN = {
+    "bacteria": ((_drawn_bacteria, 6),),
+    "leaves": ((_drawn_leaves, 6),),
+    "volume": ((_drawn_volume, 6),),
+    "generic": ((_drawn_bacteria, 4), (_drawn_leaves, 2)),
+}
+"""What is drawn for the bundled models that have learnt from drawings, and how many of each."""

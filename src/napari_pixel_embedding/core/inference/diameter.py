@@ -38,7 +38,7 @@ _AS_GOOD = 0.9
 _DOUBT = 0.15
 """Confidence of long objects that is doubted in one of them, in n by the square root of n less: a
 blurred blob can be taken for one sure object. Chosen on drawn images."""
-_OWN_SCALE = 0.03
+_OWN_SCALE = 0.02
 """Weight by which another scale of long objects must be ahead of the image's own: networks learn
 from images as they are, and at scales about as good it is the image's own that scores best."""
 _AGREES = 1.25
@@ -77,8 +77,8 @@ def estimate_diameter(
     at the scales with the highest values.
 
     How long bacteria or filaments are says nothing of their scale. For a model of such objects
-    (``pull_window``) the result is ``object_diameter`` at the scale with the highest value, or at the
-    image's own scale where that is hardly lower.
+    (``pull_window``) the result is ``object_diameter`` at the scale with the highest value, or at
+    the image's own scale where that is hardly lower.
 
     Parameters
     ----------
@@ -136,11 +136,6 @@ def measure_diameter(
         if model.config.ndim == 3 and _is_confirmed(looks[-1], known / zoom):
             break  # finer scales of a volume take longer than all others together
     return _scale_of_long(looks, known) if model.config.drifts else _settle(looks)
-
-
-def measured_note(diameter: float) -> str:
-    """Say which diameter was measured."""
-    return f"The objects' diameter was measured: {diameter:g} pixels. Name another if it is wrong."
 
 
 def with_own_size(

@@ -51,6 +51,26 @@ def image_diameter(config: ModelConfig, diameter: float | None = None) -> float 
     return diameter or config.image_diameter or config.object_diameter
 
 
+def measured_note(config: ModelConfig, diameter: float) -> str:
+    """Say which diameter was measured, or at which scale long objects were looked at.
+
+    Examples
+    --------
+    >>> from napari_pixel_embedding.core.model.config import ModelConfig
+    >>> measured_note(ModelConfig(object_diameter=20), 31.0)
+    "The objects' diameter was measured: 31 pixels. Name another if it is wrong."
+    >>> print(measured_note(ModelConfig(object_diameter=20, pull_window=48), 50.0))
+    The scale was measured: the image was seen at 0.4 times its size. Name a diameter for another.
+    """
+    own = config.object_diameter
+    if not config.drifts or own is None:
+        return (
+            f"The objects' diameter was measured: {diameter:g} pixels. Name another if it is wrong."
+        )
+    seen = "as it is" if diameter == own else f"at {own / diameter:.2g} times its size"
+    return f"The scale was measured: the image was seen {seen}. Name a diameter for another."
+
+
 def diameter_at_level(
     config: ModelConfig, diameter: float | None, factor: Sequence[float]
 ) -> float | None:

@@ -11,9 +11,9 @@ from napari_pixel_embedding.core.clustering.build import build_cluster_index
 from napari_pixel_embedding.core.clustering.mutex_watershed import mutex_watershed
 from napari_pixel_embedding.core.features.given import fit_model, load_source
 from napari_pixel_embedding.core.inference.axes import ImageStack, image_layout, read_stack
-from napari_pixel_embedding.core.inference.diameter import measured_note, with_own_size
+from napari_pixel_embedding.core.inference.diameter import with_own_size
 from napari_pixel_embedding.core.inference.layout import ArrangedImage
-from napari_pixel_embedding.core.inference.object_scale import usual_params
+from napari_pixel_embedding.core.inference.object_scale import measured_note, usual_params
 from napari_pixel_embedding.core.inference.options import PredictOptions
 from napari_pixel_embedding.core.inference.predict import predict_resampled
 from napari_pixel_embedding.core.inference.signal import constant_notes, signal_notes
@@ -193,7 +193,7 @@ def segment_and_record(
     notes = constant_notes(stack) if found.any() else signal_notes(stack, model.config.scaling)
     notes = (*notes, *dict.fromkeys(told))
     if measured is not None:
-        notes = (*notes, measured_note(measured))
+        notes = (*notes, measured_note(model.config, measured))
     return Segmented(
         found, notes, model, params, stack, options.diameter, measured=measured is not None
     )

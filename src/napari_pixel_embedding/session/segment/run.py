@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_pixel_embedding.core.blockwise.roi import sees
 from napari_pixel_embedding.core.embedding.embedding_map import notes_of
 from napari_pixel_embedding.core.features.source import FeatureConfig, features_named
-from napari_pixel_embedding.core.inference.object_scale import usual_params
+from napari_pixel_embedding.core.inference.object_scale import measured_note, usual_params
 from napari_pixel_embedding.core.inference.signal import signal_notes
 from napari_pixel_embedding.session.recipe.record import record_part, record_run
 from napari_pixel_embedding.session.segment.requests import (
@@ -216,7 +216,7 @@ def embedded_message(result: RunResult) -> str:
 def _measured_message(result: RunResult) -> str:
     if result.measured is None:
         return ""
-    return f" The diameter was measured: {result.measured:.1f} px."
+    return " " + measured_note(result.model.config, round(result.measured, 1))
 
 
 def _coarser(roi: ROI) -> str:

@@ -42,19 +42,21 @@ def as_section(nuclei: NDArray[Any], seed: int) -> NDArray[np.uint8]:
     eosin = around * (0.15 + tissue) * (1 - rng.uniform(0, 0.4) * stained)
     amounts = np.stack([strength * stained + tint * tissue, eosin, np.zeros_like(eosin)], -1)
     turned = rgb_from_hed * np.exp(rng.normal(0, 0.1, rgb_from_hed.shape))
-    seen = np.exp(-amounts @ turned)
+    seen: Plane = np.exp(-amounts @ turned)
     return (255 * seen.clip(0, 1)).round().astype(np.uint8)
 
 
 def _scaled(nuclei: NDArray[Any]) -> Plane:
     low, high = np.percentile(nuclei, (1.0, 99.8))
-    return ((nuclei - low) / max(high - low, 1e-6)).clip(0, 1).astype(np.float32)
+    scaled: Plane = ((nuclei - low) / max(high - low, 1e-6)).clip(0, 1).astype(np.float32)
+    return scaled
 
 
 def _tissue(shape: tuple[int, ...], rng: np.random.Generator) -> Plane:
     """Draw how much there is of it at each pixel, about 0 to 1: fibres, folds and gaps."""
     gaps = 1 / (1 + np.exp(-12 * (_texture(shape, rng) - rng.uniform(0.8, 1.4))))
-    return (_texture(shape, rng) * (1 - gaps)).astype(np.float32)
+    there: Plane = (_texture(shape, rng) * (1 - gaps)).astype(np.float32)
+    return there
 
 
 def _texture(shape: tuple[int, ...], rng: np.random.Generator) -> Plane:
