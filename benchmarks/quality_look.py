@@ -83,7 +83,7 @@ def looked_at(model: Any, path: Path, diameter: float | None) -> Result:
     stack = read_stack(image.data, model.config)
     (emap,) = embed_frames(model, stack, PredictOptions("cpu", diameter))
     labels = build_cluster_index(emap).cut(usual_params(model.config, diameter))
-    quality = measure_quality(labels, emap.distance)
+    quality = measure_quality(labels, emap.distance, drifts=emap.drifts)
     finding = find_problem(quality, image_diameter(model.config, diameter))
     return Result(average_precision(truth, labels), quality.confidence or 0.0, finding)
 

@@ -49,9 +49,9 @@ def test_the_step_follows_the_work(image, queue):
 def test_a_result_is_looked_at_once_and_not_at_every_tick(image):
     looks = []
 
-    def remember(labels, distance, spacing):
+    def remember(labels, *rest):
         looks.append(labels.copy())
-        return real(labels, distance, spacing)
+        return real(labels, *rest)
 
     real = fake_engine().measure_quality
     controller = made(image, measure_quality=remember)
@@ -137,6 +137,13 @@ def test_a_model_that_does_not_take_the_image_is_passed_over(image):
     trials = {"channels": 0.9, "fair": 0.7}
     controller = made(image, model="generic", **suspicious(trials, load_model=load))
     assert controller.session.next_step.model == "fair"
+
+
+@pytest.mark.parametrize(("sure", "offered"), [(0.73, "fair"), (0.77, "generic")])
+def test_a_model_of_one_kind_goes_before_one_of_many_kinds(image, sure, offered):
+    trials = {"generic": sure, "fair": 0.7}
+    controller = made(image, model="cells-phase", **suspicious(trials))
+    assert controller.session.next_step.model == offered
 
 
 def test_what_was_run_is_not_offered_again(image):

@@ -19,6 +19,9 @@ objects merged; objects far smaller than expected; objects that the network is n
 
 CONFIDENT = 0.61
 """Confidence from which a result is trusted: `benchmarks/quality_look.py` has the numbers."""
+_OF_LONG = 0.85
+"""Confidence of a model of long objects that means nothing: a fragment of such an object has a
+middle line of its own, so they are sure of far more than others are."""
 _EVERYWHERE = 0.9
 """Share of the image that a single object covers where foreground was taken for granted."""
 _PIECE, _LARGE, _SMALL = 0.8, 1.5, 0.5
@@ -65,6 +68,7 @@ def measure_quality(
     labels: NDArray[np.integer[Any]],
     distance: NDArray[np.floating[Any]] | None,
     spacing: Sequence[float] | None = None,
+    drifts: bool = False,
 ) -> Quality:
     """Measure a segmentation of one frame, to be judged by :func:`find_problem`.
 
@@ -76,6 +80,8 @@ def measure_quality(
         The network's normalised distance, as in ``EmbeddingMap``.
     spacing : sequence of float, optional
         Size of a pixel along each spatial axis: planes further apart make larger objects.
+    drifts : bool
+        Whether the distance is that of a model of long objects.
 
     Examples
     --------
@@ -96,7 +102,7 @@ def measure_quality(
         _main(diameters, labels.ndim),
         float(sizes[ids].max() / labels.size),
         float(_touching(labels, sizes.size)[ids].mean()),
-        None if distance is None else confidence(labels, distance, ids),
+        None if distance is None else comparable(confidence(labels, distance, ids), drifts),
     )
 
 
@@ -105,6 +111,17 @@ def confidence(
 ) -> float:
     """Return the median over objects of the largest predicted distance inside, 0 to 1."""
     return float(np.median(ndimage.maximum(distance, labels, ids)))
+
+
+def comparable(confidence: float, drifts: bool) -> float:
+    """Return a confidence as one that can be compared with those of models of any kind.
+
+    Examples
+    --------
+    >>> comparable(0.7, drifts=False), comparable(0.7, drifts=True)
+    (0.7, 0.0)
+    """
+    return max(confidence - _OF_LONG, 0.0) / (1 - _OF_LONG) if drifts else confidence
 
 
 def _diameters(sizes: NDArray[Any], ndim: int) -> NDArray[np.float64]:

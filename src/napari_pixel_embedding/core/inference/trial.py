@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from napari_pixel_embedding.core.inference.diameter import look_at_scale
 from napari_pixel_embedding.core.inference.object_scale import DIAMETERS, image_diameter, zoom_for
-from napari_pixel_embedding.core.inference.quality import CONFIDENT
+from napari_pixel_embedding.core.inference.quality import CONFIDENT, comparable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +141,8 @@ def try_model(
     crop = _crop(image, zoom, around)
     look = look_at_scale(model, crop, replace(options, diameter=diameter))
     enough = min(look.objects / _ENOUGH_OBJECTS[len(zoom)], 1)
-    return Trial(candidate, look.diameter, look.confidence * enough)
+    sure = comparable(look.confidence, model.config.drifts)
+    return Trial(candidate, look.diameter, sure * enough)
 
 
 def _crop(image: ImageStack, zoom: Sequence[float], around: Sequence[float] | None) -> ImageStack:

@@ -26,6 +26,8 @@ _NOT_TRIED = ("nuclei-cosine", "nuclei-fast", "nuclei-wnet", "bacteria", "leaves
 """Bundled models that have learnt from the images of another, so that a trial would tell nothing
 new; and those that have learnt from drawings alone, which are too sure of real images of any kind.
 """
+_OF_MANY_KINDS = ("generic",)
+"""Bundled models that are worse at each kind than the model of that kind."""
 _DOUBTFUL = 0.75
 """Uncertainty from which an object is offered for review."""
 _CLEARLY = 0.05
@@ -89,8 +91,8 @@ def look_at_result(engine: Engine, request: LookRequest) -> ResultLook:
     expected = image_diameter(request.model.config, request.diameter)
     number = _fullest(review.labels) if review.frames else 0
     labels = review.labels[number] if review.frames else review.labels
-    distance, spacing = review.maps[number].distance, review.maps[number].spacing
-    quality = engine.measure_quality(labels, distance, spacing)
+    emap = review.maps[number]
+    quality = engine.measure_quality(labels, emap.distance, emap.spacing, emap.drifts)
     if _is_stack(request):
         trials = _trials(engine, request, "ZYX", review.labels)
         good = [trial for trial in trials if trial.is_good]
@@ -168,5 +170,10 @@ def _best(trials: list[Trial], least: float) -> Candidate | None:
     better = [trial for trial in trials if trial.confidence > least]
     if not better:
         return None
-    best = max(better, key=lambda trial: trial.confidence)
+    best = max(better, key=_rank)
     return replace(best.candidate, diameter=best.best_diameter)
+
+
+def _rank(trial: Trial) -> float:
+    """Return a confidence by which a model of one kind goes before one of many about as sure."""
+    return trial.confidence - _CLEARLY * (trial.candidate.model in _OF_MANY_KINDS)
