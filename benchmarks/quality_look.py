@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 _USABLE = 0.5
 _CASES = (
     ("nuclei-fluo", None, "fluo"),
-    ("generic", None, "fluo"),
-    ("generic", None, "purple"),
+    ("generic", 20.0, "fluo"),
+    ("generic", 20.0, "purple"),
     ("cells-phase", None, "phase"),
     ("generic", 60.0, "phase"),
+    ("generic", 20.0, "phase"),
+    ("generic", 60.0, "fluo"),
     ("nuclei-fluo", None, "purple"),
     ("nuclei-fluo", None, "phase"),
-    ("generic", None, "phase"),
     ("cells-phase", None, "fluo"),
 )
 

@@ -12,6 +12,7 @@ the part that is held back; of ``dev`` no file has seen anything.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from plans import Plan
     from sources import Example, Part, Source
 
     from napari_pixel_embedding import (
@@ -87,7 +89,7 @@ def main() -> int:
     """Print the scores with the parameters in the file and with those chosen."""
     options = _options()
     plan, model = PLANS[options.name], load_model(options.model or options.name)
-    choice = choose(model, indexed(model, plan.chosen_on, options.data, "choose", options.images))
+    choice = choose(model, *chosen_on(model, plan, options.data, options.images))
     own = model.config.cluster_params()
     print(f"{options.name}: {choice.words}, chosen on {choice.scores.images} images")
     print(_TABLE_HEAD)
@@ -133,12 +135,24 @@ def score_with(known: Sequence[Indexed], params: ClusterParams) -> Scores:
     return score([one.labels for one in known], found)
 
 
-def choose(model: EmbeddingModel, known: Sequence[Indexed]) -> Choice:
-    """Choose the bandwidth and the foreground threshold with the best mean AP.
+def chosen_on(
+    model: EmbeddingModel, plan: Plan, data: Path, most: int | None = None
+) -> list[list[Indexed]]:
+    """Run the network on what a plan's parameters are chosen on, kinds apart where it has shares.
+
+    So the kind of which there are most images has no more say than the others.
+    """
+    kinds = [(source,) for source in plan.chosen_on] if plan.shares else [plan.chosen_on]
+    return [indexed(model, sources, data, "choose", most) for sources in kinds]
+
+
+def choose(model: EmbeddingModel, *kinds: Sequence[Indexed]) -> Choice:
+    """Choose the bandwidth and the foreground threshold with the best mean AP of several kinds.
 
     All pairs of eleven bandwidths over the slider's range and nine thresholds are tried; the
     first of several equal ones is taken.
     """
+    every = list(itertools.chain.from_iterable(kinds))
     usual = model.config.cluster_params()
     bandwidths = tried_bandwidths(model.config)
     tried = [
@@ -146,10 +160,13 @@ def choose(model: EmbeddingModel, known: Sequence[Indexed]) -> Choice:
         for bandwidth in bandwidths
         for threshold in THRESHOLDS
     ]
-    scores = [score_with(known, params) for params in tqdm(tried, unit="cut", mininterval=5)]
-    best = int(np.argmax([one.ap for one in scores]))
+    means = [
+        np.mean([score_with(known, params).ap for known in kinds])
+        for params in tqdm(tried, unit="cut", mininterval=5)
+    ]
+    best = tried[int(np.argmax(means))]
     ends = (bandwidths[0], bandwidths[-1])
-    return Choice(tried[best], scores[best], tried[best].bandwidth in ends)
+    return Choice(best, score_with(every, best), best.bandwidth in ends)
 
 
 def tried_bandwidths(config: ModelConfig) -> list[float]:

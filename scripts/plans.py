@@ -163,6 +163,7 @@ field, phase contrast, stained tissue or stacks: fine-tune it for those, and che
         stages=(
             TrainConfig(steps=2678, batch_size=16),
             TrainConfig(steps=1767, batch_size=8, learning_rate=8e-4, warmup=0.0),
+            TrainConfig(steps=1700, batch_size=8, learning_rate=6e-4, warmup=0.0, seed=11),
         ),
         config={
             "object_diameter": 20.0,
@@ -258,7 +259,7 @@ field, phase contrast, stained tissue or stacks: fine-tune it for those, and che
                 augmentation=_EVERY_KIND,
             ),
             TrainConfig(
-                steps=4000,
+                steps=4162,
                 batch_size=8,
                 crop=224,
                 learning_rate=5e-4,

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from choose_parameters import choose, indexed, score_with
+from choose_parameters import choose, chosen_on, indexed, score_with
 from plans import PLANS
 from tqdm import tqdm
 
@@ -75,7 +75,7 @@ def main() -> int:
     options = _options()
     plan = PLANS[options.name]
     model, images = _trained(options.name, options)
-    choice = choose(model, indexed(model, plan.chosen_on, options.data, "choose"))
+    choice = choose(model, *chosen_on(model, plan, options.data))
     model = EmbeddingModel(model.network, _described(model.config, plan, images, choice))
     path = save_model(model, options.output / f"{options.name}.safetensors", half=True)
     scores = {

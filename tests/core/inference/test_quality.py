@@ -112,9 +112,9 @@ def test_squares_far_larger_than_expected_are_merged_objects():
 
 def test_a_model_of_long_objects_must_be_surer_to_be_trusted():
     labels = squares(16)
-    distance = np.where(labels > 0, 0.9, 0.0)
+    distance = np.where(labels > 0, 0.85, 0.0)
     others, long_ones = (measure_quality(labels, distance, drifts=d) for d in (False, True))
-    assert others.confidence == pytest.approx(0.9)
+    assert others.confidence == pytest.approx(0.85)
     assert find_problem(others, 18.0) is None
     assert find_problem(long_ones, 18.0) == "doubtful"
     sure = measure_quality(labels, np.where(labels > 0, 0.97, 0.0), drifts=True)

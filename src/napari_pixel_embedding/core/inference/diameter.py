@@ -35,9 +35,9 @@ _LEAST_SIDE = 32
 _ENOUGH_OBJECTS = 8
 _AS_GOOD = 0.9
 """Share of the highest weight from which a scale has a say."""
-_DOUBT = 0.15
+_DOUBT = 0.3
 """Confidence of long objects that is doubted in one of them, in n by the square root of n less: a
-blurred blob can be taken for one sure object. Chosen on drawn images."""
+blurred blob can be taken for one sure object."""
 _OWN_SCALE = 0.02
 """Weight by which another scale of long objects must be ahead of the image's own: networks learn
 from images as they are, and at scales about as good it is the image's own that scores best."""
@@ -201,7 +201,7 @@ def weight_of(confidence: float, count: int, *, long: bool) -> float:
     >>> weight_of(0.8, 4, long=False), weight_of(0.8, 100, long=False)
     (0.4, 0.8)
     >>> round(weight_of(0.8, 4, long=True), 3), round(weight_of(0.8, 100, long=True), 3)
-    (0.725, 0.785)
+    (0.65, 0.77)
     """
     if long:
         return max(confidence - _DOUBT / math.sqrt(count), 0.0)

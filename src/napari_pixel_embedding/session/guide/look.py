@@ -174,6 +174,6 @@ def _best(trials: list[Trial], least: float) -> Candidate | None:
     return replace(best.candidate, diameter=best.best_diameter)
 
 
-def _rank(trial: Trial) -> float:
-    """Return a confidence by which a model of one kind goes before one of many about as sure."""
-    return trial.confidence - _CLEARLY * (trial.candidate.model in _OF_MANY_KINDS)
+def _rank(trial: Trial) -> tuple[bool, float]:
+    """Put a model of one kind before one of many kinds, then the surer one first."""
+    return trial.candidate.model not in _OF_MANY_KINDS, trial.confidence
