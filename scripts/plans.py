@@ -242,9 +242,9 @@ Intended for counting, measuring and correcting by hand, not for diagnosis. It h
 field, phase contrast, stained tissue or stacks: fine-tune it for those, and check by eye.
 """,
     ),
-    # The bundled file learnt its first stage without sections and from 600 of the plants, its second
-    # from 1,000 and 400 of the drawn images, and went on from an earlier `generic`: 10,500 steps of
-    # 4 pieces of nuclei and phase contrast, without windows.
+    # The bundled file learnt its first stage without sections and from 600 of the plants, its
+    # second from 1,000 and 400 of the drawn images, and went on from an earlier `generic`: 10,500
+    # steps of 4 pieces of nuclei and phase contrast, without windows.
     "generic": Plan(
         start=Start("nuclei-fluo", stages=1),
         sources=(FLUO, SECTIONS, TISSUE, BRIGHT, PHASE, MORE_BACTERIA, ROSETTES),
@@ -300,9 +300,9 @@ bacteria, and leaves of rosette plants, grey or RGB.
 
 Intended as the start for fine-tuning on anything with dense objects, and for a first look. Where no
 diameter is named, it measures at which scale to look (20 pixels: at the image as it is). A model of
-one kind is at least as good at it: `nuclei-fluo`, `cells-phase`, `bacteria`, `leaves`. It is weakest
-on stained tissue (AP@0.5 0.591 with 8 views), has not seen stacks or electron micrographs, and is
-not for diagnosis.
+one kind is at least as good at it: `nuclei-fluo`, `cells-phase`, `bacteria`, `leaves`. It is
+weakest on stained tissue (AP@0.5 0.591 with 8 views), has not seen stacks or electron micrographs,
+and is not for diagnosis.
 """,
     ),
     "cells-phase": Plan(
