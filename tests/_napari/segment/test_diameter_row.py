@@ -67,6 +67,14 @@ def test_a_model_tuned_at_another_scale_says_so(field, segment_panel, sized_mode
     assert field.hint.text() == "Resampled × 0.25: the model was trained on objects of 8 px."
 
 
+def test_of_long_objects_no_size_is_claimed(field, segment_panel, sized_model, tmp_path):
+    model = load_model(sized_model)
+    long_ones = replace(model, config=replace(model.config, pull_window=48.0))
+    segment_panel.models.add_file(str(save_model(long_ones, tmp_path / "long")))
+    field.number.setValue(8)
+    assert field.hint.text() == "The image is seen as it is."
+
+
 def test_a_diameter_below_two_pixels_is_refused(field, segment_panel, monkeypatch):
     monkeypatch.setattr("napari_pixel_embedding._napari.workspace.show_error", lambda text: None)
     field.number.setValue(1)

@@ -9,7 +9,7 @@ from napari_pixel_embedding.core.model.config import DEFAULT_MODEL, find_model, 
 from napari_pixel_embedding.core.model.config import read_config as read
 from napari_pixel_embedding.core.segmentation.segment import segment
 
-pytestmark = pytest.mark.filterwarnings("ignore:The .* was measured")
+pytestmark = pytest.mark.filterwarnings("ignore:The (objects' diameter|scale) was measured")
 
 MOST_BYTES = 4_000_000
 

@@ -60,7 +60,7 @@ def pictures():
     }
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:The .* was measured")
+pytestmark = pytest.mark.filterwarnings("ignore:The (objects' diameter|scale) was measured")
 
 CASES = pictures()
 

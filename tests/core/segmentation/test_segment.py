@@ -240,6 +240,10 @@ def test_a_model_of_any_size_measures_the_scale_where_no_diameter_is_named():
     assert 0.7 < made.diameter / _diameter_of(labels) < 1.4
     assert any("The scale was measured" in note for note in made.notes)
     assert average_precision(labels, made.labels) > 0.3
+    large, known = load_sample("nuclei-large")
+    as_it_is = segment_and_record(large.data, model, device="cpu")
+    assert any("seen as it is" in note for note in as_it_is.notes)
+    assert average_precision(known, as_it_is.labels) > 0.8
     own = segment_and_record(image.data, model, device="cpu", may_measure=False)
     assert (own.measured, own.diameter) == (False, None)
     named = segment_and_record(image.data, model, device="cpu", diameter=made.diameter)

@@ -40,6 +40,11 @@ _SOURCES = {
 """What is said of a diameter that the user did not type."""
 
 
+def _as_it_is(config: ModelConfig) -> str:
+    """Say why an image is not resampled: of long objects the scale is known, not their size."""
+    return "The image is seen as it is." if config.drifts else "The objects have the model's size."
+
+
 class DiameterField(QWidget):
     """Number box and two buttons; ``hint`` is a label to place below that explains the number.
 
@@ -115,7 +120,7 @@ class DiameterField(QWidget):
             return ""
         source = _SOURCES[session.diameter_source]
         if zoom == 1:
-            return f"{source}The objects have the model's size." if session.diameter else ""
+            return f"{source}{_as_it_is(self._config)}" if session.diameter else ""
         known = f"{self._config.object_diameter:.0f} px"
         return f"{source}Resampled × {zoom:.2g}: the model was trained on objects of {known}."
 
